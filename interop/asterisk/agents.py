@@ -1,0 +1,41 @@
+"""The user agents of the tests: ours, with the accounts that Asterisk has for them (etc/pjsip.conf)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from interop.asterisk.server import Asterisk
+from sipstack import UserAgent
+from sipstack.core.trace import Trace
+
+RFC8760 = {"SHA-256": "sha256", "SHA-512-256": "sha512", "three challenges": "every"}
+ACCOUNTS = {"MD5": "alice", **RFC8760}
+"""Endpoints that ask for a digest, one for each algorithm, and one that offers them all."""
+
+
+@attrs.frozen
+class AgentFactory:
+    """Makes a user agent with the account of an endpoint; ``open`` is the one that needs no password."""
+
+    asterisk: Asterisk
+
+    def __call__(
+        self,
+        name: str = "open",
+        *,
+        password: str = "secret",  # noqa: S107
+        trace: Callable[[Trace], None] | None = None,
+    ) -> UserAgent:
+        if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:
+            pytest.skip(f"{self.asterisk.installation} knows MD5 only")
+        aor = f"sip:{name}@{self.asterisk.host}:{self.asterisk.port}"
+        return UserAgent(
+            aor,
+            password=password,
+            registrar=f"sip:{self.asterisk.host}:{self.asterisk.port}",
+            listen=f"udp:{self.asterisk.host}:0",
+            trace=trace,
+        )

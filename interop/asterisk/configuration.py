@@ -1,0 +1,33 @@
+"""Asterisk's configuration: the templates in ``etc/``, filled in for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from interop.asterisk.sound import tone, write_wav
+
+TEMPLATES = Path(__file__).parent / "etc"
+DEFAULTS = ("acl", "ccss", "cdr", "cel", "features", "indications", "manager", "pjproject", "udptl")
+"""Files that Asterisk misses with an error in its log; empty, they mean the defaults."""
+HOLD_TONE = 300  # Hz: what a party on hold hears
+
+
+def render(folder: Path, values: Mapping[str, object], *, sha256: bool) -> None:
+    """Write all files into ``folder``, with ``@NAME@`` in them replaced by the value of that name.
+
+    ``sha256`` says whether this Asterisk knows the digest algorithms of RFC 8760.
+    """
+    for name in DEFAULTS:
+        (folder / f"{name}.conf").touch()
+    for template in sorted(TEMPLATES.glob("*.conf")):
+        if sha256 or template.name != "pjsip_digest.conf":
+            (folder / template.name).write_text(_filled_in(template.read_text(), values))
+    (folder / "moh").mkdir()
+    write_wav(folder / "moh" / "tone.wav", tone(HOLD_TONE, 30.0))
+
+
+def _filled_in(text: str, values: Mapping[str, object]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text

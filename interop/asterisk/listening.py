@@ -1,0 +1,72 @@
+"""What the tests do with calls: answer them, hear them out, wait for what the other side does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import numpy as np
+from sipstack.media.audio import Audio, Frame
+
+from interop.asterisk.sound import RATE, SILENCE, TONE, Samples, loudness, samples_of, tone_share
+from sipstack import Call, Invitation, UserAgent
+
+PATIENCE = 5.0  # seconds: for what takes a fraction of one on a machine that is not busy
+WINDOW = 0.2  # seconds of sound from which a tone is told
+
+
+async def hear(audio: Audio, duration: float) -> Samples:
+    """The next seconds of sound."""
+    heard = np.empty(0)
+    async with asyncio.timeout(duration + PATIENCE):
+        async for frame in audio:
+            heard = np.concatenate((heard, _samples(frame)))
+            if len(heard) >= duration * RATE:
+                return heard
+    raise EOFError(f"the media ended after {len(heard) / RATE} s")
+
+
+async def hear_tone(audio: Audio, frequency: float) -> None:
+    """Listen until there is this tone and nothing else; raises TimeoutError when it does not come."""
+    length = int(WINDOW * RATE)
+    latest = np.empty(0)
+    async with asyncio.timeout(PATIENCE):
+        async for frame in audio:
+            latest = np.concatenate((latest, _samples(frame)))[-length:]
+            if len(latest) == length and loudness(latest) > SILENCE and tone_share(latest, frequency) >= TONE:
+                return
+    raise EOFError("the media ended")
+
+
+async def eventually(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait until it holds; raises TimeoutError when it does not."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def answering(ua: UserAgent) -> AsyncIterator[asyncio.Queue[Call]]:
+    """Accept every call and hand it over. It lasts until one of the parties ends it."""
+    calls: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def accept(invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            calls.put_nowait(call)
+            await call.ended()
+
+    async with ua.serving(accept):
+        yield calls
+
+
+async def next_call(calls: asyncio.Queue[Call]) -> Call:
+    return await asyncio.wait_for(calls.get(), PATIENCE)
+
+
+def _samples(frame: Frame) -> Samples:
+    assert frame.sample_rate == RATE
+    return samples_of(frame.pcm)

@@ -1,0 +1,144 @@
+"""An Asterisk that runs for the tests: in a folder of its own, on free ports of the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from interop.asterisk import configuration
+from interop.asterisk.installation import Installation
+from interop.asterisk.ports import HOST, free_port, free_range
+
+BOOT_TIMEOUT = 60.0  # seconds: half a second is usual, a busy machine has needed 15
+STOP_TIMEOUT = 10.0
+IDLE_TIMEOUT = 5.0
+RTP_PORTS = 200
+
+
+@attrs.frozen
+class Asterisk:
+    """A running Asterisk, reached at ``host`` and ``port`` over UDP."""
+
+    installation: Installation
+    folder: Path
+    port: int
+    media: range
+    """The ports of its RTP."""
+    host: str = HOST
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def uri(self, number: str) -> str:
+        """The URI at which a number of the dialplan (etc/extensions.conf) is called."""
+        return f"sip:{number}@{self.host}:{self.port}"
+
+    async def cli(self, command: str) -> str:
+        """What Asterisk's console answers to a command."""
+        return await asyncio.to_thread(self.console, command)
+
+    async def originate(self, endpoint: str, number: str, uri: str = "") -> None:
+        """Call an endpoint at ``uri``, or where it is registered; when it answers it gets ``number``."""
+        device = f"PJSIP/{endpoint}/{uri}" if uri else f"PJSIP/{endpoint}"
+        await self.cli(f"channel originate {device} extension {number}@calls")
+
+    async def channels(self) -> list[str]:
+        """Names of all channels: one for each leg of a call."""
+        lines = (await self.cli("core show channels concise")).splitlines()
+        return [line.partition("!")[0] for line in lines if "!" in line]
+
+    async def idle(self) -> None:
+        """Wait until no channel is left; raises TimeoutError when one stays."""
+        async with asyncio.timeout(IDLE_TIMEOUT):
+            while True:
+                if not await self.channels():
+                    return
+                await asyncio.sleep(0.05)
+
+    async def contacts(self, aor: str) -> list[str]:
+        """The URIs bound to an address-of-record."""
+        rows = (await self.cli("database show registrar/contact")).splitlines()
+        records = [row[row.index("{") :] for row in rows if row.startswith(f"/registrar/contact/{aor};")]
+        return [json.loads(record)["uri"] for record in records]
+
+    def console(self, command: str) -> str:
+        """Like ``cli``, for where no event loop runs. Raises OSError when Asterisk does not answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(str(self.folder / "asterisk.ctl"))
+            connection.sendall(f"cli quit after {command}\0".encode())
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+        return received.decode(errors="replace").partition("\n")[2]  # after the line with its version
+
+
+@contextmanager
+def running(installation: Installation) -> Iterator[Asterisk]:
+    """Start Asterisk, wait until it takes calls; stop it and remove its folder afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="interop-", dir=installation.folder))
+    try:
+        asterisk = Asterisk(installation, folder, free_port(), free_range(RTP_PORTS))
+        values = {
+            "FOLDER": installation.seen(folder),
+            "SIP_PORT": asterisk.port,
+            "RTP_FIRST": asterisk.media.start,
+            "RTP_LAST": asterisk.media.stop - 1,
+        }
+        configuration.render(folder, values, sha256=installation.knows_sha256)
+        with _process(asterisk) as process:
+            _wait_until_booted(asterisk, process)
+            yield asterisk
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
+    configured = f"{asterisk.installation.seen(asterisk.folder)}/asterisk.conf"
+    with (
+        (asterisk.folder / "output").open("wb") as output,
+        subprocess.Popen(
+            asterisk.installation.command("-f", "-C", configured),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            _stop(asterisk, process)
+
+
+def _wait_until_booted(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + BOOT_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # its console is not there yet
+            if "fully booted" in asterisk.console("core waitfullybooted"):
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"Asterisk did not start:\n{_tail(asterisk.folder / 'output')}{_tail(asterisk.log)}")
+
+
+def _stop(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        asterisk.console("core stop now")
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _tail(path: Path) -> str:
+    return "".join(path.read_text(errors="replace").splitlines(keepends=True)[-40:]) if path.exists() else ""

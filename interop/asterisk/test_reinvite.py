@@ -1,0 +1,120 @@
+"""A session that changes while it lasts (RFC 3261 §14, RFC 3264 §8): held, resumed, moved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from interop.asterisk.agents import AgentFactory
+from interop.asterisk.configuration import HOLD_TONE
+from interop.asterisk.listening import answering, eventually, hear_tone, next_call
+from interop.asterisk.server import Asterisk
+from interop.asterisk.sound import tone, write_wav
+from sipstack import Call
+from sipstack.core.trace import Trace
+
+OUR_TONE, THEIR_TONE = 440, 620  # Hz
+
+
+@asynccontextmanager
+async def connected(
+    asterisk: Asterisk, caller: str, callee: str, agent: AgentFactory, folder: Path, trace: list[Trace]
+) -> AsyncIterator[tuple[Call, Call]]:
+    """Two user agents of ours, connected through Asterisk, each sends a tone. The caller is traced."""
+    ours = write_wav(folder / "ours.wav", tone(OUR_TONE, 1.0))
+    theirs = write_wav(folder / "theirs.wav", tone(THEIR_TONE, 1.0))
+    async with (
+        agent(callee) as there,
+        there.register(),
+        answering(there) as calls,
+        agent(caller, trace=trace.append) as here,
+        here.call(asterisk.uri(f"dial-{callee}")) as our_call,
+    ):
+        their_call = await next_call(calls)
+        async with our_call.playing(ours, loop=True), their_call.playing(theirs, loop=True):
+            await hear_tone(our_call.audio, THEIR_TONE)
+            await hear_tone(their_call.audio, OUR_TONE)
+            yield our_call, their_call
+
+
+async def test_who_is_held_hears_the_tone_of_hold(
+    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
+) -> None:
+    async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):
+        await alice.hold()
+        assert alice.held
+        await hear_tone(bob.audio, HOLD_TONE)
+        await alice.resume()
+        assert not alice.held
+        await hear_tone(bob.audio, OUR_TONE)
+        await hear_tone(alice.audio, THEIR_TONE)
+
+
+async def test_the_callee_holds(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
+    async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):
+        await bob.hold()
+        await hear_tone(alice.audio, HOLD_TONE)
+        await bob.resume()
+        await hear_tone(alice.audio, THEIR_TONE)
+
+
+async def test_asterisk_holds_us(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
+    async with connected(asterisk, "alice", "held", agent, tmp_path, []) as (alice, held):
+        await alice.hold()
+        await eventually(lambda: held.remote_held)
+        await alice.resume()
+        await eventually(lambda: not held.remote_held)
+        await hear_tone(held.audio, OUR_TONE)
+        await hear_tone(alice.audio, THEIR_TONE)
+
+
+async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
+    async with connected(asterisk, "alice", "held", agent, tmp_path, []) as (alice, held):
+        await alice.hold()
+        await eventually(lambda: held.remote_held)
+        await held.hold()
+        await alice.resume()
+        await eventually(lambda: not held.remote_held)
+        await held.resume()
+        await hear_tone(held.audio, OUR_TONE)
+        await hear_tone(alice.audio, THEIR_TONE)
+
+
+@pytest.mark.parametrize(
+    ("number", "method"), [("reinvite", "INVITE"), ("recode", "INVITE"), ("update", "UPDATE")]
+)
+async def test_asterisk_refreshes_the_session(
+    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path, number: str, method: str
+) -> None:
+    trace: list[Trace] = []
+    beep = write_wav(tmp_path / "beep.wav", tone(OUR_TONE, 1.0))
+    async with agent(trace=trace.append) as ua, ua.call(asterisk.uri(number)) as call:
+        await eventually(lambda: bool(requests(trace, method)))
+        async with call.playing(beep, loop=True):
+            await hear_tone(call.audio, OUR_TONE)
+    assert len(requests(trace, method)) == 1  # so that it was answered: Asterisk did not repeat it
+
+
+async def test_asterisk_connects_us_directly(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
+    trace: list[Trace] = []
+    async with connected(asterisk, "near", "far", agent, tmp_path, trace) as (near, far):
+        await eventually(
+            lambda: any(media_port(request) not in asterisk.media for request in requests(trace, "INVITE"))
+        )
+        await hear_tone(near.audio, THEIR_TONE)
+        await hear_tone(far.audio, OUR_TONE)
+
+
+def requests(trace: list[Trace], method: str) -> list[bytes]:
+    """The requests of this method that came from Asterisk."""
+    return [entry.data for entry in trace if not entry.sent and entry.data.startswith(f"{method} ".encode())]
+
+
+def media_port(message: bytes) -> int:
+    found = re.search(rb"^m=audio (\d+)", message, re.MULTILINE)
+    assert found, message
+    return int(found[1])

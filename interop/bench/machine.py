@@ -1,0 +1,41 @@
+"""What the kernel tells about the machine and about one process (Linux: /proc)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@attrs.frozen
+class Steal:
+    """CPU time that the host took from this machine: take one before and one after, then `share`."""
+
+    stolen: int
+    total: int
+
+    @classmethod
+    def now(cls) -> Steal:
+        total = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+        ticks = [int(field) for field in total.split()[1:]]
+        return cls(stolen=ticks[7], total=sum(ticks[:8]))
+
+    def share(self, before: Steal) -> float:
+        """Fraction of all cores' time that was stolen since ``before``."""
+        total = self.total - before.total
+        return (self.stolen - before.stolen) / total if total else 0.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far, in seconds (10 ms steps)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process (RSS)."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE

@@ -1,0 +1,112 @@
+"""A server under measurement: pinned to a core, up once its UDP port is bound, stopped by its pid."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from interop.bench import machine
+from interop.sipp.process import free_port, wait_bound
+
+ROOT = Path(__file__).parents[2]
+
+
+@attrs.frozen
+class Recipe:
+    """How to start a server: its command, in which ``{port}`` stands for the port, and its environment."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+    patience: float = 10.0
+    """Seconds it may take to bind its port."""
+    prepare: Callable[[int], object] = lambda port: None
+    """Told of the port before the server starts, for those that read it from a file."""
+
+
+def python(name: str, module: str, *arguments: str) -> Recipe:
+    """A module of this repository, run by the interpreter that we run on."""
+    return Recipe(name, [sys.executable, "-m", module, *arguments], {"PYTHONPATH": str(ROOT)})
+
+
+class StartError(Exception):
+    """A server did not come up; the text says what it printed last."""
+
+
+class Server:
+    """One run of a `Recipe`: bound on entry to the context, dead on exit. Raises `StartError` on entry."""
+
+    def __init__(self, recipe: Recipe, folder: Path, core: int | None = 1) -> None:
+        self.port = free_port()
+        self._recipe = recipe
+        self._log = folder / f"{recipe.name.replace(' ', '-')}-{self.port}.log"
+        self._core = core
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def target(self) -> str:
+        """``host:port``, as sipp wants it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        if self._process is None:
+            raise RuntimeError("the server is not running: enter the context first")
+        return self._process.pid
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        return machine.cpu_seconds(self.pid)
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory that it holds now."""
+        return machine.resident_bytes(self.pid)
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def __enter__(self) -> Server:
+        self._recipe.prepare(self.port)
+        command = [part.replace("{port}", str(self.port)) for part in self._recipe.command]
+        core = self._core
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=os.environ | dict(self._recipe.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            )
+        process = self._process
+        if not wait_bound(self.port, self._recipe.patience, lambda: process.poll() is None):
+            self._stop()
+            raise StartError(self._last_line())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+
+    def _last_line(self) -> str:
+        lines = self.output.split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

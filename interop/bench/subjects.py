@@ -1,0 +1,43 @@
+"""Who is measured as a UAS, and how each is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from interop.bench.peers import asterisk, environments, kamailio
+from interop.bench.server import Recipe, python
+
+SIPP = Recipe(
+    "sipp -sn uas",
+    ["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", "{port}", "-bind_local", "-nostdin", "-buff_size", str(4 << 20)],
+)
+FLOOR = python("floor (templates, no SIP)", "interop.bench.floor", "{port}")
+POLICY = python("sipstack, policy hook", "interop.bench.uas", "policy", "{port}")
+HANDLER = python("sipstack, task a call", "interop.bench.uas", "handler", "{port}")
+
+
+@attrs.frozen
+class Subject:
+    """One UAS: its name, how to make its recipe in a folder (may raise StartError), and a rate to begin with."""
+
+    name: str
+    make: Callable[[Path], Recipe]
+    start: int
+
+
+def _fixed(recipe: Recipe, start: int) -> Subject:
+    return Subject(recipe.name, lambda folder: recipe, start)
+
+
+OURS = [_fixed(SIPP, 6000), _fixed(FLOOR, 6000), _fixed(POLICY, 1500), _fixed(HANDLER, 1000)]
+
+PEERS = [
+    Subject("aiosipua", lambda folder: environments.recipe("aiosipua"), 400),
+    Subject("sippy", lambda folder: environments.recipe("sippy"), 200),
+    Subject("sipua", lambda folder: environments.recipe("sipua"), 200),
+    Subject("Asterisk", asterisk.recipe, 300),
+    Subject("Kamailio", kamailio.recipe, 1500),
+]

@@ -1,0 +1,43 @@
+"""How our side behaves when sipp calls, and what it saw of the calls."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+
+from sipstack import Invitation
+
+
+@attrs.define
+class Callee:
+    """A handler that answers after ``ring`` seconds and holds the call for ``talk`` seconds at most.
+
+    ``ended`` has who ended each call that was established; ``invitations`` the Call-ID of each INVITE handled.
+    """
+
+    ring: float = 0.0
+    talk: float = 10.0
+    invitations: list[str] = attrs.field(factory=list)
+    ended: list[str] = attrs.field(factory=list)
+    cancelled: int = 0
+
+    async def __call__(self, invitation: Invitation) -> None:
+        """The handler to serve with."""
+        self.invitations.append(invitation.call_id)
+        try:
+            if self.ring:
+                await invitation.progress(180)
+                await asyncio.sleep(self.ring)
+            await self._talk(invitation)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def _talk(self, invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            ended = asyncio.ensure_future(call.ended())
+            await asyncio.wait([ended], timeout=self.talk)
+            if not ended.done():
+                await call.hang_up()
+            self.ended.append((await ended).by)

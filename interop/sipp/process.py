@@ -1,0 +1,188 @@
+"""One sipp process on loopback: started with our options, bounded in time, stopped by its pid."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+
+from interop.sipp import messages, statistics
+from interop.sipp.messages import Message
+from interop.sipp.statistics import Statistics
+
+HOST = "127.0.0.1"
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def installed() -> bool:
+    """Whether there is a ``sipp`` on PATH."""
+    return shutil.which("sipp") is not None
+
+
+def free_port() -> int:
+    """A UDP port that nobody holds right now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def bound(port: int) -> bool:
+    """Whether a process on this machine holds the UDP port. Nothing is disturbed: it is read from /proc."""
+    entry = f":{port:04X}"
+    rows = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
+    return any(row.split()[1].endswith(entry) for row in rows)
+
+
+def wait_bound(port: int, patience: float, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Waits until the UDP port is bound; False after ``patience`` seconds, or when its owner is not alive."""
+    deadline = time.monotonic() + patience
+    while not bound(port):
+        if time.monotonic() > deadline or not alive():
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@attrs.frozen
+class Result:
+    """How one run ended: exit status 0 says that every call went as the scenario asks."""
+
+    status: int
+    statistics: Statistics
+    messages: list[Message]
+    errors: str
+
+    @property
+    def labels(self) -> list[str]:
+        """The flow in short: ``["> INVITE", "< 200 INVITE", "> ACK"]`` (see `Message.label`)."""
+        return [message.label for message in self.messages]
+
+
+class Sipp:
+    """Runs ``sipp``, as a client when it has a target and as a server without one.
+
+    ``scenario`` is the name of a file in ``scenarios/``, or that of a built-in scenario (``uac``, ``uas``).
+    As a context manager it has bound its port on entry, and is dead on exit.
+    """
+
+    def __init__(
+        self,
+        scenario: str,
+        *options: str,
+        folder: Path,
+        target: str | None = None,
+        calls: int | None = 1,
+        port: int | None = None,
+        core: int | None = None,
+        limit: float = 20.0,
+        trace: bool = True,
+    ) -> None:
+        self.port = port or free_port()
+        self.limit = limit
+        self._folder = folder
+        self._name = f"{scenario}-{self.port}"
+        self._core = core
+        self._arguments = ["sipp", *([target] if target else []), *self._scenario(scenario)]
+        self._arguments += [
+            *self._common(trace),
+            *(["-m", str(calls)] if calls is not None else []),
+            *options,
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where this sipp is reached."""
+        return f"sip:sipp@{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        return self._running.pid
+
+    @property
+    def statistics(self) -> Statistics:
+        """The totals so far; sipp reports twice a second."""
+        return statistics.read(self._file("csv"))
+
+    @property
+    def exited(self) -> bool:
+        """Whether the process is gone."""
+        return self._running.poll() is not None
+
+    def __enter__(self) -> Sipp:
+        core = self._core
+        with self._file("out").open("wb") as screen:
+            self._process = subprocess.Popen(
+                self._arguments,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            )
+        wait_bound(self.port, 5.0, lambda: not self.exited)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the process, by force."""
+        if not self.exited:
+            self._running.kill()
+        self._running.wait(10)
+
+    def wait(self) -> Result:
+        """Until sipp has ended, but at most ``limit`` seconds: then it is killed, and the status is negative."""
+        deadline = time.monotonic() + self.limit
+        while not self.exited and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self._result()
+
+    async def ended(self) -> Result:
+        """`wait`, while the event loop goes on."""
+        return await asyncio.to_thread(self.wait)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("sipp is not running: enter the context first")
+        return self._process
+
+    def _result(self) -> Result:
+        self.stop()
+        errors = self._file("err")
+        return Result(
+            status=self._running.returncode,
+            statistics=self.statistics,
+            messages=messages.read(self._file("msg")),
+            errors=errors.read_text(encoding="utf-8", errors="replace") if errors.is_file() else "",
+        )
+
+    def _scenario(self, scenario: str) -> Sequence[str]:
+        path = SCENARIOS / f"{scenario}.xml"
+        return ["-sf", str(path)] if path.is_file() else ["-sn", scenario]
+
+    def _common(self, trace: bool) -> list[str]:
+        options = ["-i", HOST, "-p", str(self.port), "-bind_local", "-nostdin"]
+        options += ["-timer_resol", "1", "-buff_size", str(4 << 20)]
+        options += ["-trace_stat", "-stf", str(self._file("csv")), "-fd", "500ms"]
+        if trace:
+            options += ["-trace_msg", "-message_file", str(self._file("msg"))]
+            options += ["-trace_err", "-error_file", str(self._file("err"))]
+        return options
+
+    def _file(self, suffix: str) -> Path:
+        return self._folder / f"{self._name}.{suffix}"
+
+
+Launch = Callable[..., Sipp]
+"""What makes a `Sipp` in a folder chosen beforehand: called with all the other arguments."""

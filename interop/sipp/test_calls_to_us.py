@@ -1,0 +1,136 @@
+"""sipp calls us: lost messages, repeated ones, re-INVITE, late offer, and who hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from interop.sipp.callee import Callee
+from interop.sipp.process import Launch
+from sipstack import Call, Invitation, UserAgent
+
+HANGS_UP = ["> BYE", "< 200 BYE"]
+
+
+async def test_the_200_is_repeated_until_the_ack_comes(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee()
+    async with agent.serving(callee):
+        with sipp("uac_lost_ack", "-nr", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", *["< 200 INVITE"] * 3, "> ACK", *HANGS_UP]
+    assert callee.ended == ["remote"]
+
+
+async def test_a_callee_without_an_ack_gives_up_with_bye_after_64_t1(
+    agent: UserAgent, target: str, sipp: Launch
+) -> None:
+    callee = Callee(talk=60)
+    async with agent.serving(callee):
+        with sipp("uac_no_ack", "-nr", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    repeated = result.labels.count("< 200 INVITE")
+    # At 0, T1, 3*T1, 7*T1 and then every T2 = 4*T1 until 64*T1 (§13.3.1.4).
+    assert repeated in (17, 18)
+    assert result.labels == ["> INVITE", *["< 200 INVITE"] * repeated, "< BYE", "> 200 BYE"]
+    assert callee.ended == ["timeout"]
+
+
+async def test_an_invite_repeated_after_the_200_makes_no_second_call(
+    agent: UserAgent, target: str, sipp: Launch
+) -> None:
+    callee = Callee()
+    async with agent.serving(callee):
+        with sipp("uac_lost_200", "-nr", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", "< 200 INVITE", "> INVITE", "< 200 INVITE", "> ACK", *HANGS_UP]
+    assert len(callee.invitations) == 1
+    assert callee.ended == ["remote"]
+
+
+async def test_an_invite_repeated_while_ringing_gets_the_same_180(
+    agent: UserAgent, target: str, sipp: Launch
+) -> None:
+    callee = Callee(ring=0.3)
+    async with agent.serving(callee):
+        with sipp("uac_repeated_invite", "-nr", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == [*["> INVITE", "< 180 INVITE"] * 3, "< 200 INVITE", "> ACK", *HANGS_UP]
+    ringing = [message.text for message in result.messages if message.label == "< 180 INVITE"]
+    assert len(set(ringing)) == 1
+    assert len(callee.invitations) == 1
+
+
+async def test_the_caller_holds_and_resumes(agent: UserAgent, target: str, sipp: Launch) -> None:
+    held: list[bool] = []
+
+    async def watch(invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            held.append(call.remote_held)
+            for _ in range(2):
+                await changed(call, held[-1])
+                held.append(call.remote_held)
+            await call.ended()
+
+    async with agent.serving(watch):
+        with sipp("uac_reinvite", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.statistics.retransmissions == 0
+    assert held == [False, True, False]
+
+
+async def changed(call: Call, before: bool) -> None:
+    """Until the peer holds the call, or takes it back; for five seconds at most."""
+    for _ in range(500):
+        if call.remote_held != before:
+            return
+        await asyncio.sleep(0.01)
+
+
+async def test_the_offer_may_come_from_us(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee()
+    async with agent.serving(callee):
+        with sipp("uac_late_offer", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", *HANGS_UP]
+    assert callee.ended == ["remote"]
+
+
+async def test_we_hang_up(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee(talk=0.2)
+    async with agent.serving(callee):
+        with sipp("uac_waits_for_bye", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", "< BYE", "> 200 BYE"]
+    assert callee.ended == ["local"]
+
+
+async def test_two_byes_that_cross_are_both_answered(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee(talk=0.2)
+    async with agent.serving(callee):
+        with sipp("uac_bye_crosses", "-nr", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", "< BYE", "> BYE", "> 200 BYE", "< 200 BYE"]
+    assert callee.ended == ["local"]
+
+
+OUTSIDE = ["uac_unknown_bye", "uac_unknown_reinvite", "uac_cancel_nothing", "uac_options"]
+
+
+@pytest.mark.parametrize("scenario", OUTSIDE)
+async def test_requests_outside_any_call(scenario: str, agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee()
+    async with agent.serving(callee):
+        with sipp(scenario, target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.statistics.retransmissions == 0
+    assert callee.invitations == []

@@ -1,0 +1,78 @@
+"""CANCEL and its races (RFC 3261 §9), in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from interop.sipp.callee import Callee
+from interop.sipp.process import Launch
+from sipstack import UserAgent
+
+REFUSED = ["< 200 CANCEL", "< 487 INVITE", "> ACK"]
+
+
+async def test_the_caller_gives_up_while_we_ring(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee(ring=10)
+    async with agent.serving(callee):
+        with sipp("uac_cancel", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert result.labels == ["> INVITE", "< 180 INVITE", "> CANCEL", *REFUSED]
+    assert (callee.cancelled, callee.ended) == (1, [])
+
+
+async def test_the_caller_gives_up_before_we_have_rung(agent: UserAgent, target: str, sipp: Launch) -> None:
+    callee = Callee(ring=10)
+    async with agent.serving(callee):
+        with sipp("uac_cancel_at_once", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    assert [label for label in result.labels if label != "< 180 INVITE"] == ["> INVITE", "> CANCEL", *REFUSED]
+    assert callee.ended == []
+
+
+async def test_a_cancel_that_crosses_the_200_changes_nothing(
+    agent: UserAgent, target: str, sipp: Launch
+) -> None:
+    callee = Callee()
+    async with agent.serving(callee):
+        with sipp("uac_cancel_crosses_200", target=target) as caller:
+            result = await caller.ended()
+    assert result.status == 0
+    crossing = ["> INVITE", "< 200 INVITE", "> CANCEL", "< 200 CANCEL", "> ACK"]
+    assert result.labels == [*crossing, "> BYE", "< 200 BYE"]
+    assert (callee.cancelled, callee.ended) == (0, ["remote"])
+
+
+async def test_we_give_up_while_they_ring(agent: UserAgent, sipp: Launch) -> None:
+    with sipp("uas_cancelled") as callee:
+        async with agent.invite(callee.uri) as outgoing:
+            response = await anext(aiter(outgoing.provisionals()))
+            await outgoing.cancel()
+        result = await callee.ended()
+    assert response.status == 180
+    assert result.status == 0
+    assert result.labels == ["< INVITE", "> 180 INVITE", "< CANCEL", "> 200 CANCEL", "> 487 INVITE", "< ACK"]
+
+
+async def test_our_cancel_waits_for_the_first_provisional_response(agent: UserAgent, sipp: Launch) -> None:
+    with sipp("uas_cancelled_late") as callee:
+        async with agent.invite(callee.uri) as outgoing:
+            await asyncio.sleep(0.05)
+            await outgoing.cancel()
+        result = await callee.ended()
+    assert result.status == 0
+    flow = [label for label in result.labels if label != "< INVITE"]  # it is repeated until the 180 comes
+    assert flow == ["> 180 INVITE", "< CANCEL", "> 200 CANCEL", "> 487 INVITE", "< ACK"]
+
+
+async def test_a_200_that_crosses_our_cancel_is_acknowledged_and_ended(
+    agent: UserAgent, sipp: Launch
+) -> None:
+    with sipp("uas_200_crosses_cancel") as callee:
+        async with agent.invite(callee.uri) as outgoing:
+            await anext(aiter(outgoing.provisionals()))
+            await outgoing.cancel()
+        result = await callee.ended()
+    assert result.status == 0
+    assert result.labels[2:] == ["< CANCEL", "> 200 CANCEL", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]

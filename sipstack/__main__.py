@@ -1,0 +1,23 @@
+"""``python -m sipstack`` and the console script ``sipstack``."""
+
+from __future__ import annotations
+
+import sys
+
+CLI_LIBRARIES = ("click", "rich")
+
+
+def main() -> int:
+    """Run the command line; without its libraries, say in one line how to get them."""
+    try:
+        from sipstack.cli.main import main as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in CLI_LIBRARIES:
+            raise
+        sys.stderr.write("The command line needs more libraries: pip install 'sipstack[cli]'\n")
+        return 2
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""``sipstack message``: send a text."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+import click
+
+from sipstack.cli.command import TeachingCommand
+from sipstack.cli.environment import Environment
+from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
+from sipstack.cli.report import Event
+from sipstack.cli.session import Session, run
+from sipstack.cli.status import ExitStatus
+
+EXAMPLES = (
+    ("a text for bob", "sipstack message sip:bob@example.com 'Lunch at noon?'"),
+    (
+        "as alice, with a password, through a proxy",
+        "SIPSTACK_PASSWORD=secret sipstack message sip:bob@example.com 'Hi' --from sip:alice@example.com "
+        "--proxy sip:proxy.example.com",
+    ),
+)
+
+
+@attrs.frozen
+class Texting:
+    """One MESSAGE request."""
+
+    identity: Identity
+    target: str
+    text: str
+
+    async def __call__(self, session: Session) -> None:
+        async with session.agent(self.identity) as agent:
+            began = asyncio.get_running_loop().time()
+            response = await agent.message(self.target, self.text)
+            took = round(asyncio.get_running_loop().time() - began, 4)
+        session.report(
+            Event(
+                "responded",
+                call_id=response.call_id,
+                local=self.identity.aor,
+                remote=self.target,
+                status=response.status,
+                reason=response.reason,
+                duration=took,
+            )
+        )
+
+
+@click.command("message", cls=TeachingCommand, examples=EXAMPLES)
+@click.argument("target", type=uri)
+@click.argument("text")
+@identity_options()
+@output_options
+@click.pass_obj
+def message(
+    environment: Environment, target: str, text: str, identity: Identity, output: Output
+) -> ExitStatus:
+    """Send TEXT to TARGET, a SIP URI.
+
+    It travels as an instant message (RFC 3428), without a call.
+    """
+    return run(environment, output, Texting(identity, target, text))

@@ -1,0 +1,93 @@
+"""``sipstack register``: bind our contact to an address-of-record, and keep the binding."""
+
+from __future__ import annotations
+
+import attrs
+import click
+
+import sipstack
+from sipstack.cli.command import TeachingCommand
+from sipstack.cli.environment import Environment
+from sipstack.cli.options import ANONYMOUS, Identity, Output, identity_options, output_options, uri
+from sipstack.cli.report import Event
+from sipstack.cli.session import Session, run
+from sipstack.cli.status import ExitStatus
+
+EXAMPLES = (
+    (
+        "stay registered until Ctrl-C, which removes the binding; the password is asked for",
+        "sipstack register sip:alice@example.com --user alice",
+    ),
+    (
+        "are these credentials right? register, un-register, tell by the exit code",
+        "SIPSTACK_PASSWORD=secret sipstack register sip:alice@example.com --once",
+    ),
+    (
+        "a registrar that the address does not name",
+        "sipstack register sip:pbx.example.net --from sip:alice@example.com --expires 120",
+    ),
+)
+RETRY = (1.0, 60.0)  # seconds: the first and the longest pause before another attempt
+
+
+@attrs.frozen
+class Registering:
+    """One binding to make. ``once`` takes it back as soon as it stands."""
+
+    identity: Identity
+    registrar: str | None
+    expires: int
+    once: bool
+
+    async def __call__(self, session: Session) -> None:
+        retry = None if self.once else sipstack.Backoff(*RETRY)
+        async with session.agent(self.identity, registrar=self.registrar) as agent:
+            async with agent.register(expires=self.expires, retry=retry) as registration:
+                session.report(Event("registered", local=agent.contact, remote=self.identity.aor))
+                if not self.once:
+                    await self._stay(session, registration)
+            session.report(Event("unregistered", remote=self.identity.aor))
+
+    async def _stay(self, session: Session, registration: sipstack.Registration) -> None:
+        with session.report.waiting("registered"):
+            async for state in registration.states():
+                event = "registered" if state.active else "failed"
+                session.report(Event(event, remote=self.identity.aor, reason=str(state.error or "") or None))
+
+
+def addresses(target: str, aor: str) -> tuple[str, str | None]:
+    """The address-of-record and the registrar that ``target`` and ``--from`` stand for."""
+    if "@" in target:
+        if aor not in (ANONYMOUS, target):
+            raise click.UsageError(f"{target} names a user, so it is what gets registered: leave out --from")
+        return target, None
+    if aor == ANONYMOUS:
+        user = target.replace(":", ":you@", 1)
+        raise click.UsageError(f"who is to be registered? write: sipstack register {target} --from {user}")
+    return aor, target
+
+
+@click.command("register", cls=TeachingCommand, examples=EXAMPLES)
+@click.argument("target", metavar="REGISTRAR-or-AOR", type=uri)
+@click.option(
+    "--expires",
+    type=click.IntRange(min=1),
+    default=600,
+    metavar="S",
+    show_default=True,
+    help="Seconds that the binding shall last; it is refreshed before.",
+)
+@click.option("--once", is_flag=True, help="Un-register and leave as soon as the registration stands.")
+@identity_options()
+@output_options
+@click.pass_obj
+def register(
+    environment: Environment, target: str, expires: int, once: bool, identity: Identity, output: Output
+) -> ExitStatus:
+    """Register, and stay registered until Ctrl-C.
+
+    The argument is our address-of-record (sip:alice@example.com), whose domain is the registrar, or a
+    registrar (sip:pbx.example.com), together with --from.
+    """
+    aor, registrar = addresses(target, identity.aor)
+    return run(environment, output, Registering(attrs.evolve(identity, aor=aor), registrar, expires, once))

@@ -1,0 +1,53 @@
+"""The program ``sipstack``: reads the command line and gives an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import click
+
+import sipstack
+from sipstack.cli.command import TeachingCommand, TeachingGroup
+from sipstack.cli.commands.answer import answer
+from sipstack.cli.commands.call import call
+from sipstack.cli.commands.demo import demo
+from sipstack.cli.commands.message import message
+from sipstack.cli.commands.options import options
+from sipstack.cli.commands.register import register
+from sipstack.cli.environment import Environment
+from sipstack.cli.status import ExitStatus
+
+
+@click.group(cls=TeachingGroup)
+@click.version_option(sipstack.__version__, message="sipstack %(version)s")
+def program() -> None:
+    """A softphone for the command line: test calls, scripts and demonstrations.
+
+    Begin with `sipstack demo`, which needs nothing but this machine. The help of each command shows examples:
+    `sipstack call --help`.
+    """
+
+
+for command in (demo, call, answer, register, options, message):
+    program.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None, environment: Environment | None = None) -> int:
+    """Run the program with ``arguments`` (default: the process's own) and return its exit code."""
+    environment = environment or Environment.of_process()
+    with contextlib.redirect_stdout(environment.stdout), contextlib.redirect_stderr(environment.stderr):
+        try:
+            return int(program.main(arguments, "sipstack", standalone_mode=False, obj=environment))
+        except click.UsageError as error:
+            error.show(environment.stderr)
+            _show_example(error, environment)
+            return ExitStatus.USAGE
+        except (KeyboardInterrupt, click.Abort):
+            return ExitStatus.INTERRUPTED
+
+
+def _show_example(error: click.UsageError, environment: Environment) -> None:
+    if error.ctx is not None and isinstance(error.ctx.command, TeachingCommand):
+        _, line = error.ctx.command.examples[0]
+        click.echo(f"For example: {line}", file=environment.stderr)

@@ -1,0 +1,39 @@
+"""Answers 401 and 407 with our account's credentials (RFC 3261 §22, RFC 8760)."""
+
+from __future__ import annotations
+
+from sipstack.dialog.draft import Draft, Lines
+from sipstack.errors import ParseError
+from sipstack.identifiers import Identifiers
+from sipstack.message import Response
+from sipstack.message.digest import Account, Authentication, DigestClient
+
+CREDENTIALS = ("Authorization", "Proxy-Authorization")
+
+
+class Authenticator:
+    """Knows our account and counts how often each nonce is used."""
+
+    __slots__ = ("_client", "_identifiers")
+
+    def __init__(self, account: Account | None, identifiers: Identifiers) -> None:
+        self._client = DigestClient(account) if account is not None else None
+        self._identifiers = identifiers
+
+    def challenged(self, before: Authentication, response: Response) -> Authentication | None:
+        """What to answer; None when we have no account, or it was refused (§22.1)."""
+        if self._client is None:
+            return None
+        try:
+            www = response.headers.typed("WWW-Authenticate")
+            proxy = response.headers.typed("Proxy-Authenticate")
+        except ParseError:
+            return None
+        return self._client.challenged(before, www, proxy)
+
+    def authorized(self, draft: Draft, answered: Authentication) -> Lines:
+        """``draft``'s header lines with fresh credentials in place of old ones."""
+        assert self._client is not None
+        kept = tuple(line for line in draft.headers if line[0] not in CREDENTIALS)
+        cnonce = self._identifiers.nonce()
+        return (*self._client.credentials(answered, draft.method, draft.uri, draft.body, cnonce), *kept)

@@ -1,0 +1,194 @@
+"""The way of one request of ours: next hop, addresses, flow, transaction, and the next address when one fails.
+
+The flow is chosen before the transaction starts; failing over to another address makes a new branch and so a new
+transaction (RFC 3263 §4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sipstack.core.outputs import Question, Target
+from sipstack.core.routing import destination
+from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.usage import AckSent
+from sipstack.errors import ResolutionError, SipError, TransportError
+from sipstack.message import Request, Response
+from sipstack.message.digest import Authentication
+from sipstack.transaction.flow import Flow
+from sipstack.transaction.layer import AnyClient
+from sipstack.transaction.machine import ClientUser, State
+from sipstack.transaction.requests import cancel_for
+
+if TYPE_CHECKING:
+    from sipstack.core.core import Core
+
+
+class Way:
+    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one."""
+
+    __slots__ = ("_abandoned", "_dialog", "_targets", "core", "draft")
+
+    def __init__(self, core: Core, draft: Draft, dialog: Dialog | None) -> None:
+        self.core = core
+        self.draft = draft
+        self._dialog = dialog
+        self._targets: list[Target] = []
+        self._abandoned = False
+
+    def find(self, now: float) -> None:
+        """Take the dialog's known flow, or ask the way."""
+        dialog, hop = self._dialog, self.draft.next_hop
+        if dialog is not None and dialog.hop_flow is not None and dialog.hop == hop:
+            self.use(dialog.hop_flow, now)
+            return
+        try:
+            where = destination(hop)
+        except (ResolutionError, ValueError) as error:
+            self.failed(error if isinstance(error, SipError) else ResolutionError(str(error)), now)
+            return
+        if isinstance(where, Question):
+            self.core.resolve(where, self)
+        else:
+            self.resolved([where], now)
+
+    def resolved(self, targets: Sequence[Target], now: float) -> None:
+        """The addresses, best first."""
+        self._targets = list(targets)
+        if targets:
+            self.next_target(now)
+        else:
+            self.failed(ResolutionError(f"no address for {self.draft.next_hop}"), now)
+
+    def next_target(self, now: float) -> None:
+        if not self._abandoned:
+            self.core.find_flow(self._targets.pop(0), self, now)
+
+    def flow_found(self, flow: Flow, now: float) -> None:
+        """The driver has a flow to the target."""
+        if self._abandoned:
+            return
+        if self._dialog is not None:
+            self._dialog.hop, self._dialog.hop_flow = self.draft.next_hop, flow
+        self.use(flow, now)
+
+    def flow_refused(self, error: TransportError, now: float) -> None:
+        """There is no flow to the target: try the next one."""
+        if self._targets:
+            self.next_target(now)
+        else:
+            self.failed(error, now)
+
+    def abandon(self) -> None:
+        """Forget it while it is being routed."""
+        self._abandoned = True
+
+    def use(self, flow: Flow, now: float) -> None:
+        raise NotImplementedError
+
+    def failed(self, error: SipError, now: float) -> None:
+        raise NotImplementedError
+
+
+class AckDispatch(Way):
+    """An ACK for a 2xx: a transaction of its own with no answer (RFC 3261 §13.2.2.4)."""
+
+    __slots__ = ("_user",)
+
+    def __init__(self, core: Core, draft: Draft, dialog: Dialog, user: AckSent) -> None:
+        super().__init__(core, draft, dialog)
+        self._user = user
+
+    def use(self, flow: Flow, now: float) -> None:
+        data = bytes(self.draft.write(flow.via + self.core.identifiers.branch(), self.core.contact(flow)))
+        self.core.retransmit(flow, data)
+        self._user.ack_sent(flow, data)
+
+    def failed(self, error: SipError, now: float) -> None:
+        """Nothing to do: the peer repeats its 2xx, and ends the call when no ACK arrives."""
+
+
+class Dispatch(Way):
+    """A request with its client transaction, renewed for each address and each challenge."""
+
+    __slots__ = ("_answered", "_authentication", "_user", "request", "transaction")
+
+    def __init__(self, core: Core, draft: Draft, dialog: Dialog | None, user: ClientUser) -> None:
+        super().__init__(core, draft, dialog)
+        self._user = user
+        self._answered = False  # a provisional came: no failing over any more
+        self._authentication = Authentication()
+        self.request: Request | None = None
+        self.transaction: AnyClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<Dispatch {self.draft.method} {self.draft.uri}>"
+
+    def use(self, flow: Flow, now: float) -> None:
+        core = self.core
+        branch = core.identifiers.branch()
+        self.request = self.draft.write(flow.via + branch, core.contact(flow))
+        self.transaction = core.transactions.request(self.request, branch, flow, self, now)
+
+    def failed(self, error: SipError, now: float) -> None:
+        self._user.request_failed(error, now)
+
+    def response_received(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            self._answered = True
+        elif status in (401, 407) and self._authenticate(response, now):
+            return
+        elif status == 503 and self._targets and not self._answered:  # RFC 3263 §4.3
+            self.next_target(now)
+            return
+        self._user.response_received(response, now)
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        if isinstance(error, TransportError) and self._dialog is not None:
+            self._dialog.hop_flow = None
+        if self._targets and not self._answered:
+            self.next_target(now)
+        else:
+            self.failed(error, now)
+
+    def _authenticate(self, response: Response, now: float) -> bool:
+        """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
+        assert self.request is not None
+        assert self.transaction is not None
+        authenticator = self.core.authenticator
+        answered = authenticator.challenged(self._authentication, response)
+        if answered is None:
+            return False
+        self._authentication = answered
+        headers = authenticator.authorized(self.draft, answered)
+        if self._dialog is None:
+            cseq = self.draft.cseq + 1
+        else:
+            self._dialog.local_cseq += 1
+            cseq = self._dialog.local_cseq
+        self.draft = attrs.evolve(self.draft, cseq=cseq, headers=headers)
+        self.use(self.transaction.flow, now)
+        return True
+
+    def cancel(self, now: float) -> None:
+        """Send CANCEL (§9.1): the INVITE's own branch, the same flow."""
+        if self.request is None or self.transaction is None or self.transaction.state is State.TERMINATED:
+            return
+        branch = self.request.via.branch or ""
+        flow = self.transaction.flow
+        self.core.transactions.request(cancel_for(self.request), branch, flow, Unheard(), now)
+
+
+class Unheard:
+    """The user of a CANCEL: its answer changes nothing, that of the INVITE does."""
+
+    __slots__ = ()
+
+    def response_received(self, response: Response, now: float) -> None: ...
+
+    def request_failed(self, error: SipError, now: float) -> None: ...

@@ -1,0 +1,138 @@
+"""The dialog: a small record of who talks to whom, and by which way (RFC 3261 §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import attrs
+
+from sipstack.dialog.draft import Draft, Lines
+from sipstack.errors import RemoteProtocolError
+from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.transaction.flow import Flow
+
+
+@attrs.define(eq=False)
+class Dialog:
+    """One peer-to-peer relation of two user agents.
+
+    ``local`` and ``remote`` are complete From/To values, tags included, echoed to the letter as §12.2.1.1 wants.
+    """
+
+    call_id: str
+    local_tag: str
+    remote_tag: str  # "" for an RFC 2543 peer
+    local: str
+    remote: str
+    remote_target: str
+    route_set: tuple[str, ...]
+    local_cseq: int
+    remote_cseq: int | None
+    early: bool
+    hop_flow: Flow | None = None
+    """The flow that ``hop`` led to: a dialog resolves its next hop once, not for each request."""
+    hop: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """The dialog ID (§12)."""
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    # -- creation ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def as_server(cls, request: Request, local_tag: str, *, early: bool) -> Dialog:
+        """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without Contact."""
+        headers = request.headers
+        return cls(
+            call_id=request.call_id,
+            local_tag=local_tag,
+            remote_tag=request.from_.tag or "",
+            local=f"{headers.get('To')};tag={local_tag}",
+            remote=headers.get("From") or "",
+            remote_target=target_of(request),
+            route_set=tuple(map(str, request.record_routes)) if "Record-Route" in headers else (),
+            local_cseq=0,
+            remote_cseq=request.cseq.number,
+            early=early,
+        )
+
+    @classmethod
+    def as_client(cls, request: Request, response: Response) -> Dialog:
+        """The UAC's dialog from a response (§12.1.2). Raises ParseError or RemoteProtocolError without Contact."""
+        early = response.status < 200
+        return cls(
+            call_id=request.call_id,
+            local_tag=request.from_.tag or "",
+            remote_tag=response.to.tag or "",
+            local=request.headers.get("From") or "",
+            remote=response.headers.get("To") or "",
+            # many peers leave Contact out of a provisional; nothing is sent there before it is known
+            remote_target=str(request.uri) if early and "Contact" not in response.headers else target_of(response),
+            route_set=route_set_of(response),
+            local_cseq=request.cseq.number,
+            remote_cseq=None,
+            early=early,
+        )
+
+    def confirm(self, response: Response) -> None:
+        """The 2xx makes an early dialog a confirmed one; the route set is computed again (§13.2.2.4)."""
+        self.early = False
+        self.remote_target = target_of(response)
+        self.route_set = route_set_of(response)
+
+    # -- requests inside -----------------------------------------------------------------------------------
+
+    def receive(self, request: Request) -> None:
+        """Check and take the CSeq of a request other than ACK (§12.2.2). Raises RemoteProtocolError(500)."""
+        number = request.cseq.number
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            raise RemoteProtocolError(f"CSeq {number} after {self.remote_cseq}", 500)
+        self.remote_cseq = number
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """A target refresh request or its 2xx carries the peer's present address (§12.2.1.2, §12.2.2)."""
+        if "Contact" in message.headers:
+            self.remote_target = target_of(message)
+
+    def draft(self, method: str, headers: Lines = (), body: bytes = b"", *, contact: bool = False) -> Draft:
+        """A new request of ours (§12.2.1.1), with the next CSeq."""
+        self.local_cseq += 1
+        return self.draft_with(self.local_cseq, method, headers, body, contact=contact)
+
+    def draft_with(
+        self, cseq: int, method: str, headers: Lines = (), body: bytes = b"", *, contact: bool = False
+    ) -> Draft:
+        """A request with a given CSeq number: an ACK repeats that of its INVITE."""
+        uri, routes = self._route()
+        return Draft(
+            method, uri, self.local, self.remote, self.call_id, cseq, routes, headers, body, "" if contact else None
+        )
+
+    def _route(self) -> tuple[str, tuple[str, ...]]:
+        routes = self.route_set
+        if not routes:
+            return self.remote_target, ()
+        first = NameAddr.parse(routes[0]).uri
+        if isinstance(first, SipUri) and "lr" not in first.parameters:
+            # a strict router wants itself in the Request-URI and the remote target as the last route
+            return str(first), (*routes[1:], f"<{self.remote_target}>")
+        return self.remote_target, routes
+
+
+def target_of(message: Request | Response) -> str:
+    """The URI of the one Contact that a dialog-making message must carry (§8.1.1.8, §12.1.1)."""
+    contacts = message.contacts
+    if len(contacts) != 1 or isinstance(contacts, str):
+        raise RemoteProtocolError("exactly one Contact is needed", 400)
+    uri = contacts[0].uri
+    if not isinstance(uri, SipUri):
+        raise RemoteProtocolError("Contact is not a SIP URI", 400)
+    return str(uri)
+
+
+def route_set_of(response: Response) -> tuple[str, ...]:
+    """The UAC's route set: Record-Route in reverse order (§12.1.2)."""
+    if "Record-Route" not in response.headers:
+        return ()
+    return tuple(str(route) for route in reversed(response.record_routes))

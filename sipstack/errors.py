@@ -1,0 +1,108 @@
+"""The exceptions of sipstack.
+
+SipError
+├── ParseError(ValueError)     not SIP, SDP or RTP; .status is the response to give
+├── LocalProtocolError         asked for what this state does not allow: a bug in the caller
+├── RemoteProtocolError        the peer broke a rule; .status
+├── TransportError
+│   ├── ResolutionError        no address for the host
+│   └── FlowClosed             the connection is gone
+├── TransactionTimeout         no answer in 64*T1; stands for 408
+├── RequestFailed              .response .status .reason
+│   ├── CallRejected
+│   ├── RegistrationRejected
+│   └── AuthenticationFailed   our credentials were refused, or we have none
+├── NegotiationError           no common codec; stands for 488
+├── MediaError                 a file or device cannot be read or written
+└── CallEnded                  .by ("local", "remote", "timeout", "transport") .reason
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipstack.message import Response
+
+
+class SipError(Exception):
+    """Base of all errors that sipstack raises."""
+
+
+class ParseError(SipError, ValueError):
+    """The text or octets break the grammar. ``status`` is the response a UAS gives."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class LocalProtocolError(SipError):
+    """The caller asked for something that the state does not allow."""
+
+
+class RemoteProtocolError(SipError):
+    """The peer broke a rule of the protocol. ``status`` is the response a UAS gives."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TransportError(SipError):
+    """The message could not be sent, or the network reported that it did not arrive."""
+
+
+class ResolutionError(TransportError):
+    """The host name has no usable address."""
+
+
+class FlowClosed(TransportError):
+    """The flow that carried the exchange is closed."""
+
+
+class TransactionTimeout(SipError):
+    """No response came in 64*T1 (RFC 3261 §17.1.1.2, §17.1.2.2); equals a 408."""
+
+    status = 408
+
+
+class RequestFailed(SipError):
+    """A final response other than 2xx. ``response`` is the message itself."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"{response.status} {response.reason}")
+        self.response = response
+        self.status = response.status
+        self.reason = response.reason
+
+
+class CallRejected(RequestFailed):
+    """The call was refused: 3xx not followed, 4xx, 5xx or 6xx."""
+
+
+class RegistrationRejected(RequestFailed):
+    """The registrar refused the binding."""
+
+
+class AuthenticationFailed(RequestFailed):
+    """The peer asks for credentials that we do not have, or refused those that we gave."""
+
+
+class NegotiationError(SipError):
+    """Offer and capabilities have no session in common (RFC 3264); equals a 488."""
+
+    status = 488
+
+
+class MediaError(SipError):
+    """An audio file or device cannot be opened, read or written."""
+
+
+class CallEnded(SipError):
+    """The call is over. ``by`` tells who ended it, ``reason`` what was said of it (may be empty)."""
+
+    def __init__(self, by: str, reason: str = "") -> None:
+        super().__init__(f"call ended by {by}" + (f": {reason}" if reason else ""))
+        self.by = by
+        self.reason = reason

@@ -1,0 +1,95 @@
+"""The media clock: one timer for all calls of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+PERIOD = 0.02
+"""Seconds from one tick of a call to its next."""
+SLOTS = 8
+"""Calls are spread over this many moments of the period, so that they do not send all at once."""
+STALL = 0.2
+"""Seconds of lateness that are made up for by ticking faster; beyond it ticks are left out."""
+
+Tick = Callable[[float, int], None]
+"""Called with the loop's time and the number of periods since the last tick: 1, or more after a stall."""
+
+_STEP = PERIOD / SLOTS
+_shared: dict[asyncio.AbstractEventLoop, MediaClock] = {}
+
+
+class MediaClock:
+    """Ticks every participant each 20 ms, at absolute deadlines of ``loop.time()``: it does not drift."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.late = 0
+        """Ticks that came more than a period late."""
+        self.skipped = 0
+        """Ticks left out after stalls."""
+        self._loop = loop
+        self._origin = loop.time()
+        self._slots: list[dict[Tick, None]] = [{} for _ in range(SLOTS)]
+        self._due = [0] * SLOTS  # the step of each slot's next tick
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_slot = 0  # the timer's
+
+    @classmethod
+    def shared(cls) -> MediaClock:
+        """The running loop's clock. It is kept as long as something takes part in it."""
+        loop = asyncio.get_running_loop()
+        return _shared.get(loop) or cls(loop)
+
+    @property
+    def participants(self) -> int:
+        """How many are ticked."""
+        return sum(map(len, self._slots))
+
+    def join(self, tick: Tick) -> None:
+        """Call ``tick`` each period from now on."""
+        _shared.setdefault(self._loop, self)
+        slot = min(range(SLOTS), key=lambda index: len(self._slots[index]))
+        if not self._slots[slot]:
+            step = int((self._loop.time() - self._origin) / _STEP) + 1
+            self._due[slot] = step + (slot - step) % SLOTS
+        self._slots[slot][tick] = None
+        self._schedule()
+
+    def leave(self, tick: Tick) -> None:
+        """Do not call ``tick`` any more. Does nothing when it takes no part."""
+        for slot in self._slots:
+            slot.pop(tick, None)
+        if not any(self._slots):
+            if _shared.get(self._loop) is self:
+                del _shared[self._loop]
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next_slot = min((slot for slot in range(SLOTS) if self._slots[slot]), key=self._due.__getitem__)
+        self._timer = self._loop.call_at(self._origin + self._due[self._next_slot] * _STEP, self._run)
+
+    def _run(self) -> None:
+        now = self._loop.time()
+        slot = self._next_slot
+        lag = now - (self._origin + self._due[slot] * _STEP)
+        periods = 1
+        if lag > STALL:
+            # Sending what was missed in one burst would only overrun the peer's playout buffer.
+            periods += int(lag / PERIOD)
+            self.skipped += periods - 1
+        if lag > PERIOD:
+            self.late += 1
+        self._due[slot] += periods * SLOTS
+        self._timer = None
+        self._schedule()
+        # Whatever became ready is served before the next slot, even when that is late too.
+        for tick in tuple(self._slots[slot]):
+            try:
+                tick(now, periods)
+            except Exception as error:
+                context = {"message": "exception in a media clock tick", "exception": error}
+                self._loop.call_exception_handler(context)

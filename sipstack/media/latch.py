@@ -1,0 +1,41 @@
+"""Symmetric RTP (RFC 4961): packets go to where the peer's come from, which behind a NAT it cannot know itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Address = tuple[Any, ...]
+"""As sockets give it: (host, port), for IPv6 (host, port, flow, scope)."""
+
+
+class Latch:
+    """The address of one peer.
+
+    The first source of a valid packet is believed and no other one, so that nobody else can take the call's media
+    over, except the address that was signalled: it may come at any time and is final.
+    """
+
+    __slots__ = ("signalled", "source")
+
+    def __init__(self) -> None:
+        self.signalled: Address | None = None
+        """Where the peer told us to send."""
+        self.source: Address | None = None
+        """Where packets are accepted from; None until one came."""
+
+    @property
+    def destination(self) -> Address | None:
+        """Where to send; None until the peer has told its address."""
+        return self.signalled and (self.source or self.signalled)
+
+    def signal(self, address: Address | None) -> None:
+        """The peer's description names this address. A new one makes us forget the source."""
+        if address != self.signalled:
+            self.signalled = address
+            self.source = None
+
+    def accept(self, source: Address) -> bool:
+        """Whether a valid packet from ``source`` is the peer's."""
+        if self.source is None or source == self.signalled:
+            self.source = source
+        return source == self.source

@@ -1,0 +1,156 @@
+"""RTP and RTCP over a pair of UDP ports (RFC 3550 §11)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Protocol
+
+from sipstack.errors import TransportError
+from sipstack.media.latch import Address
+
+BATCH = 64
+"""Datagrams read before other callbacks get their turn."""
+LARGEST = 2048
+"""Octets of a datagram that are read: an Ethernet frame and more."""
+ATTEMPTS = 64
+"""Ephemeral ports tried until one has a free neighbour."""
+
+Receive = Callable[[bytes, Address, float], None]
+"""Called with a datagram, its source and the loop's time."""
+
+
+class RtpTransport(Protocol):
+    """How packets travel. Sending never waits and never raises."""
+
+    @property
+    def port(self) -> int:
+        """Our RTP port."""
+
+    @property
+    def rtcp_port(self) -> int:
+        """Our RTCP port."""
+
+    @property
+    def send_errors(self) -> int:
+        """Packets that the network refused."""
+
+    def start(self, rtp: Receive, rtcp: Receive) -> None:
+        """Hand what arrives to these."""
+
+    def send_rtp(self, data: bytes, destination: Address) -> None:
+        """Send one RTP packet."""
+
+    def send_rtcp(self, data: bytes, destination: Address) -> None:
+        """Send one RTCP compound."""
+
+    def close(self) -> None:
+        """Receive no more and free the ports. Calling it again does nothing."""
+
+
+class UdpTransport:
+    """A pair of ports: an even one for RTP, the next for RTCP. Needs a loop with ``add_reader``."""
+
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self._rtp = rtp
+        self._rtcp = rtcp
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.port: int = rtp.getsockname()[1]
+        self.rtcp_port: int = rtcp.getsockname()[1]
+        self.send_errors = 0
+        self.receive_errors = 0
+
+    @classmethod
+    def bind(
+        cls, host: str, ports: tuple[int, int], uniform: Callable[[float, float], float]
+    ) -> UdpTransport:
+        """A pair on the local address ``host``, within ``ports`` (first, last) or, for (0, 0), anywhere.
+
+        Raises TransportError when the address is not ours or no pair is free.
+        """
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+            )[0]
+        except OSError as error:
+            raise TransportError(f"{host!r} is not an IP address") from error
+        refusal: OSError | None = None
+        for port in _candidates(ports, uniform):
+            try:
+                return cls(*_bind_pair(family, address, port))
+            except OSError as error:
+                refusal = error
+        raise TransportError(f"no pair of RTP ports on {host}: {refusal}") from refusal
+
+    def start(self, rtp: Receive, rtcp: Receive) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        loop.add_reader(self._rtp, self._drain, self._rtp, rtp, loop.time)
+        loop.add_reader(self._rtcp, self._drain, self._rtcp, rtcp, loop.time)
+
+    def send_rtp(self, data: bytes, destination: Address) -> None:
+        try:
+            self._rtp.sendto(data, destination)
+        except OSError:
+            self.send_errors += 1
+
+    def send_rtcp(self, data: bytes, destination: Address) -> None:
+        try:
+            self._rtcp.sendto(data, destination)
+        except OSError:
+            self.send_errors += 1
+
+    def close(self) -> None:
+        for sock in (self._rtp, self._rtcp):
+            if self._loop is not None and sock.fileno() >= 0:
+                self._loop.remove_reader(sock)
+            sock.close()
+
+    def _drain(self, sock: socket.socket, receive: Receive, time: Callable[[], float]) -> None:
+        now = time()
+        for _ in range(BATCH):
+            try:
+                data, source = sock.recvfrom(LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:  # some systems report here that an earlier packet was not delivered
+                self.receive_errors += 1
+                return
+            receive(data, source, now)
+            if sock.fileno() < 0:  # closed by what it received
+                return
+
+
+def _candidates(ports: tuple[int, int], uniform: Callable[[float, float], float]) -> Iterator[int]:
+    """Even ports to try, 0 for any. They begin somewhere in the range: the last call's stragglers go elsewhere."""
+    first, last = ports
+    if not first:
+        return iter([0] * ATTEMPTS)
+    pairs = range(first + first % 2, last, 2)
+    start = int(uniform(0, len(pairs)))
+    return iter([*pairs[start:], *pairs[:start]])
+
+
+def _bind_pair(family: int, address: Address, port: int) -> tuple[socket.socket, socket.socket]:
+    """The sockets of ``port`` and the next one; for 0, of whatever port is given and its neighbour."""
+    sockets = [_bind(family, address, port)]
+    try:
+        bound: int = sockets[0].getsockname()[1]
+        sockets.append(_bind(family, address, bound ^ 1))
+    except OSError:
+        sockets[0].close()
+        raise
+    even, odd = sorted(sockets, key=lambda sock: sock.getsockname()[1] % 2)
+    return even, odd
+
+
+def _bind(family: int, address: Address, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.bind((address[0], port, *address[2:]))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,122 @@
+"""WAV files of 16-bit mono PCM, read and written as a stream by the standard library alone."""
+
+from __future__ import annotations
+
+import wave
+from contextlib import suppress
+from pathlib import Path
+
+from sipstack.errors import MediaError
+from sipstack.media.io import AudioSource, frame_octets
+
+LARGEST = 0xFFFFFF00
+"""Octets of samples: the lengths in the header have 32 bits."""
+FLUSH = 25
+"""Frames (half a second) that an abrupt end of the process may cost a recording."""
+
+
+def open_source(path: str | Path, sample_rate: int) -> AudioSource:
+    """The audio file as a source at ``sample_rate``. Raises MediaError.
+
+    16-bit mono WAV of that rate needs nothing else. Any other rate, width, number of channels or format goes through
+    PyAV, which the ``media`` extra brings.
+    """
+    source = WavSource.if_plain(path, sample_rate)
+    if source is not None:
+        return source
+    from sipstack.media.conversion import DecodedSource
+
+    return DecodedSource(path, sample_rate)
+
+
+class WavSource:
+    """Plays an open WAV file of 16-bit mono PCM."""
+
+    def __init__(self, path: str | Path, file: wave.Wave_read) -> None:
+        self.sample_rate = file.getframerate()
+        self._path = path
+        self._file = file
+        self._samples = frame_octets(self.sample_rate) // 2
+
+    @classmethod
+    def if_plain(cls, path: str | Path, sample_rate: int) -> WavSource | None:
+        """The file, or None when it is something that must be converted. Raises MediaError when it cannot be read."""
+        try:
+            file = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise MediaError(f"{path}: {error.strerror or error}") from error
+        except (wave.Error, EOFError):
+            return None
+        if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (sample_rate, 1, 2):
+            file.close()
+            return None
+        return cls(path, file)
+
+    def read(self) -> bytes | None:
+        try:
+            pcm = self._file.readframes(self._samples)
+        except (OSError, EOFError, wave.Error) as error:
+            raise MediaError(f"{self._path}: {error}") from error
+        return pcm[: len(pcm) & ~1]
+
+    def rewind(self) -> None:
+        self._file.rewind()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class WavSink:
+    """Records 16-bit mono PCM. The file is a whole WAV file at any time, at most half a second behind."""
+
+    def __init__(self, path: str | Path, sample_rate: int = 8000) -> None:
+        self._path = path
+        self._pending: list[bytes] = []
+        self._octets = 0
+        self._file: wave.Wave_write | None = None
+        try:
+            self._raw = Path(path).open("wb")
+        except OSError as error:
+            raise self._error(error) from error
+        file = wave.open(self._raw, "wb")
+        file.setparams((1, 2, sample_rate, 0, "NONE", ""))
+        self._file = file
+        self._store(file)
+
+    def write(self, pcm: bytes) -> None:
+        if self._file is None:
+            return
+        self._octets += len(pcm)
+        if self._octets > LARGEST:
+            self._abandon()
+            raise MediaError(f"{self._path}: the recording has reached the size limit of WAV")
+        self._pending.append(pcm)
+        if len(self._pending) >= FLUSH:
+            self._store(self._file)
+
+    def close(self) -> None:
+        if self._file is None:
+            return
+        self._store(self._file)
+        self._abandon()
+
+    def _store(self, file: wave.Wave_write) -> None:
+        """Append what is pending; ``writeframes`` then puts the new length into the header."""
+        try:
+            file.writeframes(b"".join(self._pending))
+            self._raw.flush()
+        except OSError as error:
+            self._abandon()
+            raise self._error(error) from error
+        self._pending.clear()
+
+    def _abandon(self) -> None:
+        """Close the file as it is. After an error that fails again, and closes it all the same."""
+        file, self._file = self._file, None
+        for closable in (file, self._raw):
+            if closable is not None:
+                with suppress(OSError):
+                    closable.close()
+
+    def _error(self, error: OSError) -> MediaError:
+        return MediaError(f"{self._path}: {error.strerror or error}")

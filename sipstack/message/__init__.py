@@ -1,0 +1,57 @@
+"""SIP messages: octets to values and back (RFC 3261 §7, §19, §20, §25)."""
+
+from sipstack.message.address import NameAddr
+from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
+from sipstack.message.contact import WILDCARD
+from sipstack.message.fields import CSeq, RAck, Warning
+from sipstack.message.headers import Headers
+from sipstack.message.message import Request, Response
+from sipstack.message.other_uri import OtherUri, TelUri, Uri, parse_uri
+from sipstack.message.parameterised import (
+    DialogReference,
+    Disposition,
+    Event,
+    MediaType,
+    Parameterised,
+    Reason,
+    SessionExpires,
+    SubscriptionState,
+)
+from sipstack.message.params import Parameters
+from sipstack.message.parser import parse
+from sipstack.message.times import Date, RetryAfter, Timestamp
+from sipstack.message.uri import SipUri
+from sipstack.message.via import Via
+
+__all__ = [
+    "WILDCARD",
+    "AuthenticationInfo",
+    "CSeq",
+    "Challenge",
+    "Credentials",
+    "Date",
+    "DialogReference",
+    "Disposition",
+    "Event",
+    "Headers",
+    "MediaType",
+    "NameAddr",
+    "OtherUri",
+    "Parameterised",
+    "Parameters",
+    "RAck",
+    "Reason",
+    "Request",
+    "Response",
+    "RetryAfter",
+    "SessionExpires",
+    "SipUri",
+    "SubscriptionState",
+    "TelUri",
+    "Timestamp",
+    "Uri",
+    "Via",
+    "Warning",
+    "parse",
+    "parse_uri",
+]

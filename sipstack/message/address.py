@@ -1,0 +1,99 @@
+"""name-addr, and addr-spec with header parameters: From, To, Contact, Route and their like (§20.10)."""
+
+from __future__ import annotations
+
+import re
+
+from sipstack.errors import ParseError
+from sipstack.message.grammar import QUOTED, VISIBLE, quote, unquote
+from sipstack.message.other_uri import Uri, parse_uri
+from sipstack.message.params import NONE, Lazy, Parameters
+
+# A display name without quotes should be tokens; whatever cannot begin something else is taken.
+_NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
+_URI = r'[^\x00-\x20\x7f"<>]++'
+# What nearly all of them look like: at most a tag after the URI.
+_common = re.compile(rf'(?:"([^"\\]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
+_name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
+# Without <>, whatever follows the semicolon belongs to the header field; "," and "?" are forbidden (§20.10).
+_addr_spec = re.compile(r'([^\x00-\x20\x7f"<>;,?]++)[ \t]*+(;.*+)?', re.DOTALL).fullmatch
+
+
+class NameAddr(Lazy):
+    """``"display name" <uri>;parameters``: a URI, a name for people, the parameters of the header field.
+
+    A parsed one reads its URI on first use of ``uri``, which then may raise ParseError.
+    """
+
+    __slots__ = ("_uri", "display_name", "tag")
+
+    _uri: Uri | str
+    display_name: str
+    tag: str | None
+    """The tag parameter of From and To (§19.3)."""
+
+    def __init__(self, uri: Uri, display_name: str = "", parameters: Parameters = NONE) -> None:
+        self._uri = uri
+        self._parameters = parameters
+        self.display_name = display_name
+        self.tag = parameters.get("tag")
+
+    @classmethod
+    def parse(cls, text: str) -> NameAddr:
+        """From a name-addr or an addr-spec, both with parameters. Raises ParseError."""
+        match = _common(text)
+        address = _new(cls)
+        if match is None:
+            return address._read(text.strip(" \t"))
+        quoted, name, address._uri, parameters, address.tag = match.groups()
+        address.display_name = quoted if name is None else name.strip(" \t")
+        address._parameters = parameters or NONE
+        return address
+
+    def _read(self, text: str) -> NameAddr:
+        """Fill from any text that the grammar allows."""
+        if (match := _name_addr(text)) is not None:
+            quoted, name, self._uri, parameters = match.groups()
+            self.display_name = unquote(quoted) if quoted else name.strip(" \t")
+        elif (match := _addr_spec(text)) is not None:
+            self._uri, parameters = match.groups()
+            self.display_name = ""
+        else:
+            raise ParseError(f"not an address: {text[:80]!r}")
+        self._parameters = Parameters.parse(parameters or "")
+        self.tag = self._parameters.get("tag")
+        return self
+
+    @property
+    def uri(self) -> Uri:
+        """The address itself. Raises ParseError."""
+        uri = self._uri
+        if isinstance(uri, str):
+            uri = self._uri = parse_uri(uri)
+        return uri
+
+    def with_parameter(self, name: str, value: str | None = None) -> NameAddr:
+        """A copy in which the header parameter ``name`` has this value."""
+        return NameAddr(self.uri, self.display_name, self.parameters.with_(name, value))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NameAddr):
+            return NotImplemented
+        return (
+            self.display_name == other.display_name
+            and self.parameters == other.parameters
+            and (self._uri == other._uri or self.uri == other.uri)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.display_name, self.parameters, self.uri))
+
+    def __str__(self) -> str:
+        name = quote(self.display_name) + " " if self.display_name else ""
+        return f"{name}<{self._uri}>{self._parameters}"
+
+    def __repr__(self) -> str:
+        return f"NameAddr.parse({str(self)!r})"
+
+
+_new = object.__new__

@@ -1,0 +1,273 @@
+"""Digest authentication for SIP (RFC 3261 §22, RFC 7616, RFC 8760): the calculation, and the client.
+
+Algorithms: SHA-512-256, SHA-256, MD5 and their ``-sess`` variants, as far as this Python's hashlib has them.
+Text is hashed as UTF-8 octets; octets that are no UTF-8 come through as they came in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import attrs
+
+from sipstack.errors import LocalProtocolError
+from sipstack.message.auth import Challenge, Credentials
+
+MAX_TRIES = 4
+"""Answers to one realm in one request: a server that calls every nonce stale is not obeyed for ever."""
+MAX_NONCES = 64
+"""Nonces whose count a client remembers."""
+
+
+# --- the calculation (RFC 7616 §3.4) ---
+
+
+def _available(name: str) -> bool:
+    try:
+        hashlib.new(name, usedforsecurity=False)
+    except ValueError:
+        return False
+    return True
+
+
+# Weakest first. SHA-512-256 comes from OpenSSL, not from Python itself.
+_REGISTERED = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+_HASHES = {token: name for token, name in _REGISTERED.items() if _available(name)}
+_STRENGTHS = {token: strength for strength, token in enumerate(_HASHES)}
+
+
+@attrs.frozen
+class Algorithm:
+    """One that we know. ``family`` is the token without ``-sess``, in the RFC's spelling."""
+
+    family: str
+    session: bool = False
+
+    @classmethod
+    def find(cls, token: str | None) -> Algorithm | None:
+        """By its token, in any case; a missing one means MD5 (RFC 7616 §3.3). None when it is unknown."""
+        name = (token or "MD5").upper()
+        family = name.removesuffix("-SESS")
+        return cls(family, session=family != name) if family in _HASHES else None
+
+    @property
+    def strength(self) -> int:
+        """Orders the algorithms; a session variant is as strong as its family."""
+        return _STRENGTHS[self.family]
+
+    def hash(self, data: str | bytes) -> str:
+        """H(data) in lower case hexadecimal."""
+        octets = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        return hashlib.new(_HASHES[self.family], octets, usedforsecurity=False).hexdigest()
+
+
+def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
+    """H(username:realm:password), what a server may store in place of the password. Raises ValueError."""
+    known = Algorithm.find(algorithm)
+    if known is None:
+        raise ValueError(f"unknown digest algorithm {algorithm!r}")
+    return known.hash(f"{username}:{realm}:{password}")
+
+
+@attrs.frozen
+class Exchange:
+    """What client and server hash alike. With an empty ``qop`` (RFC 2069) nc and cnonce do not count."""
+
+    nonce: str
+    method: str
+    uri: str
+    body: bytes = b""
+    qop: str = ""
+    nc: str = ""
+    cnonce: str = ""
+
+    def response(self, algorithm: Algorithm, ha1: str) -> str:
+        """The ``response`` parameter, from H(username:realm:password)."""
+        if algorithm.session:
+            ha1 = algorithm.hash(f"{ha1}:{self.nonce}:{self.cnonce}")
+        a2 = f"{self.method}:{self.uri}"
+        if self.qop == "auth-int":
+            a2 += f":{algorithm.hash(self.body)}"
+        middle = f"{self.nonce}:{self.nc}:{self.cnonce}:{self.qop}" if self.qop else self.nonce
+        return algorithm.hash(f"{ha1}:{middle}:{algorithm.hash(a2)}")
+
+
+# --- the client ---
+
+
+@attrs.frozen
+class Account:
+    """Who we are, for one realm or (None) for every realm that has no account of its own."""
+
+    username: str
+    password: str = attrs.field(repr=False)
+    realm: str | None = None
+
+
+def select_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
+    """The strongest that we can answer; of equal ones the first. None when there is none.
+
+    RFC 8760 §2.4 prefers the topmost "unless a local policy dictates otherwise": ours does.
+    """
+    usable = [challenge for challenge in challenges if _is_usable(challenge)]
+    return max(usable, key=_strength, default=None)
+
+
+def _is_usable(challenge: Challenge) -> bool:
+    algorithm = Algorithm.find(challenge.algorithm)
+    if not challenge.is_digest or "realm" not in challenge.parameters or not challenge.nonce:
+        return False
+    if algorithm is None or (algorithm.session and not challenge.qop):
+        return False  # a session needs the cnonce, which goes with a qop only
+    return not challenge.qop or _select_qop(challenge) != ""
+
+
+def _strength(challenge: Challenge) -> int:
+    algorithm = Algorithm.find(challenge.algorithm)
+    return algorithm.strength if algorithm is not None else -1
+
+
+def _select_qop(challenge: Challenge) -> str:
+    """auth before auth-int: proxies on the way may change the body (RFC 3261 §22.4 leaves the choice)."""
+    return next((qop for qop in ("auth", "auth-int") if qop in challenge.qop), "")
+
+
+@attrs.frozen
+class Answered:
+    """A challenge that a request answers. ``tries`` counts the request's answers to this realm."""
+
+    challenge: Challenge
+    tries: int = 0
+
+
+@attrs.frozen
+class Authentication:
+    """The challenges that one request answers: one of each realm, from the UAS or registrar and from proxies.
+
+    Starts empty, or for pre-emptive credentials as ``remembered()`` from an earlier request.
+    """
+
+    www: tuple[Answered, ...] = ()
+    proxy: tuple[Answered, ...] = ()
+
+    def remembered(self) -> Authentication:
+        """For the next request: the same challenges, not yet tried."""
+
+        def untried(answered: tuple[Answered, ...]) -> tuple[Answered, ...]:
+            return tuple(attrs.evolve(each, tries=0) for each in answered)
+
+        return Authentication(untried(self.www), untried(self.proxy))
+
+    def next_nonce(self, nonce: str) -> Authentication:
+        """Authentication-Info gave a new nonce (RFC 7616 §3.5). It names no realm: only a sole one takes it."""
+        if len(self.www) != 1:
+            return self
+        challenge = self.www[0].challenge
+        parameters = challenge.parameters.with_text("nonce", nonce)
+        renewed = attrs.evolve(challenge, parameters=parameters)
+        return attrs.evolve(self, www=(attrs.evolve(self.www[0], challenge=renewed),))
+
+
+class DigestClient:
+    """Answers challenges with our accounts, and counts how often each nonce is used."""
+
+    __slots__ = ("_accounts", "_uses")
+
+    def __init__(self, *accounts: Account) -> None:
+        self._accounts = accounts
+        self._uses: OrderedDict[tuple[str, str], tuple[int, str]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<DigestClient {[account.username for account in self._accounts]}>"
+
+    def challenged(
+        self, before: Authentication, www: Sequence[Challenge], proxy: Sequence[Challenge]
+    ) -> Authentication | None:
+        """What to answer after a 401 or 407 with these WWW-Authenticate and Proxy-Authenticate fields.
+
+        ``before`` is what the refused request answered. None means: give up, authentication failed. It does
+        when a realm refuses what we gave (RFC 3261 §22.1), or when there is nothing that we can answer.
+        """
+        answered_www = self._merge(before.www, www)
+        answered_proxy = self._merge(before.proxy, proxy)
+        if answered_www is None or answered_proxy is None:
+            return None
+        after = Authentication(answered_www, answered_proxy)
+        return after if after != before else None
+
+    def credentials(
+        self, answered: Authentication, method: str, uri: str, body: bytes, cnonce: str
+    ) -> list[tuple[str, Credentials]]:
+        """The header fields for a request: one Authorization or Proxy-Authorization a realm."""
+        fields = ("Authorization", answered.www), ("Proxy-Authorization", answered.proxy)
+        return [
+            (name, self.authorize(each.challenge, method, uri, body, cnonce))
+            for name, answers in fields
+            for each in answers
+        ]
+
+    def authorize(self, challenge: Challenge, method: str, uri: str, body: bytes, cnonce: str) -> Credentials:
+        """The answer to one challenge. ``uri`` is the Request-URI as sent, ``cnonce`` a new random text.
+
+        Raises LocalProtocolError for a challenge that ``select_challenge`` would not select, and for a realm
+        of which we have no account.
+        """
+        account = self._account(challenge.realm)
+        algorithm = Algorithm.find(challenge.algorithm)
+        if account is None or algorithm is None or not _is_usable(challenge):
+            raise LocalProtocolError(f"cannot answer the challenge of {challenge.realm!r}")
+        qop = _select_qop(challenge)
+        count, cnonce = self._use(challenge, algorithm, cnonce)
+        secret = ha1(account.username, challenge.realm, account.password, algorithm.family)
+        exchange = Exchange(challenge.nonce, method, uri, body, qop, f"{count:08x}", cnonce)
+        return Credentials.digest(
+            username=account.username,
+            realm=challenge.realm,
+            nonce=challenge.nonce,
+            uri=uri,
+            response=exchange.response(algorithm, secret),
+            algorithm=challenge.text("algorithm"),
+            cnonce=cnonce if qop else None,
+            opaque=challenge.opaque,
+            qop=qop or None,
+            nc=count if qop else None,
+        )
+
+    def _account(self, realm: str) -> Account | None:
+        by_realm = {account.realm: account for account in reversed(self._accounts)}
+        return by_realm.get(realm) or by_realm.get(None)
+
+    def _use(self, challenge: Challenge, algorithm: Algorithm, cnonce: str) -> tuple[int, str]:
+        """The nonce count, and the cnonce: a session keeps its first (RFC 7616 §3.4.2)."""
+        key = challenge.realm, challenge.nonce
+        count, first = self._uses.get(key, (0, cnonce))
+        self._uses[key] = count + 1, first
+        self._uses.move_to_end(key)
+        if len(self._uses) > MAX_NONCES:
+            self._uses.popitem(last=False)
+        return count + 1, first if algorithm.session else cnonce
+
+    def _merge(
+        self, before: tuple[Answered, ...], challenges: Sequence[Challenge]
+    ) -> tuple[Answered, ...] | None:
+        """The new challenges in place of the old ones of their realms; None when a realm refused us."""
+        answers = {each.challenge.realm: each for each in before}
+        for realm in dict.fromkeys(challenge.realm for challenge in challenges):
+            challenge = select_challenge([each for each in challenges if each.realm == realm])
+            if challenge is None or self._account(realm) is None:
+                continue
+            old = answers.get(realm)
+            if old is not None and _is_refusal(old, challenge):
+                return None
+            answers[realm] = Answered(challenge, old.tries + 1 if old is not None else 1)
+        return tuple(answers.values())
+
+
+def _is_refusal(old: Answered, challenge: Challenge) -> bool:
+    """Whether the realm refuses our credentials, rather than the nonce that they were made for."""
+    if challenge.nonce == old.challenge.nonce or old.tries >= MAX_TRIES:
+        return True
+    # A remembered nonce may be so old that the server no longer knows it for its own, and says nothing of stale.
+    return old.tries > 0 and not challenge.stale

@@ -1,0 +1,89 @@
+"""The pieces of RFC 3261 §25.1 that every header field is made of: tokens, quoted strings, escapes, lists.
+
+All patterns use possessive quantifiers, so that matching stays linear in what the network sends.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sipstack.errors import ParseError
+
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
+QUOTED = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
+# A parameter's value. Peers leave quotes away where the grammar wants them, so whatever cannot be mistaken
+# for the end of the value is taken (a bare IPv6 address after received=, RFC 5118 §4.5).
+VALUE = r'[^\x00-\x20\x7f;,"<>]*+'
+# The same, ASCII only: what a value looks like that needs no second thought.
+VISIBLE = r"[!#-+\-.-:=?-~]"
+HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
+
+is_token = re.compile(TOKEN).fullmatch
+is_host = re.compile(HOST).fullmatch
+is_quoted = re.compile(QUOTED).fullmatch
+_unquotable = re.compile(r"\\(.)", re.DOTALL)
+_escape = re.compile(rb"%([0-9A-Fa-f]{2})").sub
+# One element of a comma separated list: quoted strings and <URIs> may hold commas.
+_element = re.compile(rf'(?:[^",<>]++|{QUOTED}|<[^<>]*+>)*+').match
+
+
+def split_commas(text: str) -> list[str]:
+    """The elements of a comma separated list, stripped; commas inside quotes and <> do not count."""
+    if "," not in text:
+        return [text.strip()]
+    elements = []
+    position = 0
+    while (match := _element(text, position)) is not None:
+        elements.append(match[0].strip())
+        position = match.end()
+        if position == len(text):
+            return elements
+        if text[position] != ",":
+            break
+        position += 1
+    raise ParseError(f"quotes or <> do not close: {text[:80]!r}")
+
+
+def unquote(text: str) -> str:
+    """The meaning of a quoted string, or the text itself when it is not quoted."""
+    if text[:1] != '"':
+        return text
+    if not is_quoted(text):
+        raise ParseError(f"a quoted string does not close: {text[:80]!r}")
+    text = text[1:-1]
+    return _unquotable.sub(r"\1", text) if "\\" in text else text
+
+
+def quote(text: str) -> str:
+    """The quoted string that means ``text``. NUL becomes a quoted-pair, as RFC 3261 §25.1 wants it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\\\0") + '"'
+
+
+def unescape(text: str, kept: bytes = b"") -> str:
+    """Each %HH replaced by its octet, once, the octets read as UTF-8; a %HH of an octet in ``kept`` stays."""
+    if "%" not in text:
+        return text
+
+    def octet(match: re.Match[bytes]) -> bytes:
+        value = bytes((int(match[1], 16),))
+        return match[0].upper() if value in kept else value
+
+    return _escape(octet, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def escape(text: str, allowed: frozenset[str]) -> str:
+    """``text`` with every character outside ``allowed`` written as the %HH of its UTF-8 octets."""
+    if allowed.issuperset(text):
+        return text
+    return "".join(
+        char if char in allowed else "".join(f"%{octet:02X}" for octet in char.encode("utf-8", "surrogateescape"))
+        for char in text
+    )
+
+
+def number(text: str, highest: int, what: str) -> int:
+    """The decimal number in ``text``, 0 to ``highest``. Raises ParseError."""
+    # A length limit first: int() of a long digit string costs quadratic time.
+    if text.isascii() and text.isdigit() and len(text) <= 64 and (value := int(text)) <= highest:
+        return value
+    raise ParseError(f"{what} is not a number from 0 to {highest}: {text[:80]!r}")

@@ -1,0 +1,64 @@
+"""Server nonces that need no memory: each carries its time, authenticated (RFC 7616 §5.4)."""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+
+_STAMP = 20  # hexadecimal digits: 12 of milliseconds, 8 of a count
+_SIGNATURE = 32  # 128 bits of HMAC-SHA-256
+
+
+class Nonces:
+    """Issues nonces, and tells which of those that come back may be used.
+
+    Only what guards against replay is kept: the highest nonce count of each nonce that has authenticated
+    somebody, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that is
+    as old and not in the table counts as expired: nothing can be replayed, and its user pays one challenge more.
+    """
+
+    def __init__(self, secret: bytes, lifetime: float, table_size: int = 10_000) -> None:
+        self._secret = secret
+        self._lifetime = lifetime
+        self._table_size = table_size
+        self._issued = 0
+        self._counts: OrderedDict[str, int] = OrderedDict()  # least recently used first
+        self._floor = ""  # stamp of the youngest nonce that was dropped from the table
+
+    def __repr__(self) -> str:
+        return f"<Nonces {len(self._counts)} in use>"  # never the secret
+
+    def issue(self, now: float, binding: str = "") -> str:
+        """A new nonce, no two alike. ``binding`` (a source address, a Call-ID) must be the same on return."""
+        self._issued += 1
+        stamp = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}{self._issued & 0xFFFFFFFF:08x}"
+        return stamp + self._signature(stamp, binding)
+
+    def is_live(self, nonce: str, now: float, binding: str = "") -> bool:
+        """Whether the nonce is ours, in its lifetime, issued for ``binding``, and not forgotten."""
+        stamp = nonce[:_STAMP]
+        signature = self._signature(stamp, binding)
+        if not hmac.compare_digest(_octets(nonce[_STAMP:]), _octets(signature)):
+            return False
+        age = now - int(stamp[:12], 16) / 1000
+        # The time within a nonce is cut to milliseconds. A clock that went backwards makes the age negative.
+        in_lifetime = 0 <= age <= self._lifetime
+        return in_lifetime and (stamp > self._floor or nonce in self._counts)
+
+    def count(self, nonce: str, nc: int) -> bool:
+        """Take note of a request with this nonce count; False when an earlier one was as high."""
+        if nc <= self._counts.get(nonce, 0):
+            return False
+        self._counts[nonce] = nc
+        self._counts.move_to_end(nonce)
+        if len(self._counts) > self._table_size:
+            forgotten, _ = self._counts.popitem(last=False)
+            self._floor = max(self._floor, forgotten[:_STAMP])
+        return True
+
+    def _signature(self, stamp: str, binding: str) -> str:
+        return hmac.digest(self._secret, _octets(f"{stamp}:{binding}"), "sha256").hex()[:_SIGNATURE]
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

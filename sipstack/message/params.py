@@ -1,0 +1,126 @@
+"""Parameters: the ``;name=value`` lists of header fields and URIs (RFC 3261 §7.3.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from sipstack.errors import ParseError
+from sipstack.message.grammar import QUOTED, TOKEN, VALUE, quote, unquote
+
+# Parameters that need no more than splitting: no quotes, no white space.
+SIMPLE = rf"(?:;{TOKEN}(?:={VALUE})?)*+"
+_PARAMETER = re.compile(rf"[ \t]*+({TOKEN})[ \t]*+(?:=[ \t]*+({QUOTED}|{VALUE})[ \t]*+)?(?:;|$)").match
+
+
+class Parameters:
+    """Immutable and ordered; names are lower case, for they are case-insensitive; values stay as written.
+
+    A quoted value keeps its quotes (``text`` resolves them); a name without ``=`` has the value None.
+    Equality ignores the order.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> None:
+        pairs = items.items() if isinstance(items, Mapping) else items
+        self._items = {name.lower(): value for name, value in pairs}
+
+    @classmethod
+    def of_simple(cls, text: str) -> Parameters:
+        """From text that the caller has matched against SIMPLE."""
+        if not text:
+            return NONE
+        items: dict[str, str | None] = {}
+        for part in text[1:].split(";"):
+            name, equals, value = part.partition("=")
+            items[name.lower()] = value if equals else None
+        if len(items) != text.count(";"):
+            raise ParseError(f"a parameter comes twice: {text[:80]!r}")
+        parameters = _new(cls)
+        parameters._items = items
+        return parameters
+
+    @classmethod
+    def parse(cls, text: str) -> Parameters:
+        """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
+        text = text.strip(" \t")
+        if text and text[0] != ";":
+            raise ParseError(f"parameters do not begin with a semicolon: {text[:80]!r}")
+        items: dict[str, str | None] = {}
+        position = 1
+        while position <= len(text) and text:
+            match = _PARAMETER(text, position)
+            if match is None or match[1].lower() in items:
+                raise ParseError(f"bad parameters: {text[:80]!r}")
+            items[match[1].lower()] = match[2]
+            # A semicolon at the very end promises one more parameter.
+            position = match.end() + (match.end() == len(text) and text[-1] != ";")
+        return cls(items)
+
+    def get(self, name: str) -> str | None:
+        """The value as written; None when the parameter is absent or has no value (see ``in``)."""
+        return self._items.get(name) or self._items.get(name.lower())
+
+    def text(self, name: str) -> str | None:
+        """The value with quotes and quoted-pairs resolved."""
+        value = self.get(name)
+        return unquote(value) if value else value
+
+    def with_(self, name: str, value: str | None = None) -> Parameters:
+        """A copy in which ``name`` has this value, in its old place or at the end."""
+        return Parameters({**self._items, name.lower(): value})
+
+    def with_text(self, name: str, text: str) -> Parameters:
+        """A copy in which ``name`` has the quoted string of ``text``."""
+        return self.with_(name, quote(text))
+
+    def without(self, *names: str) -> Parameters:
+        """A copy that lacks these names."""
+        gone = {name.lower() for name in names}
+        return Parameters(item for item in self if item[0] not in gone)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._items
+
+    def __iter__(self) -> Iterator[tuple[str, str | None]]:
+        return iter(self._items.items())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parameters):
+            return NotImplemented
+        return self._items == other._items
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __str__(self) -> str:
+        """``;a=1;b``, or the empty string."""
+        return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in self)
+
+    def __repr__(self) -> str:
+        return f"Parameters({str(self)!r})"
+
+
+class Lazy:
+    """Base of the values that most messages have: simple parameters stay text until someone looks at them."""
+
+    __slots__ = ("_parameters",)
+
+    _parameters: Parameters | str
+    """A text matches SIMPLE, and no name comes twice in it."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The header field's parameters."""
+        parameters = self._parameters
+        if isinstance(parameters, str):
+            parameters = self._parameters = Parameters.of_simple(parameters)
+        return parameters
+
+
+_new = object.__new__
+NONE = Parameters()

@@ -1,0 +1,104 @@
+"""Octets to messages (RFC 3261 §7): one pass over the header section, no typed values."""
+
+from __future__ import annotations
+
+import re
+
+from sipstack.errors import ParseError
+from sipstack.message.fields import METHODS
+from sipstack.message.grammar import is_token, number
+from sipstack.message.headers import Headers, Row
+from sipstack.message.message import Request, Response
+from sipstack.message.registry import NAMES
+
+_fold = re.compile(r"\r\n[ \t]+").sub
+_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE).fullmatch
+_version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE).fullmatch
+
+
+def parse(data: bytes) -> Request | Response:
+    """The message in one datagram (§18.3).
+
+    Octets past Content-Length are ignored. Raises ParseError, whose ``status`` is what a UAS answers.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end <= 0:
+        data = data.lstrip(b"\r\n")
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            raise ParseError("the empty line after the header fields is missing")
+    start, index = read_head(data[:end])
+    body = data[end + 4 :]
+    if "Content-Length" in index:
+        length = content_length(index["Content-Length"])
+        if length > len(body):
+            raise ParseError(f"Content-Length is {length}, and {len(body)} octets came")
+        if length < len(body):
+            body = body[:length]
+    return build(start, index, body)
+
+
+def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
+    """The start line and the raw header fields."""
+    text = head.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    ends = len(lines) - 1
+    if text.count("\n") != ends or text.count("\r") != ends:
+        raise ParseError("a CR or LF stands alone in the header section")
+    start = lines[0]
+    if start[:1] in (" ", "\t"):
+        raise ParseError("white space before the start line")
+    del lines[0]
+    index: dict[str, Row] = {}
+    spellings: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        try:
+            key = NAMES[name]
+        except KeyError:
+            if line[:1] in (" ", "\t"):
+                return read_head(_fold(" ", text).encode("utf-8", "surrogateescape"))
+            key = _spelling(name, spellings)
+        if not colon:
+            raise ParseError(f"a header field has no colon: {line[:80]!r}")
+        if key not in index:
+            index[key] = value.strip(" \t")
+        elif isinstance(row := index[key], str):
+            index[key] = [row, value.strip(" \t")]
+        else:
+            row.append(value.strip(" \t"))
+    return start, index
+
+
+def _spelling(name: str, spellings: dict[str, str]) -> str:
+    """The index key for a name in an unusual spelling, or of a field that we do not know."""
+    name = name.rstrip(" \t")
+    lower = name.lower()
+    key = NAMES.get(lower)
+    if key is not None:
+        return key
+    if not is_token(name):
+        raise ParseError(f"not a header field name: {name[:80]!r}")
+    return spellings.setdefault(lower, name)
+
+
+def content_length(row: Row) -> int:
+    """The number in the Content-Length field; several are the same or refused (RFC 4475 §3.3.9)."""
+    if isinstance(row, str):
+        return number(row, 2**31, "Content-Length")
+    if any(value != row[0] for value in row):
+        raise ParseError("two different values of Content-Length")
+    return content_length(row[0])
+
+
+def build(start: str, index: dict[str, Row], body: bytes) -> Request | Response:
+    """The message that the start line announces."""
+    parts = start.split(" ")
+    if len(parts) == 3 and parts[2] == "SIP/2.0" and (parts[0] in METHODS or is_token(parts[0])) and parts[1]:
+        return Request.of_parts(parts[0], parts[1], Headers.of_index(index), body)
+    match = _status_line(start)
+    if match is not None:
+        return Response(int(match[1]), match[2] or "", Headers.of_index(index), body)
+    if len(parts) == 3 and _version(parts[2]) and parts[2][4:] != "2.0":
+        raise ParseError(f"unknown version of SIP: {parts[2][:20]}", 505)
+    raise ParseError(f"not a start line of SIP: {start[:80]!r}")

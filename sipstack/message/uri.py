@@ -1,0 +1,177 @@
+"""SIP and SIPS URIs (RFC 3261 §19.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from string import ascii_letters, digits
+from typing import Any
+
+from sipstack.errors import ParseError
+from sipstack.message.grammar import HOST, escape, unescape
+from sipstack.message.params import NONE, Parameters
+
+_UNRESERVED = ascii_letters + digits + "-_.!~*'()"
+_RESERVED = b";/?:@&=+$,%"
+_USER = frozenset(_UNRESERVED + "&=+$,;?/")
+_PASSWORD = frozenset(_UNRESERVED + "&=+$,")
+_PARAMETER = frozenset(_UNRESERVED + "[]/:&+$")
+_HEADER = frozenset(_UNRESERVED + "[]/?:+$")
+# A parameter of these names in only one of two URIs makes them differ (§19.1.4).
+_SIGNIFICANT = ("transport", "user", "ttl", "method", "maddr")
+
+# Looser than the grammar where no other reading is possible, as for non-ASCII text in a user part.
+_match = re.compile(
+    r"([sS][iI][pP][sS]?):"
+    r'(?:(([^\x00-\x20\x7f"<>@:]++)(?::([^\x00-\x20\x7f"<>@]*+))?)@)?'
+    rf"({HOST})(?::([0-9]{{1,5}}))?"
+    r'((?:;[^\x00-\x20\x7f;?"<>=]++(?:=[^\x00-\x20\x7f;?"<>]*+)?)*+)'
+    r'(?:\?([^\x00-\x20\x7f"<>]++))?'
+).fullmatch
+
+
+class SipUri:
+    """``sip:user:password@host:port;parameters?headers``.
+
+    ``user``, ``password``, parameters and headers are unescaped, once; ``host`` keeps the brackets of an IPv6
+    reference. ``str()`` of a parsed URI is the text it came from. Equality is that of §19.1.4, which is not
+    transitive: a parameter that only one of the two URIs has is mostly ignored.
+    """
+
+    __slots__ = ("_text", "_userinfo", "headers", "host", "parameters", "password", "port", "scheme", "user")
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        user: str | None = None,
+        *,
+        scheme: str = "sip",
+        password: str | None = None,
+        parameters: Parameters = NONE,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.scheme = scheme
+        self.user = user
+        self.password = password
+        self.host = host
+        self.port = port
+        self.parameters = parameters
+        self.headers = headers
+        self._userinfo = None if user is None else escape(user, _USER)
+        if password is not None:
+            self._userinfo = f"{self._userinfo or ''}:{escape(password, _PASSWORD)}"
+        self._text: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> SipUri:
+        """Raises ParseError unless ``text`` is a sip or sips URI."""
+        match = _match(text)
+        if match is None:
+            raise ParseError(f"not a SIP URI: {text[:80]!r}")
+        scheme, userinfo, user, password, host, port, parameters, headers = match.groups()
+        if port is not None and int(port) > 65535:
+            raise ParseError(f"no such port: {text[:80]!r}")
+        uri = _new(cls)
+        uri.scheme = scheme if scheme == "sip" else scheme.lower()
+        uri.user = user and unescape(user)
+        uri.password = password and unescape(password)
+        uri.host = host
+        uri.port = port if port is None else int(port)
+        uri.parameters = _parameters(parameters) if parameters else NONE
+        uri.headers = _headers(headers) if headers else ()
+        uri._userinfo = userinfo
+        uri._text = text
+        return uri
+
+    @property
+    def secure(self) -> bool:
+        """Whether the scheme is sips."""
+        return self.scheme == "sips"
+
+    def replace(self, **changes: Any) -> SipUri:
+        """A copy with some attributes changed; a user part that stays is written as it was."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name[0] != "_"}
+        uri = SipUri(**(values | changes))
+        if "user" not in changes and "password" not in changes:
+            uri._userinfo = self._userinfo
+        return uri
+
+    def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._write()
+        return self._text
+
+    def _write(self) -> str:
+        userinfo = "" if self._userinfo is None else self._userinfo + "@"
+        port = "" if self.port is None else f":{self.port}"
+        parameters = "".join(
+            f";{escape(name, _PARAMETER)}" + ("" if value is None else f"={escape(value, _PARAMETER)}")
+            for name, value in self.parameters
+        )
+        headers = "&".join(f"{escape(name, _HEADER)}={escape(value, _HEADER)}" for name, value in self.headers)
+        return f"{self.scheme}:{userinfo}{self.host}{port}{parameters}" + (f"?{headers}" if headers else "")
+
+    def __repr__(self) -> str:
+        return f"SipUri.parse({str(self)!r})"
+
+    def _key(self) -> tuple[object, ...]:
+        """What two equal URIs have in common, whatever their other parameters."""
+        return (
+            self.scheme,
+            None if self._userinfo is None else unescape(self._userinfo, _RESERVED),
+            _host_key(self.host),
+            self.port,
+            [(self.parameters.get(name) or "").lower() for name in _SIGNIFICANT if name in self.parameters],
+            sorted((name.lower(), value) for name, value in self.headers),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SipUri):
+            return NotImplemented
+        if self._text is not None and self._text == other._text:
+            return True
+        if self._key() != other._key():
+            return False
+        theirs = other.parameters
+        return all(
+            (value or "").lower() == (theirs.get(name) or "").lower()
+            for name, value in self.parameters
+            if name in theirs
+        )
+
+    def __hash__(self) -> int:
+        return hash(repr(self._key()))
+
+
+def _parameters(text: str) -> Parameters:
+    if "%" not in text:
+        return Parameters.of_simple(text)
+    items = [part.partition("=") for part in text[1:].split(";")]
+    parameters = Parameters((unescape(name), unescape(value) if equals else None) for name, equals, value in items)
+    if len(parameters) != len(items):
+        raise ParseError(f"a URI parameter comes twice: {text[:80]!r}")
+    return parameters
+
+
+def _headers(text: str) -> tuple[tuple[str, str], ...]:
+    headers = []
+    for part in text.split("&"):
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise ParseError(f"a URI header has no name or no value: {text[:80]!r}")
+        headers.append((unescape(name), unescape(value)))
+    return tuple(headers)
+
+
+def _host_key(host: str) -> str:
+    """Hosts compare without case; IPv6 addresses by value (RFC 5954 §4.2)."""
+    if host[:1] == "[":
+        try:
+            return ipaddress.IPv6Address(host[1:-1]).compressed
+        except ValueError:
+            return host.lower().replace(":::", "::")
+    return host.lower()
+
+
+_new = object.__new__

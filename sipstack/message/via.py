@@ -1,0 +1,120 @@
+"""The Via header field (RFC 3261 §20.42)."""
+
+from __future__ import annotations
+
+import re
+
+from sipstack.errors import ParseError
+from sipstack.message.grammar import HOST, TOKEN, VISIBLE
+from sipstack.message.params import NONE, Lazy, Parameters
+
+_PORT = r"(?::([0-9]{1,5}))?"
+# What nearly all of them look like.
+_common = re.compile(
+    rf"SIP/2\.0/([A-Z]++) ({HOST}){_PORT}(;branch=({VISIBLE}++)(?:;rport(?:={VISIBLE}++)?)?)"
+).fullmatch
+_any = re.compile(
+    rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++"
+    rf"({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}))?[ \t]*+(;.*+)?",
+    re.DOTALL,
+).fullmatch
+
+
+class Via(Lazy):
+    """``SIP/2.0/UDP host:port;branch=…``: one hop that the request has taken.
+
+    ``transport`` is upper case; ``host`` keeps the brackets of an IPv6 reference.
+    """
+
+    __slots__ = ("branch", "host", "port", "protocol", "transport")
+
+    protocol: str
+    transport: str
+    host: str
+    port: int | None
+    branch: str | None
+    """The transaction's identifier (§8.1.1.7); None from an RFC 2543 peer."""
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None = None,
+        parameters: Parameters = NONE,
+        protocol: str = "SIP/2.0",
+    ) -> None:
+        self.protocol = protocol
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.branch = parameters.get("branch")
+        self._parameters = parameters
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """One element of the field. Raises ParseError."""
+        match = _common(text)
+        if match is None:
+            return cls._parse_any(text.strip(" \t"))
+        via = _new(cls)
+        via.protocol = "SIP/2.0"
+        via.transport, via.host, port, via._parameters, via.branch = match.groups()
+        via.port = port if port is None else _port(port)
+        return via
+
+    @classmethod
+    def _parse_any(cls, text: str) -> Via:
+        match = _any(text)
+        if match is None:
+            raise ParseError(f"not a Via: {text[:80]!r}")
+        name, version, transport, host, port, parameters = match.groups()
+        return cls(
+            transport.upper(),
+            host,
+            port if port is None else _port(port),
+            Parameters.parse(parameters or ""),
+            f"{name.upper()}/{version}",
+        )
+
+    @property
+    def received(self) -> str | None:
+        """The source address that the next hop saw, without brackets (§18.2.1, RFC 5118 §4.5)."""
+        received = self.parameters.get("received")
+        return received.strip("[]") if received else None
+
+    @property
+    def rport(self) -> int | None:
+        """The source port that the next hop saw (RFC 3581 §4); None also for an ``rport`` without value."""
+        text = self.parameters.get("rport")
+        return _port(text) if text else None
+
+    @property
+    def sent_by(self) -> str:
+        """``host`` or ``host:port`` in lower case, no default port filled in, as compared in §17.2.3."""
+        host = self.host.lower()
+        return host if self.port is None else f"{host}:{self.port}"
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Via) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.protocol, self.transport, self.host.lower(), self.port, self.parameters
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"{self.protocol}/{self.transport} {self.host}{port}{self._parameters}"
+
+    def __repr__(self) -> str:
+        return f"Via.parse({str(self)!r})"
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise ParseError(f"no such port: {text[:80]!r}")
+    return int(text)
+
+
+_new = object.__new__

@@ -1,0 +1,104 @@
+"""A capture file of the messages that a user agent sends and receives, for Wireshark and its kin.
+
+The file holds raw IP packets (link type 101) with UDP and the addresses of the flow. A message that travelled
+on a stream is written as a datagram of its own, too: the file shows messages, not TCP.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sipstack.core.trace import Trace
+
+LINK_TYPE_RAW = 101
+MAX_PAYLOAD = 65_535 - 40 - 8  # what an IP packet carries behind an IPv6 and a UDP header
+
+
+class _Scapy(NamedTuple):
+    """What we use of scapy, which is loaded only when a capture is asked for."""
+
+    ipv4: Any
+    ipv6: Any
+    udp: Any
+    writer: Any
+
+
+def _load_scapy() -> _Scapy:
+    try:
+        from scapy.layers.inet import IP, UDP
+        from scapy.layers.inet6 import IPv6
+        from scapy.utils import PcapWriter
+    except ImportError as error:
+        raise ImportError("a capture file needs scapy: pip install 'sipstack[trace]'") from error
+    return _Scapy(IP, IPv6, UDP, PcapWriter)
+
+
+class Capture:
+    """A trace sink that writes each message to the pcap file ``path``.
+
+    ``wall_clock_offset`` is what must be added to a trace's time to give seconds since the epoch: the agent's
+    clock need not be the wall clock. Each packet is written through at once: the file can be read while the
+    agent runs and after it crashed. Raises ``OSError`` where the file cannot be written, here and at each
+    message, and ``ImportError`` without the extra ``trace``.
+    """
+
+    __slots__ = ("_scapy", "_wall_clock_offset", "_writer")
+
+    def __init__(self, path: str | Path, wall_clock_offset: float = 0.0) -> None:
+        self._scapy = _load_scapy()
+        self._wall_clock_offset = wall_clock_offset
+        self._writer = self._scapy.writer(str(path), linktype=LINK_TYPE_RAW, sync=True)
+        try:
+            self._writer.write_header(None)
+        except OSError:
+            self._writer.close()
+            raise
+
+    def __call__(self, trace: Trace) -> None:
+        """Write one message. A capture that is closed takes no more and says nothing."""
+        if self._writer is None:
+            return
+        source, destination = trace.flow.local, trace.flow.remote
+        if not trace.sent:
+            source, destination = destination, source
+        packet = self._packet(source, destination, trace.data[:MAX_PAYLOAD])
+        microseconds = round((trace.time + self._wall_clock_offset) * 1_000_000)
+        seconds, microseconds = divmod(microseconds, 1_000_000)
+        self._writer.write_packet(packet, sec=seconds, usec=microseconds)
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _packet(self, source: tuple[str, int], destination: tuple[str, int], payload: bytes) -> bytes:
+        sender, receiver = _address(source[0]), _address(destination[0])
+        ip = self._scapy.ipv4
+        if 6 in (sender.version, receiver.version):
+            ip, sender, receiver = self._scapy.ipv6, _as_ipv6(sender), _as_ipv6(receiver)
+        udp = self._scapy.udp(sport=source[1], dport=destination[1])
+        return bytes(ip(src=str(sender), dst=str(receiver)) / udp / payload)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IP address ``host``; 0.0.0.0 for a name, as networks in memory have them."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])  # a packet carries no zone
+    except ValueError:
+        return ipaddress.IPv4Address(0)
+
+
+def _as_ipv6(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv6Address:
+    if address.version == 6:
+        return address
+    return ipaddress.IPv6Address(f"::ffff:{address}")

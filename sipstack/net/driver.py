@@ -1,0 +1,183 @@
+"""The only pump: feeds the core with datagrams, commands and time, and does what it puts out.
+
+Mutate, then drain: after each input every output and event is taken before the next input. A command that is given
+from within an event handler mutates the core at once; the drain under way takes its outputs along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+from sipstack.core.core import Core
+from sipstack.core.events import Event
+from sipstack.core.outputs import Flow, Open, Question, Resolve, Target, Transmit
+from sipstack.core.routing import destination
+from sipstack.core.trace import Trace
+from sipstack.errors import ResolutionError, TransportError
+from sipstack.net.network import Endpoint, Listen, Network
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Tracer = Callable[[Trace], None]
+
+
+class Driver:
+    """Runs one core on one event loop. ``deliver`` takes each event; it must not raise."""
+
+    def __init__(
+        self, core: Core, network: Network, deliver: Callable[[Event], None], trace: Tracer | None = None
+    ) -> None:
+        self.core = core
+        self.endpoints: list[Endpoint] = []
+        self._loop = asyncio.get_running_loop()
+        self._network = network
+        self._deliver = deliver
+        self._trace = trace
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = math.inf
+        self._draining = False
+        self._lookups: set[asyncio.Task[None]] = set()
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def start(self, listens: Sequence[Listen]) -> None:
+        """Listen on all addresses. Raises TransportError, with none left open."""
+        receive = self._receive if self._trace is None else self._receive_traced
+        try:
+            for listen in listens:
+                self.endpoints.append(await self._network.listen(listen, receive, self._flow_failed))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop at once: nothing is sent any more."""
+        for endpoint in self.endpoints:
+            endpoint.close()
+        self.endpoints.clear()
+        for lookup in self._lookups:
+            lookup.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- inputs --------------------------------------------------------------------------------------------
+
+    def command(self, function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+        """Call a command of the core or of a usage, whose ``now`` the caller took from ``now()``, and drain."""
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            self._drain()
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    def _receive(self, flow: Flow, data: bytes) -> None:
+        self.core.receive(flow, data, self._loop.time())
+        self._drain()
+
+    def _receive_traced(self, flow: Flow, data: bytes) -> None:
+        assert self._trace is not None
+        self._trace(Trace(self._loop.time(), False, flow, data))
+        self._receive(flow, data)
+
+    def _flow_failed(self, flow: Flow, error: TransportError) -> None:
+        self.core.flow_failed(flow, error, self._loop.time())
+        self._drain()
+
+    def _timeout(self) -> None:
+        # the loop may call a shade early, by its clock's resolution
+        now = max(self._armed_at, self._loop.time())
+        self._timer, self._armed_at = None, math.inf
+        self.core.timeout(now)
+        self._drain()
+
+    # -- outputs -------------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        core, outputs, events = self.core, self.core.outputs, self.core.events
+        try:
+            while True:
+                while outputs:
+                    output = outputs.popleft()
+                    if type(output) is Transmit:
+                        self._transmit(output.flow, output.data)
+                    elif type(output) is Open:
+                        self._open(output.target)
+                    elif type(output) is Resolve:
+                        self._resolve(output.question)
+                if not events:
+                    break
+                self._deliver(events.popleft())
+        finally:
+            self._draining = False
+        deadline = core.deadline
+        if deadline < self._armed_at:
+            self._arm(deadline)
+
+    def _arm(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_at = deadline
+        self._timer = self._loop.call_at(deadline, self._timeout)
+
+    def _transmit(self, flow: Flow, data: bytes) -> None:
+        if self._trace is not None:
+            self._trace(Trace(self._loop.time(), True, flow, data))
+        flow.carrier.send(flow, data)
+
+    def _open(self, target: Target) -> None:
+        try:
+            flow = self._flow_to(target)
+        except TransportError as error:
+            self.core.flow_refused(target, error, self._loop.time())
+        else:
+            self.core.flow_opened(target, flow, self._loop.time())
+
+    def _flow_to(self, target: Target) -> Flow:
+        failure = TransportError("not listening")
+        for endpoint in self.endpoints:
+            try:
+                return endpoint.flow_to(target.address)
+            except TransportError as error:
+                failure = error
+        raise failure
+
+    def _resolve(self, question: Question) -> None:
+        lookup = self._loop.create_task(self._look_up(question))
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._lookups.discard)
+
+    async def _look_up(self, question: Question) -> None:
+        try:
+            addresses = await self._network.resolve(question.host)
+        except ResolutionError:
+            addresses = []
+        self.core.resolved(question, addresses, self._loop.time())
+        self._drain()
+
+    async def local_host(self, next_hop: str) -> str:
+        """Our address as the peer behind ``next_hop`` will see it, for the session description.
+
+        Raises ResolutionError or TransportError.
+        """
+        where = destination(next_hop)
+        if isinstance(where, Question):
+            addresses = await self._network.resolve(where.host)
+            targets = [Target(where.transport, (address, where.port)) for address in addresses]
+        else:
+            targets = [where]
+        failure: TransportError = ResolutionError(f"no address for {next_hop}")
+        for target in targets:
+            try:
+                return self._flow_to(target).local[0]
+            except TransportError as error:
+                failure = error
+        raise failure

@@ -1,0 +1,168 @@
+"""What we receive of one peer: sequence validation, loss and jitter (RFC 3550 appendices A.1, A.3, A.8)."""
+
+from __future__ import annotations
+
+import enum
+
+from sipstack.rtp.rtcp import ReportBlock
+
+MAX_DROPOUT = 3000
+"""A sequence number this far ahead is a restart, not a loss."""
+MAX_MISORDER = 100
+"""A sequence number this far behind is a restart, not reordering."""
+
+
+class Arrival(enum.Enum):
+    """What to do with a packet."""
+
+    ACCEPTED = enum.auto()
+    RESTARTED = enum.auto()
+    """Accept it, and forget what came before: another source, or the source has jumped."""
+    REFUSED = enum.auto()
+    """It does not follow from what came before; the next one may show that it does."""
+
+
+class Source:
+    """One SSRC as we receive it. The names are those of RFC 3550's ``source`` structure."""
+
+    __slots__ = (
+        "_bad_seq",
+        "_base_seq",
+        "_clock_rate",
+        "_cycles",
+        "_expected_prior",
+        "_max_seq",
+        "_received_prior",
+        "_transit",
+        "earlier_lost",
+        "earlier_received",
+        "jitter",
+        "received",
+        "ssrc",
+    )
+
+    def __init__(self, ssrc: int, sequence_number: int, clock_rate: int) -> None:
+        self.ssrc = ssrc
+        self.jitter = 0.0
+        """Interarrival jitter in timestamp units (§6.4.1)."""
+        self.received = 0
+        """Packets since the (re)start; duplicates count."""
+        self.earlier_received = self.earlier_lost = 0
+        """Packets before the restart."""
+        self._clock_rate = clock_rate
+        self._begin(sequence_number)
+
+    def _begin(self, sequence_number: int) -> None:
+        self._base_seq = self._max_seq = sequence_number
+        self._bad_seq: int | None = None
+        self._cycles = 0
+        self._transit: int | None = None
+        self._received_prior = self._expected_prior = 0
+
+    def _restart(self, sequence_number: int) -> None:
+        self.earlier_received += self.received
+        self.earlier_lost += self.lost
+        self.received = 0
+        self._begin(sequence_number)
+
+    @property
+    def expected(self) -> int:
+        """Packets that the source sent since the (re)start, by its sequence numbers."""
+        return self._cycles + self._max_seq - self._base_seq + 1
+
+    @property
+    def lost(self) -> int:
+        """Expected less received: negative when duplicates outnumber losses."""
+        return self.expected - self.received if self.received else 0
+
+    def receive(self, sequence_number: int, timestamp: int, now: float) -> Arrival:
+        """Count one packet (appendix A.1, without probation)."""
+        arrival = Arrival.ACCEPTED
+        ahead = (sequence_number - self._max_seq) & 0xFFFF
+        if ahead < MAX_DROPOUT:
+            if sequence_number < self._max_seq:
+                self._cycles += 0x10000
+            self._max_seq = sequence_number
+        elif ahead <= 0x10000 - MAX_MISORDER:
+            if sequence_number != self._bad_seq:
+                self._bad_seq = (sequence_number + 1) & 0xFFFF
+                return Arrival.REFUSED
+            # Two in a row: the other side restarted without telling us.
+            self._restart(sequence_number)
+            arrival = Arrival.RESTARTED
+        self.received += 1
+        transit = (int(now * self._clock_rate) - timestamp) & 0xFFFFFFFF
+        if self._transit is not None:
+            difference = (transit - self._transit) & 0xFFFFFFFF
+            if difference > 0x7FFFFFFF:
+                difference = 0x100000000 - difference
+            self.jitter += (difference - self.jitter) / 16
+        self._transit = transit
+        return arrival
+
+    def report(self, last_sr: int = 0, delay_since_last_sr: int = 0) -> ReportBlock:
+        """The report block since the last one (appendix A.3)."""
+        expected = self.expected - self._expected_prior
+        lost = expected - (self.received - self._received_prior)
+        self._expected_prior, self._received_prior = self.expected, self.received
+        return ReportBlock(
+            self.ssrc,
+            min(max(lost, 0) * 256 // expected, 255) if expected > 0 else 0,
+            max(-0x800000, min(self.lost, 0x7FFFFF)),
+            (self._cycles + self._max_seq) & 0xFFFFFFFF,
+            min(int(self.jitter), 0xFFFFFFFF),
+            last_sr,
+            delay_since_last_sr,
+        )
+
+
+class Reception:
+    """The source that we listen to, and the totals over all that we listened to.
+
+    The first source is believed at once, so that nothing of its first word is lost. Another SSRC takes over
+    with its second packet in a row (MIN_SEQUENTIAL of appendix A.1): a single stray one does not disturb.
+    """
+
+    __slots__ = ("_candidate", "_candidate_next", "_lost", "_received", "clock_rate", "source")
+
+    def __init__(self, clock_rate: int) -> None:
+        self.clock_rate = clock_rate
+        self.source: Source | None = None
+        """The source that we listen to; None before its first packet."""
+        self._candidate: int | None = None
+        self._candidate_next = 0
+        self._received = self._lost = 0  # of the sources before this one
+
+    @property
+    def received(self) -> int:
+        """Packets accepted, of all sources."""
+        source = self.source
+        return self._received + (source.earlier_received + source.received if source else 0)
+
+    @property
+    def lost(self) -> int:
+        """Packets lost, of all sources."""
+        source = self.source
+        return self._lost + (source.earlier_lost + source.lost if source else 0)
+
+    @property
+    def jitter(self) -> float:
+        """Interarrival jitter of the present source, in seconds."""
+        return self.source.jitter / self.clock_rate if self.source else 0.0
+
+    def receive(self, ssrc: int, sequence_number: int, timestamp: int, now: float) -> Arrival:
+        """Count one packet that arrived at ``now``."""
+        source = self.source
+        if source is not None and source.ssrc == ssrc:
+            return source.receive(sequence_number, timestamp, now)
+        if source is not None and not self._takes_over(ssrc, sequence_number):
+            return Arrival.REFUSED
+        self._received, self._lost = self.received, self.lost
+        self.source = Source(ssrc, sequence_number, self.clock_rate)
+        self.source.receive(sequence_number, timestamp, now)
+        return Arrival.RESTARTED
+
+    def _takes_over(self, ssrc: int, sequence_number: int) -> bool:
+        confirmed = ssrc == self._candidate and sequence_number == self._candidate_next
+        self._candidate, self._candidate_next = ssrc, (sequence_number + 1) & 0xFFFF
+        return confirmed

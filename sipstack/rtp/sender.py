@@ -1,0 +1,44 @@
+"""The state of the source that we are (RFC 3550 §5.1)."""
+
+from __future__ import annotations
+
+from sipstack.rtp.packet import HEADER
+
+
+class Sender:
+    """Numbers the packets of one SSRC.
+
+    ``sequence_number`` should start in the lower half of its 16 bits: an SRTP receiver that misses the first
+    packets cannot know of a wrap (RFC 3711 §3.3.1).
+    """
+
+    __slots__ = ("_marker", "octets", "packets", "sequence_number", "ssrc", "timestamp")
+
+    def __init__(self, ssrc: int, sequence_number: int, timestamp: int) -> None:
+        self.ssrc = ssrc
+        self.sequence_number = sequence_number
+        """Of the next packet."""
+        self.timestamp = timestamp
+        """Of the next packet's first sample."""
+        self.packets = 0
+        self.octets = 0
+        """Payload octets, as the sender report counts them (§6.4.1)."""
+        self._marker = 0x80
+
+    def packet(self, payload_type: int, payload: bytes) -> bytes:
+        """The next packet, at the present timestamp; the first after a pause is marked (RFC 3551 §4.1)."""
+        number = self.sequence_number
+        header = HEADER.pack(0x80, self._marker | payload_type, number, self.timestamp, self.ssrc)
+        self.sequence_number = (number + 1) & 0xFFFF
+        self._marker = 0
+        self.packets += 1
+        self.octets += len(payload)
+        return header + payload
+
+    def advance(self, units: int) -> None:
+        """Time passes: ``units`` of the RTP clock, whether or not a packet was made of them."""
+        self.timestamp = (self.timestamp + units) & 0xFFFFFFFF
+
+    def pause(self) -> None:
+        """The next packet begins a talkspurt."""
+        self._marker = 0x80

@@ -1,0 +1,112 @@
+"""What an offer and its answer add up to, seen from one side (RFC 3264 §6.1, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from sipstack.errors import NegotiationError, RemoteProtocolError
+from sipstack.sdp.codec import Codec
+from sipstack.sdp.description import MediaDescription, SessionDescription
+from sipstack.sdp.fields import MAX_PORT, Direction
+
+DEFAULT_PTIME = 20.0
+"""Milliseconds in a packet where no side asks for another length (RFC 3551 §4.2)."""
+
+
+@attrs.frozen
+class Agreement:
+    """One audio stream as both sides accepted it.
+
+    ``index`` is the m-line, the same in both descriptions; ``protocol`` is the remote side's.
+    ``address`` and ``port`` are where to send RTP; the address may be a host name. ``rtcp_port`` is 0
+    when the remote side has no place for RTCP. ``rtcp_mux`` says that both use one port for both.
+    ``codec`` is what to send, with the remote side's number and fmtp; ``telephone_event`` likewise, or
+    None. ``receive`` maps our payload type numbers to codecs; any of them may come at any time.
+    ``direction`` is ours: what is left of what both sides wish. ``ptime`` is in milliseconds, for sending.
+    """
+
+    index: int
+    protocol: str
+    address: str
+    port: int
+    rtcp_address: str
+    rtcp_port: int
+    rtcp_mux: bool
+    codec: Codec
+    telephone_event: Codec | None
+    receive: Mapping[int, Codec]
+    direction: Direction
+    ptime: float
+
+
+def agreed(local: SessionDescription, remote: SessionDescription) -> tuple[Agreement, ...]:
+    """The audio streams that both sides accepted; () when there are none. Who offered does not matter.
+
+    Raises RemoteProtocolError when the remote description does not fit ours m-line by m-line (RFC 3264
+    §6) or has no address, NegotiationError when an accepted stream has no codec in common.
+    """
+    if [medium.kind for medium in local.media] != [medium.kind for medium in remote.media]:
+        raise RemoteProtocolError("offer and answer differ in number, order or kind of their m-lines")
+    pairs = enumerate(zip(local.media, remote.media, strict=True))
+    return tuple(
+        _agreement(index, local, ours, remote, theirs)
+        for index, (ours, theirs) in pairs
+        if ours.kind == "audio" and not ours.rejected and not theirs.rejected
+    )
+
+
+def _agreement(
+    index: int,
+    local: SessionDescription,
+    ours: MediaDescription,
+    remote: SessionDescription,
+    theirs: MediaDescription,
+) -> Agreement:
+    connection = remote.connection_of(theirs)
+    if connection is None:
+        raise RemoteProtocolError("an m-line that was accepted has no c= line")
+    codec, telephone_event = _to_send(ours, theirs)
+    direction = local.direction_of(ours).answering(remote.direction_of(theirs))
+    mux = ours.rtcp_mux and theirs.rtcp_mux
+    rtcp_address, rtcp_port = _rtcp(theirs, connection.address, mux)
+    return Agreement(
+        index=index,
+        protocol=theirs.protocol,
+        address=connection.address,
+        port=theirs.port,
+        rtcp_address=rtcp_address,
+        # RFC 3264 §8.4: to 0.0.0.0 goes neither RTP nor RTCP.
+        rtcp_port=0 if connection.nowhere else rtcp_port,
+        rtcp_mux=mux,
+        codec=codec,
+        telephone_event=telephone_event,
+        receive={codec.payload_type: codec for codec in reversed(ours.codecs)},
+        direction=direction,
+        ptime=_ptime(ours, theirs),
+    )
+
+
+def _to_send(ours: MediaDescription, theirs: MediaDescription) -> tuple[Codec, Codec | None]:
+    known = {codec.key for codec in ours.codecs}
+    common = [codec for codec in theirs.codecs if codec.key in known]
+    codec = next((codec for codec in common if not codec.auxiliary), None)
+    if codec is None:
+        raise NegotiationError("the audio stream has no codec in common")
+    events = (event for event in common if event.telephone_event and event.clock_rate == codec.clock_rate)
+    return codec, next(events, None)
+
+
+def _rtcp(theirs: MediaDescription, address: str, mux: bool) -> tuple[str, int]:
+    if mux:
+        return address, theirs.port
+    if theirs.rtcp is not None:
+        port, own_address = theirs.rtcp
+        return own_address or address, port
+    return address, theirs.port + 1 if theirs.port < MAX_PORT else 0
+
+
+def _ptime(ours: MediaDescription, theirs: MediaDescription) -> float:
+    wished = theirs.ptime or ours.ptime or DEFAULT_PTIME
+    return min(wished, theirs.maxptime or wished)

@@ -1,0 +1,145 @@
+"""UDP endpoints on a simulated network, for code that runs under an event loop.
+
+Meant for ``sipstack.testing.loop``, where delays take no real time; it works under any loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from sipstack.errors import ResolutionError
+from sipstack.testing.network import Delivery, Network
+from sipstack.transaction.flow import Address
+
+Receive = Callable[[bytes, Address], None]
+"""Called with the octets of a datagram and the address that it came from."""
+Failed = Callable[[Address, OSError], None]
+"""Called with the address that could not be reached, and why."""
+
+FIRST_PORT = 49152
+LAST_PORT = 65535
+
+
+class SimulatedNetwork:
+    """Opens endpoints on ``network``, and keeps one alarm for its next delivery.
+
+    ``names`` are the host names that ``resolve`` knows. With ``icmp``, sending to a port where nobody listens
+    calls the sender's ``failed`` with ConnectionRefusedError, one round trip later; without, it is silence.
+    """
+
+    def __init__(
+        self, network: Network, *, names: Mapping[str, Sequence[str]] | None = None, icmp: bool = False
+    ) -> None:
+        self.network = network
+        self._names = {name.lower(): list(addresses) for name, addresses in (names or {}).items()}
+        self._icmp = icmp
+        self._endpoints: dict[Address, SimulatedEndpoint] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def listening(self) -> list[Address]:
+        """The addresses of the endpoints that are open, in order."""
+        return sorted(self._endpoints)
+
+    async def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
+        """Open an endpoint on ``host``, an IP address of one host (no wildcard); port 0 takes a free one.
+
+        Raises OSError: EADDRINUSE, EADDRNOTAVAIL. The callbacks run later, never inside ``send``.
+        """
+        if ipaddress.ip_address(host).is_unspecified:
+            raise _error(errno.EADDRNOTAVAIL)
+        local = (host, port or self._free_port(host))
+        if local in self._endpoints:
+            raise _error(errno.EADDRINUSE)
+        endpoint = SimulatedEndpoint(self, local, receive, failed)
+        self._endpoints[local] = endpoint
+        return endpoint
+
+    async def resolve(self, host: str) -> list[str]:
+        """The IP addresses of ``host``; an IP address is its own. An unknown name raises ResolutionError."""
+        if host.lower() in self._names:
+            return list(self._names[host.lower()])
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            raise ResolutionError(f"the simulated network knows no host {host!r}") from None
+
+    def transmit(self, source: Address, destination: Address, data: bytes) -> None:
+        """Send from an address, whether or not an endpoint is open there: for tests that forge datagrams."""
+        self.network.send(source, destination, data, asyncio.get_running_loop().time())
+        self._arm()
+
+    def forget(self, endpoint: SimulatedEndpoint) -> None:
+        """The endpoint is closed: its address is free."""
+        if self._endpoints.get(endpoint.local) is endpoint:
+            del self._endpoints[endpoint.local]
+
+    def _free_port(self, host: str) -> int:
+        for port in range(FIRST_PORT, LAST_PORT + 1):
+            if (host, port) not in self._endpoints:
+                return port
+        raise _error(errno.EADDRINUSE)
+
+    def _arm(self) -> None:
+        due = self.network.next_delivery
+        if self._alarm is not None:
+            if self._alarm.when() <= due:
+                return
+            self._alarm.cancel()
+            self._alarm = None
+        if due < math.inf:
+            self._alarm = asyncio.get_running_loop().call_at(due, self._deliver)
+
+    def _deliver(self) -> None:
+        self._alarm = None
+        loop = asyncio.get_running_loop()
+        for delivery in self.network.deliveries(loop.time()):
+            # Each in its own callback: an exception in one receiver does not lose the others' datagrams.
+            loop.call_soon(self._hand_over, delivery)
+        self._arm()
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        endpoint = self._endpoints.get(delivery.destination)
+        if delivery.refused:
+            if endpoint is not None:
+                endpoint.failed(delivery.source, _error(errno.ECONNREFUSED))
+        elif endpoint is not None:
+            endpoint.receive(delivery.data, delivery.source)
+        elif self._icmp:
+            self.network.refuse(delivery, asyncio.get_running_loop().time())
+            self._arm()
+
+
+class SimulatedEndpoint:
+    """An open UDP port at ``local``."""
+
+    def __init__(self, network: SimulatedNetwork, local: Address, receive: Receive, failed: Failed) -> None:
+        self.local = local
+        self.receive = receive
+        self.failed = failed
+        self._network = network
+        self._closed = False
+
+    def __repr__(self) -> str:
+        host, port = self.local
+        return f"<SimulatedEndpoint {host} {port}{' closed' if self._closed else ''}>"
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send one datagram. Raises OSError (EBADF) once the endpoint is closed."""
+        if self._closed:
+            raise _error(errno.EBADF)
+        self._network.transmit(self.local, remote, data)
+
+    def close(self) -> None:
+        """Stop receiving; what has been sent still arrives. May be called again."""
+        self._closed = True
+        self._network.forget(self)
+
+
+def _error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))  # ECONNREFUSED makes it a ConnectionRefusedError

@@ -1,0 +1,71 @@
+"""One source of deadlines for everything that waits.
+
+A heap with lazy deletion. An item has one entry that matters, noted in ``item.scheduled``; moving a deadline later
+(what happens most) touches nothing: the entry fires early, finds the new deadline and goes back into the heap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Protocol
+
+from sipstack.transaction.timers import NEVER
+
+
+class Waiting(Protocol):
+    """What can be scheduled. ``scheduled`` belongs to Deadlines and starts as NEVER."""
+
+    scheduled: float
+
+    @property
+    def deadline(self) -> float: ...
+
+
+class Deadlines:
+    """The heap. Times are those of ``now``: seconds, any origin."""
+
+    __slots__ = ("_count", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Waiting]] = []
+        self._count = 0  # orders equal deadlines by age and keeps items out of comparisons
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def schedule(self, item: Waiting) -> None:
+        """Call after each input to ``item``: its deadline may have come nearer."""
+        deadline = item.deadline
+        if deadline < item.scheduled:
+            item.scheduled = deadline
+            self._count += 1
+            heappush(self._heap, (deadline, self._count, item))
+
+    @property
+    def next(self) -> float:
+        """When to look again: never later than the earliest deadline, sometimes earlier."""
+        return self._heap[0][0] if self._heap else NEVER
+
+    def due(self, now: float) -> Iterator[Waiting]:
+        """The items whose deadline is reached, in order. Schedule each again after its timeout."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            when, _, item = heappop(heap)
+            if when != item.scheduled:
+                continue  # an earlier entry has taken its place
+            item.scheduled = NEVER
+            if item.deadline <= now:
+                yield item
+            else:
+                self.schedule(item)
+
+    def waiting(self) -> list[Waiting]:
+        """Who waits for something, in no order. O(n): for tests and for looking at a live process."""
+        seen = {id(item): item for when, _, item in self._heap if when == item.scheduled and item.deadline < NEVER}
+        return list(seen.values())
+
+    def compact(self) -> None:
+        """Drop entries of those who no longer wait. O(n)."""
+        self._heap = [e for e in self._heap if e[0] == e[2].scheduled and e[2].deadline < NEVER]
+        heapify(self._heap)

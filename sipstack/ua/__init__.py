@@ -1,0 +1,1 @@
+"""The public API: user agents, calls, invitations, registrations. Import the names from ``sipstack``."""

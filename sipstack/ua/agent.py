@@ -1,0 +1,446 @@
+"""The user agent: one identity on one or more addresses, its calls, registrations and requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from sipstack.core import events
+from sipstack.core.configuration import Configuration, Timers
+from sipstack.core.core import Core
+from sipstack.core.trace import Trace
+from sipstack.core.usages import IncomingInvite, Session, StandaloneRequest
+from sipstack.core.usages import OutgoingInvite as InviteUsage
+from sipstack.core.usages import Registration as RegistrationUsage
+from sipstack.errors import CallEnded, LocalProtocolError, ParseError, SipError, TransportError
+from sipstack.identifiers import Identifiers
+from sipstack.media.port import MediaPort
+from sipstack.media.session import AudioSession
+from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.message.digest import Account
+from sipstack.net.driver import Driver
+from sipstack.net.network import HostNetwork, Listen, Network
+from sipstack.ua.backoff import Backoff
+from sipstack.ua.call import Call
+from sipstack.ua.invitation import Invitation
+from sipstack.ua.outgoing import OutgoingInvite, calling, closing
+from sipstack.ua.policy import Accept, Decision, Headers, Redirect
+from sipstack.ua.registration import Registration, registered
+
+P = ParamSpec("P")
+R = TypeVar("R")
+MediaFactory = Callable[[str], MediaPort]
+"""Makes the media of one call; takes our IP address as the peer sees it."""
+Handler = Callable[[Invitation], Awaitable[None]]
+Policy = Callable[[events.InvitationReceived], Decision | None]
+
+
+class UserAgent:
+    """One SIP identity. Enter it with ``async with``; leaving hangs up, cancels and un-registers what is left.
+
+    ``aor``: our address-of-record, such as ``sip:alice@example.com``.
+    ``password``, ``username``: for 401 and 407; the user name is that of the address-of-record if not given.
+    ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
+    ``proxy``: the URI that every request outside of a dialog goes to first.
+    ``registrar``: the URI to register at; the domain of the address-of-record if not given.
+    ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
+    ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
+    ``trace``: called with every message sent and received.
+    ``seed``: makes identifiers predictable. For tests only.
+    """
+
+    def __init__(
+        self,
+        aor: str = "sip:anonymous@anonymous.invalid",
+        *,
+        password: str | None = None,
+        username: str | None = None,
+        display_name: str = "",
+        listen: str | Sequence[str] = "udp:0.0.0.0:0",
+        proxy: str | None = None,
+        registrar: str | None = None,
+        media: MediaFactory | None = None,
+        policy: Policy | None = None,
+        trace: Callable[[Trace], None] | None = None,
+        user_agent: str = "sipstack",
+        timers: Timers | None = None,
+        network: Network | None = None,
+        seed: int | None = None,
+    ) -> None:
+        address = NameAddr.parse(f"<{aor}>").uri
+        if not isinstance(address, SipUri):
+            raise LocalProtocolError(f"{aor!r} is no SIP URI: write it like sip:alice@example.com")
+        self.aor = aor
+        self.identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
+        self.on_message: Callable[[Request], None] | None = None
+        """Called with each instant message that comes in; 200 is sent by then."""
+        self._domain = address.host
+        self._registrar = registrar
+        self._listens = [Listen.parse(text) for text in ([listen] if isinstance(listen, str) else listen)]
+        self._media = media
+        self._policy = policy
+        self._trace = trace
+        self._network = network or HostNetwork()
+        self._configuration = Configuration(
+            aor=str(NameAddr(address, display_name)),
+            user=str(address.user or ""),
+            account=None if password is None else Account(username or address.user or "", password),
+            proxy=None if proxy is None else _loose_route(proxy),
+            user_agent=user_agent,
+            timers=timers or Timers(),
+        )
+        self.patience = 8 * self._configuration.timers.t1
+        """Seconds that leaving a block waits for the other side's answer: time for three retransmissions."""
+        self._handler: Handler | None = None
+        self._calls: dict[Session, Call] = {}
+        self._invites: dict[InviteUsage, OutgoingInvite] = {}
+        self._invitations: dict[IncomingInvite, Invitation] = {}
+        self._registrations: dict[RegistrationUsage, Registration] = {}
+        self._requests: dict[StandaloneRequest, asyncio.Future[Response]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._driver: Driver | None = None
+
+    def __repr__(self) -> str:
+        return f"<UserAgent {self.aor} calls={len(self._calls)}>"
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> UserAgent:
+        self.loop = asyncio.get_running_loop()
+        core = Core(self._configuration, self.identifiers)
+        driver = Driver(core, self._network, self._deliver, self._trace)
+        await driver.start(self._listens)
+        self._driver = driver
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._close()
+        finally:
+            driver, self._driver = self._driver, None
+            if driver is not None:
+                driver.close()
+
+    async def _close(self) -> None:
+        self._handler = None
+        for invitation in list(self._invitations.values()):
+            if invitation.task is not None:
+                invitation.task.cancel()
+        closing_now: list[Coroutine[Any, Any, None]] = [invite.cancel() for invite in self._invites.values()]
+        closing_now += [call.hang_up() for call in self._calls.values()]
+        closing_now += [registration.close() for registration in self._registrations.values()]
+        await asyncio.gather(*closing_now)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.patience)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def driver(self) -> Driver:
+        """The running driver. Raises LocalProtocolError outside of the ``async with`` block."""
+        if self._driver is None:
+            raise LocalProtocolError("the user agent is not running: use it inside of `async with UserAgent(...)`")
+        return self._driver
+
+    @property
+    def listening(self) -> list[tuple[str, str, int]]:
+        """(transport, host, port) of each address we listen on, as bound."""
+        return [("udp", *endpoint.local) for endpoint in self.driver.endpoints]
+
+    @property
+    def contact(self) -> str:
+        """The URI at which this user agent is reached directly; a wildcard address as the default route shows it."""
+        endpoint = self.driver.endpoints[0]
+        host = endpoint.local[0]
+        probes = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
+        for probe in probes:
+            with contextlib.suppress(TransportError):
+                return self.driver.core.contact(endpoint.flow_to((probe, 5060)))
+        return self.driver.core.contact(endpoint.flow_to(endpoint.local))
+
+    # -- calls out -----------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        target: str,
+        *,
+        headers: Headers = (),
+        media: MediaFactory | None = None,
+        ring_timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[Call]:
+        """Place a call and own it: entering waits for the answer, leaving hangs up.
+
+        ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
+        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError, MediaError.
+        """
+        return self._calling(target, headers, media, ring_timeout)
+
+    @contextlib.asynccontextmanager
+    async def _calling(
+        self, target: str, headers: Headers, media: MediaFactory | None, ring_timeout: float | None
+    ) -> AsyncIterator[Call]:
+        outgoing = await self._invite(target, headers, media, offer=True)
+        async with calling(outgoing, ring_timeout) as call:
+            yield call
+
+    def invite(
+        self, target: str, *, headers: Headers = (), media: MediaFactory | None = None, offer: bool = True
+    ) -> AbstractAsyncContextManager[OutgoingInvite]:
+        """Place a call step by step: provisional responses, early media, the answer. Leaving the block cancels
+        or hangs up. Without ``offer`` the callee makes it (late offer)."""
+        return self._inviting(target, headers, media, offer)
+
+    @contextlib.asynccontextmanager
+    async def _inviting(
+        self, target: str, headers: Headers, media: MediaFactory | None, offer: bool
+    ) -> AsyncIterator[OutgoingInvite]:
+        async with closing(await self._invite(target, headers, media, offer)) as outgoing:
+            yield outgoing
+
+    async def _invite(
+        self, target: str, headers: Headers, factory: MediaFactory | None, offer: bool
+    ) -> OutgoingInvite:
+        driver = self.driver
+        _check_target(target)
+        host = await driver.local_host(self._configuration.proxy or target)
+        media = self.new_media(factory, host)
+        try:
+            description = bytes(await media.offer()) if offer else b""
+            usage = driver.core.outgoing(target, description, headers)
+            outgoing = OutgoingInvite(self, usage, media)
+        except BaseException:
+            await media.close()
+            raise
+        self.command(usage.start, self.now())
+        return outgoing
+
+    # -- calls in ------------------------------------------------------------------------------------------
+
+    async def serve(self, handler: Handler) -> None:
+        """Answer calls until cancelled: ``handler`` runs in a task of its own for each invitation.
+
+        A handler that returns without answering refuses with 480, one that raises with 500. A caller's CANCEL
+        cancels the task.
+        """
+        async with self.serving(handler):
+            await self.loop.create_future()
+
+    def serving(self, handler: Handler) -> AbstractAsyncContextManager[None]:
+        """Answer calls while the ``async with`` block runs. Raises LocalProtocolError when somebody does already."""
+        return self._serving(handler)
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, handler: Handler) -> AsyncIterator[None]:
+        if self._handler is not None:
+            raise LocalProtocolError("this user agent has a handler already")
+        self._handler = handler
+        try:
+            yield
+        finally:
+            self._handler = None
+            tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=2 * self.patience)
+
+    async def _handle(self, invitation: Invitation, handler: Handler) -> None:
+        try:
+            await handler(invitation)
+        except CallEnded:
+            pass  # the other side left while the handler was busy: that is no fault of its
+        except Exception as error:
+            if not invitation.answered:
+                await invitation.reject(500 if not isinstance(error, SipError) else getattr(error, "status", 500))
+            self.loop.call_exception_handler(
+                {"message": f"the handler of {invitation!r} raised", "exception": error, "task": invitation.task}
+            )
+        finally:
+            self._invitations.pop(invitation.usage, None)
+            await invitation.close()
+
+    # -- registrations and single requests -----------------------------------------------------------------
+
+    def register(
+        self, *, expires: int = 600, retry: Backoff | None = None, headers: Headers = ()
+    ) -> AbstractAsyncContextManager[Registration]:
+        """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
+
+        Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also TransactionTimeout and
+        TransportError, with it those are tried again.
+        """
+        return self._registering(expires, retry, headers)
+
+    @contextlib.asynccontextmanager
+    async def _registering(
+        self, expires: int, retry: Backoff | None, headers: Headers
+    ) -> AsyncIterator[Registration]:
+        usage = self.driver.core.register(self._registrar_uri, expires, headers)
+        async with registered(Registration(self, usage, retry)) as registration:
+            yield registration
+
+    async def unregister_all(self) -> None:
+        """Remove every binding of our address-of-record, also those of other devices. Raises like ``register``."""
+        usage = self.driver.core.register(self._registrar_uri, 0)
+        registration = Registration(self, usage, None)
+        try:
+            await registration.remove(everything=True)
+            if registration.error is not None:
+                raise registration.error
+        finally:
+            await registration.close()
+
+    @property
+    def _registrar_uri(self) -> str:
+        return self._registrar or f"sip:{self._domain}"
+
+    async def request(self, method: str, target: str, *, headers: Headers = (), body: bytes = b"") -> Response:
+        """Send one request outside of a dialog and wait for its final response, whatever its status.
+
+        Raises TransactionTimeout, TransportError, ResolutionError.
+        """
+        _check_target(target)
+        standalone = self.driver.core.standalone(method, target, headers, body)
+        future = self._requests[standalone] = self.loop.create_future()
+        try:
+            self.command(standalone.start, self.now())
+            return await future
+        finally:
+            del self._requests[standalone]
+
+    async def options(self, target: str) -> Response:
+        """Ask what the other side can do, or whether it is there. Raises like ``request``."""
+        return await self.request("OPTIONS", target, headers=(("Accept", "application/sdp"),))
+
+    async def message(self, target: str, text: str, *, content_type: str = "text/plain;charset=UTF-8") -> Response:
+        """Send an instant message (RFC 3428). Raises like ``request``."""
+        return await self.request("MESSAGE", target, headers=(("Content-Type", content_type),), body=text.encode())
+
+    # -- for calls and invitations -------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The time of the event loop."""
+        return self.loop.time()
+
+    def command(self, function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+        """Give the core a command and send what comes of it."""
+        return self.driver.command(function, *arguments, **keywords)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what an event asks for; leaving the user agent waits for it."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def new_media(self, factory: MediaFactory | None, host: str) -> MediaPort:
+        """The media of one call. Raises MediaError."""
+        return (factory or self._media or AudioSession)(host)
+
+    def call_opened(self, session: Session, call: Call) -> None:
+        self._calls[session] = call
+
+    def call_closed(self, session: Session) -> None:
+        self._calls.pop(session, None)
+
+    def invite_opened(self, usage: InviteUsage, outgoing: OutgoingInvite) -> None:
+        self._invites[usage] = outgoing
+
+    def invite_closed(self, usage: InviteUsage) -> None:
+        self._invites.pop(usage, None)
+
+    def registration_opened(self, usage: RegistrationUsage, registration: Registration) -> None:
+        self._registrations[usage] = registration
+
+    def registration_closed(self, usage: RegistrationUsage) -> None:
+        self._registrations.pop(usage, None)
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _deliver(self, event: events.Event) -> None:
+        try:
+            self._dispatch(event)
+        except Exception as error:
+            self.loop.call_exception_handler({"message": f"{event!r} could not be handled", "exception": error})
+
+    def _dispatch(self, event: events.Event) -> None:
+        match event:
+            case events.InvitationReceived():
+                self._invited(event)
+            case events.InvitationCancelled(invitation=usage):
+                invitation = self._invitations.get(usage)
+                if invitation is not None:
+                    invitation.cancelled = True
+                    if invitation.task is not None:
+                        invitation.task.cancel()
+            case events.Progressed() | events.Answered() | events.Refused() | events.Failed():
+                outgoing = self._invites.get(event.outgoing)
+                if outgoing is not None:
+                    outgoing.on_event(event)
+            case events.Registered() | events.Unregistered() | events.RegistrationFailed():
+                registration = self._registrations.get(event.registration)
+                if registration is not None:
+                    registration.on_event(event)
+            case events.ResponseReceived() | events.Unanswered():
+                self._responded(event)
+            case events.MessageReceived(request=request):
+                if self.on_message is not None:
+                    self.on_message(request)
+            case _:
+                call = self._calls.get(event.session)
+                if call is not None:
+                    call.on_event(event)
+
+    def _invited(self, event: events.InvitationReceived) -> None:
+        usage = event.invitation
+        decision = self._policy(event) if self._policy is not None else None
+        if decision is not None:
+            self._decide(usage, decision)
+        elif self._handler is None:
+            self.command(usage.refuse, 480, self.now())
+        else:
+            invitation = self._invitations[usage] = Invitation(self, usage, event.request)
+            invitation.task = self.loop.create_task(self._handle(invitation, self._handler))
+
+    def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
+        now = self.now()
+        match decision:
+            case Accept(description=description, headers=headers):
+                self.command(usage.accept, description, now, headers)
+            case Redirect(status=status, headers=headers):
+                self.command(usage.refuse, status, now, None, headers)
+            case _:
+                self.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
+
+    def _responded(self, event: events.ResponseReceived | events.Unanswered) -> None:
+        future = self._requests.get(event.standalone)
+        if future is None or future.done():
+            return
+        if isinstance(event, events.ResponseReceived):
+            future.set_result(event.response)
+        else:
+            future.set_exception(event.error)
+
+
+def _loose_route(proxy: str) -> str:
+    """``proxy`` as a Route value, with ``lr`` so that it gets the Request-URI untouched (RFC 3261 §8.1.2)."""
+    uri = NameAddr.parse(proxy if "<" in proxy else f"<{proxy}>").uri
+    if not isinstance(uri, SipUri):
+        raise LocalProtocolError(f"{proxy!r} is no SIP URI: write it like sip:proxy.example.com")
+    return f"<{uri}>" if "lr" in uri.parameters else f"<{uri};lr>"
+
+
+def _check_target(target: str) -> None:
+    try:
+        uri = NameAddr.parse(f"<{target}>").uri
+    except ParseError as error:
+        raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com") from error
+    if not isinstance(uri, SipUri) and uri.scheme != "tel":
+        raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com")

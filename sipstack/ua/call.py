@@ -1,0 +1,252 @@
+"""An established call: audio, hold and resume, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sipstack import sdp
+from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferReceived, OfferRefused
+from sipstack.core.usages import Session
+from sipstack.errors import CallEnded, NegotiationError, ParseError, RemoteProtocolError, RequestFailed
+from sipstack.media.audio import Audio, AudioSource, MediaStatistics
+from sipstack.media.port import MediaPort
+from sipstack.message import NameAddr, Uri
+from sipstack.sdp import Direction, SessionDescription
+
+if TYPE_CHECKING:
+    from sipstack.ua.agent import UserAgent
+
+T = TypeVar("T")
+
+
+class Call:
+    """An established session with media.
+
+    What is in progress when the call ends raises CallEnded; iteration over its audio just ends.
+    """
+
+    def __init__(self, agent: UserAgent, session: Session, media: MediaPort) -> None:
+        self._agent = agent
+        self._session = session
+        self._media = media
+        self._began = agent.now()
+        self._finished: float | None = None
+        self._ended: asyncio.Future[CallEnded] = agent.loop.create_future()
+        self._acknowledged: asyncio.Future[bytes] = agent.loop.create_future()
+        self._reoffer: asyncio.Future[None] | None = None
+        self._one_offer = asyncio.Lock()
+        self.held = False
+        """Whether we have put the other side on hold."""
+        self.remote_held = False
+        """Whether the other side has put us on hold."""
+        agent.call_opened(session, self)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.id} {'ended' if self._ended.done() else 'established'} with {self.remote}>"
+
+    # -- who and what --------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The Call-ID."""
+        return self._session.dialog.call_id
+
+    @property
+    def local(self) -> Uri:
+        """Our address in this dialog."""
+        return NameAddr.parse(self._session.dialog.local).uri
+
+    @property
+    def remote(self) -> Uri:
+        """The other side's address in this dialog."""
+        return NameAddr.parse(self._session.dialog.remote).uri
+
+    @property
+    def audio(self) -> Audio:
+        """The audio in both directions: iterate for frames, ``send`` them, ``play`` and record."""
+        return self._media.audio
+
+    @property
+    def codec(self) -> str | None:
+        """The name of the codec that we send with, such as "PCMU"."""
+        return self._media.audio.codec
+
+    @property
+    def statistics(self) -> MediaStatistics:
+        """What went over the wire so far; final once the call has ended."""
+        return self._media.audio.statistics
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the call was answered, until its end."""
+        return (self._agent.now() if self._finished is None else self._finished) - self._began
+
+    # -- audio ---------------------------------------------------------------------------------------------
+
+    async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
+        """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call is over."""
+        await self._unless_ended(self.audio.play(source, loop=loop))
+
+    def playing(self, source: str | Path | AudioSource, *, loop: bool = False) -> AbstractAsyncContextManager[None]:
+        """Play while the ``async with`` block runs."""
+        return self.audio.playing(source, loop=loop)
+
+    def recording(self, path: str | Path) -> AbstractAsyncContextManager[None]:
+        """Record what the other side says into a WAV file while the ``async with`` block runs."""
+        return self.audio.recording(path)
+
+    # -- hold ----------------------------------------------------------------------------------------------
+
+    async def hold(self) -> None:
+        """Stop hearing the other side, by a re-INVITE. Raises RequestFailed when it is refused."""
+        await self._offer(Direction.SENDONLY)
+        self.held = True
+
+    async def resume(self) -> None:
+        """End the hold. Raises RequestFailed when the re-INVITE is refused."""
+        await self._offer(Direction.SENDRECV)
+        self.held = False
+
+    async def _offer(self, direction: Direction) -> None:
+        async with self._one_offer:
+            self._check_alive()
+            offer = await self._media.offer(direction)
+            self._reoffer = self._agent.loop.create_future()
+            self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
+            await self._unless_ended(_outcome(self._reoffer))
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    async def hang_up(self, reason: str | None = None) -> None:
+        """Say BYE and wait for its answer, a few seconds at the most. Does nothing when the call is over.
+
+        ``reason`` goes into a Reason field (RFC 3326), such as ``Q.850;cause=16``.
+        """
+        if self._ended.done():
+            return
+        headers = (("Reason", reason),) if reason else ()
+        self._agent.command(self._session.hang_up, self._agent.now(), headers)
+        await asyncio.wait([self._ended], timeout=self._agent.patience)
+
+    async def ended(self) -> CallEnded:
+        """Wait for the end; returns who ended it and why, and does not raise."""
+        return await asyncio.shield(self._ended)
+
+    def _check_alive(self) -> None:
+        if self._ended.done():
+            end = self._ended.result()
+            raise CallEnded(end.by, end.reason)
+
+    async def _unless_ended(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The result of ``doing``; CallEnded when the call is over first."""
+        task = self._agent.loop.create_task(doing)
+        try:
+            await asyncio.wait({task, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._check_alive()
+        raise AssertionError("neither done nor ended")
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def on_event(self, event: Acknowledged | OfferReceived | OfferAnswered | OfferRefused | Ended) -> None:
+        """An event of our session."""
+        match event:
+            case Ended(by=by, reason=reason):
+                self._end(by, reason)
+            case OfferReceived(body=body):
+                self._agent.spawn(self._answer(body))
+            case OfferAnswered(body=body):
+                self._agent.spawn(self._take_answer(body))
+            case OfferRefused(response=response):
+                self._settle(RequestFailed(response))
+            case Acknowledged(body=body):
+                if not self._acknowledged.done():
+                    self._acknowledged.set_result(body)
+                elif body:
+                    self._agent.spawn(self._take_answer(body))
+
+    def _end(self, by: str, reason: str) -> None:
+        self._finished = self._agent.now()
+        self._ended.set_result(CallEnded(by, reason))
+        self._acknowledged.cancel()
+        self._agent.call_closed(self._session)
+        self._agent.spawn(self._media.close())
+
+    async def _answer(self, body: bytes) -> None:
+        """A re-INVITE: answer its offer, or make one when it has none."""
+        session, agent = self._session, self._agent
+        try:
+            if body:
+                offer = sdp.parse(body)
+                answer = await self._media.answer(offer, self._direction)
+                self.remote_held = _holds(offer)
+            else:
+                answer = await self._media.offer(self._direction)
+        except (NegotiationError, ParseError, RemoteProtocolError):
+            if not self._ended.done():
+                agent.command(session.refuse_offer, 488, agent.now())
+            return
+        if not self._ended.done():
+            agent.command(session.accept_offer, bytes(answer), agent.now())
+
+    @property
+    def _direction(self) -> Direction:
+        return Direction.SENDONLY if self.held else Direction.SENDRECV
+
+    async def _take_answer(self, body: bytes) -> None:
+        try:
+            await self.take_answer(body)
+        except (NegotiationError, ParseError, RemoteProtocolError) as error:
+            self._settle(error)
+            self._agent.command(self._session.hang_up, self._agent.now(), (("Reason", "SIP;cause=488"),))
+        else:
+            self._settle(None)
+
+    async def take_answer(self, body: bytes) -> None:
+        """Give the answer to our offer to the media."""
+        answer = sdp.parse(body)
+        await self._media.answered(answer)
+        self.remote_held = _holds(answer)
+
+    async def acknowledged(self) -> bytes:
+        """Wait for the first ACK; the session description in it. Raises CallEnded."""
+        return await self._unless_ended(_outcome(self._acknowledged))
+
+    def _settle(self, error: Exception | None) -> None:
+        reoffer, self._reoffer = self._reoffer, None
+        if reoffer is None or reoffer.done():
+            return
+        if error is None:
+            reoffer.set_result(None)
+        else:
+            reoffer.set_exception(error)
+
+
+async def _outcome(future: asyncio.Future[T]) -> T:
+    return await future
+
+
+def _holds(description: SessionDescription) -> bool:
+    """Whether the sender of this description wants to hear nothing of us."""
+    audio = [media for media in description.media if media.kind == "audio" and not media.rejected]
+    return bool(audio) and audio[0].direction in (Direction.SENDONLY, Direction.INACTIVE)
+
+
+@contextlib.asynccontextmanager
+async def hanging_up(call: Call) -> AsyncIterator[Call]:
+    """Own ``call``: leaving the block hangs up."""
+    try:
+        yield call
+    finally:
+        await call.hang_up()

@@ -1,0 +1,213 @@
+"""A call that we place, until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from sipstack import sdp
+from sipstack.core.content import session_description
+from sipstack.core.events import Answered, Failed, Progressed, Refused
+from sipstack.core.usages import OutgoingInvite as Usage
+from sipstack.core.usages import Session
+from sipstack.errors import (
+    AuthenticationFailed,
+    CallRejected,
+    NegotiationError,
+    ParseError,
+    RemoteProtocolError,
+    SipError,
+    TransactionTimeout,
+)
+from sipstack.media.audio import Audio
+from sipstack.media.port import MediaPort
+from sipstack.message import Response
+from sipstack.ua.call import Call, hanging_up
+
+if TYPE_CHECKING:
+    from sipstack.ua.agent import UserAgent
+
+
+class OutgoingInvite:
+    """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``."""
+
+    def __init__(self, agent: UserAgent, usage: Usage, media: MediaPort) -> None:
+        self._agent = agent
+        self._usage = usage
+        self._media = media
+        self._outcome: asyncio.Future[Session] = agent.loop.create_future()
+        self._provisionals = Provisionals(self._outcome)
+        self._call: Call | None = None
+        self._previews: deque[bytes] = deque(maxlen=8)
+        self._answering = asyncio.Lock()
+        agent.invite_opened(usage, self)
+
+    def __repr__(self) -> str:
+        return f"<OutgoingInvite {self._usage.call_id}>"
+
+    @property
+    def id(self) -> str:
+        """The Call-ID."""
+        return self._usage.call_id
+
+    @property
+    def audio(self) -> Audio:
+        """Early media: what is heard before the call is answered."""
+        return self._media.audio
+
+    def provisionals(self) -> Provisionals:
+        """The provisional responses other than 100; ends with the final response."""
+        return self._provisionals
+
+    async def answered(self) -> Call:
+        """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
+        NegotiationError, or CallEnded when it was cancelled."""
+        if self._call is not None:
+            return self._call
+        session = await asyncio.shield(self._outcome)
+        async with self._answering:
+            if self._call is None:
+                self._call = await self._establish(session)
+        return self._call
+
+    async def _establish(self, session: Session) -> Call:
+        agent = self._agent
+        call = Call(agent, session, self._media)
+        try:
+            remote = session.exchange.remote
+            if remote is not None:
+                await call.take_answer(remote)
+            else:  # late offer: theirs came in the 2xx, our answer goes in the ACK
+                answer = await self._media.answer(sdp.parse(session.exchange.offer or b""))
+                agent.command(session.answer, bytes(answer), agent.now())
+        except (NegotiationError, ParseError, RemoteProtocolError) as error:
+            agent.command(session.give_up_answer, agent.now())
+            await call.hang_up("SIP;cause=488")
+            raise error if isinstance(error, NegotiationError) else NegotiationError(str(error)) from error
+        except BaseException:
+            agent.command(session.give_up_answer, agent.now())
+            raise
+        return call
+
+    async def cancel(self) -> None:
+        """Give up, and wait a few seconds at the most for the other side to say so."""
+        self.abandon()
+        await asyncio.wait([self._outcome], timeout=self._agent.patience)
+
+    def abandon(self) -> None:
+        """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""
+        self._agent.command(self._usage.cancel, self._agent.now())
+
+    async def close(self) -> None:
+        """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""
+        if self._call is not None:
+            await self._call.hang_up()
+            return
+        try:
+            if not self._outcome.done():
+                await self.cancel()
+            elif self._outcome.exception() is None:  # answered, but nobody has asked for the call
+                session = self._outcome.result()
+                self._agent.command(session.give_up_answer, self._agent.now())
+                self._agent.command(session.hang_up, self._agent.now())
+        finally:
+            await self._media.close()
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def on_event(self, event: Progressed | Answered | Refused | Failed) -> None:
+        """An event of our INVITE."""
+        match event:
+            case Progressed(response=response):
+                preview = session_description(response)
+                if preview:
+                    self._agent.spawn(self._preview(preview))
+                self._provisionals.put(response)
+                return
+            case Answered(session=session):
+                if not self._outcome.done():
+                    self._outcome.set_result(session)
+            case Refused(response=response):
+                self._fail(rejection(response))
+            case Failed(error=error):
+                self._fail(error)
+        self._agent.invite_closed(self._usage)
+        self._provisionals.wake()
+
+    def _fail(self, error: SipError) -> None:
+        if not self._outcome.done():
+            self._outcome.set_exception(error)
+            self._outcome.exception()  # looked at: nobody may ever await it
+
+    async def _preview(self, body: bytes) -> None:
+        """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
+        with contextlib.suppress(NegotiationError, ParseError, RemoteProtocolError):
+            if not self._outcome.done():
+                await self._media.answered(sdp.parse(body))
+
+
+class Provisionals:
+    """An iterator over provisional responses; a plain object, so that leaving the loop leaves nothing behind."""
+
+    def __init__(self, outcome: asyncio.Future[Session]) -> None:
+        self._outcome = outcome
+        self._waiting: deque[Response] = deque(maxlen=64)
+        self._news = asyncio.Event()
+
+    def put(self, response: Response) -> None:
+        self._waiting.append(response)
+        self._news.set()
+
+    def wake(self) -> None:
+        """The final response is here."""
+        self._news.set()
+
+    def __aiter__(self) -> Provisionals:
+        return self
+
+    async def __anext__(self) -> Response:
+        while not self._waiting:
+            if self._outcome.done():
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+
+def rejection(response: Response) -> CallRejected | AuthenticationFailed:
+    """The error that a final response other than 2xx stands for."""
+    if response.status in (401, 407):
+        return AuthenticationFailed(response)
+    return CallRejected(response)
+
+
+@contextlib.asynccontextmanager
+async def closing(outgoing: OutgoingInvite) -> AsyncIterator[OutgoingInvite]:
+    """Own ``outgoing``: leaving the block cancels it, or hangs up."""
+    try:
+        yield outgoing
+    finally:
+        await outgoing.close()
+
+
+@contextlib.asynccontextmanager
+async def calling(outgoing: OutgoingInvite, ring_timeout: float | None) -> AsyncIterator[Call]:
+    """Wait for the answer and own the call. TransactionTimeout when nobody answers within ``ring_timeout``."""
+    async with closing(outgoing):
+        call = await _answered_within(outgoing, ring_timeout)
+        async with hanging_up(call):
+            yield call
+
+
+async def _answered_within(outgoing: OutgoingInvite, seconds: float | None) -> Call:
+    deadline = asyncio.timeout(seconds)
+    try:
+        async with deadline:
+            return await outgoing.answered()
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise TransactionTimeout(f"nobody answered within {seconds:g} s") from None

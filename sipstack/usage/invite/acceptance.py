@@ -1,0 +1,57 @@
+"""A 2xx to INVITE, repeated by the usage until its ACK comes (RFC 3261 §13.3.1.4).
+
+The transaction does not do it: the ACK comes end to end, in a transaction of its own. Flows that are reliable hop
+by hop need it as well.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipstack.dialog.usage import Host
+from sipstack.transaction.flow import Flow
+from sipstack.transaction.timers import NEVER
+
+
+class Unacknowledged(Protocol):
+    """Told when 64*T1 have passed without an ACK."""
+
+    def not_acknowledged(self, now: float) -> None: ...
+
+
+class Acceptance:
+    """Waits for the ACK of the INVITE with CSeq number ``cseq``."""
+
+    __slots__ = ("_data", "_expires_at", "_flow", "_host", "_interval", "_retransmit_at", "_user", "cseq", "scheduled")
+
+    def __init__(self, host: Host, user: Unacknowledged, cseq: int, flow: Flow, data: bytes, now: float) -> None:
+        timers = host.timers
+        self.cseq = cseq
+        self.scheduled = NEVER
+        self._host = host
+        self._user = user
+        self._flow = flow
+        self._data = data
+        self._interval = timers.t1
+        self._retransmit_at = now + timers.t1
+        self._expires_at = now + timers.timeout
+
+    @property
+    def deadline(self) -> float:
+        return min(self._retransmit_at, self._expires_at)
+
+    def acknowledged(self) -> None:
+        """The ACK is here: nothing is left to wait for."""
+        self._retransmit_at = self._expires_at = NEVER
+        self._data = b""
+
+    def timeout(self, now: float) -> None:
+        """Repeat the 2xx at T1, 2*T1, 4*T1 … T2, T2; give up after 64*T1."""
+        if now >= self._expires_at:
+            self.acknowledged()
+            self._user.not_acknowledged(now)
+        elif now >= self._retransmit_at:
+            self._host.retransmit(self._flow, self._data)
+            self._interval = min(2 * self._interval, self._host.timers.t2)
+            self._retransmit_at = now + self._interval
+            self._host.schedule(self)

@@ -1,0 +1,105 @@
+"""What the INVITE usage tells the user agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sipstack.errors import SipError
+from sipstack.message import Request, Response
+
+if TYPE_CHECKING:
+    from sipstack.usage.invite.incoming import IncomingInvite
+    from sipstack.usage.invite.outgoing import OutgoingInvite
+    from sipstack.usage.invite.session import Session
+
+
+@attrs.frozen
+class InvitationReceived:
+    """A new INVITE. Answer it with accept, progress or refuse."""
+
+    invitation: IncomingInvite
+    request: Request
+
+
+@attrs.frozen
+class InvitationCancelled:
+    """The caller gave up before our final response; 487 is already sent."""
+
+    invitation: IncomingInvite
+    reason: str
+
+
+@attrs.frozen
+class Progressed:
+    """A provisional response other than 100."""
+
+    outgoing: OutgoingInvite
+    response: Response
+
+
+@attrs.frozen
+class Answered:
+    """The call is accepted. With an early offer it is acknowledged; a late offer awaits ``acknowledge``."""
+
+    outgoing: OutgoingInvite
+    session: Session
+    response: Response
+
+
+@attrs.frozen
+class Refused:
+    """A final response other than 2xx."""
+
+    outgoing: OutgoingInvite
+    response: Response
+
+
+@attrs.frozen
+class Failed:
+    """The INVITE came to nothing without a final response."""
+
+    outgoing: OutgoingInvite
+    error: SipError
+
+
+@attrs.frozen
+class Acknowledged:
+    """The ACK for our 2xx came; ``body`` is the answer when the 2xx carried our offer, else b""."""
+
+    session: Session
+    body: bytes
+
+
+@attrs.frozen
+class OfferReceived:
+    """A re-INVITE; b"" asks us for the offer. Answer with accept_offer or refuse_offer."""
+
+    session: Session
+    body: bytes
+
+
+@attrs.frozen
+class OfferAnswered:
+    """Our re-INVITE was accepted with this answer."""
+
+    session: Session
+    body: bytes
+
+
+@attrs.frozen
+class OfferRefused:
+    """Our re-INVITE was refused; the session is what it was before."""
+
+    session: Session
+    response: Response
+
+
+@attrs.frozen
+class Ended:
+    """The session is over. ``by`` is "local", "remote", "timeout" or "transport"."""
+
+    session: Session
+    by: str
+    reason: str

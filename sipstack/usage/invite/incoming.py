@@ -1,0 +1,156 @@
+"""An INVITE that came in, until it is accepted, refused or cancelled (RFC 3261 §13.3)."""
+
+from __future__ import annotations
+
+from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.draft import Lines
+from sipstack.dialog.usage import Host
+from sipstack.errors import LocalProtocolError
+from sipstack.message import Request, Response
+from sipstack.sdp.exchange import Exchange, ExchangeState
+from sipstack.transaction.invite_server import InviteServerTransaction
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.content import SDP, session_description
+from sipstack.usage.invite.events import InvitationCancelled
+from sipstack.usage.invite.session import Session
+
+PROVISIONAL_INTERVAL = 60.0
+"""Proxies drop an INVITE after three minutes of silence; a 1xx every minute keeps it (§13.3.1.1)."""
+
+
+class IncomingInvite:
+    """Answers one INVITE outside of a dialog."""
+
+    __slots__ = (
+        "_dialog",
+        "_exchange",
+        "_expires_at",
+        "_provisional",
+        "_repeat_at",
+        "answered",
+        "host",
+        "request",
+        "scheduled",
+        "tag",
+        "transaction",
+    )
+
+    def __init__(self, host: Host, request: Request, transaction: InviteServerTransaction, now: float) -> None:
+        self.host = host
+        self.request = request
+        self.transaction = transaction
+        self.tag = host.identifiers.tag()
+        self.answered = False  # a final response is sent
+        self.scheduled = NEVER
+        self._dialog: Dialog | None = None
+        self._exchange: Exchange[bytes] = Exchange()
+        self._provisional: Response | None = None
+        self._repeat_at = NEVER
+        self._expires_at = NEVER
+        if "Expires" in request.headers and request.expires is not None:
+            self._expires_at = now + request.expires
+            host.schedule(self)
+        offer = session_description(request)
+        if offer:
+            self._exchange.offer_received(offer)
+
+    def __repr__(self) -> str:
+        return f"<IncomingInvite {'answered' if self.answered else 'waiting'} {self.request.call_id}>"
+
+    @property
+    def deadline(self) -> float:
+        return min(self._repeat_at, self._expires_at)
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def progress(self, status: int, now: float, headers: Lines = (), body: bytes = b"") -> None:
+        """Send a 101-199. A body is a preview of the answer: the 2xx carries it again (RFC 6337 §3.1.1)."""
+        self._check_unanswered()
+        if not 100 < status < 200:
+            raise LocalProtocolError(f"{status} is not a provisional response to send")
+        if self._dialog is None:
+            self._dialog = Dialog.as_server(self.request, self.tag, early=True)
+            self.host.open_dialog(self._dialog, self)
+        self._provisional = self._response(status, headers, body)
+        self.host.respond(self.transaction, self._provisional, now)
+        self._repeat_at = now + PROVISIONAL_INTERVAL
+        self.host.schedule(self)
+
+    def accept(self, body: bytes, now: float, headers: Lines = ()) -> Session:
+        """Send the 200. ``body`` is the answer, or the offer when the INVITE had none."""
+        self._check_unanswered()
+        exchange = self._exchange
+        if exchange.state is ExchangeState.REMOTE_OFFER:
+            exchange.answer_sent(body)
+        else:
+            exchange.offer_sent(body)
+        if self._dialog is None:
+            self._dialog = Dialog.as_server(self.request, self.tag, early=False)
+        self._dialog.early = False
+        response = self._response(200, headers, body)
+        self._finish()
+        self.host.respond(self.transaction, response, now)
+        session = Session(self.host, self._dialog, exchange, is_caller=False)
+        session.accepted(self.request.cseq.number, self.transaction.flow, bytes(response), now)
+        return session
+
+    def refuse(self, status: int, now: float, reason: str | None = None, headers: Lines = ()) -> None:
+        """Send a 300-699."""
+        self._check_unanswered()
+        if not 300 <= status <= 699:
+            raise LocalProtocolError(f"{status} does not refuse a call")
+        response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
+        self._finish()
+        if self._dialog is not None:
+            self.host.close_dialog(self._dialog)
+        self.host.respond(self.transaction, response, now)
+
+    def _check_unanswered(self) -> None:
+        if self.answered:
+            raise LocalProtocolError("the invitation is answered or cancelled")
+
+    def _finish(self) -> None:
+        self.answered = True
+        self._provisional = None
+        self._repeat_at = self._expires_at = NEVER
+
+    def _response(self, status: int, headers: Lines, body: bytes) -> Response:
+        host = self.host
+        lines: list[tuple[str, object]] = [("Contact", f"<{host.contact(self.transaction.flow)}>")]
+        request_headers = self.request.headers
+        if "Record-Route" in request_headers:
+            lines += [("Record-Route", value) for value in request_headers.raw("Record-Route")]
+        lines += host.capabilities()
+        lines += headers
+        if body:
+            lines.append(("Content-Type", SDP))
+        return self.request.response(status, to_tag=self.tag, headers=lines, body=body)
+
+    # -- what happens meanwhile ----------------------------------------------------------------------------
+
+    def cancelled(self, reason: str, now: float) -> None:
+        """CANCEL, or BYE in the early dialog: 487, unless it comes too late (§9.2)."""
+        if self.answered:
+            return
+        self.refuse(487, now)
+        self.host.emit(InvitationCancelled(self, reason))
+
+    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request in the early dialog."""
+        if request.method == "BYE":
+            self.host.respond(transaction, request.response(200), now)
+            self.cancelled(request.headers.get("Reason") or "", now)
+        else:
+            self.host.serve(request, transaction, now)
+
+    def ack_received(self, request: Request, now: float) -> None:
+        """No 2xx is out that could be acknowledged."""
+
+    def timeout(self, now: float) -> None:
+        if now >= self._expires_at:
+            self.cancelled("expired", now)
+        elif now >= self._repeat_at and self._provisional is not None:
+            self.host.respond(self.transaction, self._provisional, now)
+            self._repeat_at = now + PROVISIONAL_INTERVAL
+            self.host.schedule(self)

@@ -1,0 +1,220 @@
+"""An INVITE of ours, until the call is answered, refused or given up (RFC 3261 §13.2, §9.1).
+
+One INVITE may reach several phones: each answers with a To tag of its own and opens a dialog of its own. The first
+2xx is the call; a later one from another fork is acknowledged and ended by BYE at once.
+"""
+
+from __future__ import annotations
+
+from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.usage import Host, Sent
+from sipstack.errors import CallEnded, RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.message import Request, Response
+from sipstack.sdp.exchange import Exchange
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.content import session_description
+from sipstack.usage.invite.credentials import credentials_of
+from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused
+from sipstack.usage.invite.session import Session
+
+MAXIMUM_FORKS = 32
+"""How many early dialogs one INVITE may open: the peer decides on the tags, so they are bounded."""
+
+
+class OutgoingInvite:
+    """Sends one INVITE outside of a dialog."""
+
+    __slots__ = (
+        "_cancel_deadline",
+        "_draft",
+        "_early",
+        "_offer",
+        "_provisional",
+        "_sent",
+        "_sessions",
+        "cancelled",
+        "finished",
+        "host",
+        "scheduled",
+    )
+
+    def __init__(self, host: Host, draft: Draft, offer: bytes) -> None:
+        self.host = host
+        self.cancelled = False
+        self.finished = False  # the user agent has heard the outcome
+        self.scheduled = NEVER
+        self._draft = draft
+        self._offer = offer
+        self._sent: Sent | None = None
+        self._provisional = False
+        self._early: dict[str, Dialog] = {}
+        self._sessions: dict[str, Session] = {}
+        self._cancel_deadline = NEVER
+
+    def __repr__(self) -> str:
+        return f"<OutgoingInvite {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
+
+    @property
+    def call_id(self) -> str:
+        return self._draft.call_id
+
+    @property
+    def deadline(self) -> float:
+        return self._cancel_deadline
+
+    @property
+    def request(self) -> Request | None:
+        """The INVITE as it last went out; None while it is being routed."""
+        return self._sent.request if self._sent is not None else None
+
+    def start(self, now: float) -> None:
+        """Route and send the INVITE."""
+        self._sent = self.host.send(self._draft, self, now)
+
+    # -- giving up -----------------------------------------------------------------------------------------
+
+    def cancel(self, now: float) -> None:
+        """Give the call up. The outcome comes as an event: mostly Refused with 487."""
+        if self.cancelled or self.finished:
+            return
+        self.cancelled = True
+        if self.request is None:
+            if self._sent is not None:
+                self._sent.abandon()
+            self._finish(Failed(self, CallEnded("local", "cancelled")))
+        elif self._provisional:
+            self._send_cancel(now)
+        # else §9.1: no CANCEL before a provisional response; Timer B or a final response ends the waiting
+
+    def _send_cancel(self, now: float) -> None:
+        assert self._sent is not None
+        self.host.cancel(self._sent, now)
+        self._cancel_deadline = now + self.host.timers.timeout
+        self.host.schedule(self)
+
+    def timeout(self, now: float) -> None:
+        """§9.1: 64*T1 after CANCEL without a final response, the INVITE counts as cancelled."""
+        self._cancel_deadline = NEVER
+        self._finish(Failed(self, TransactionTimeout("no final response after CANCEL")))
+
+    # -- responses -----------------------------------------------------------------------------------------
+
+    def response_received(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            self._progressed(response, now)
+        elif status < 300:
+            self._accepted(response, now)
+        else:
+            self._finish(Refused(self, response))
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        self._finish(Failed(self, error))
+
+    def _progressed(self, response: Response, now: float) -> None:
+        if not self._provisional:
+            self._provisional = True
+            if self.cancelled:
+                self._send_cancel(now)
+        if response.status == 100 or self.finished:
+            return
+        tag = response.to.tag
+        if tag and tag not in self._early and len(self._early) < MAXIMUM_FORKS:
+            self._open_early(tag, response)
+        self.host.emit(Progressed(self, response))
+
+    def _open_early(self, tag: str, response: Response) -> None:
+        assert self.request is not None
+        try:
+            dialog = Dialog.as_client(self.request, response)
+        except (RemoteProtocolError, ValueError):
+            return  # the provisional is still news for the user; its dialog cannot be used
+        self._early[tag] = dialog
+        self.host.open_dialog(dialog, self)
+
+    def _accepted(self, response: Response, now: float) -> None:
+        tag = response.to.tag or ""
+        known = self._sessions.get(tag)
+        if known is not None:
+            known.repeat_ack(response.cseq.number)
+            return
+        if len(self._sessions) >= MAXIMUM_FORKS:
+            return
+        session = self._establish(tag, response)
+        self._sessions[tag] = session
+        if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
+            session.acknowledge(response.cseq.number, credentials_of(self._sent), now)
+            session.hang_up(now)
+            self._finish(Failed(self, CallEnded("local", "cancelled")))
+            return
+        self._agree(session, response, now)
+
+    def _establish(self, tag: str, response: Response) -> Session:
+        assert self.request is not None
+        dialog = self._early.pop(tag, None)
+        try:
+            if dialog is None:
+                dialog = Dialog.as_client(self.request, response)
+            else:
+                dialog.confirm(response)
+        except (RemoteProtocolError, ValueError):
+            # no usable Contact: ACK and BYE go where the INVITE went, which is the best that can be known
+            dialog = Dialog.as_client(self.request, response.replace(status=183, headers=response.headers.without("Contact")))
+            dialog.early = False
+            self.cancelled = True
+        return Session(self.host, dialog, Exchange(), is_caller=True)
+
+    def _agree(self, session: Session, response: Response, now: float) -> None:
+        """Follow the offer/answer of the INVITE: answer in the 2xx, or offer in the 2xx and answer in the ACK."""
+        body = session_description(response)
+        cseq, credentials = response.cseq.number, credentials_of(self._sent)
+        if self._offer:
+            session.exchange.offer_sent(self._offer)
+            session.acknowledge(cseq, credentials, now)
+        else:
+            session.await_answer(cseq, credentials)
+        if not body:
+            self._reject_answer(session, cseq, now)
+            return
+        if self._offer:
+            session.exchange.answer_received(body)
+        else:
+            session.exchange.offer_received(body)
+        self._finish(Answered(self, session, response))
+
+    def _reject_answer(self, session: Session, cseq: int, now: float) -> None:
+        if not self._offer:
+            session.acknowledge(cseq, credentials_of(self._sent), now)
+        session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
+        self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
+
+    def _finish(self, event: Answered | Refused | Failed) -> None:
+        """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3, §13.2.2.4)."""
+        for dialog in self._early.values():
+            self.host.close_dialog(dialog)
+        self._early.clear()
+        self._cancel_deadline = NEVER
+        if not self.finished:
+            self.finished = True
+            self.host.emit(event)
+
+    # -- requests in an early dialog -----------------------------------------------------------------------
+
+    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        dialog = self._early.get(request.from_.tag or "")
+        try:
+            if dialog is None:
+                raise RemoteProtocolError("request for an early dialog that is gone", 481)
+            dialog.receive(request)
+        except RemoteProtocolError as error:
+            self.host.respond(transaction, request.response(error.status), now)
+            return
+        if request.method == "BYE":  # a callee may not end an early dialog (§15); it refuses the INVITE instead
+            self.host.respond(transaction, request.response(481), now)
+        else:
+            self.host.serve(request, transaction, now)
+
+    def ack_received(self, request: Request, now: float) -> None:
+        """The callee sends no ACK in the dialog of our INVITE."""

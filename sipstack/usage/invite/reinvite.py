@@ -1,0 +1,126 @@
+"""An offer of ours inside a session: the re-INVITE, its ACK, and its retry after glare (RFC 3261 §14.1)."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from sipstack.dialog.usage import Sent
+from sipstack.errors import RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.message import Response
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.content import SDP, session_description
+from sipstack.usage.invite.credentials import credentials_of
+from sipstack.usage.invite.events import OfferAnswered, OfferRefused
+
+if TYPE_CHECKING:
+    from sipstack.usage.invite.session import Session
+
+
+class ReinviteState(Enum):
+    WAITING = auto()  # for the other side's INVITE to finish, or for the glare timer
+    SENT = auto()
+    DONE = auto()
+
+
+class Reinvite:
+    """One offer, sent as often as glare demands."""
+
+    __slots__ = ("_body", "_retry_at", "_sent", "_session", "_state", "scheduled")
+
+    def __init__(self, session: Session, body: bytes) -> None:
+        self._session = session
+        self._body = body
+        self._state = ReinviteState.WAITING
+        self._retry_at = NEVER
+        self._sent: Sent | None = None
+        self.scheduled = NEVER
+
+    @property
+    def pending(self) -> bool:
+        """Whether the peer's re-INVITE would cross ours."""
+        return self._state is ReinviteState.SENT
+
+    @property
+    def unfinished(self) -> bool:
+        return self._state is not ReinviteState.DONE
+
+    @property
+    def deadline(self) -> float:
+        return self._retry_at
+
+    def start(self, now: float) -> None:
+        """Send the offer, or wait while an INVITE of the other side is under way."""
+        session = self._session
+        if session.is_busy:
+            self._wait(now)
+            return
+        self._state = ReinviteState.SENT
+        session.exchange.offer_sent(self._body)
+        headers = (*session.host.capabilities(), ("Content-Type", SDP))
+        draft = session.dialog.draft("INVITE", headers, self._body, contact=True)
+        self._sent = session.host.send(draft, self, now, session.dialog)
+
+    def abandon(self) -> None:
+        """The session ends: no retry. A 2xx that still comes is acknowledged."""
+        if self._state is ReinviteState.WAITING:
+            self._state = ReinviteState.DONE
+        self._retry_at = NEVER
+
+    def timeout(self, now: float) -> None:
+        self._retry_at = NEVER
+        self.start(now)
+
+    def _wait(self, now: float) -> None:
+        # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms
+        session = self._session
+        low, high = (2.1, 4.0) if session.is_caller else (0.0, 2.0)
+        self._state = ReinviteState.WAITING
+        self._retry_at = now + round(session.host.identifiers.uniform(low, high), 2)
+        session.host.schedule(self)
+
+    def response_received(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            return
+        if status < 300:
+            self._accepted(response, now)
+        elif self._state is ReinviteState.SENT:
+            self._refused(response, now)
+
+    def _accepted(self, response: Response, now: float) -> None:
+        session = self._session
+        cseq = response.cseq.number
+        if self._state is ReinviteState.DONE:
+            session.repeat_ack(cseq)
+            return
+        self._state = ReinviteState.DONE
+        body = session_description(response)
+        try:
+            session.dialog.refresh_target(response)
+        except RemoteProtocolError:
+            body = b""
+        session.acknowledge(cseq, credentials_of(self._sent), now)
+        if not body:  # a 2xx to an offer must bring the answer (§13.2.1)
+            session.exchange.cancel()
+            session.hang_up(now)
+            return
+        session.exchange.answer_received(body)
+        session.host.emit(OfferAnswered(session, body))
+
+    def _refused(self, response: Response, now: float) -> None:
+        session = self._session
+        session.exchange.cancel()
+        if response.status == 491 and session.is_established:
+            self._wait(now)
+            return
+        self._state = ReinviteState.DONE
+        if response.status in (408, 481):  # the dialog is gone (§12.2.1.2)
+            session.lost(TransactionTimeout(f"{response.status} {response.reason}"), now)
+            return
+        session.host.emit(OfferRefused(session, response))
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        self._state = ReinviteState.DONE
+        self._session.exchange.cancel()
+        self._session.lost(error, now)

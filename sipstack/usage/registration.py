@@ -1,0 +1,164 @@
+"""A binding of our Contact at a registrar, kept alive (RFC 3261 §10)."""
+
+from __future__ import annotations
+
+import attrs
+
+from sipstack.dialog.draft import Draft, Lines
+from sipstack.dialog.usage import Host, Sent
+from sipstack.errors import SipError
+from sipstack.message import Request, Response, SipUri
+from sipstack.transaction.timers import NEVER
+
+
+@attrs.frozen
+class Registered:
+    """The registrar granted the binding for ``expires`` seconds."""
+
+    registration: Registration
+    expires: float
+    response: Response
+
+
+@attrs.frozen
+class Unregistered:
+    """The binding is removed, as we asked."""
+
+    registration: Registration
+
+
+@attrs.frozen
+class RegistrationFailed:
+    """The registrar refused (``response``) or did not answer (``error``). The binding may still stand for a while."""
+
+    registration: Registration
+    response: Response | None
+    error: SipError | None
+
+
+class Registration:
+    """Registers one Contact for one address-of-record and refreshes it until ``remove``."""
+
+    __slots__ = (
+        "_aor",
+        "_call_id",
+        "_cseq",
+        "_expires",
+        "_from",
+        "_headers",
+        "_host",
+        "_refresh_at",
+        "_registrar",
+        "_removing",
+        "_routes",
+        "_sent",
+        "scheduled",
+    )
+
+    def __init__(
+        self, host: Host, registrar: str, aor: str, expires: int, routes: tuple[str, ...] = (), headers: Lines = ()
+    ) -> None:
+        self._host = host
+        self._registrar = registrar
+        self._aor = aor
+        self._expires = expires
+        self._routes = routes
+        self._headers = headers
+        self._call_id = host.identifiers.call_id()  # the same for all REGISTERs of one boot (§10.2)
+        self._from = f"{aor};tag={host.identifiers.tag()}"
+        self._cseq = 0
+        self._refresh_at = NEVER
+        self._removing = False
+        self._sent: Sent | None = None
+        self.scheduled = NEVER
+
+    def __repr__(self) -> str:
+        return f"<Registration {self._aor} at {self._registrar}>"
+
+    @property
+    def deadline(self) -> float:
+        return self._refresh_at
+
+    def refresh(self, now: float) -> None:
+        """Register, or register again. The outcome comes as an event."""
+        self._send(f";expires={self._expires}", (), now)
+
+    def remove(self, now: float) -> None:
+        """Take our binding away: it expires at once (§10.2.2)."""
+        self._removing = True
+        self._send(";expires=0", (), now)
+
+    def remove_all(self, now: float) -> None:
+        """Take away every binding of the address-of-record, ours and others' (§10.2.2)."""
+        self._removing = True
+        self._send(None, (("Contact", "*"), ("Expires", "0")), now)
+
+    def timeout(self, now: float) -> None:
+        self.refresh(now)
+
+    def _send(self, contact: str | None, headers: Lines, now: float) -> None:
+        self._refresh_at = NEVER
+        if self._sent is not None and self._sent.request is not None:
+            self._cseq = max(self._cseq, self._sent.request.cseq.number)  # a challenge may have taken numbers
+        self._cseq += 1
+        draft = Draft(
+            "REGISTER",
+            self._registrar,
+            self._from,
+            self._aor,
+            self._call_id,
+            self._cseq,
+            self._routes,
+            headers=(*headers, *self._headers),
+            contact=contact,
+        )
+        self._sent = self._host.send(draft, self, now)
+
+    def response_received(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            return
+        if status < 300:
+            self._succeeded(response, now)
+        elif status == 423 and not self._removing and self._lengthen(response):
+            self.refresh(now)
+        else:
+            self._host.emit(RegistrationFailed(self, response, None))
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        self._host.emit(RegistrationFailed(self, None, error))
+
+    def _succeeded(self, response: Response, now: float) -> None:
+        if self._removing:
+            self._host.emit(Unregistered(self))
+            return
+        granted = self._granted(response)
+        # Registrars cut off at the second, and many clients must not come back in step: 75-90 % of the time
+        self._refresh_at = now + granted * self._host.identifiers.uniform(0.75, 0.9)
+        self._host.schedule(self)
+        self._host.emit(Registered(self, granted, response))
+
+    def _granted(self, response: Response) -> float:
+        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires field."""
+        ours = self._contact_uri()
+        for contact in response.contacts:
+            if ours is not None and contact.uri == ours:
+                written = contact.parameters.get("expires")
+                if written is not None and written.isascii() and written.isdigit():
+                    return float(min(int(written), 2**31))
+        expires = response.expires if "Expires" in response.headers else None
+        return float(self._expires if expires is None else expires)
+
+    def _contact_uri(self) -> object:
+        request: Request | None = self._sent.request if self._sent is not None else None
+        contacts = request.contacts if request is not None else ()
+        uri = contacts[0].uri if contacts else None
+        return uri if isinstance(uri, SipUri) else None
+
+    def _lengthen(self, response: Response) -> bool:
+        """423 Interval Too Brief tells the shortest time that the registrar takes (§10.2.8)."""
+        minimum = response.headers.get("Min-Expires") or ""
+        if not (minimum.isascii() and minimum.isdigit() and self._expires < int(minimum) < 2**31):
+            return False
+        self._expires = int(minimum)
+        return True

@@ -1,0 +1,50 @@
+"""One request outside of any dialog and its final response: OPTIONS, MESSAGE, and what an application invents."""
+
+from __future__ import annotations
+
+import attrs
+
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.usage import Host, Sent
+from sipstack.errors import SipError
+from sipstack.message import Response
+
+
+@attrs.frozen
+class ResponseReceived:
+    """The final response."""
+
+    standalone: StandaloneRequest
+    response: Response
+
+
+@attrs.frozen
+class Unanswered:
+    """No final response came: a timeout, or the request could not be delivered."""
+
+    standalone: StandaloneRequest
+    error: SipError
+
+
+class StandaloneRequest:
+    """Sends ``draft`` and tells the outcome once."""
+
+    __slots__ = ("_draft", "_host", "_sent")
+
+    def __init__(self, host: Host, draft: Draft) -> None:
+        self._host = host
+        self._draft = draft
+        self._sent: Sent | None = None
+
+    def __repr__(self) -> str:
+        return f"<StandaloneRequest {self._draft.method} {self._draft.uri}>"
+
+    def start(self, now: float) -> None:
+        self._sent = self._host.send(self._draft, self, now)
+
+    def response_received(self, response: Response, now: float) -> None:
+        if response.status >= 200:
+            self._host.emit(ResponseReceived(self, response))
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        self._host.emit(Unanswered(self, error))

@@ -1,0 +1,135 @@
+"""What people read and what programs read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sipstack.cli.report import KEYS, Event, HumanReport, JsonReport, sentence
+from tests.cli.streams import environment, text
+
+ENDED = Event(
+    "ended",
+    call_id="c1",
+    local="sip:alice@example.com",
+    remote="sip:bob@example.com",
+    reason="bye",
+    by="remote",
+    duration=12.345,
+    codec="PCMU",
+    packets_sent=615,
+    packets_received=612,
+    packets_lost=3,
+    jitter_ms=1.25,
+)
+
+
+def test_the_keys_are_a_promise() -> None:
+    assert KEYS == (
+        "event",
+        "call_id",
+        "local",
+        "remote",
+        "status",
+        "reason",
+        "by",
+        "duration",
+        "codec",
+        "packets_sent",
+        "packets_received",
+        "packets_lost",
+        "jitter_ms",
+    )
+
+
+def test_json_has_one_object_a_line_with_every_key() -> None:
+    env = environment()
+    report = JsonReport(env)
+    report(Event("progress", call_id="c1", status=180, reason="Ringing"))
+    report(ENDED)
+    first, second = (json.loads(line) for line in text(env.stdout).splitlines())
+    nothing = dict.fromkeys(KEYS)
+    assert first == nothing | {"event": "progress", "call_id": "c1", "status": 180, "reason": "Ringing"}
+    assert list(second) == list(KEYS)
+    assert second["packets_lost"] == 3
+
+
+def test_json_keeps_standard_output_to_itself() -> None:
+    env = environment(terminal=True)
+    report = JsonReport(env)
+    report.detail("Allow", "INVITE")
+    report.advise("try again")
+    report.draw("a line", "sent")
+    with report.waiting("ringing"):
+        pass
+    assert (text(env.stdout), text(env.stderr)) == ("", "a line\n")
+
+
+def test_json_of_text_that_is_not_utf8_stays_one_ascii_line() -> None:
+    env = environment()
+    JsonReport(env)(Event("rejected", reason="B\udcfcsy\r\n\x1b[2J"))
+    assert text(env.stdout).isascii()
+    assert text(env.stdout).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Event("calling", local="sip:a@x", remote="sip:b@x"), "sip:a@x -> sip:b@x"),
+        (Event("listening", local="sip:a@x"), "sip:a@x"),
+        (Event("progress", call_id="c1", status=180, reason="Ringing"), "180 Ringing"),
+        (Event("answered", remote="sip:b@x", duration=0.0213, codec="PCMA"), "0.0213 s, PCMA"),
+        (Event("failed", reason="no address"), "no address"),
+        (Event("interrupted"), ""),
+        (ENDED, "bye, by remote, 12.3 s, PCMU, 615 packets sent, 612 received, 3 lost, jitter 1.2 ms"),
+    ],
+    ids=lambda value: value.event if isinstance(value, Event) else "",
+)
+def test_events_in_words(event: Event, words: str) -> None:
+    assert sentence(event) == words
+
+
+def test_a_pipe_gets_plain_lines_that_are_not_wrapped() -> None:
+    env = environment()
+    report = HumanReport(env, live=True)
+    with report.waiting("ringing"):
+        report(Event("calling", local="sip:alice@example.com", remote=f"sip:{'b' * 100}@example.com"))
+    report.detail("Allow", "INVITE, [bold]ACK")
+    assert text(env.stdout) == (
+        f"calling     sip:alice@example.com -> sip:{'b' * 100}@example.com\n"
+        "  Allow         INVITE, [bold]ACK\n"
+    )
+
+
+def test_complaints_and_the_ladder_go_to_standard_error() -> None:
+    env = environment()
+    report = HumanReport(env, live=False)
+    report(Event("rejected", status=486, reason="Busy Here"))
+    report.advise("call later")
+    report.draw("    0.000  |--", "failure")
+    assert text(env.stdout) == ""
+    assert text(env.stderr) == "rejected    486 Busy Here\n            call later\n    0.000  |--\n"
+
+
+def test_what_a_peer_wrote_cannot_command_the_terminal() -> None:
+    env = environment(terminal=True)
+    HumanReport(env, live=False)(Event("progress", status=180, reason="R\x1b]0;owned\x07ing\u202e\udc80"))
+    assert "180 R?]0;owned?ing??" in text(env.stdout)
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set() -> None:
+    coloured = environment(terminal=True, variables={"TERM": "xterm"})
+    HumanReport(coloured, live=False)(Event("answered", codec="PCMU"))
+    plain = environment(terminal=True, variables={"NO_COLOR": "1"})
+    HumanReport(plain, live=False)(Event("failed", reason="no address"))
+    assert "\x1b[1;32m" in text(coloured.stdout)
+    assert "31m" not in text(plain.stderr)
+
+
+def test_a_terminal_shows_that_time_passes() -> None:
+    env = environment(terminal=True)
+    with HumanReport(env, live=True).waiting("ringing"):
+        pass
+    assert "ringing" in text(env.stdout)
+    assert "0:00:00" in text(env.stdout)

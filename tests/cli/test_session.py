@@ -1,0 +1,185 @@
+"""How a run ends: in order, by an error, by a signal, by two."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from sipstack import errors
+from sipstack.cli.environment import Callback, Environment
+from sipstack.cli.options import Output
+from sipstack.cli.report import Event
+from sipstack.cli.session import Body, Session, run
+from sipstack.cli.status import ExitStatus
+from sipstack.message import Response
+from tests.cli.streams import environment, text
+
+HUMAN = Output(json=False, trace=False, pcap=None, verbose=0)
+JSON = Output(json=True, trace=False, pcap=None, verbose=0)
+
+
+def raising(error: BaseException) -> Body:
+    async def body(session: Session) -> None:
+        raise error
+
+    return body
+
+
+def exit_at_once(status: int) -> NoReturn:
+    """What stands here for the end of the process."""
+    raise SystemExit(status)
+
+
+class Signals:
+    """Ctrl-C by hand."""
+
+    press: Callback
+
+    @contextlib.contextmanager
+    def __call__(self, interrupted: Callback) -> Iterator[None]:
+        self.press = interrupted
+        yield
+
+
+def test_a_run_that_ends_well_says_nothing_more() -> None:
+    async def body(session: Session) -> None:
+        session.report(Event("listening", local="sip:a@x"))
+
+    env = environment()
+    assert run(env, HUMAN, body) is ExitStatus.DONE
+    assert (text(env.stdout), text(env.stderr)) == ("listening   sip:a@x\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (errors.CallRejected(Response(486)), ExitStatus.REFUSED, "rejected    486 Busy Here\n"),
+        (errors.TransactionTimeout("no response"), ExitStatus.NO_ANSWER, "failed      408 no response\n"),
+        (errors.ResolutionError("no address for x"), ExitStatus.NETWORK, "failed      no address for x\n"),
+        (OSError(98, "Address already in use"), ExitStatus.NETWORK, "failed      Address already in use\n"),
+        (errors.NegotiationError("no codec"), ExitStatus.MEDIA, "failed      488 no codec\n"),
+        (
+            errors.AuthenticationFailed(Response(401)),
+            ExitStatus.REFUSED,
+            "rejected    401 Unauthorized\n"
+            "            give --user NAME, and the password in the environment variable SIPSTACK_PASSWORD\n",
+        ),
+    ],
+    ids=repr,
+)
+def test_an_error_is_said_and_gives_its_exit_code(error: Exception, status: ExitStatus, line: str) -> None:
+    env = environment()
+    assert run(env, HUMAN, raising(error)) is status
+    assert (text(env.stdout), text(env.stderr)) == ("", line)
+
+
+def test_json_says_the_error_on_standard_output() -> None:
+    env = environment()
+    assert run(env, JSON, raising(errors.CallRejected(Response(486)))) is ExitStatus.REFUSED
+    said = json.loads(text(env.stdout))
+    assert (said["event"], said["status"], said["reason"]) == ("rejected", 486, "Busy Here")
+    assert text(env.stderr) == ""
+
+
+def test_a_bug_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(environment(), HUMAN, raising(ZeroDivisionError()))
+
+
+def test_one_ctrl_c_lets_the_command_hang_up() -> None:
+    signals, done = Signals(), []
+
+    async def body(session: Session) -> None:
+        try:
+            signals.press()
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            done.append("hung up")
+
+    env = environment(signals=signals)
+    assert run(env, HUMAN, body) is ExitStatus.INTERRUPTED
+    assert done == ["hung up"]
+    assert text(env.stderr) == "interrupted \n"
+
+
+def test_an_interrupt_that_finds_the_command_at_its_end_still_counts() -> None:
+    signals = Signals()
+
+    async def body(session: Session) -> None:
+        signals.press()
+
+    assert run(environment(signals=signals), HUMAN, body) is ExitStatus.INTERRUPTED
+
+
+def test_the_second_ctrl_c_leaves_at_once() -> None:
+    signals = Signals()
+
+    async def body(session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(signals.press)
+        loop.call_soon(signals.press)
+        await asyncio.sleep(60)
+
+    with pytest.raises(SystemExit) as left:
+        run(environment(signals=signals, exit_at_once=exit_at_once), HUMAN, body)
+    assert left.value.code == ExitStatus.INTERRUPTED
+
+
+def test_a_ctrl_c_after_a_failure_does_not_change_the_exit_code() -> None:
+    signals = Signals()
+
+    async def body(session: Session) -> None:
+        session.stop(errors.MediaError("disk full"))
+        signals.press()
+        await asyncio.sleep(60)
+
+    env = environment(signals=signals)
+    assert run(env, HUMAN, body) is ExitStatus.MEDIA
+    assert text(env.stderr) == "failed      disk full\n"
+
+
+def test_output_that_nobody_reads_ends_the_command(tmp_path: Path) -> None:
+    class Closed(type(environment().stdout)):  # type: ignore[misc]
+        def flush(self) -> None:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    async def body(session: Session) -> None:
+        session.report(Event("listening", local="sip:a@x"))
+        await asyncio.sleep(60)
+
+    env = environment()
+    broken = Environment(env.stdin, Closed(), env.stderr, {})
+    assert run(broken, JSON, body) is ExitStatus.INTERRUPTED
+    assert text(env.stderr) == ""
+
+
+def test_a_capture_file_that_cannot_be_written_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "call.pcap"
+    env = environment()
+    output = Output(json=False, trace=False, pcap=path, verbose=0)
+    assert run(env, output, raising(AssertionError("ran"))) is ExitStatus.MEDIA
+    assert text(env.stderr) == f"failed      cannot write {path}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("verbose", "shown"), [(0, []), (1, ["INFO hello"]), (2, ["DEBUG low", "INFO hello"])]
+)
+def test_the_log_is_shown_as_asked(verbose: int, shown: list[str]) -> None:
+    logger = logging.getLogger("sipstack.test")
+
+    async def body(session: Session) -> None:
+        logger.debug("low")
+        logger.info("hello")
+
+    env = environment()
+    assert run(env, Output(False, False, None, verbose), body) is ExitStatus.DONE
+    assert [line.partition("sipstack.test ")[2] for line in text(env.stderr).splitlines()] == shown
+    assert logging.getLogger("sipstack").handlers == []
