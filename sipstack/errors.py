@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sipstack.message import Response
+    from sipstack.message import Request, Response
 
 
 class SipError(Exception):
@@ -30,7 +30,12 @@ class SipError(Exception):
 
 
 class ParseError(SipError, ValueError):
-    """The text or octets break the grammar. ``status`` is the response a UAS gives."""
+    """The text or octets break the grammar. ``status`` is the response a UAS gives.
+
+    ``request`` is what could be read of a request, enough to answer it, or None.
+    """
+
+    request: Request | None = None
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Recipe:
     environment: Mapping[str, str] = attrs.field(factory=dict)
     patience: float = 10.0
     """Seconds it may take to bind its port."""
+    settling: float = 0.0
+    """Seconds from then until it answers."""
     prepare: Callable[[int], object] = lambda port: None
     """Told of the port before the server starts, for those that read it from a file."""
 
@@ -92,6 +95,7 @@ class Server:
         if not wait_bound(self.port, self._recipe.patience, lambda: process.poll() is None):
             self._stop()
             raise StartError(self._last_line())
+        time.sleep(self._recipe.settling)
         return self
 
     def __exit__(self, *exception: object) -> None:

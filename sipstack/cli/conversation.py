@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -12,6 +14,9 @@ import sipstack
 from sipstack import errors
 from sipstack.cli.report import Event
 from sipstack.cli.session import Session, unwritable
+
+MOMENT = 0.1  # seconds for the end of a call to arrive, once it is hung up
+PATROL = 0.2  # seconds between looks at a recording, which fails in silence
 
 
 @attrs.frozen
@@ -21,7 +26,7 @@ class Plan:
     Without a ``duration`` the call ends with the file that is played, or when the peer hangs up.
     """
 
-    play: Path | None = None
+    play: Path | sipstack.AudioSource | None = None
     record: Path | None = None
     echo: bool = False
     duration: float | None = None
@@ -43,13 +48,22 @@ def check_writable(path: Path | None) -> None:
 async def converse(session: Session, call: sipstack.Call, plan: Plan) -> errors.CallEnded:
     """Carry ``plan`` out, hang up, and report how the call ended. Whatever happens, the peer gets its BYE."""
     try:
-        async with call:
-            with session.report.waiting(f"in a call with {call.remote}"):
-                await _carry_out(call, plan)
+        with session.report.waiting("in a call"):
+            await _carry_out(call, plan)
     finally:
-        ended = await call.ended()
+        ended = await _hang_up(call)
         session.report(end_of(call, ended))
     return ended
+
+
+async def _hang_up(call: sipstack.Call) -> errors.CallEnded:
+    """End the call. A peer that does not answer our BYE is left behind."""
+    await call.hang_up()
+    try:
+        async with asyncio.timeout(MOMENT):
+            return await call.ended()
+    except TimeoutError:
+        return errors.CallEnded("local", "no answer to our BYE")
 
 
 def answer_of(call: sipstack.Call, seconds: float | None) -> Event:
@@ -84,16 +98,34 @@ def end_of(call: sipstack.Call, ended: errors.CallEnded) -> Event:
 
 
 async def _carry_out(call: sipstack.Call, plan: Plan) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        if plan.record is not None:
-            await stack.enter_async_context(call.recording(plan.record))
-        with contextlib.suppress(errors.CallEnded):
-            try:
-                async with asyncio.timeout(plan.duration) as limit:
-                    await _sound(call, plan)
-            except TimeoutError:
-                if not limit.expired():
-                    raise
+    if plan.record is None:
+        await _talk(call, plan)
+        return
+    async with call.recording(plan.record):
+        await _unless_recording_fails(call, _talk(call, plan))
+
+
+async def _unless_recording_fails(call: sipstack.Call, doing: Coroutine[Any, Any, None]) -> None:
+    """Wait for ``doing`` while the recording works; leaving the recording's block raises what went wrong."""
+    task = asyncio.ensure_future(doing)
+    try:
+        while not task.done() and call.audio.error is None:
+            await asyncio.wait([task], timeout=PATROL)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+
+
+async def _talk(call: sipstack.Call, plan: Plan) -> None:
+    with contextlib.suppress(errors.CallEnded):
+        try:
+            async with asyncio.timeout(plan.duration) as limit:
+                await _sound(call, plan)
+        except TimeoutError:
+            if not limit.expired():
+                raise
 
 
 async def _sound(call: sipstack.Call, plan: Plan) -> None:

@@ -49,6 +49,13 @@ def uri(value: str) -> str:
     raise click.BadParameter(f"{value!r} is not a SIP URI: write {_as_uri(value)}")
 
 
+def address_of_record(value: str) -> str:
+    """Who we are, which a telephone number cannot tell."""
+    if uri(value).lower().startswith("tel:"):
+        raise click.BadParameter(f"{value!r} names no domain: write sip:alice@example.com")
+    return value
+
+
 def _as_uri(value: str) -> str:
     return f"sip:{value}" if re.fullmatch(r"[^\s:/]+", value) else "sip:600@pbx.example.com"
 
@@ -86,7 +93,7 @@ def identity_options(listen: str = "udp:0.0.0.0:0") -> Callable[[Function], Func
         click.option(
             "--from",
             "aor",
-            type=uri,
+            type=address_of_record,
             default=ANONYMOUS,
             metavar="AOR",
             help="Who we are: our address-of-record, such as sip:alice@example.com.",

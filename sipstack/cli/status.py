@@ -46,7 +46,7 @@ def exit_status(error: BaseException) -> ExitStatus | None:
             return ExitStatus.MEDIA
         case errors.TransportError() | errors.RemoteProtocolError() | errors.CallEnded() | OSError():
             return ExitStatus.NETWORK
-        case errors.ParseError() | ImportError():  # an argument that is no URI; a missing extra
+        case errors.ParseError() | errors.LocalProtocolError() | ImportError():  # no URI; a missing extra
             return ExitStatus.USAGE
         case _:
             return None

@@ -28,7 +28,7 @@ from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Waiting
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.transaction.machine import ClientUser, State, Transaction
+from sipstack.transaction.machine import ClientUser, Transaction
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
@@ -127,7 +127,9 @@ class Core:
         draft = self._draft("INVITE", target, (*self.capabilities(), *headers, *content), offer, contact="")
         return OutgoingInvite(self, draft, offer)
 
-    def standalone(self, method: str, target: str, headers: Lines = (), body: bytes = b"") -> StandaloneRequest:
+    def standalone(
+        self, method: str, target: str, headers: Lines = (), body: bytes = b""
+    ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
         return StandaloneRequest(self, self._draft(method, target, headers, body))
 
@@ -137,7 +139,9 @@ class Core:
             self, registrar, self.configuration.aor, expires, self._routes(), (*self._identity(), *headers)
         )
 
-    def _draft(self, method: str, target: str, headers: Lines, body: bytes, contact: str | None = None) -> Draft:
+    def _draft(
+        self, method: str, target: str, headers: Lines, body: bytes, contact: str | None = None
+    ) -> Draft:
         configuration, identifiers = self.configuration, self.identifiers
         return Draft(
             method,

@@ -25,7 +25,9 @@ def destination(next_hop: str) -> Target | Question:
         raise ResolutionError(f"cannot send to a {uri.scheme}: URI without a proxy")
     transport = (uri.parameters.get("transport") or "UDP").upper()
     if uri.scheme == "sips" or transport not in TRANSPORTS:
-        raise ResolutionError(f"{uri}: the transport is not available; give a proxy or a URI with transport=udp")
+        raise ResolutionError(
+            f"{uri}: the transport is not available; give a proxy or a URI with transport=udp"
+        )
     host = uri.parameters.get("maddr") or uri.host
     port = uri.port if uri.port is not None else DEFAULT_PORT
     address = as_address(host)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Request, AnyServer, float], None]
 
 KNOWN_METHODS = frozenset(
-    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()
+    ["ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"]
 )
 """Methods that exist: without a handler they are 405 (not allowed here); any other is 501."""
 
@@ -76,7 +76,13 @@ class Server:
         return None
 
     def _respond(
-        self, request: Request, transaction: AnyServer, status: int, now: float, headers: Lines = (), body: bytes = b""
+        self,
+        request: Request,
+        transaction: AnyServer,
+        status: int,
+        now: float,
+        headers: Lines = (),
+        body: bytes = b"",
     ) -> None:
         core = self._core
         tag = core.identifiers.tag()

@@ -68,7 +68,9 @@ class Dialog:
             local=request.headers.get("From") or "",
             remote=response.headers.get("To") or "",
             # many peers leave Contact out of a provisional; nothing is sent there before it is known
-            remote_target=str(request.uri) if early and "Contact" not in response.headers else target_of(response),
+            remote_target=str(request.uri)
+            if early and "Contact" not in response.headers
+            else target_of(response),
             route_set=route_set_of(response),
             local_cseq=request.cseq.number,
             remote_cseq=None,
@@ -106,7 +108,16 @@ class Dialog:
         """A request with a given CSeq number: an ACK repeats that of its INVITE."""
         uri, routes = self._route()
         return Draft(
-            method, uri, self.local, self.remote, self.call_id, cseq, routes, headers, body, "" if contact else None
+            method,
+            uri,
+            self.local,
+            self.remote,
+            self.call_id,
+            cseq,
+            routes,
+            headers,
+            body,
+            "" if contact else None,
         )
 
     def _route(self) -> tuple[str, tuple[str, ...]]:

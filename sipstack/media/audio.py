@@ -117,8 +117,8 @@ class Audio:
     async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
         """Play a file or another source to its end; looped, until cancelled.
 
-        Playing during ``playing`` interrupts that one. Raises MediaError when it cannot be read, CallEnded when
-        the call ends first. A source that you made yourself is yours to close.
+        Playing during ``playing`` interrupts that one. Raises MediaError when it cannot be read, CallEnded
+        when the call ends first. A source that you made yourself is yours to close.
         """
         async with self.playing(source, loop=loop) as player:
             await player.finished()
@@ -131,7 +131,7 @@ class Audio:
     def recording(self, sink: str | Path | AudioSink) -> Recording:
         """``async with``: record what is heard, to a WAV file or another sink, which is closed at the end.
 
-        Entering raises MediaError when the file cannot be written, leaving when it could not be written to the end.
+        Entering raises MediaError when the file cannot be written, leaving when the end is missing.
         """
         return Recording(self._recordings, lambda: self._create(sink), self._recording_failed)
 
@@ -162,7 +162,7 @@ class Audio:
                 self._waiter.set_result(None)
 
     def end(self, ended: CallEnded) -> None:
-        """The call is over: raise ``ended`` from ``send`` and ``play``, end iterations. Only the first counts."""
+        """The call is over: ``send`` and ``play`` raise ``ended``, iterations end. Only the first counts."""
         if self._ended is not None:
             return
         self._ended = ended

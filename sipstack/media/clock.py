@@ -36,9 +36,11 @@ class MediaClock:
 
     @classmethod
     def shared(cls) -> MediaClock:
-        """The running loop's clock. It is kept as long as something takes part in it."""
+        """The running loop's clock, for those who join it: it is forgotten when the last one leaves."""
         loop = asyncio.get_running_loop()
-        return _shared.get(loop) or cls(loop)
+        if loop not in _shared:
+            _shared[loop] = cls(loop)
+        return _shared[loop]
 
     @property
     def participants(self) -> int:
@@ -47,7 +49,6 @@ class MediaClock:
 
     def join(self, tick: Tick) -> None:
         """Call ``tick`` each period from now on."""
-        _shared.setdefault(self._loop, self)
         slot = min(range(SLOTS), key=lambda index: len(self._slots[index]))
         if not self._slots[slot]:
             step = int((self._loop.time() - self._origin) / _STEP) + 1

@@ -1,4 +1,4 @@
-"""Other audio formats and sample rates, through PyAV: the only file that imports it. The ``media`` extra brings it."""
+"""Other audio formats and sample rates, by PyAV of the ``media`` extra. No other file imports it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from sipstack.errors import MediaError
 from sipstack.media.io import AudioSource, frame_octets
 
+__all__ = ["AudioFrame", "Converter", "DecodedSource", "ResampledSource", "Resampler", "audio_frame"]
+
 try:
     import av
+    from av import AudioFrame
 except ImportError as error:
     raise MediaError(
-        "only 16-bit mono WAV at the call's sample rate can be played without PyAV: pip install 'sipstack[media]'"
+        "without PyAV only 16-bit mono PCM at the call's sample rate is known: pip install 'sipstack[media]'"
     ) from error
 
 _ERRORS = (av.FFmpegError, OSError, ValueError)
@@ -23,15 +26,15 @@ class Converter:
     def __init__(self, sample_rate: int) -> None:
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
 
-    def convert(self, frame: av.AudioFrame | None) -> bytes:
+    def convert(self, frame: AudioFrame | None) -> bytes:
         """The PCM of one more frame, a few milliseconds late; None gives what is left at the end."""
         # A plane may be larger than its samples (decoded Opus frames come in buffers of 120 ms).
         return b"".join(bytes(out.planes[0])[: out.samples * 2] for out in self._resampler.resample(frame))
 
 
-def audio_frame(pcm: bytes, sample_rate: int) -> av.AudioFrame:
+def audio_frame(pcm: bytes, sample_rate: int) -> AudioFrame:
     """16-bit mono PCM as a PyAV frame."""
-    frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
+    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
     frame.planes[0].update(pcm)
     frame.sample_rate = sample_rate
     return frame
@@ -77,7 +80,7 @@ class _Framed:
         return frame
 
     def _more(self) -> bytes | None:
-        """Another piece, perhaps empty, or None when there is nothing yet. Sets ``_ended`` with the last one."""
+        """Another piece, perhaps empty; None when there is nothing yet. Sets ``_ended`` with the last."""
         raise NotImplementedError
 
 

@@ -45,7 +45,7 @@ class AudioSink(Protocol):
         """The next 20 ms at the call's sample rate. Raises MediaError when it cannot be kept."""
 
     def close(self) -> None:
-        """Complete the recording. Raises MediaError when it is not complete; calling it again does nothing."""
+        """Complete the recording, else raise MediaError. Calling it again does nothing."""
 
 
 class PcmSource:

@@ -1,4 +1,4 @@
-"""Symmetric RTP (RFC 4961): packets go to where the peer's come from, which behind a NAT it cannot know itself."""
+"""Symmetric RTP (RFC 4961): we send to where the peer's packets come from; behind a NAT it cannot tell."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Address = tuple[Any, ...]
 class Latch:
     """The address of one peer.
 
-    The first source of a valid packet is believed and no other one, so that nobody else can take the call's media
-    over, except the address that was signalled: it may come at any time and is final.
+    The first source of a valid packet is believed and no other one, so that nobody else can take the media
+    over later; except the address that was signalled, which may come at any time and is final.
     """
 
     __slots__ = ("signalled", "source")

@@ -25,7 +25,7 @@ class MediaPort(Protocol):
     async def answer(
         self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
     ) -> SessionDescription:
-        """Our answer to ``offer``, at once in force. Raises NegotiationError when we have nothing in common."""
+        """Our answer to ``offer``, at once in force. Raises NegotiationError when there is none."""
 
     async def answered(self, answer: SessionDescription) -> None:
         """The peer's answer to our last offer.

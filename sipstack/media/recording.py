@@ -13,7 +13,7 @@ from sipstack.media.io import FRAMES_PER_SECOND, AudioSink
 class Recording:
     """``async with``: what is heard goes to the sink meanwhile. Made by ``Audio.recording``.
 
-    A recording that fails stops and does not disturb the call; ``error`` then tells why, and leaving raises it.
+    A recording that fails stops without disturbing the call; ``error`` tells why, and leaving raises it.
     """
 
     def __init__(

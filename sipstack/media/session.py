@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError
 from sipstack.identifiers import Identifiers
@@ -18,6 +18,8 @@ from sipstack.sdp import (
     STATIC_CODECS,
     Agreement,
     Capabilities,
+    Codec,
+    Connection,
     Direction,
     Origin,
     SessionDescription,
@@ -33,9 +35,9 @@ Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTran
 class AudioSession:
     """A MediaPort for plain RTP. ``host`` is the local IP address, which the peer is told too.
 
-    ``ports`` is the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC, numbers
-    and session id. Ports are opened with the first offer or answer, and stay the same for the whole call.
-    ``clock`` is the event loop's shared one when not given.
+    ``ports`` is the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC,
+    numbers and session id. ``clock`` is the event loop's shared one when not given. Ports are opened with the
+    first offer or answer, and stay the same for the whole call.
     """
 
     def __init__(
@@ -54,9 +56,8 @@ class AudioSession:
         self._clock = clock
         self._random = random or Identifiers()
         self._bind = bind
-        self._capabilities = Capabilities(_named(codecs))
-        session_id = self._random.session_id()
-        self._origin = Origin("-", session_id, session_id, host.partition("%")[0])
+        self._capabilities = _capabilities(codecs)
+        self._origin = Origin("-", self._random.session_id(), 1, host.partition("%")[0])
         self._sent: SessionDescription | None = None  # the last one, whatever became of it
         self._offer: SessionDescription | None = None  # ours, if that was the last
         self._transport: RtpTransport | None = None
@@ -144,13 +145,47 @@ class AudioSession:
 
     async def _apply(self, stream: AudioStream, agreement: Agreement) -> None:
         rtp = await self._resolve(agreement.address, agreement.port)
-        rtcp = None
-        if agreement.rtcp_port:
-            rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
+        rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
         if self._closed:
             raise LocalProtocolError("the media session was closed meanwhile")
         codec = CODECS[agreement.codec.name.upper()]
-        stream.expect(self._receivable() | _known(agreement.receive.values()))
+        stream.expect(self._receivable() | _playable(agreement.receive.values()))
         stream.connect(rtp, rtcp)
         stream.speak(codec, agreement.codec.payload_type, sends=agreement.direction.sends)
         self.audio.codec = codec.name
+
+    async def _resolve(self, host: str, port: int) -> Address | None:
+        """The address to send to; None for those that mean "send me nothing"."""
+        if not port or Connection(host).nowhere:
+            return None
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            if ":" in host or host.replace(".", "").isdigit():  # an IP address: no need of the loop's threads
+                found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+            else:
+                loop = asyncio.get_running_loop()
+                found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
+        except (OSError, ValueError) as error:
+            raise NegotiationError(f"no way to send media to {host!r}: {error}") from error
+        return found[0][4]
+
+    def _receivable(self) -> dict[int, AudioCodec]:
+        """What we take under our own numbers: the peer may use any codec that was offered."""
+        return _playable(self._capabilities.numbered())
+
+    def _statistics(self) -> MediaStatistics:
+        return self._stream.statistics() if self._stream else MediaStatistics()
+
+
+def _capabilities(names: Sequence[str]) -> Capabilities:
+    """Our codecs, by name, under their static payload types."""
+    known = {codec.name: codec for codec in STATIC_CODECS.values() if codec.name in CODECS}
+    unknown = [name for name in names if name.upper() not in known]
+    if unknown:
+        raise MediaError(f"no such codec: {', '.join(unknown)} (there are {', '.join(known)})")
+    return Capabilities(tuple(known[name.upper()] for name in names))
+
+
+def _playable(codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
+    found = {codec.payload_type: CODECS.get(codec.name.upper()) for codec in codecs}
+    return {payload_type: codec for payload_type, codec in found.items() if codec is not None}

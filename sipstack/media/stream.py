@@ -63,8 +63,8 @@ class AudioStream:
         """Take packets of these payload types."""
         self._receives = receives
 
-    def connect(self, rtp: Address, rtcp: Address | None) -> None:
-        """The peer's addresses as it signalled them; ``rtcp`` is None when it takes no RTCP."""
+    def connect(self, rtp: Address | None, rtcp: Address | None) -> None:
+        """The peer's addresses as it signalled them; None where it takes nothing."""
         self._rtp_peer.signal(rtp)
         self._rtcp_peer.signal(rtcp)
 
@@ -77,6 +77,7 @@ class AudioStream:
     def speak(self, codec: AudioCodec, payload_type: int, *, sends: bool) -> None:
         """Send this codec under the peer's number, or hold it back: time then runs on without packets."""
         self._codec, self._payload_type, self._sends = codec, payload_type, sends
+        self._frame_units = codec.frame_units
         if not sends:
             self._hold()
 
@@ -157,7 +158,7 @@ class AudioStream:
         if codec is None or destination is None:
             return
         pcm = self._audio.read()
-        # With nothing to say silence is sent: it keeps NAT bindings open, and some peers wait for our first packet.
+        # With nothing to say we send silence: it opens NATs, and some peers wait for our first packet.
         payload = codec.silence if pcm is None else codec.encode(pcm)
         self._transport.send_rtp(self._sender.packet(self._payload_type, payload), destination)
 

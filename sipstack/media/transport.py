@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Protocol
 
 from sipstack.errors import TransportError
@@ -123,7 +122,7 @@ class UdpTransport:
 
 
 def _candidates(ports: tuple[int, int], uniform: Callable[[float, float], float]) -> Iterator[int]:
-    """Even ports to try, 0 for any. They begin somewhere in the range: the last call's stragglers go elsewhere."""
+    """Even ports to try, 0 for any. They begin anywhere in the range, far from the last call's stragglers."""
     first, last = ports
     if not first:
         return iter([0] * ATTEMPTS)

@@ -18,8 +18,8 @@ FLUSH = 25
 def open_source(path: str | Path, sample_rate: int) -> AudioSource:
     """The audio file as a source at ``sample_rate``. Raises MediaError.
 
-    16-bit mono WAV of that rate needs nothing else. Any other rate, width, number of channels or format goes through
-    PyAV, which the ``media`` extra brings.
+    16-bit mono WAV of that rate needs nothing else. Any other rate, width, number of channels or format goes
+    through PyAV, which the ``media`` extra brings.
     """
     source = WavSource.if_plain(path, sample_rate)
     if source is not None:
@@ -40,7 +40,7 @@ class WavSource:
 
     @classmethod
     def if_plain(cls, path: str | Path, sample_rate: int) -> WavSource | None:
-        """The file, or None when it is something that must be converted. Raises MediaError when it cannot be read."""
+        """The file, None when it must be converted. Raises MediaError when it cannot be read."""
         try:
             file = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -75,10 +75,10 @@ class WavSink:
         self._octets = 0
         self._file: wave.Wave_write | None = None
         try:
-            self._raw = Path(path).open("wb")
+            self._raw = Path(path).open("wb")  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise self._error(error) from error
-        file = wave.open(self._raw, "wb")
+        file = wave.open(self._raw, "wb")  # noqa: SIM115 - as above
         file.setparams((1, 2, sample_rate, 0, "NONE", ""))
         self._file = file
         self._store(file)

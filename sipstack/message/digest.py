@@ -19,6 +19,8 @@ MAX_TRIES = 4
 """Answers to one realm in one request: a server that calls every nonce stale is not obeyed for ever."""
 MAX_NONCES = 64
 """Nonces whose count a client remembers."""
+MAX_REALMS = 8
+"""Realms that one request answers, of either kind: more are not a path of proxies but an attack."""
 
 
 # --- the calculation (RFC 7616 §3.4) ---
@@ -161,7 +163,7 @@ class Authentication:
         return Authentication(untried(self.www), untried(self.proxy))
 
     def next_nonce(self, nonce: str) -> Authentication:
-        """Authentication-Info gave a new nonce (RFC 7616 §3.5). It names no realm: only a sole one takes it."""
+        """Authentication-Info gave a new nonce (RFC 7616 §3.5). It names no realm: a sole one takes it."""
         if len(self.www) != 1:
             return self
         challenge = self.www[0].challenge
@@ -254,20 +256,27 @@ class DigestClient:
     ) -> tuple[Answered, ...] | None:
         """The new challenges in place of the old ones of their realms; None when a realm refused us."""
         answers = {each.challenge.realm: each for each in before}
-        for realm in dict.fromkeys(challenge.realm for challenge in challenges):
-            challenge = select_challenge([each for each in challenges if each.realm == realm])
+        for realm, offers in _by_realm(challenges).items():
+            challenge = select_challenge(offers)
             if challenge is None or self._account(realm) is None:
                 continue
             old = answers.get(realm)
             if old is not None and _is_refusal(old, challenge):
                 return None
             answers[realm] = Answered(challenge, old.tries + 1 if old is not None else 1)
-        return tuple(answers.values())
+        return tuple(answers.values())[:MAX_REALMS]
+
+
+def _by_realm(challenges: Sequence[Challenge]) -> dict[str, list[Challenge]]:
+    offers: dict[str, list[Challenge]] = {}
+    for challenge in challenges:
+        offers.setdefault(challenge.realm, []).append(challenge)
+    return offers
 
 
 def _is_refusal(old: Answered, challenge: Challenge) -> bool:
     """Whether the realm refuses our credentials, rather than the nonce that they were made for."""
     if challenge.nonce == old.challenge.nonce or old.tries >= MAX_TRIES:
         return True
-    # A remembered nonce may be so old that the server no longer knows it for its own, and says nothing of stale.
+    # A remembered nonce may be so old that the server does not know it for its own, and does not say stale.
     return old.tries > 0 and not challenge.stale

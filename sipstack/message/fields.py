@@ -37,9 +37,12 @@ METHODS = frozenset(
 """The methods that RFCs define; any other token is a method too."""
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class CSeq:
-    """``number method``: orders the requests of a dialog (RFC 3261 §20.16)."""
+    """``number method``: orders the requests of a dialog (RFC 3261 §20.16).
+
+    Immutable by convention: every message makes one, and a frozen class takes twice the time.
+    """
 
     number: int
     method: str

@@ -87,3 +87,11 @@ def number(text: str, highest: int, what: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 64 and (value := int(text)) <= highest:
         return value
     raise ParseError(f"{what} is not a number from 0 to {highest}: {text[:80]!r}")
+
+
+def read_port(digits: str) -> int:
+    """A port out of text that is known to be one to five digits. Raises ParseError."""
+    port = int(digits)
+    if port > 65535:
+        raise ParseError(f"no such port: {digits}")
+    return port

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sipstack.errors import LocalProtocolError, ParseError
-from sipstack.message.grammar import is_token, split_commas
-from sipstack.message.registry import FIELDS, NAMES, Rows
-
-Row = str | list[str]
-"""One raw value, or all the values of a field that came several times (never changed after that)."""
-
+from sipstack.errors import LocalProtocolError
+from sipstack.message.grammar import is_token
+from sipstack.message.registry import FIELDS, NAMES, Row, Rows
 
 class Headers:
     """Field names map to raw text; names are case-insensitive, and canonical for the fields we know.
@@ -77,28 +73,21 @@ class Headers:
         A list field gives a tuple (empty when absent); a single field its value or None; a field that the
         registry does not know gives its raw values.
         """
+        typed = self._typed
+        if typed is None:
+            typed = self._typed = {}
+        elif name in typed:
+            return typed[name]
         key = self._find(name)
-        if self._typed is None:
-            self._typed = {}
-        elif key in self._typed:
-            return self._typed[key]
-        value = self._typed[key] = self._parse(key)
-        return value
-
-    def _parse(self, key: str) -> Any:
         field = FIELDS.get(key)
-        values = self.raw(key)
         if field is None:
-            return values
-        if field.rows is Rows.SINGLE:
-            if any(value != values[0] for value in values):
-                raise ParseError(f"{key} comes more than once")
-            return field.parse(values[0]) if values else None
-        if field.rows is not Rows.EACH:
-            values = tuple([element for value in values for element in split_commas(value)])
-        if field.rows is Rows.SPARSE:
-            values = tuple(filter(None, values))
-        return tuple([field.parse(value) for value in values])
+            value: object = self.raw(key)
+        elif key in self.index:
+            value = field.typed(self.index[key])
+        else:
+            value = None if field.rows is Rows.SINGLE else ()
+        typed[name] = value
+        return value
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Each (canonical name, raw value)."""

@@ -11,9 +11,10 @@ from sipstack.message.address import NameAddr
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import CSeq, parse_call_id
 from sipstack.message.grammar import is_token
-from sipstack.message.headers import Headers, Row
+from sipstack.message.headers import Headers
 from sipstack.message.other_uri import Uri, parse_uri
 from sipstack.message.parameterised import MediaType
+from sipstack.message.registry import Row
 from sipstack.message.status import reason as default_reason
 from sipstack.message.via import Via
 
@@ -116,15 +117,16 @@ class _Message:
     def contacts(self) -> tuple[NameAddr, ...]:
         """All Contacts; empty when the field says ``*``, see ``wildcard_contact``."""
         contacts: tuple[NameAddr, ...] = self.headers.typed("Contact")
-        return () if self.wildcard_contact else contacts
+        if len(contacts) == 1:
+            return () if contacts[0] is WILDCARD else contacts
+        if any(contact is WILDCARD for contact in contacts):
+            raise ParseError("Contact has * and something else")
+        return contacts
 
     @property
     def wildcard_contact(self) -> bool:
         """Whether Contact is ``*``: a REGISTER that removes all bindings (§10.2.2)."""
-        contacts = self.headers.typed("Contact")
-        if WILDCARD in contacts and len(contacts) > 1:
-            raise ParseError("Contact has * and something else")
-        return WILDCARD in contacts
+        return self.headers.get("Contact") == WILDCARD
 
     @property
     def routes(self) -> tuple[NameAddr, ...]:

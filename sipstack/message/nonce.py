@@ -13,8 +13,8 @@ class Nonces:
     """Issues nonces, and tells which of those that come back may be used.
 
     Only what guards against replay is kept: the highest nonce count of each nonce that has authenticated
-    somebody, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that is
-    as old and not in the table counts as expired: nothing can be replayed, and its user pays one challenge more.
+    somebody, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that
+    is as old and not in the table counts as expired: nothing can be replayed, its user is challenged anew.
     """
 
     def __init__(self, secret: bytes, lifetime: float, table_size: int = 10_000) -> None:

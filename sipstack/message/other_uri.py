@@ -57,7 +57,7 @@ class TelUri:
 class OtherUri:
     """A URI of a scheme that is opaque to SIP: ``urn:service:sos``, ``http://…``, ``mailto:…``."""
 
-    scheme: str = attrs.field(converter=str.lower)
+    scheme: str = attrs.field(converter=lambda scheme: scheme.lower())
     rest: str
 
     @classmethod
@@ -77,7 +77,9 @@ Uri = SipUri | TelUri | OtherUri
 
 def parse_uri(text: str) -> Uri:
     """The URI in ``text``, which holds nothing else. Raises ParseError."""
-    scheme = text[:4].lower()
-    if scheme == "sip:" or (scheme == "sips" and text[4:5] == ":"):
+    if text[:4] == "sip:":
         return SipUri.parse(text)
-    return TelUri.parse(text) if scheme == "tel:" else OtherUri.parse(text)
+    scheme = text.partition(":")[0].lower()
+    if scheme in ("sip", "sips"):
+        return SipUri.parse(text)
+    return TelUri.parse(text) if scheme == "tel" else OtherUri.parse(text)

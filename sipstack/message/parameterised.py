@@ -57,8 +57,8 @@ class Parameterised:
 class MediaType:
     """``type/subtype;parameters`` of Content-Type and Accept (RFC 3261 §20.1, §20.15), in lower case."""
 
-    type: str = attrs.field(converter=str.lower)
-    subtype: str = attrs.field(converter=str.lower)
+    type: str = attrs.field(converter=lambda type: type.lower())
+    subtype: str = attrs.field(converter=lambda subtype: subtype.lower())
     parameters: Parameters = NONE
 
     @classmethod

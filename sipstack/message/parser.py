@@ -7,9 +7,9 @@ import re
 from sipstack.errors import ParseError
 from sipstack.message.fields import METHODS
 from sipstack.message.grammar import is_token, number
-from sipstack.message.headers import Headers, Row
+from sipstack.message.headers import Headers
 from sipstack.message.message import Request, Response
-from sipstack.message.registry import NAMES
+from sipstack.message.registry import NAMES, Row
 
 _fold = re.compile(r"\r\n[ \t]+").sub
 _status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE).fullmatch

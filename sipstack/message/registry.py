@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 import attrs
 
+from sipstack.errors import ParseError
 from sipstack.message import fields
 from sipstack.message.address import NameAddr
 from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
 from sipstack.message.contact import parse_contact
+from sipstack.message.grammar import split_commas
 from sipstack.message.parameterised import (
     DialogReference,
     Disposition,
@@ -26,6 +28,10 @@ from sipstack.message.parameterised import (
 )
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.via import Via
+
+
+Row = str | list[str]
+"""One raw value, or all the values of a field that came several times (never changed after that)."""
 
 
 class Rows(enum.Enum):
@@ -45,6 +51,22 @@ class Field:
     compact: str | None
     rows: Rows
     parse: Callable[[str], object]
+
+    def typed(self, row: Row) -> object:
+        """The one value, or the tuple of values. Raises ParseError."""
+        if isinstance(row, str):
+            if self.rows is _S:
+                return self.parse(row)
+            if self.rows is _L and "," not in row:
+                return (self.parse(row),)
+            row = [row]
+        if self.rows is _S:
+            if row.count(row[0]) != len(row):
+                raise ParseError(f"{self.name} comes more than once")
+            return self.parse(row[0])
+        if self.rows is not _E:
+            row = [element for value in row for element in split_commas(value)]
+        return tuple([self.parse(value) for value in row if value or self.rows is not _O])
 
 
 _S, _L, _O, _E = Rows.SINGLE, Rows.LIST, Rows.SPARSE, Rows.EACH

@@ -8,8 +8,8 @@ from string import ascii_letters, digits
 from typing import Any
 
 from sipstack.errors import ParseError
-from sipstack.message.grammar import HOST, escape, unescape
-from sipstack.message.params import NONE, Parameters
+from sipstack.message.grammar import HOST, escape, read_port, unescape
+from sipstack.message.params import NONE, Lazy, Parameters
 
 _UNRESERVED = ascii_letters + digits + "-_.!~*'()"
 _RESERVED = b";/?:@&=+$,%"
@@ -17,6 +17,7 @@ _USER = frozenset(_UNRESERVED + "&=+$,;?/")
 _PASSWORD = frozenset(_UNRESERVED + "&=+$,")
 _PARAMETER = frozenset(_UNRESERVED + "[]/:&+$")
 _HEADER = frozenset(_UNRESERVED + "[]/?:+$")
+_FIELDS = ("host", "port", "user", "scheme", "password", "parameters", "headers")
 # A parameter of these names in only one of two URIs makes them differ (§19.1.4).
 _SIGNIFICANT = ("transport", "user", "ttl", "method", "maddr")
 
@@ -30,7 +31,7 @@ _match = re.compile(
 ).fullmatch
 
 
-class SipUri:
+class SipUri(Lazy):
     """``sip:user:password@host:port;parameters?headers``.
 
     ``user``, ``password``, parameters and headers are unescaped, once; ``host`` keeps the brackets of an IPv6
@@ -38,7 +39,7 @@ class SipUri:
     transitive: a parameter that only one of the two URIs has is mostly ignored.
     """
 
-    __slots__ = ("_text", "_userinfo", "headers", "host", "parameters", "password", "port", "scheme", "user")
+    __slots__ = ("_text", "_userinfo", "headers", "host", "password", "port", "scheme", "user")
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class SipUri:
         self.password = password
         self.host = host
         self.port = port
-        self.parameters = parameters
+        self._parameters = parameters
         self.headers = headers
         self._userinfo = None if user is None else escape(user, _USER)
         if password is not None:
@@ -70,15 +71,13 @@ class SipUri:
         if match is None:
             raise ParseError(f"not a SIP URI: {text[:80]!r}")
         scheme, userinfo, user, password, host, port, parameters, headers = match.groups()
-        if port is not None and int(port) > 65535:
-            raise ParseError(f"no such port: {text[:80]!r}")
         uri = _new(cls)
         uri.scheme = scheme if scheme == "sip" else scheme.lower()
         uri.user = user and unescape(user)
         uri.password = password and unescape(password)
         uri.host = host
-        uri.port = port if port is None else int(port)
-        uri.parameters = _parameters(parameters) if parameters else NONE
+        uri.port = port and read_port(port)
+        uri._parameters = _parameters(parameters) if parameters else NONE
         uri.headers = _headers(headers) if headers else ()
         uri._userinfo = userinfo
         uri._text = text
@@ -91,7 +90,7 @@ class SipUri:
 
     def replace(self, **changes: Any) -> SipUri:
         """A copy with some attributes changed; a user part that stays is written as it was."""
-        values = {name: getattr(self, name) for name in self.__slots__ if name[0] != "_"}
+        values = {name: getattr(self, name) for name in _FIELDS}
         uri = SipUri(**(values | changes))
         if "user" not in changes and "password" not in changes:
             uri._userinfo = self._userinfo
@@ -144,11 +143,14 @@ class SipUri:
         return hash(repr(self._key()))
 
 
-def _parameters(text: str) -> Parameters:
+def _parameters(text: str) -> Parameters | str:
     if "%" not in text:
-        return Parameters.of_simple(text)
+        # A single one cannot come twice, and may wait.
+        return Parameters.of_simple(text) if ";" in text[1:] else text
     items = [part.partition("=") for part in text[1:].split(";")]
-    parameters = Parameters((unescape(name), unescape(value) if equals else None) for name, equals, value in items)
+    parameters = Parameters(
+        (unescape(name), unescape(value) if equals else None) for name, equals, value in items
+    )
     if len(parameters) != len(items):
         raise ParseError(f"a URI parameter comes twice: {text[:80]!r}")
     return parameters

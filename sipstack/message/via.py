@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sipstack.errors import ParseError
-from sipstack.message.grammar import HOST, TOKEN, VISIBLE
+from sipstack.message.grammar import HOST, TOKEN, VISIBLE, number, read_port
 from sipstack.message.params import NONE, Lazy, Parameters
 
 _PORT = r"(?::([0-9]{1,5}))?"
@@ -59,7 +59,7 @@ class Via(Lazy):
         via = _new(cls)
         via.protocol = "SIP/2.0"
         via.transport, via.host, port, via._parameters, via.branch = match.groups()
-        via.port = port if port is None else _port(port)
+        via.port = port and read_port(port)
         return via
 
     @classmethod
@@ -71,7 +71,7 @@ class Via(Lazy):
         return cls(
             transport.upper(),
             host,
-            port if port is None else _port(port),
+            port and read_port(port),
             Parameters.parse(parameters or ""),
             f"{name.upper()}/{version}",
         )
@@ -86,7 +86,7 @@ class Via(Lazy):
     def rport(self) -> int | None:
         """The source port that the next hop saw (RFC 3581 §4); None also for an ``rport`` without value."""
         text = self.parameters.get("rport")
-        return _port(text) if text else None
+        return number(text, 65535, "rport") if text else None
 
     @property
     def sent_by(self) -> str:
@@ -109,12 +109,6 @@ class Via(Lazy):
 
     def __repr__(self) -> str:
         return f"Via.parse({str(self)!r})"
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
-        raise ParseError(f"no such port: {text[:80]!r}")
-    return int(text)
 
 
 _new = object.__new__

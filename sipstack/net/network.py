@@ -9,10 +9,10 @@ from typing import Protocol
 
 import attrs
 
+from sipstack.core.outputs import Address, Flow
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
 from sipstack.net.udp import UdpEndpoint
-from sipstack.core.outputs import Address, Flow
 
 Receive = Callable[[Flow, bytes], None]
 Failed = Callable[[Flow, TransportError], None]
@@ -33,7 +33,9 @@ class Listen:
         host, _, port = rest.rpartition(":")
         address = as_address(host)
         if transport.lower() != "udp" or address is None or not (port.isascii() and port.isdigit()):
-            raise LocalProtocolError(f"{text!r} is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060")
+            raise LocalProtocolError(
+                f"{text!r} is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
+            )
         if int(port) > 65535:
             raise LocalProtocolError(f"{port} is no port: it must be below 65536")
         return cls(transport.lower(), address, int(port))

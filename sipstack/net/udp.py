@@ -14,8 +14,8 @@ import socket
 import struct
 from collections.abc import Callable
 
-from sipstack.errors import TransportError
 from sipstack.core.outputs import Address, Flow
+from sipstack.errors import TransportError
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
 MAXIMUM_DATAGRAM = 65535
@@ -107,7 +107,9 @@ class UdpEndpoint:
 
     def flow_to(self, remote: Address) -> Flow:
         if (":" in remote[0]) != (self._socket.family == socket.AF_INET6):
-            raise TransportError(f"{remote[0]} cannot be reached from {self.local[0]}: not the same IP version")
+            raise TransportError(
+                f"{remote[0]} cannot be reached from {self.local[0]}: not the same IP version"
+            )
         host, port = self.local
         if host in ("0.0.0.0", "::"):  # noqa: S104
             host = source_address(remote)

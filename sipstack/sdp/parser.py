@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.sdp.description import MediaDescription, SessionDescription
 
@@ -22,10 +24,10 @@ def parse(text: str | bytes) -> SessionDescription:
     starts = [index for index, row in enumerate(rows) if row[:2] == "m="]
     if len(starts) > MAX_MEDIA:
         raise ParseError(f"an SDP of more than {MAX_MEDIA} m-lines")
-    ends = [*starts[1:], len(rows)]
+    bounds = [*starts, len(rows)]
     try:
-        media = [MediaDescription(rows[start:end]) for start, end in zip(starts, ends, strict=True)]
-        return SessionDescription(rows[: starts[0]] if starts else rows, tuple(media))
+        media = tuple([MediaDescription(rows[start:end]) for start, end in pairwise(bounds)])
+        return SessionDescription(rows[: bounds[0]], media)
     except LocalProtocolError as error:
         # The values refuse the same from a caller who builds them; here the text is at fault.
         raise ParseError(str(error)) from None

@@ -1,8 +1,8 @@
 """The non-INVITE client transaction (RFC 3261 §17.1.2).
 
-    TRYING -- 1xx --> PROCEEDING -- 2xx-6xx --> COMPLETED -- K --> TERMINATED
-       |  E: again, slower and slower; in Proceeding every T2
-       \\--- F: timeout, in both
+TRYING -- 1xx --> PROCEEDING -- 2xx-6xx --> COMPLETED -- K --> TERMINATED
+   |  E: again, slower and slower; in Proceeding every T2
+   \\--- F: timeout, in both
 """
 
 from __future__ import annotations

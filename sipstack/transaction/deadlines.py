@@ -62,7 +62,9 @@ class Deadlines:
 
     def waiting(self) -> list[Waiting]:
         """Who waits for something, in no order. O(n): for tests and for looking at a live process."""
-        seen = {id(item): item for when, _, item in self._heap if when == item.scheduled and item.deadline < NEVER}
+        seen = {
+            id(item): item for when, _, item in self._heap if when == item.scheduled and item.deadline < NEVER
+        }
         return list(seen.values())
 
     def compact(self) -> None:

@@ -1,10 +1,10 @@
 """The INVITE client transaction (RFC 3261 §17.1.1 as changed by RFC 6026 §7.2).
 
-    CALLING -- 1xx --> PROCEEDING -- 2xx --> ACCEPTED -- M --> TERMINATED
-       |  A: again          |             (every 2xx goes to the usage, which ACKs it)
-       |  B: timeout     3xx-6xx: ACK
-       \\---- 3xx-6xx ------+--> COMPLETED -- D --> TERMINATED
-                                 (repeated: ACK again)
+CALLING -- 1xx --> PROCEEDING -- 2xx --> ACCEPTED -- M --> TERMINATED
+   |  A: again          |             (every 2xx goes to the usage, which ACKs it)
+   |  B: timeout     3xx-6xx: ACK
+   \\---- 3xx-6xx ------+--> COMPLETED -- D --> TERMINATED
+                             (repeated: ACK again)
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """The INVITE server transaction (RFC 3261 §17.2.1 as changed by RFC 6026 §7.1).
 
-                     INVITE
-                       |  100 after 200 ms of silence
-                  PROCEEDING ----- 2xx ----> ACCEPTED -- L --> TERMINATED
-                       |                  (the usage repeats the 2xx)
-                    3xx-6xx
-                       |
-                   COMPLETED -- ACK --> CONFIRMED -- I --> TERMINATED
-                       |  G: again
-                       H: TERMINATED, the user is told
+   INVITE
+     |  100 after 200 ms of silence
+PROCEEDING ----- 2xx ----> ACCEPTED -- L --> TERMINATED
+     |                  (the usage repeats the 2xx)
+  3xx-6xx
+     |
+ COMPLETED -- ACK --> CONFIRMED -- I --> TERMINATED
+     |  G: again
+     H: TERMINATED, the user is told
 """
 
 from __future__ import annotations

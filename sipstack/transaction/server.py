@@ -1,7 +1,7 @@
 """The non-INVITE server transaction (RFC 3261 §17.2.2).
 
-    request --> TRYING -- 1xx --> PROCEEDING -- 2xx-6xx --> COMPLETED -- J --> TERMINATED
-                   \\---------- 2xx-6xx --------------------/
+request --> TRYING -- 1xx --> PROCEEDING -- 2xx-6xx --> COMPLETED -- J --> TERMINATED
+               \\---------- 2xx-6xx --------------------/
 """
 
 from __future__ import annotations

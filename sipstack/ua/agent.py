@@ -147,7 +147,9 @@ class UserAgent:
     def driver(self) -> Driver:
         """The running driver. Raises LocalProtocolError outside of the ``async with`` block."""
         if self._driver is None:
-            raise LocalProtocolError("the user agent is not running: use it inside of `async with UserAgent(...)`")
+            raise LocalProtocolError(
+                "the user agent is not running: use it inside of `async with UserAgent(...)`"
+            )
         return self._driver
 
     @property
@@ -165,6 +167,11 @@ class UserAgent:
             with contextlib.suppress(TransportError):
                 return self.driver.core.contact(endpoint.flow_to((probe, 5060)))
         return self.driver.core.contact(endpoint.flow_to(endpoint.local))
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are established."""
+        return list(self._calls.values())
 
     # -- calls out -----------------------------------------------------------------------------------------
 
@@ -246,7 +253,9 @@ class UserAgent:
             yield
         finally:
             self._handler = None
-            tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
+            tasks = [
+                invitation.task for invitation in self._invitations.values() if invitation.task is not None
+            ]
             for task in tasks:
                 task.cancel()
             if tasks:
@@ -259,9 +268,15 @@ class UserAgent:
             pass  # the other side left while the handler was busy: that is no fault of its
         except Exception as error:
             if not invitation.answered:
-                await invitation.reject(500 if not isinstance(error, SipError) else getattr(error, "status", 500))
+                await invitation.reject(
+                    500 if not isinstance(error, SipError) else getattr(error, "status", 500)
+                )
             self.loop.call_exception_handler(
-                {"message": f"the handler of {invitation!r} raised", "exception": error, "task": invitation.task}
+                {
+                    "message": f"the handler of {invitation!r} raised",
+                    "exception": error,
+                    "task": invitation.task,
+                }
             )
         finally:
             self._invitations.pop(invitation.usage, None)
@@ -302,14 +317,17 @@ class UserAgent:
     def _registrar_uri(self) -> str:
         return self._registrar or f"sip:{self._domain}"
 
-    async def request(self, method: str, target: str, *, headers: Headers = (), body: bytes = b"") -> Response:
+    async def request(
+        self, method: str, target: str, *, headers: Headers = (), body: bytes = b""
+    ) -> Response:
         """Send one request outside of a dialog and wait for its final response, whatever its status.
 
         Raises TransactionTimeout, TransportError, ResolutionError.
         """
         _check_target(target)
         standalone = self.driver.core.standalone(method, target, headers, body)
-        future = self._requests[standalone] = self.loop.create_future()
+        future: asyncio.Future[Response] = self.loop.create_future()
+        self._requests[standalone] = future
         try:
             self.command(standalone.start, self.now())
             return await future
@@ -320,9 +338,13 @@ class UserAgent:
         """Ask what the other side can do, or whether it is there. Raises like ``request``."""
         return await self.request("OPTIONS", target, headers=(("Accept", "application/sdp"),))
 
-    async def message(self, target: str, text: str, *, content_type: str = "text/plain;charset=UTF-8") -> Response:
+    async def message(
+        self, target: str, text: str, *, content_type: str = "text/plain;charset=UTF-8"
+    ) -> Response:
         """Send an instant message (RFC 3428). Raises like ``request``."""
-        return await self.request("MESSAGE", target, headers=(("Content-Type", content_type),), body=text.encode())
+        return await self.request(
+            "MESSAGE", target, headers=(("Content-Type", content_type),), body=text.encode()
+        )
 
     # -- for calls and invitations -------------------------------------------------------------------------
 
@@ -368,7 +390,9 @@ class UserAgent:
         try:
             self._dispatch(event)
         except Exception as error:
-            self.loop.call_exception_handler({"message": f"{event!r} could not be handled", "exception": error})
+            self.loop.call_exception_handler(
+                {"message": f"{event!r} could not be handled", "exception": error}
+            )
 
     def _dispatch(self, event: events.Event) -> None:
         match event:

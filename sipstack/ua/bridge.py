@@ -10,7 +10,10 @@ from sipstack.ua.call import Call
 
 async def bridge(one: Call, other: Call) -> None:
     """Relay audio between two calls until either ends. The calls stay yours: hang them up, or do more."""
-    pumps = [asyncio.ensure_future(_pump(one.audio, other.audio)), asyncio.ensure_future(_pump(other.audio, one.audio))]
+    pumps = [
+        asyncio.ensure_future(_pump(one.audio, other.audio)),
+        asyncio.ensure_future(_pump(other.audio, one.audio)),
+    ]
     ends = [asyncio.ensure_future(one.ended()), asyncio.ensure_future(other.ended())]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +12,11 @@ from sipstack import sdp
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferReceived, OfferRefused
 from sipstack.core.usages import Session
 from sipstack.errors import CallEnded, NegotiationError, ParseError, RemoteProtocolError, RequestFailed
-from sipstack.media.audio import Audio, AudioSource, MediaStatistics
+from sipstack.media.audio import Audio, MediaStatistics
+from sipstack.media.io import AudioSink, AudioSource
+from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort
+from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Uri
 from sipstack.sdp import Direction, SessionDescription
 
@@ -90,15 +92,15 @@ class Call:
 
     async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
         """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call is over."""
-        await self._unless_ended(self.audio.play(source, loop=loop))
+        await self.audio.play(source, loop=loop)
 
-    def playing(self, source: str | Path | AudioSource, *, loop: bool = False) -> AbstractAsyncContextManager[None]:
+    def playing(self, source: str | Path | AudioSource, *, loop: bool = False) -> Playing:
         """Play while the ``async with`` block runs."""
         return self.audio.playing(source, loop=loop)
 
-    def recording(self, path: str | Path) -> AbstractAsyncContextManager[None]:
-        """Record what the other side says into a WAV file while the ``async with`` block runs."""
-        return self.audio.recording(path)
+    def recording(self, sink: str | Path | AudioSink) -> Recording:
+        """Record what the other side says into a WAV file (or another sink) while the ``async with`` block runs."""
+        return self.audio.recording(sink)
 
     # -- hold ----------------------------------------------------------------------------------------------
 
@@ -146,7 +148,8 @@ class Call:
         """The result of ``doing``; CallEnded when the call is over first."""
         task = self._agent.loop.create_task(doing)
         try:
-            await asyncio.wait({task, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            futures: set[asyncio.Future[Any]] = {task, self._ended}
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
         finally:
@@ -181,6 +184,7 @@ class Call:
         self._ended.set_result(CallEnded(by, reason))
         self._acknowledged.cancel()
         self._agent.call_closed(self._session)
+        self._media.audio.end(CallEnded(by, reason))
         self._agent.spawn(self._media.close())
 
     async def _answer(self, body: bytes) -> None:

@@ -35,7 +35,9 @@ def refusal(request: Request) -> Refusal | None:
     headers = request.headers
     if request.body and headers.get("Content-Type") != SDP and not session_description(request):
         return 415, (("Accept", SDP),)
-    if request.body and headers.get("Content-Encoding", ) not in (None, "identity"):
+    if request.body and headers.get(
+        "Content-Encoding",
+    ) not in (None, "identity"):
         return 415, (("Accept-Encoding", "identity"),)
     if "Accept" in headers and not _accepts_sdp(request):
         return 406, (("Warning", '399 sipstack "a session needs application/sdp"'),)

@@ -56,7 +56,13 @@ class Registration:
     )
 
     def __init__(
-        self, host: Host, registrar: str, aor: str, expires: int, routes: tuple[str, ...] = (), headers: Lines = ()
+        self,
+        host: Host,
+        registrar: str,
+        aor: str,
+        expires: int,
+        routes: tuple[str, ...] = (),
+        headers: Lines = (),
     ) -> None:
         self._host = host
         self._registrar = registrar

@@ -1,4 +1,4 @@
-"""Asterisk answers every call and waits: chan_pjsip, with as little else as it will start with."""
+"""Asterisk answers every call and waits: through chan_pjsip, with all that it loads by itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from interop.asterisk.installation import Installation
 from interop.bench import progress
 from interop.bench.server import Recipe, StartError
 
-_MODULES = (
-    *("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_pjproject", "res_timing_timerfd"),
-    *("res_pjsip", "res_pjsip_session", "res_pjsip_sdp_rtp", "res_pjsip_endpoint_identifier_ip"),
-    *("res_rtp_asterisk", "chan_pjsip", "codec_ulaw", "pbx_config", "app_dial", "bridge_simple"),
-)
 _DIRECTORIES = ("etc", "varlib", "db", "key", "data", "agi", "spool", "run", "log")
 _PJSIP = """\
 [transport]
@@ -36,7 +31,7 @@ _FILES = {
     "logger.conf": "[general]\n[logfiles]\nconsole => error\n",
     "extensions.conf": "[bench]\nexten => _[a-z].,1,Answer()\n same => n,Wait(3600)\n",
     "rtp.conf": "[general]\nrtpstart=20000\nrtpend=40000\n",
-    "modules.conf": "\n".join(["[modules]", "autoload=no", *(f"load={name}.so" for name in _MODULES), ""]),
+    "modules.conf": "[modules]\nautoload=yes\n",
 }
 
 
@@ -51,7 +46,7 @@ def recipe(folder: Path) -> Recipe:
     command = found.command("-f", "-C", f"{_seen(found, home)}/asterisk.conf")
     version = ".".join(map(str, found.version))
     prepare = functools.partial(_configure, home, _seen(found, home))
-    return Recipe(f"Asterisk {version}", command, patience=60.0, prepare=prepare)
+    return Recipe(f"Asterisk {version}", command, patience=60.0, settling=2.0, prepare=prepare)
 
 
 def _seen(found: Installation, home: Path) -> str:

@@ -71,7 +71,7 @@ class Counter:
         try:
             await self._treat(invitation, number)
         except asyncio.CancelledError:
-            if self._session.cause is None:
+            if invitation.cancelled:
                 self._session.report(Event("cancelled", call_id=invitation.call_id, by="remote"))
             raise
         except errors.MediaError as error:

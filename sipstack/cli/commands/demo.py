@@ -42,17 +42,17 @@ BOB = Identity(LOOPBACK, "sip:bob@127.0.0.1", None, None, None)
 class Demonstration:
     """Alice plays a tune to Bob, who echoes it; what comes back must be the tune."""
 
-    tune: Path
     record: Path
 
     async def __call__(self, session: Session) -> None:
         check_writable(self.record)
-        seconds = write_tune(self.tune)
-        plan = Plan(play=self.tune, record=self.record, duration=seconds + TAIL)
+        tune = pcm_of(sipstack.melody())
+        seconds = len(tune) / 2 / RATE
+        plan = Plan(play=sipstack.melody(), record=self.record, duration=seconds + TAIL)
         async with session.agent(BOB, trace=None) as bob, session.agent(ALICE) as alice:
             async with bob.serving(answer_and_echo):
                 await dial(session, alice, bob.contact, plan)
-        verdict = await asyncio.to_thread(compare_files, self.tune, self.record)
+        verdict = await asyncio.to_thread(compare_with_file, tune, self.record)
         words = f"similarity {verdict.similarity:.3f}, delay {verdict.delay * 1000:.0f} ms"
         if verdict.similarity < ENOUGH:
             raise errors.MediaError(f"the echo is not what was played: {words}")
@@ -65,24 +65,16 @@ async def answer_and_echo(invitation: sipstack.Invitation) -> None:
         await echo(call)
 
 
-def write_tune(path: Path) -> float:
-    """Write the tune into a WAV file; how many seconds it lasts."""
-    pcm = sipstack.melody(RATE)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(pcm)
-    return len(pcm) / 2 / RATE
+def pcm_of(source: sipstack.AudioSource) -> bytes:
+    """All that a source has to say."""
+    return b"".join(iter(lambda: source.read() or b"", b""))
 
 
-def compare_files(played: Path, recorded: Path) -> Comparison:
-    """Compare two WAV files of one channel."""
-    tunes = []
-    for path in (played, recorded):
-        with wave.open(str(path), "rb") as file:
-            tunes.append(samples(file.readframes(file.getnframes())))
-    return compare(tunes[0], tunes[1], RATE)
+def compare_with_file(tune: bytes, recorded: Path) -> Comparison:
+    """Compare PCM with a WAV file of one channel and the same rate."""
+    with wave.open(str(recorded), "rb") as file:
+        heard = file.readframes(file.getnframes())
+    return compare(samples(tune), samples(heard), RATE)
 
 
 @click.command("demo", cls=TeachingCommand, examples=EXAMPLES)
@@ -98,5 +90,4 @@ def demo(environment: Environment, record: Path | None, output: Output) -> ExitS
     """
     output = attrs.evolve(output, trace=output.trace or not output.json)
     with tempfile.TemporaryDirectory() as folder:
-        tune = Path(folder, "tune.wav")
-        return run(environment, output, Demonstration(tune, record or Path(folder, "echo.wav")))
+        return run(environment, output, Demonstration(record or Path(folder, "echo.wav")))

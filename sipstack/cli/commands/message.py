@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import attrs
 import click
 
+from sipstack.cli.asking import ask
 from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
 from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
-from sipstack.cli.report import Event
 from sipstack.cli.session import Session, run
 from sipstack.cli.status import ExitStatus
 
@@ -33,21 +31,7 @@ class Texting:
     text: str
 
     async def __call__(self, session: Session) -> None:
-        async with session.agent(self.identity) as agent:
-            began = asyncio.get_running_loop().time()
-            response = await agent.message(self.target, self.text)
-            took = round(asyncio.get_running_loop().time() - began, 4)
-        session.report(
-            Event(
-                "responded",
-                call_id=response.call_id,
-                local=self.identity.aor,
-                remote=self.target,
-                status=response.status,
-                reason=response.reason,
-                duration=took,
-            )
-        )
+        await ask(session, self.identity, self.target, lambda agent: agent.message(self.target, self.text))
 
 
 @click.command("message", cls=TeachingCommand, examples=EXAMPLES)

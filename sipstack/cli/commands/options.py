@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import attrs
 import click
 
+from sipstack.cli.asking import ask
 from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
 from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
-from sipstack.cli.report import Event
 from sipstack.cli.session import Session, run
 from sipstack.cli.status import ExitStatus
 
@@ -30,21 +28,7 @@ class Asking:
     target: str
 
     async def __call__(self, session: Session) -> None:
-        async with session.agent(self.identity) as agent:
-            began = asyncio.get_running_loop().time()
-            response = await agent.options(self.target)
-            took = round(asyncio.get_running_loop().time() - began, 4)
-        session.report(
-            Event(
-                "responded",
-                call_id=response.call_id,
-                local=self.identity.aor,
-                remote=self.target,
-                status=response.status,
-                reason=response.reason,
-                duration=took,
-            )
-        )
+        response = await ask(session, self.identity, self.target, lambda agent: agent.options(self.target))
         for name in SHOWN:
             value = ", ".join(response.headers.raw(name))
             if value:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import attrs
 import click
 
 import sipstack
+from sipstack import errors
 from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
 from sipstack.cli.options import ANONYMOUS, Identity, Output, identity_options, output_options, uri
@@ -43,16 +46,33 @@ class Registering:
         retry = None if self.once else sipstack.Backoff(*RETRY)
         async with session.agent(self.identity, registrar=self.registrar) as agent:
             async with agent.register(expires=self.expires, retry=retry) as registration:
-                session.report(Event("registered", local=agent.contact, remote=self.identity.aor))
-                if not self.once:
-                    await self._stay(session, registration)
-            session.report(Event("unregistered", remote=self.identity.aor))
+                if registration.error is not None:
+                    raise registration.error  # what never worked is not worth trying again
+                await self._follow(session, registration)
+        session.report(Event("unregistered", local=self.identity.aor))
 
-    async def _stay(self, session: Session, registration: sipstack.Registration) -> None:
+    async def _follow(self, session: Session, registration: sipstack.Registration) -> None:
+        """Report each state, as long as there is hope."""
+        clock = asyncio.get_running_loop().time
         with session.report.waiting("registered"):
             async for state in registration.states():
-                event = "registered" if state.active else "failed"
-                session.report(Event(event, remote=self.identity.aor, reason=str(state.error or "") or None))
+                if isinstance(state.error, errors.RequestFailed) and not _passes(state.error):
+                    raise state.error
+                if state.expires_at is not None:
+                    left = round(state.expires_at - clock(), 1)
+                    session.report(Event("registered", local=self.identity.aor, duration=left))
+                else:
+                    status = getattr(state.error, "status", None)
+                    session.report(
+                        Event("lost", local=self.identity.aor, status=status, reason=str(state.error))
+                    )
+                if self.once:
+                    return
+
+
+def _passes(error: errors.RequestFailed) -> bool:
+    """Whether a refusal says nothing of us, so that the agent tries again."""
+    return error.status in (408, 480) or 500 <= error.status < 600
 
 
 def addresses(target: str, aor: str) -> tuple[str, str | None]:

@@ -22,9 +22,21 @@ class Unacknowledged(Protocol):
 class Acceptance:
     """Waits for the ACK of the INVITE with CSeq number ``cseq``."""
 
-    __slots__ = ("_data", "_expires_at", "_flow", "_host", "_interval", "_retransmit_at", "_user", "cseq", "scheduled")
+    __slots__ = (
+        "_data",
+        "_expires_at",
+        "_flow",
+        "_host",
+        "_interval",
+        "_retransmit_at",
+        "_user",
+        "cseq",
+        "scheduled",
+    )
 
-    def __init__(self, host: Host, user: Unacknowledged, cseq: int, flow: Flow, data: bytes, now: float) -> None:
+    def __init__(
+        self, host: Host, user: Unacknowledged, cseq: int, flow: Flow, data: bytes, now: float
+    ) -> None:
         timers = host.timers
         self.cseq = cseq
         self.scheduled = NEVER

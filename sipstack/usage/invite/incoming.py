@@ -36,7 +36,9 @@ class IncomingInvite:
         "transaction",
     )
 
-    def __init__(self, host: Host, request: Request, transaction: InviteServerTransaction, now: float) -> None:
+    def __init__(
+        self, host: Host, request: Request, transaction: InviteServerTransaction, now: float
+    ) -> None:
         self.host = host
         self.request = request
         self.transaction = transaction

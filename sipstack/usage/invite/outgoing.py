@@ -161,7 +161,9 @@ class OutgoingInvite:
                 dialog.confirm(response)
         except (RemoteProtocolError, ValueError):
             # no usable Contact: ACK and BYE go where the INVITE went, which is the best that can be known
-            dialog = Dialog.as_client(self.request, response.replace(status=183, headers=response.headers.without("Contact")))
+            dialog = Dialog.as_client(
+                self.request, response.replace(status=183, headers=response.headers.without("Contact"))
+            )
             dialog.early = False
             self.cancelled = True
         return Session(self.host, dialog, Exchange(), is_caller=True)
@@ -211,7 +213,9 @@ class OutgoingInvite:
         except RemoteProtocolError as error:
             self.host.respond(transaction, request.response(error.status), now)
             return
-        if request.method == "BYE":  # a callee may not end an early dialog (§15); it refuses the INVITE instead
+        if (
+            request.method == "BYE"
+        ):  # a callee may not end an early dialog (§15); it refuses the INVITE instead
             self.host.respond(transaction, request.response(481), now)
         else:
             self.host.serve(request, transaction, now)

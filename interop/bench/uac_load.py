@@ -1,0 +1,61 @@
+"""Calls of our UAC: sipstack on core 1 against sipp on core 0, one rate at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from interop.bench import progress
+from interop.bench.ladder import Run
+from interop.bench.machine import Steal
+from interop.bench.server import ROOT
+from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE
+from interop.sipp.process import HOST, Sipp
+
+SCENARIOS = {"calls": "uas", "registrations": "uas_register"}
+
+
+class UacLoad:
+    """Runs the UAC at a rate. sipp is started anew for each run: what a run leaves open must not meet the next."""
+
+    def __init__(self, kind: str, folder: Path, seconds: float) -> None:
+        self._kind = kind
+        self._folder = folder
+        self._seconds = seconds
+
+    def __call__(self, rate: int) -> Run:
+        """One run at ``rate``; what sipp had to send again counts too."""
+        progress.show(f"sipstack as UAC, {self._kind}: {rate}/s")
+        steal = Steal.now()
+        scenario = SCENARIOS[self._kind]
+        with Sipp(scenario, folder=self._folder, calls=None, core=CLIENT_CORE, trace=False) as sipp:
+            outcome = self._place(f"{HOST}:{sipp.port}", rate)
+            repeated = sipp.statistics.retransmissions
+        return Run(
+            asked=rate,
+            rate=outcome["done"] / outcome["seconds"] if outcome["seconds"] else 0.0,
+            calls=outcome["done"],
+            failed=outcome["failed"],
+            retransmissions=outcome["repeated"] + repeated,
+            cpu_us=outcome["cpu"] / outcome["done"] * 1e6 if outcome["done"] else 0.0,
+            steal=Steal.now().share(steal),
+        )
+
+    def _place(self, target: str, rate: int) -> dict[str, Any]:
+        command = [sys.executable, "-m", "interop.bench.uac", self._kind, target, str(rate), str(self._seconds)]
+        process = subprocess.run(
+            command,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=self._seconds * 3 + 60,
+            check=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+        )
+        outcome: dict[str, Any] = json.loads(process.stdout)
+        return outcome

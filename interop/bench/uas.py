@@ -1,0 +1,37 @@
+"""The sipstack UAS under measurement, through the public API: ``python -m interop.bench.uas policy|handler PORT``.
+
+``policy`` answers at once from the synchronous hook; ``handler`` has a task a call. Neither has media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+
+from interop.bench.floor import ANSWER
+from interop.bench.silent import Silent
+from sipstack import Accept, Invitation, UserAgent
+
+ACCEPT = Accept(ANSWER)
+
+
+async def handle(invitation: Invitation) -> None:
+    """Answers, and stays until the caller hangs up."""
+    async with invitation.accept() as call:
+        await call.ended()
+
+
+async def main(mode: str, port: int) -> None:
+    """Serves until the process is stopped."""
+    silent = Silent()
+    policy = (lambda received: ACCEPT) if mode == "policy" else None
+    listen = f"udp:127.0.0.1:{port}"
+    async with UserAgent("sip:bench@127.0.0.1", listen=listen, media=lambda host: silent, policy=policy) as ua:
+        gc.collect()
+        gc.freeze()
+        await ua.serve(handle)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,141 @@
+"""A world for tests: user agents on a simulated network, in virtual time.
+
+    async def test_a_call_survives_a_bad_network():
+        world = World(seed=7, link=Link(delay=0.02, jitter=0.05, loss=0.1, duplicate=0.1))
+        async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
+            async with bob.serving(echo), alice.call(bob.contact) as call:
+                await asyncio.sleep(3600)
+        assert world.leftovers == []
+
+Run it under ``sipstack.testing.loop`` (the pytest plugin does): the hour takes milliseconds, and the same seed gives
+the same ``trace``, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from sipstack.core.outputs import Address, Flow
+from sipstack.errors import TransportError
+from sipstack.identifiers import Identifiers
+from sipstack.net.network import Failed, Listen, Receive
+from sipstack.testing.link import PERFECT, Link
+from sipstack.testing.media import SilentMedia
+from sipstack.testing.network import Network, Passage
+from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
+from sipstack.ua.agent import UserAgent
+
+
+class World:
+    """One network and everybody on it. ``icmp``: closed ports refuse, instead of swallowing what is sent."""
+
+    def __init__(self, *, seed: int = 0, link: Link = PERFECT, icmp: bool = False) -> None:
+        self.network = Network(link, seed=seed)
+        self._random = random.Random(seed)
+        self._names: dict[str, list[str]] = {}
+        self._icmp = icmp
+        self._simulated: SimulatedNetwork | None = None
+        self._agents: list[UserAgent] = []
+        self._media: list[SilentMedia] = []
+
+    def __repr__(self) -> str:
+        return f"<World of {sorted(self._names)}>"
+
+    def user_agent(self, name: str, **options: Any) -> UserAgent:
+        """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
+
+        Options are those of UserAgent; its media is silent unless you give another.
+        """
+        address = f"10.0.0.{len(self._names) + 1}"
+        self._names[f"{name}.test"] = [address]
+        defaults: dict[str, Any] = {
+            "listen": f"udp:{address}:5060",
+            "network": _HostedNetwork(self),
+            "media": self._new_media,
+            "seed": self._random.getrandbits(64),
+        }
+        agent = UserAgent(f"sip:{name}@{name}.test", **(defaults | options))
+        self._agents.append(agent)
+        return agent
+
+    @property
+    def simulated(self) -> SimulatedNetwork:
+        """The network as endpoints under the running event loop."""
+        if self._simulated is None:
+            self._simulated = SimulatedNetwork(self.network, names=self._names, icmp=self._icmp)
+        return self._simulated
+
+    @property
+    def trace(self) -> list[Passage]:
+        """Every datagram with its fate, in order."""
+        return self.network.trace
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What is still open or running, in words. Empty when everybody has cleaned up."""
+        left = [f"endpoint {host}:{port}" for host, port in self.simulated.listening]
+        left += [repr(call) for agent in self._agents for call in agent.calls]
+        left += [f"open media {media!r}" for media in self._media if not media.closed]
+        current = asyncio.current_task()
+        left += [repr(task) for task in asyncio.all_tasks() if task is not current and not task.done()]
+        return left
+
+    def _new_media(self, host: str) -> SilentMedia:
+        media = SilentMedia(host, Identifiers(self._random))
+        self._media.append(media)
+        return media
+
+
+class _HostedNetwork:
+    """The simulated network as a user agent's Network."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> _HostedEndpoint:
+        endpoint = _HostedEndpoint(receive, failed)
+        try:
+            endpoint.opened(
+                await self._world.simulated.listen(
+                    listen.host, listen.port, endpoint.received, endpoint.refused
+                )
+            )
+        except OSError as error:
+            raise TransportError(f"cannot listen on {listen.host}:{listen.port}: {error.strerror}") from error
+        return endpoint
+
+    async def resolve(self, host: str) -> list[str]:
+        return await self._world.simulated.resolve(host)
+
+
+class _HostedEndpoint:
+    """A simulated port as an Endpoint: addresses become flows."""
+
+    def __init__(self, receive: Receive, failed: Failed) -> None:
+        self._receive = receive
+        self._failed = failed
+        self._flows: dict[Address, Flow] = {}
+
+    def opened(self, endpoint: SimulatedEndpoint) -> None:
+        self._endpoint = endpoint
+        self.local = endpoint.local
+
+    def flow_to(self, remote: Address) -> Flow:
+        flow = self._flows.get(remote)
+        if flow is None:
+            flow = self._flows[remote] = Flow("UDP", self.local, remote, carrier=self)
+        return flow
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        self._endpoint.send(data, flow.remote)
+
+    def received(self, data: bytes, source: Address) -> None:
+        self._receive(self.flow_to(source), data)
+
+    def refused(self, remote: Address, error: OSError) -> None:
+        self._failed(self.flow_to(remote), TransportError(str(error)))
+
+    def close(self) -> None:
+        self._endpoint.close()

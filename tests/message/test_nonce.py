@@ -1,0 +1,102 @@
+"""Server nonces: authentic, of limited life, and counted in a bounded table."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipstack.message.nonce import Nonces
+
+SECRET = b"0123456789abcdef"
+
+
+def swap(text: str, index: int) -> str:
+    """``text`` with another hexadecimal digit at ``index``."""
+    return text[:index] + ("0" if text[index] != "0" else "1") + text[index + 1 :]
+
+
+@pytest.mark.parametrize("index", range(52))
+def test_a_nonce_with_any_digit_changed_is_not_ours(index: int) -> None:
+    nonces = Nonces(SECRET, 300.0)
+    nonce = nonces.issue(1000.0)
+    assert len(nonce) == 52
+    assert not nonces.is_live(swap(nonce, index), 1000.0)
+
+
+@pytest.mark.parametrize(
+    "nonce", ["", "x", "84f1c1ae6cbe5ua9c8e88dfa3ecm3459", "0" * 52, "0" * 5000, "ä\udcff" * 40]
+)
+def test_what_others_made_is_not_ours(nonce: str) -> None:
+    assert not Nonces(SECRET, 300.0).is_live(nonce, 0.0)
+
+
+def test_a_nonce_of_another_secret_is_not_ours() -> None:
+    assert not Nonces(SECRET, 300.0).is_live(Nonces(b"other", 300.0).issue(1000.0), 1000.0)
+
+
+def test_a_nonce_lives_as_long_as_it_should() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    nonce = nonces.issue(1000.5)
+    assert [nonces.is_live(nonce, now) for now in (1000.5, 1300.5, 1300.502, 9999.0)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_nonce_from_the_future_is_dead() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    assert not nonces.is_live(nonces.issue(1000.0), 999.0)
+
+
+def test_a_binding_has_to_be_repeated() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    nonce = nonces.issue(0.0, "192.0.2.1")
+    assert [nonces.is_live(nonce, 0.0, binding) for binding in ("192.0.2.1", "192.0.2.2", "")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_nonces_of_one_moment_differ() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    assert len({nonces.issue(7.0) for _ in range(1000)}) == 1000
+
+
+def test_servers_with_one_secret_accept_each_others_nonces() -> None:
+    assert Nonces(SECRET, 300.0).is_live(Nonces(SECRET, 300.0).issue(5.0), 6.0)
+
+
+def test_a_count_has_to_grow() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    nonce = nonces.issue(0.0)
+    assert [nonces.count(nonce, nc) for nc in (0, 1, 1, 2, 9, 8, 9, 10)] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_nonce_that_the_full_table_forgot_cannot_be_replayed() -> None:
+    nonces = Nonces(SECRET, 300.0, table_size=2)
+    issued = [nonces.issue(0.0) for _ in range(4)]
+    for nonce in issued[:2]:
+        assert nonces.count(nonce, 1)
+    assert nonces.count(issued[0], 2)  # used again: now the second one is the least recently used
+    assert nonces.count(issued[2], 1)
+    assert [nonces.is_live(nonce, 0.0) for nonce in issued] == [True, False, True, True]
+    assert repr(nonces) == "<Nonces 2 in use>"
+
+
+def test_an_unused_nonce_as_old_as_a_forgotten_one_expires_with_it() -> None:
+    nonces = Nonces(SECRET, 300.0, table_size=1)
+    old, used, young = nonces.issue(0.0), nonces.issue(0.0), nonces.issue(0.0)
+    assert nonces.count(used, 1)
+    assert nonces.count(young, 1)
+    assert [nonces.is_live(nonce, 0.0) for nonce in (old, used, young)] == [False, False, True]
