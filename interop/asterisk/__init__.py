@@ -1,0 +1,5 @@
+"""Tests of sipstack against a real Asterisk, which they find or install themselves: ``pytest interop/asterisk``.
+
+``installation`` says where Asterisk comes from, ``etc/`` holds its configuration: the endpoints in pjsip.conf, the
+numbers to call in extensions.conf. Each run has a folder, ports and a registrar database of its own.
+"""

@@ -57,7 +57,8 @@ class Asterisk:
     async def channels(self) -> list[str]:
         """Names of all channels: one for each leg of a call."""
         lines = (await self.cli("core show channels concise")).splitlines()
-        return [line.partition("!")[0] for line in lines if "!" in line]
+        # After the first MESSAGE there is one more, which stays: it is not a call.
+        return [line.partition("!")[0] for line in lines if "!" in line and not line.startswith("Message/")]
 
     async def idle(self) -> None:
         """Wait until no channel is left; raises TimeoutError when one stays."""

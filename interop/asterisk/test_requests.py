@@ -31,13 +31,13 @@ async def test_asterisk_gets_an_answer_to_its_options(asterisk: Asterisk, agent:
 
 @pytest.mark.parametrize(
     ("number", "content_type", "status"),
-    [("nosuch", "text/plain", 404), ("echo", "application/json", 415), ("echo", "text/plain", 202)],
+    [("nosuch", "text/plain", 404), ("drop", "application/json", 415), ("drop", "text/plain", 202)],
 )
 async def test_messages_are_refused_or_taken(
     asterisk: Asterisk, agent: AgentFactory, number: str, content_type: str, status: int
 ) -> None:
     async with agent("alice") as alice:
-        response = await alice.message(asterisk.uri(number), '"text"', content_type)
+        response = await alice.message(asterisk.uri(number), '"text"', content_type=content_type)
     assert response.status == status
 
 

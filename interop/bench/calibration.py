@@ -1,4 +1,4 @@
-"""A fixed piece of pure Python, of the kind that a SIP stack is made of: the unit in which the gate counts."""
+"""A fixed piece of pure Python, such as a SIP stack is made of: the unit that the gate counts in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def split(line: str) -> Field:
     """A name, a value, and parameters."""
     name, _, rest = line.partition(":")
     value, *parameters = rest.strip().split(";")
-    return Field(name.lower(), value, tuple((one.partition("=")[0], one.partition("=")[2]) for one in parameters))
+    return Field(
+        name.lower(), value, tuple((one.partition("=")[0], one.partition("=")[2]) for one in parameters)
+    )
 
 
 def work() -> bytes:

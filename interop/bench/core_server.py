@@ -1,4 +1,4 @@
-"""A UAS without sockets: the pure core, fed with the messages of sipp's own scenario, answering each call at once."""
+"""A UAS without sockets: the pure core, fed with the messages of sipp's own scenario; it answers at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _REQUEST = (
     "Max-Forwards: 70\r\n"
     "Subject: Performance Test\r\n"
 )
-_INVITE = _REQUEST + f"Content-Type: application/sdp\r\nContent-Length: {len(ANSWER)}\r\n\r\n{ANSWER.decode()}"
+_INVITE = (
+    _REQUEST + f"Content-Type: application/sdp\r\nContent-Length: {len(ANSWER)}\r\n\r\n{ANSWER.decode()}"
+)
 _EMPTY = _REQUEST + "Content-Length: 0\r\n\r\n"
 
 

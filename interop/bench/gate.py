@@ -1,7 +1,7 @@
 """``gate``: fails when a parse, a response or a call has become dearer than its budget allows.
 
-A cost is counted in units of `calibration.work`, run in turns with the work in the same process, so that a slow
-or busy machine slows both alike; what is compared is the median of many such ratios.
+A cost is counted in units of `calibration.work`, run in turns with the work in the same process, so that
+a slow or busy machine slows both alike; what is compared is the median of many such ratios.
 """
 
 from __future__ import annotations
@@ -122,4 +122,6 @@ def table(verdicts: list[Verdict]) -> Table:
         )
         for verdict in verdicts
     ]
-    return Table("gate", f"cost of one operation in units of calibration; at most {TOLERANCE} times the budget", rows)
+    return Table(
+        "gate", f"cost of one operation in units of calibration; at most {TOLERANCE} times the budget", rows
+    )

@@ -1,4 +1,4 @@
-"""The INVITE that all message figures are taken with: 1,126 octets, 17 header lines, two Vias, SDP; no two alike."""
+"""The INVITE of all message figures: 1,126 octets, 17 header lines, two Vias, SDP; no two are alike."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Contact: <sip:alice@192.0.2.4:5062;transport=udp>
 Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE
 Supported: replaces, timer, 100rel, norefersub
 Session-Expires: 1800;refresher=uac
+Date: Sat, 13 Nov 2010 23:29:00 GMT
 User-Agent: Benchmark/1.0 (padding {padding})
 P-Asserted-Identity: "Alice Liddell" <sip:alice@atlanta.example.com>
 Content-Type: application/sdp

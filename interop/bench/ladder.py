@@ -44,22 +44,30 @@ def ceiling(attempt: Callable[[int], Run], start: int, tries: int = 3) -> Run | 
         good.extend([clean] if clean else [])
         return clean is not None and clean.rate > 0.85 * rate
 
-    low, high = _bracket(holds, start)
-    while high > low * PRECISION:
-        middle = round((low * high) ** 0.5)
-        low, high = (middle, high) if holds(middle) else (low, middle)
+    climb(holds, start)
     return max(good, key=lambda run: run.rate, default=None)
 
 
+def climb(holds: Callable[[int], bool], start: int) -> int:
+    """The highest load that holds, to a few per cent; 0 where none does."""
+    low, high = _bracket(holds, start)
+    while low and high > low * PRECISION:
+        middle = round((low * high) ** 0.5)
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
 def _bracket(holds: Callable[[int], bool], start: int) -> tuple[int, int]:
-    """A rate that holds and a higher one that does not; ``(1, 1)`` where none holds."""
-    rate = start
-    if holds(rate):
-        while holds(round(rate * STEP)):
-            rate = round(rate * STEP)
-        return rate, round(rate * STEP)
-    while rate > 1:
-        rate, failed = round(rate / 2), rate
-        if holds(rate):
-            return rate, failed
-    return 1, 1
+    """A load that holds and a higher one that does not; ``(0, 0)`` where none holds."""
+    load = start
+    if holds(load):
+        while holds(round(load * STEP)):
+            load = round(load * STEP)
+        return load, round(load * STEP)
+    while load > 1:
+        load, failed = load // 2, load
+        if holds(load):
+            return load, failed
+    return 0, 0

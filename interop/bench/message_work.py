@@ -15,7 +15,14 @@ def read(datagram: bytes) -> Request:
     request = parse(datagram)
     if not isinstance(request, Request):
         raise TypeError("not a request")
-    _ = (request.via.branch, request.from_.tag, request.to, request.call_id, request.cseq, request.contacts[0].uri)
+    _ = (
+        request.via.branch,
+        request.from_.tag,
+        request.to,
+        request.call_id,
+        request.cseq,
+        request.contacts[0].uri,
+    )
     return request
 
 

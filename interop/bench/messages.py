@@ -22,8 +22,12 @@ def measure(quick: bool) -> Table:
         parsed = max(parsed, _rate(lambda: read_all(datagrams)))  # noqa: B023
         requests = read_all(datagrams)
         responded = max(responded, _rate(lambda: respond_all(requests)))  # noqa: B023
-    row = Row("sipstack", {"parse and touch six fields, 1/s": parsed, "respond and serialise, 1/s": responded})
-    return Table("messages", f"INVITE of {SIZE} octets, 17 headers, 2 Vias, SDP; per second of CPU time", [row])
+    row = Row(
+        "sipstack", {"parse and touch six fields, 1/s": parsed, "respond and serialise, 1/s": responded}
+    )
+    return Table(
+        "messages", f"INVITE of {SIZE} octets, 17 headers, 2 Vias, SDP; per second of CPU time", [row]
+    )
 
 
 def _rate(work: Callable[[], object]) -> float:

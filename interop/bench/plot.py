@@ -29,7 +29,9 @@ def write(tables: Sequence[Table], path: Path) -> None:
             parts.append(_bar(subject, value, value / highest, top))
             top += BAR + GAP
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top + GAP}">'
-    body = "\n".join([head, f"<style>{_STYLE}</style>", '<rect width="100%" height="100%" fill="#fff"/>', *parts])
+    body = "\n".join(
+        [head, f"<style>{_STYLE}</style>", '<rect width="100%" height="100%" fill="#fff"/>', *parts]
+    )
     path.write_text(f"{body}\n</svg>\n", encoding="utf-8")
 
 

@@ -57,7 +57,7 @@ def _aligned(text: str, width: int, column: int) -> str:
 
 
 def write_json(tables: Sequence[Table], path: Path, steal: float) -> None:
-    """All tables, with the machine that they are of; ``steal`` is the share of its CPU time that its host took."""
+    """All tables and the machine; ``steal`` is the share of CPU time that the machine's host took."""
     machine: dict[str, Any] = {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),

@@ -18,7 +18,7 @@ RATE = "calls/s"
 
 
 def as_uas(folder: Path, quick: bool, peers: bool) -> Table:
-    """``sipp -sn uac -d 0`` calls each subject; sipp's own UAS and the floor are measured in the same run."""
+    """``sipp -sn uac -d 0`` calls each subject, sipp's own UAS and the floor in the same run."""
     chosen = [*subjects.OURS, *(subjects.PEERS if peers else [])]
     best: dict[str, Run] = {}
     missing: dict[str, str] = {}
@@ -32,7 +32,7 @@ def as_uas(folder: Path, quick: bool, peers: bool) -> Table:
 def _climb(
     subject: Subject, folder: Path, quick: bool, best: dict[str, Run], missing: dict[str, str]
 ) -> None:
-    """One ladder for the subject: its best run so far into ``best``, or why there is none into ``missing``."""
+    """One ladder: the subject's best run so far goes to ``best``, or why there is none to ``missing``."""
     try:
         with UasLoad(subject.make(folder), folder, 1.5 if quick else 2.5) as load:
             top = ladder.ceiling(load, subject.start, tries=2 if quick else 3)
@@ -77,5 +77,7 @@ def as_uac(folder: Path, quick: bool) -> list[Table]:
     registering = [_row("sipstack", registered, None, None)]
     return [
         Table("signalling, UAC", f"calls placed to sipp -sn uas: {WHAT}", calling),
-        Table("registrations", f"each made and removed, two REGISTERs, at a sipp registrar: {WHAT}", registering),
+        Table(
+            "registrations", f"each made and removed, two REGISTERs, at a sipp registrar: {WHAT}", registering
+        ),
     ]

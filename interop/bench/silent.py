@@ -1,4 +1,4 @@
-"""A media port without media: one fixed description for every call, so that signalling is all that is measured."""
+"""A media port without media, with one fixed description: signalling is all that is measured."""
 
 from __future__ import annotations
 

@@ -12,7 +12,19 @@ from interop.bench.server import Recipe, python
 
 SIPP = Recipe(
     "sipp -sn uas",
-    ["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", "{port}", "-bind_local", "-nostdin", "-buff_size", str(4 << 20)],
+    [
+        "sipp",
+        "-sn",
+        "uas",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        "{port}",
+        "-bind_local",
+        "-nostdin",
+        "-buff_size",
+        str(4 << 20),
+    ],
 )
 FLOOR = python("floor (templates, no SIP)", "interop.bench.floor", "{port}")
 POLICY = python("sipstack, policy hook", "interop.bench.uas", "policy", "{port}")
@@ -21,7 +33,7 @@ HANDLER = python("sipstack, task a call", "interop.bench.uas", "handler", "{port
 
 @attrs.frozen
 class Subject:
-    """One UAS: its name, how to make its recipe in a folder (may raise StartError), and a rate to begin with."""
+    """One UAS: its name, how to make its recipe in a folder (or StartError), and a rate to begin with."""
 
     name: str
     make: Callable[[Path], Recipe]

@@ -1,8 +1,8 @@
 """The sipstack UAC under measurement, through the public API.
 
-``python -m interop.bench.uac calls|registrations HOST:PORT RATE SECONDS`` begins RATE operations a second, a task
-each, for so many seconds, and prints what came of them as JSON. A call is placed and hung up at once; a
-registration is made and removed at once. What took T1 or longer on either way was sent twice.
+``python -m interop.bench.uac calls|registrations HOST:PORT RATE SECONDS`` begins RATE operations a second,
+a task each, for so many seconds, and prints what came of them as JSON. A call is placed and hung up at once;
+a registration is made and removed at once. What took T1 or longer on either way was sent twice.
 """
 
 from __future__ import annotations

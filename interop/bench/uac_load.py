@@ -20,7 +20,7 @@ SCENARIOS = {"calls": "uas", "registrations": "uas_register"}
 
 
 class UacLoad:
-    """Runs the UAC at a rate. sipp is started anew for each run: what a run leaves open must not meet the next."""
+    """Runs the UAC at a rate, against a new sipp each time: what one run leaves open ends with it."""
 
     def __init__(self, kind: str, folder: Path, seconds: float) -> None:
         self._kind = kind
@@ -46,7 +46,15 @@ class UacLoad:
         )
 
     def _place(self, target: str, rate: int) -> dict[str, Any]:
-        command = [sys.executable, "-m", "interop.bench.uac", self._kind, target, str(rate), str(self._seconds)]
+        command = [
+            sys.executable,
+            "-m",
+            "interop.bench.uac",
+            self._kind,
+            target,
+            str(rate),
+            str(self._seconds),
+        ]
         process = subprocess.run(
             command,
             env=os.environ | {"PYTHONPATH": str(ROOT)},

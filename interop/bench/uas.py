@@ -1,6 +1,7 @@
-"""The sipstack UAS under measurement, through the public API: ``python -m interop.bench.uas policy|handler PORT``.
+"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler PORT``.
 
-``policy`` answers at once from the synchronous hook; ``handler`` has a task a call. Neither has media.
+It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
+Neither has media.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ async def main(mode: str, port: int) -> None:
     silent = Silent()
     policy = (lambda received: ACCEPT) if mode == "policy" else None
     listen = f"udp:127.0.0.1:{port}"
-    async with UserAgent("sip:bench@127.0.0.1", listen=listen, media=lambda host: silent, policy=policy) as ua:
+    async with UserAgent(
+        "sip:bench@127.0.0.1", listen=listen, media=lambda host: silent, policy=policy
+    ) as ua:
         gc.collect()
         gc.freeze()
         await ua.serve(handle)

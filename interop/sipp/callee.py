@@ -11,11 +11,12 @@ from sipstack import Invitation
 
 @attrs.define
 class Callee:
-    """A handler that answers after ``ring`` seconds and holds the call for ``talk`` seconds at most.
+    """A handler that says nothing for ``think`` seconds, rings for ``ring``, and talks for ``talk`` at most.
 
-    ``ended`` has who ended each call that was established; ``invitations`` the Call-ID of each INVITE handled.
+    ``ended`` has who ended each call that was established, ``invitations`` the Call-ID of each INVITE.
     """
 
+    think: float = 0.0
     ring: float = 0.0
     talk: float = 10.0
     invitations: list[str] = attrs.field(factory=list)
@@ -26,6 +27,7 @@ class Callee:
         """The handler to serve with."""
         self.invitations.append(invitation.call_id)
         try:
+            await asyncio.sleep(self.think)
             if self.ring:
                 await invitation.progress(180)
                 await asyncio.sleep(self.ring)

@@ -141,7 +141,7 @@ class Sipp:
         self._running.wait(10)
 
     def wait(self) -> Result:
-        """Until sipp has ended, but at most ``limit`` seconds: then it is killed, and the status is negative."""
+        """Until sipp has ended; after ``limit`` seconds it is killed, and the status is negative."""
         deadline = time.monotonic() + self.limit
         while not self.exited and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen
 class Statistics:
-    """Totals of one run of sipp, by its last report; ``seconds`` is the time from the start to that report."""
+    """Totals of one run of sipp; ``seconds`` is the time from the start to the last report."""
 
     created: int = 0
     successful: int = 0

@@ -46,7 +46,7 @@ async def test_an_agent_calls_sipp(agent: UserAgent, sipp: Launch) -> None:
 
 @asynccontextmanager
 async def command(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``sipstack`` with the arguments, its events in a file of that name; killed on the way out if it still runs."""
+    """``sipstack`` with the arguments, its output in a file ``events``; killed on the way out if it runs."""
     with (folder / "events").open("wb") as events:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sipstack", *arguments), stdin=asyncio.subprocess.DEVNULL, stdout=events

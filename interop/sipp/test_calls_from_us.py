@@ -1,4 +1,4 @@
-"""We call sipp: lost messages, repeated ones, provisional responses in number, re-INVITE, and who hangs up."""
+"""We call sipp: lost and repeated messages, many provisional responses, re-INVITE, and who hangs up."""
 
 from __future__ import annotations
 

@@ -122,7 +122,9 @@ class Core:
     # -- commands ------------------------------------------------------------------------------------------
 
     def outgoing(self, target: str, offer: bytes, headers: Lines = ()) -> OutgoingInvite:
-        """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late offer)."""
+        """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late
+        offer).
+        """
         content: Lines = (("Content-Type", "application/sdp"),) if offer else ()
         draft = self._draft("INVITE", target, (*self.capabilities(), *headers, *content), offer, contact="")
         return OutgoingInvite(self, draft, offer)

@@ -1,7 +1,8 @@
-"""The way of one request of ours: next hop, addresses, flow, transaction, and the next address when one fails.
+"""The way of one request of ours: next hop, addresses, flow, transaction, and the next address when one
+fails.
 
-The flow is chosen before the transaction starts; failing over to another address makes a new branch and so a new
-transaction (RFC 3263 §4.3).
+The flow is chosen before the transaction starts; failing over to another address makes a new branch and so a
+new transaction (RFC 3263 §4.3).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 
 class Way:
-    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one."""
+    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one.
+    """
 
     __slots__ = ("_abandoned", "_dialog", "_targets", "core", "draft")
 

@@ -13,6 +13,7 @@ from sipstack.usage.invite.events import (
     InvitationCancelled,
     InvitationReceived,
     OfferAnswered,
+    OfferDue,
     OfferReceived,
     OfferRefused,
     Progressed,
@@ -38,6 +39,7 @@ Event = (
     | InvitationReceived
     | MessageReceived
     | OfferAnswered
+    | OfferDue
     | OfferReceived
     | OfferRefused
     | Progressed
@@ -59,6 +61,7 @@ __all__ = [
     "InvitationReceived",
     "MessageReceived",
     "OfferAnswered",
+    "OfferDue",
     "OfferReceived",
     "OfferRefused",
     "Progressed",

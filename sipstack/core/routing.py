@@ -1,6 +1,7 @@
 """From a URI to transport addresses, as questions to the driver (RFC 3261 §8.1.2, §18.2.2, RFC 3263 §4).
 
-What the URI itself decides is decided here; a name becomes a Question. NAPTR and SRV will be further questions.
+What the URI itself decides is decided here; a name becomes a Question. NAPTR and SRV will be further
+questions.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from sipstack.transaction.flow import Flow
 class Dialog:
     """One peer-to-peer relation of two user agents.
 
-    ``local`` and ``remote`` are complete From/To values, tags included, echoed to the letter as §12.2.1.1 wants.
+    ``local`` and ``remote`` are complete From/To values, tags included, echoed to the letter as §12.2.1.1
+    wants.
     """
 
     call_id: str
@@ -42,7 +43,9 @@ class Dialog:
 
     @classmethod
     def as_server(cls, request: Request, local_tag: str, *, early: bool) -> Dialog:
-        """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without Contact."""
+        """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without
+        Contact.
+        """
         headers = request.headers
         return cls(
             call_id=request.call_id,
@@ -59,7 +62,9 @@ class Dialog:
 
     @classmethod
     def as_client(cls, request: Request, response: Response) -> Dialog:
-        """The UAC's dialog from a response (§12.1.2). Raises ParseError or RemoteProtocolError without Contact."""
+        """The UAC's dialog from a response (§12.1.2). Raises ParseError or RemoteProtocolError without
+        Contact.
+        """
         early = response.status < 200
         return cls(
             call_id=request.call_id,

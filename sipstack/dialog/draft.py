@@ -1,7 +1,8 @@
 """A request before its flow is known.
 
-Via and Contact name the address that the peer will answer to, and only the flow tells which of ours that is. So a
-request is drafted first, routed, and written out once: nothing is sent with a placeholder, nothing rewritten.
+Via and Contact name the address that the peer will answer to, and only the flow tells which of ours that is.
+So a request is drafted first, routed, and written out once: nothing is sent with a placeholder, nothing
+rewritten.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What dialogs are used for, seen from below (RFC 5057): the protocols that each usage implements or relies on."""
+"""What dialogs are used for, seen from below (RFC 5057): the protocols that each usage implements or relies
+on.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Sent(Protocol):
     """A request of ours on its way or answered."""
 
     request: Request | None
-    """As it last went out (with the credentials that a challenge asked for); None while it is being routed."""
+    """As it last went out (with the credentials that a challenge asked for); None while it is being routed.
+    """
 
     def abandon(self) -> None:
         """Forget it while it is being routed: it is never sent and its user hears no more."""

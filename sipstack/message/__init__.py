@@ -19,8 +19,10 @@ from sipstack.message.parameterised import (
 )
 from sipstack.message.params import Parameters
 from sipstack.message.parser import parse
+from sipstack.message.stream import Limits, Ping, StreamParser
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.uri import SipUri
+from sipstack.message.validation import validate
 from sipstack.message.via import Via
 
 __all__ = [
@@ -34,11 +36,13 @@ __all__ = [
     "Disposition",
     "Event",
     "Headers",
+    "Limits",
     "MediaType",
     "NameAddr",
     "OtherUri",
     "Parameterised",
     "Parameters",
+    "Ping",
     "RAck",
     "Reason",
     "Request",
@@ -46,6 +50,7 @@ __all__ = [
     "RetryAfter",
     "SessionExpires",
     "SipUri",
+    "StreamParser",
     "SubscriptionState",
     "TelUri",
     "Timestamp",
@@ -54,4 +59,5 @@ __all__ = [
     "Warning",
     "parse",
     "parse_uri",
+    "validate",
 ]

@@ -1,4 +1,4 @@
-"""Challenges and credentials (RFC 3261 §20.6, §20.7, §20.27, §20.28, §20.44, RFC 7616). No cryptography here."""
+"""Challenges and credentials (RFC 3261 §20.7, §20.27, §20.28, §20.44, RFC 7616). No cryptography here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, TOKEN, quote
 from sipstack.message.params import NONE, Parameters
 
-_parameter = re.compile(rf'[ \t,]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f,"]*+)[ \t]*+(?:,[ \t,]*+|$)').match
+_parameter = re.compile(
+    rf'[ \t,]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f,"]*+)[ \t]*+(?:,[ \t,]*+|$)'
+).match
 _scheme = re.compile(rf"({TOKEN})(?:[ \t]++(.*+))?", re.DOTALL).fullmatch
 _token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+").fullmatch
 # RFC 7616 §3.3 and §3.4 say which values stand in quotes.

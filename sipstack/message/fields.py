@@ -64,7 +64,7 @@ class CSeq:
 
 @attrs.frozen
 class RAck:
-    """``response-number CSeq-number method``: the provisional response that a PRACK answers (RFC 3262 §7.2)."""
+    """``response-number CSeq-number method``: what a PRACK acknowledges (RFC 3262 §7.2)."""
 
     rseq: int
     cseq: int

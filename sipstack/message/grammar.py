@@ -72,13 +72,16 @@ def unescape(text: str, kept: bytes = b"") -> str:
 
 
 def escape(text: str, allowed: frozenset[str]) -> str:
-    """``text`` with every character outside ``allowed`` written as the %HH of its UTF-8 octets."""
+    """``text`` with every character outside ``allowed`` (ASCII) written as the %HH of its UTF-8 octets."""
     if allowed.issuperset(text):
         return text
-    return "".join(
-        char if char in allowed else "".join(f"%{octet:02X}" for octet in char.encode("utf-8", "surrogateescape"))
-        for char in text
-    )
+    octets = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(octet) if chr(octet) in allowed else f"%{octet:02X}" for octet in octets)
+
+
+def lower(text: str) -> str:
+    """``text`` in lower case: the attrs converter of what compares without case."""
+    return text.lower()
 
 
 def number(text: str, highest: int, what: str) -> int:

@@ -9,6 +9,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message.grammar import is_token
 from sipstack.message.registry import FIELDS, NAMES, Row, Rows
 
+
 class Headers:
     """Field names map to raw text; names are case-insensitive, and canonical for the fields we know.
 

@@ -19,7 +19,8 @@ from sipstack.message.status import reason as default_reason
 from sipstack.message.via import Via
 
 _unwritable = re.compile(r"[\x00-\x20\x7f]").search
-_ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
+ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
+"""The fields of a request that each of its responses repeats (§8.2.6.2)."""
 
 
 class _Message:
@@ -116,12 +117,11 @@ class _Message:
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """All Contacts; empty when the field says ``*``, see ``wildcard_contact``."""
-        contacts: tuple[NameAddr, ...] = self.headers.typed("Contact")
-        if len(contacts) == 1:
-            return () if contacts[0] is WILDCARD else contacts
-        if any(contact is WILDCARD for contact in contacts):
+        contacts: tuple[NameAddr | str, ...] = self.headers.typed("Contact")
+        addresses = tuple([contact for contact in contacts if isinstance(contact, NameAddr)])
+        if len(addresses) != len(contacts) != 1:
             raise ParseError("Contact has * and something else")
-        return contacts
+        return addresses
 
     @property
     def wildcard_contact(self) -> bool:
@@ -254,13 +254,23 @@ class Request(_Message):
         return uri
 
     @property
+    def uri_text(self) -> str:
+        """The Request-URI as written, be it a URI or not."""
+        return str(self._uri)
+
+    @property
     def start_line(self) -> str:
         """The request line, without line end."""
         return f"{self.method} {self._uri} SIP/2.0"
 
     def replace(self, **changes: Any) -> Request:
         """A new request with ``method``, ``uri``, ``headers`` or ``body`` changed."""
-        parts: dict[str, Any] = {"method": self.method, "uri": self._uri, "headers": self.headers, "body": self.body}
+        parts: dict[str, Any] = {
+            "method": self.method,
+            "uri": self._uri,
+            "headers": self.headers,
+            "body": self.body,
+        }
         return Request(**(parts | changes))
 
     def response(
@@ -277,7 +287,7 @@ class Request(_Message):
         ``to_tag`` is added to To unless To has a tag already; a 100 echoes Timestamp.
         """
         received = self.headers.index
-        index: dict[str, Row] = {name: received[name] for name in _ECHOED if name in received}
+        index: dict[str, Row] = {name: received[name] for name in ECHOED if name in received}
         if to_tag is not None:
             self._add_tag(index, to_tag)
         if status == 100 and "Timestamp" in received:

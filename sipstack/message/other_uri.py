@@ -7,6 +7,7 @@ import re
 import attrs
 
 from sipstack.errors import ParseError
+from sipstack.message.grammar import lower
 from sipstack.message.params import NONE, SIMPLE, Parameters
 from sipstack.message.uri import SipUri
 
@@ -17,7 +18,7 @@ _separators = str.maketrans("", "", "-.()")
 
 @attrs.frozen(eq=False)
 class TelUri:
-    """``tel:+1-201-555-0123;phone-context=…``. Visual separators do not count when comparing (RFC 3966 §5)."""
+    """``tel:+1-201-555-0123;phone-context=…``. Visual separators do not count when comparing (§5)."""
 
     number: str
     parameters: Parameters = NONE
@@ -57,7 +58,7 @@ class TelUri:
 class OtherUri:
     """A URI of a scheme that is opaque to SIP: ``urn:service:sos``, ``http://…``, ``mailto:…``."""
 
-    scheme: str = attrs.field(converter=lambda scheme: scheme.lower())
+    scheme: str = attrs.field(converter=lower)
     rest: str
 
     @classmethod

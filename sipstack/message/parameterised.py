@@ -9,7 +9,7 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message.fields import parse_call_id, parse_seconds, parse_token
-from sipstack.message.grammar import TOKEN, number
+from sipstack.message.grammar import TOKEN, lower, number
 from sipstack.message.params import NONE, Parameters
 
 _media_type = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*+)?", re.DOTALL).fullmatch
@@ -57,8 +57,8 @@ class Parameterised:
 class MediaType:
     """``type/subtype;parameters`` of Content-Type and Accept (RFC 3261 §20.1, §20.15), in lower case."""
 
-    type: str = attrs.field(converter=lambda type: type.lower())
-    subtype: str = attrs.field(converter=lambda subtype: subtype.lower())
+    type: str = attrs.field(converter=lower)
+    subtype: str = attrs.field(converter=lower)
     parameters: Parameters = NONE
 
     @classmethod
@@ -70,7 +70,7 @@ class MediaType:
         return cls(match[1], match[2], Parameters.parse(match[3] or ""))
 
     @property
-    def essence(self) -> str:
+    def media_type(self) -> str:
         """``type/subtype`` without the parameters."""
         return f"{self.type}/{self.subtype}"
 
@@ -88,7 +88,7 @@ class Disposition(Parameterised):
 
     @property
     def required(self) -> bool:
-        """Whether a UAS that cannot handle the body refuses the request; so it is unless handling=optional."""
+        """Whether a UAS that cannot handle the body refuses the request: unless handling is optional."""
         return (self.parameters.get("handling") or "required").lower() != "optional"
 
 

@@ -10,45 +10,60 @@ from sipstack.message.grammar import is_token, number
 from sipstack.message.headers import Headers
 from sipstack.message.message import Request, Response
 from sipstack.message.registry import NAMES, Row
+from sipstack.message.salvage import salvage
 
-_fold = re.compile(r"\r\n[ \t]+").sub
-_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE).fullmatch
+_fold = re.compile(r"\r\n[ \t]++").sub
+_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE | re.DOTALL).fullmatch
 _version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE).fullmatch
 
 
 def parse(data: bytes) -> Request | Response:
-    """The message in one datagram (§18.3).
+    """The message in one datagram (§18.3); octets past Content-Length are ignored.
 
-    Octets past Content-Length are ignored. Raises ParseError, whose ``status`` is what a UAS answers.
+    Raises ParseError: ``status`` is what a UAS answers, and ``request`` what it can answer to, if anything.
     """
-    end = data.find(b"\r\n\r\n")
-    if end <= 0:
-        data = data.lstrip(b"\r\n")
+    try:
         end = data.find(b"\r\n\r\n")
-        if end < 0:
-            raise ParseError("the empty line after the header fields is missing")
-    start, index = read_head(data[:end])
-    body = data[end + 4 :]
-    if "Content-Length" in index:
-        length = content_length(index["Content-Length"])
-        if length > len(body):
-            raise ParseError(f"Content-Length is {length}, and {len(body)} octets came")
-        if length < len(body):
+        if end <= 0:
+            data = data.lstrip(b"\r\n")
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                raise ParseError("the empty line after the header fields is missing")
+        start, index = read_head(data[:end])
+        body = data[end + 4 :]
+        if "Content-Length" in index:
+            length = content_length(index["Content-Length"])
+            if length > len(body):
+                raise ParseError(f"Content-Length is {length}, and {len(body)} octets came")
             body = body[:length]
-    return build(start, index, body)
+        return build(start, index, body)
+    except ParseError as error:
+        error.request = salvage(data)
+        raise
 
 
 def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
-    """The start line and the raw header fields."""
+    """The start line and the raw header fields. Raises ParseError."""
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     ends = len(lines) - 1
     if text.count("\n") != ends or text.count("\r") != ends:
         raise ParseError("a CR or LF stands alone in the header section")
-    start = lines[0]
-    if start[:1] in (" ", "\t"):
-        raise ParseError("white space before the start line")
-    del lines[0]
+    start = lines.pop(0)
+    try:
+        return start, _read_fields(lines)
+    except _Folded:
+        start, *lines = _fold(" ", text).split("\r\n")
+        return start, _read_fields(lines)
+
+
+def read_body_fields(head: bytes) -> Headers:
+    """The header fields of a body part, which has no start line. Raises ParseError."""
+    return Headers.of_index(read_head(b"\r\n" + head)[1] if head else {})
+
+
+def _read_fields(lines: list[str]) -> dict[str, Row]:
+    """The raw header fields by canonical name. Raises ParseError, or _Folded for a continuation line."""
     index: dict[str, Row] = {}
     spellings: dict[str, str] = {}
     for line in lines:
@@ -56,8 +71,6 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
         try:
             key = NAMES[name]
         except KeyError:
-            if line[:1] in (" ", "\t"):
-                return read_head(_fold(" ", text).encode("utf-8", "surrogateescape"))
             key = _spelling(name, spellings)
         if not colon:
             raise ParseError(f"a header field has no colon: {line[:80]!r}")
@@ -67,11 +80,17 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
             index[key] = [row, value.strip(" \t")]
         else:
             row.append(value.strip(" \t"))
-    return start, index
+    return index
+
+
+class _Folded(Exception):
+    """A line continues the one before it (§7.3.1)."""
 
 
 def _spelling(name: str, spellings: dict[str, str]) -> str:
     """The index key for a name in an unusual spelling, or of a field that we do not know."""
+    if name[:1] in (" ", "\t"):
+        raise _Folded
     name = name.rstrip(" \t")
     lower = name.lower()
     key = NAMES.get(lower)
@@ -86,15 +105,15 @@ def content_length(row: Row) -> int:
     """The number in the Content-Length field; several are the same or refused (RFC 4475 §3.3.9)."""
     if isinstance(row, str):
         return number(row, 2**31, "Content-Length")
-    if any(value != row[0] for value in row):
+    if row.count(row[0]) != len(row):
         raise ParseError("two different values of Content-Length")
-    return content_length(row[0])
+    return number(row[0], 2**31, "Content-Length")
 
 
 def build(start: str, index: dict[str, Row], body: bytes) -> Request | Response:
-    """The message that the start line announces."""
+    """The message that the start line announces. Raises ParseError."""
     parts = start.split(" ")
-    if len(parts) == 3 and parts[2] == "SIP/2.0" and (parts[0] in METHODS or is_token(parts[0])) and parts[1]:
+    if len(parts) == 3 and parts[2] == "SIP/2.0" and (parts[0] in METHODS or is_token(parts[0])):
         return Request.of_parts(parts[0], parts[1], Headers.of_index(index), body)
     match = _status_line(start)
     if match is not None:

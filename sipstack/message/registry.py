@@ -29,7 +29,6 @@ from sipstack.message.parameterised import (
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.via import Via
 
-
 Row = str | list[str]
 """One raw value, or all the values of a field that came several times (never changed after that)."""
 
@@ -154,25 +153,19 @@ _TABLE = (
 FIELDS = {field.name: field for field in _TABLE}
 
 # Fields whose names are known, and whose values are left as text.
-_UNTYPED = {
-    "Accept-Contact": "a",
-    "Identity": "y",
-    "Reject-Contact": "j",
-    "Request-Disposition": "d",
-    **dict.fromkeys(
-        "Answer-Mode Diversion Geolocation Geolocation-Error Geolocation-Routing History-Info Max-Breadth "
-        "P-Access-Network-Info P-Called-Party-ID P-Charging-Vector P-Early-Media P-Visited-Network-ID "
-        "Priv-Answer-Mode Remote-Party-ID Resource-Priority Suppress-If-Match Target-Dialog Trigger-Consent "
-        "User-to-User".split()
-    ),
-}
+_UNTYPED: dict[str, str | None] = {"Accept-Contact": "a", "Identity": "y", "Reject-Contact": "j"}
+_UNTYPED |= {"Request-Disposition": "d", "Answer-Mode": None, "Priv-Answer-Mode": None, "Diversion": None}
+_UNTYPED |= {"Geolocation": None, "History-Info": None, "Max-Breadth": None, "P-Access-Network-Info": None}
+_UNTYPED |= {"P-Called-Party-ID": None, "P-Charging-Vector": None, "P-Early-Media": None}
+_UNTYPED |= {"Remote-Party-ID": None, "Resource-Priority": None, "Target-Dialog": None, "User-to-User": None}
 
 
 def _names() -> dict[str, str]:
     names = {}
-    for name, compact in {**{field.name: field.compact for field in _TABLE}, **_UNTYPED}.items():
-        spellings = (name, name.lower(), name.upper(), name.title(), *((compact, compact.upper()) if compact else ()))
-        names.update(dict.fromkeys(spellings, name))
+    for name, compact in ({field.name: field.compact for field in _TABLE} | _UNTYPED).items():
+        names.update(dict.fromkeys((name, name.lower(), name.upper(), name.title()), name))
+        if compact is not None:
+            names.update(dict.fromkeys((compact, compact.upper()), name))
     return names
 
 

@@ -80,9 +80,9 @@ REASONS: dict[int, str] = {
     608: "Rejected",
 }
 
-_CLASSES = {1: "Trying", 2: "OK", 3: "Redirection", 4: "Request Failure", 5: "Server Failure", 6: "Global Failure"}
+_CLASSES = ("", "Trying", "OK", "Redirection", "Request Failure", "Server Failure", "Global Failure")
 
 
 def reason(status: int) -> str:
     """The default reason phrase; that of the class for a status nobody registered."""
-    return REASONS.get(status) or _CLASSES.get(status // 100, "")
+    return REASONS.get(status) or _CLASSES[status // 100]

@@ -16,7 +16,8 @@ from sipstack.message.params import NONE, Parameters
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _date = re.compile(
-    rf"(?:{'|'.join(_DAYS)}), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}) GMT",
+    rf"(?:{'|'.join(_DAYS)}), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}}) "
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT",
     re.IGNORECASE,
 ).fullmatch
 _timestamp = re.compile(r"([0-9]{1,10}(?:\.[0-9]{0,6})?)(?:[ \t]++([0-9]{0,10}(?:\.[0-9]{0,6})?))?").fullmatch
@@ -40,7 +41,13 @@ class Date:
         try:
             return cls(
                 datetime(
-                    int(year), _MONTHS.index(month.title()) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+                    int(year),
+                    _MONTHS.index(month.title()) + 1,
+                    int(day),
+                    int(hour),
+                    int(minute),
+                    int(second),
+                    tzinfo=UTC,
                 )
             )
         except ValueError:

@@ -76,7 +76,7 @@ class SipUri(Lazy):
         uri.user = user and unescape(user)
         uri.password = password and unescape(password)
         uri.host = host
-        uri.port = port and read_port(port)
+        uri.port = None if port is None else read_port(port)
         uri._parameters = _parameters(parameters) if parameters else NONE
         uri.headers = _headers(headers) if headers else ()
         uri._userinfo = userinfo
@@ -108,7 +108,9 @@ class SipUri(Lazy):
             f";{escape(name, _PARAMETER)}" + ("" if value is None else f"={escape(value, _PARAMETER)}")
             for name, value in self.parameters
         )
-        headers = "&".join(f"{escape(name, _HEADER)}={escape(value, _HEADER)}" for name, value in self.headers)
+        headers = "&".join(
+            f"{escape(name, _HEADER)}={escape(value, _HEADER)}" for name, value in self.headers
+        )
         return f"{self.scheme}:{userinfo}{self.host}{port}{parameters}" + (f"?{headers}" if headers else "")
 
     def __repr__(self) -> str:

@@ -1,16 +1,28 @@
-"""The checks of RFC 3261 §8.2 and §16.3 that come before any use of a message."""
+"""The checks that come before any use of a message (RFC 3261 §8.2, §16.3; RFC 4475 §3.3)."""
 
 from __future__ import annotations
 
 from sipstack.errors import ParseError
 from sipstack.message.message import Request, Response
+from sipstack.message.salvage import readable
 
 
 def validate(message: Request | Response) -> None:
-    """Raises ParseError when a mandatory field is missing, doubled or contradicts the start line."""
-    message.via  # noqa: B018
-    message.from_  # noqa: B018
-    message.to  # noqa: B018
-    message.call_id  # noqa: B018
-    if isinstance(message, Request) and message.cseq.method != message.method:
-        raise ParseError("CSeq names another method")
+    """Raises ParseError unless Via, From, To, Call-ID and CSeq are there, once, and can be read.
+
+    In a request, CSeq has to name the method of the start line, and outside a dialog the Request-URI has to
+    be one (inside, it is the Contact that we gave out). The error's ``request`` is what to answer to.
+    """
+    try:
+        _ = message.via, message.from_, message.call_id
+        outside = message.to.tag is None
+        method = message.cseq.method
+        if isinstance(message, Request):
+            if method != message.method:
+                raise ParseError(f"CSeq names {method[:80]}, the request is {message.method[:80]}")
+            if outside:
+                _ = message.uri
+    except ParseError as error:
+        if isinstance(message, Request):
+            error.request = readable(message.method, message.uri_text, message.headers.items())
+        raise

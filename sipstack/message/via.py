@@ -59,7 +59,7 @@ class Via(Lazy):
         via = _new(cls)
         via.protocol = "SIP/2.0"
         via.transport, via.host, port, via._parameters, via.branch = match.groups()
-        via.port = port and read_port(port)
+        via.port = None if port is None else read_port(port)
         return via
 
     @classmethod
@@ -71,7 +71,7 @@ class Via(Lazy):
         return cls(
             transport.upper(),
             host,
-            port and read_port(port),
+            None if port is None else read_port(port),
             Parameters.parse(parameters or ""),
             f"{name.upper()}/{version}",
         )

@@ -1,7 +1,7 @@
 """The only pump: feeds the core with datagrams, commands and time, and does what it puts out.
 
-Mutate, then drain: after each input every output and event is taken before the next input. A command that is given
-from within an event handler mutates the core at once; the drain under way takes its outputs along.
+Mutate, then drain: after each input every output and event is taken before the next input. A command that is
+given from within an event handler mutates the core at once; the drain under way takes its outputs along.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Driver:
     # -- inputs --------------------------------------------------------------------------------------------
 
     def command(self, function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
-        """Call a command of the core or of a usage, whose ``now`` the caller took from ``now()``, and drain."""
+        """Call a command of the core or of a usage, whose ``now`` the caller took from ``now()``, and drain.
+        """
         try:
             return function(*arguments, **keywords)
         finally:

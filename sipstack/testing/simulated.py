@@ -28,15 +28,16 @@ LAST_PORT = 65535
 class SimulatedNetwork:
     """Opens endpoints on ``network``, and keeps one alarm for its next delivery.
 
-    ``names`` are the host names that ``resolve`` knows. With ``icmp``, sending to a port where nobody listens
-    calls the sender's ``failed`` with ConnectionRefusedError, one round trip later; without, it is silence.
+    ``names`` are the host names, in lower case, that ``resolve`` finds; entries may be added later. With
+    ``icmp``, sending to a port where nobody listens calls the sender's ``failed`` with
+    ConnectionRefusedError, one round trip later; without, it is silence.
     """
 
     def __init__(
         self, network: Network, *, names: Mapping[str, Sequence[str]] | None = None, icmp: bool = False
     ) -> None:
         self.network = network
-        self._names = {name.lower(): list(addresses) for name, addresses in (names or {}).items()}
+        self._names = names if names is not None else {}
         self._icmp = icmp
         self._endpoints: dict[Address, SimulatedEndpoint] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -62,8 +63,9 @@ class SimulatedNetwork:
 
     async def resolve(self, host: str) -> list[str]:
         """The IP addresses of ``host``; an IP address is its own. An unknown name raises ResolutionError."""
-        if host.lower() in self._names:
-            return list(self._names[host.lower()])
+        known = self._names.get(host.lower())
+        if known is not None:
+            return list(known)
         try:
             return [str(ipaddress.ip_address(host))]
         except ValueError:

@@ -7,8 +7,8 @@
                 await asyncio.sleep(3600)
         assert world.leftovers == []
 
-Run it under ``sipstack.testing.loop`` (the pytest plugin does): the hour takes milliseconds, and the same seed gives
-the same ``trace``, byte for byte.
+Run it under ``sipstack.testing.loop`` (the pytest plugin does): the hour takes milliseconds, and the same
+seed gives the same ``trace``, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ class World:
     def __init__(self, *, seed: int = 0, link: Link = PERFECT, icmp: bool = False) -> None:
         self.network = Network(link, seed=seed)
         self._random = random.Random(seed)
-        self._names: dict[str, list[str]] = {}
+        self.names: dict[str, list[str]] = {}
+        """Host names and their addresses: add those that your application looks up."""
         self._icmp = icmp
         self._simulated: SimulatedNetwork | None = None
         self._agents: list[UserAgent] = []
         self._media: list[SilentMedia] = []
 
     def __repr__(self) -> str:
-        return f"<World of {sorted(self._names)}>"
+        return f"<World of {sorted(self.names)}>"
 
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
 
         Options are those of UserAgent; its media is silent unless you give another.
         """
-        address = f"10.0.0.{len(self._names) + 1}"
-        self._names[f"{name}.test"] = [address]
+        address = f"10.0.0.{len(self.names) + 1}"
+        self.names[f"{name}.test"] = [address]
         defaults: dict[str, Any] = {
             "listen": f"udp:{address}:5060",
             "network": _HostedNetwork(self),
@@ -64,7 +65,7 @@ class World:
     def simulated(self) -> SimulatedNetwork:
         """The network as endpoints under the running event loop."""
         if self._simulated is None:
-            self._simulated = SimulatedNetwork(self.network, names=self._names, icmp=self._icmp)
+            self._simulated = SimulatedNetwork(self.network, names=self.names, icmp=self._icmp)
         return self._simulated
 
     @property

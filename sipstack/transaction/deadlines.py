@@ -1,7 +1,8 @@
 """One source of deadlines for everything that waits.
 
-A heap with lazy deletion. An item has one entry that matters, noted in ``item.scheduled``; moving a deadline later
-(what happens most) touches nothing: the entry fires early, finds the new deadline and goes back into the heap.
+A heap with lazy deletion. An item has one entry that matters, noted in ``item.scheduled``; moving a deadline
+later (what happens most) touches nothing: the entry fires early, finds the new deadline and goes back into
+the heap.
 """
 
 from __future__ import annotations

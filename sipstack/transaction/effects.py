@@ -1,7 +1,7 @@
 """What a transaction asks of its surroundings, as values.
 
-A machine returns a tuple of effects from each input. They are compared with ``==``, so a test states the whole
-list and an unexpected retransmission cannot hide.
+A machine returns a tuple of effects from each input. They are compared with ``==``, so a test states the
+whole list and an unexpected retransmission cannot hide.
 """
 
 from __future__ import annotations

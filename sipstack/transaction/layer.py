@@ -1,8 +1,8 @@
 """Matches messages to transactions (RFC 3261 §17.1.3, §17.2.3), starts and ends them.
 
-The layer owns the tables; the machines own their states. What a machine wants sent goes to ``transmit``; what it
-wants told goes to its user, after the tables are right again, so that a user may start a new transaction from
-within.
+The layer owns the tables; the machines own their states. What a machine wants sent goes to ``transmit``; what
+it wants told goes to its user, after the tables are right again, so that a user may start a new transaction
+from within.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TransactionLayer:
         return len(self._clients) + len(self._servers)
 
     def __repr__(self) -> str:
-        return f"<TransactionLayer clients={list(self._clients.values())} servers={list(self._servers.values())}>"
+        return f"<TransactionLayer {[*self._clients.values(), *self._servers.values()]}>"
 
     @property
     def server_count(self) -> int:

@@ -1,7 +1,7 @@
 """What the four transaction machines have in common: a state, a flow and at most two running timers.
 
-In every state of RFC 3261 §17 at most one timer retransmits (A, E, G) and at most one ends the state (B, D, F, H,
-I, J, K, L, M). So deadlines are two numbers, entering a state sets both, and no stale timer can fire.
+In every state of RFC 3261 §17 at most one timer retransmits (A, E, G) and at most one ends the state (B, D,
+F, H, I, J, K, L, M). So deadlines are two numbers, entering a state sets both, and no stale timer can fire.
 """
 
 from __future__ import annotations

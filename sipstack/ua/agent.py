@@ -41,7 +41,8 @@ Policy = Callable[[events.InvitationReceived], Decision | None]
 
 
 class UserAgent:
-    """One SIP identity. Enter it with ``async with``; leaving hangs up, cancels and un-registers what is left.
+    """One SIP identity. Enter it with ``async with``; leaving hangs up, cancels and un-registers what is
+    left.
 
     ``aor``: our address-of-record, such as ``sip:alice@example.com``.
     ``password``, ``username``: for 401 and 407; the user name is that of the address-of-record if not given.
@@ -159,7 +160,9 @@ class UserAgent:
 
     @property
     def contact(self) -> str:
-        """The URI at which this user agent is reached directly; a wildcard address as the default route shows it."""
+        """The URI at which this user agent is reached directly; a wildcard address as the default route shows
+        it.
+        """
         endpoint = self.driver.endpoints[0]
         host = endpoint.local[0]
         probes = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
@@ -186,7 +189,8 @@ class UserAgent:
         """Place a call and own it: entering waits for the answer, leaving hangs up.
 
         ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
-        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError, MediaError.
+        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
+        MediaError.
         """
         return self._calling(target, headers, media, ring_timeout)
 
@@ -201,8 +205,9 @@ class UserAgent:
     def invite(
         self, target: str, *, headers: Headers = (), media: MediaFactory | None = None, offer: bool = True
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
-        """Place a call step by step: provisional responses, early media, the answer. Leaving the block cancels
-        or hangs up. Without ``offer`` the callee makes it (late offer)."""
+        """Place a call step by step: provisional responses, early media, the answer. Leaving the block
+        cancels or hangs up. Without ``offer`` the callee makes it (late offer).
+        """
         return self._inviting(target, headers, media, offer)
 
     @contextlib.asynccontextmanager
@@ -241,7 +246,9 @@ class UserAgent:
             await self.loop.create_future()
 
     def serving(self, handler: Handler) -> AbstractAsyncContextManager[None]:
-        """Answer calls while the ``async with`` block runs. Raises LocalProtocolError when somebody does already."""
+        """Answer calls while the ``async with`` block runs. Raises LocalProtocolError when somebody does
+        already.
+        """
         return self._serving(handler)
 
     @contextlib.asynccontextmanager
@@ -289,8 +296,8 @@ class UserAgent:
     ) -> AbstractAsyncContextManager[Registration]:
         """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
 
-        Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also TransactionTimeout and
-        TransportError, with it those are tried again.
+        Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
+        TransactionTimeout and TransportError, with it those are tried again.
         """
         return self._registering(expires, retry, headers)
 
@@ -303,7 +310,9 @@ class UserAgent:
             yield registration
 
     async def unregister_all(self) -> None:
-        """Remove every binding of our address-of-record, also those of other devices. Raises like ``register``."""
+        """Remove every binding of our address-of-record, also those of other devices. Raises like
+        ``register``.
+        """
         usage = self.driver.core.register(self._registrar_uri, 0)
         registration = Registration(self, usage, None)
         try:

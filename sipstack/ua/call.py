@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sipstack import sdp
-from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferReceived, OfferRefused
+from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
 from sipstack.core.usages import Session
 from sipstack.errors import CallEnded, NegotiationError, ParseError, RemoteProtocolError, RequestFailed
 from sipstack.media.audio import Audio, MediaStatistics
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
 
 T = TypeVar("T")
+CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
 
 
 class Call:
@@ -42,6 +43,7 @@ class Call:
         self._acknowledged: asyncio.Future[bytes] = agent.loop.create_future()
         self._reoffer: asyncio.Future[None] | None = None
         self._one_offer = asyncio.Lock()
+        self._wish = Direction.SENDRECV
         self.held = False
         """Whether we have put the other side on hold."""
         self.remote_held = False
@@ -91,7 +93,8 @@ class Call:
     # -- audio ---------------------------------------------------------------------------------------------
 
     async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
-        """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call is over."""
+        """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call is over.
+        """
         await self.audio.play(source, loop=loop)
 
     def playing(self, source: str | Path | AudioSource, *, loop: bool = False) -> Playing:
@@ -99,7 +102,9 @@ class Call:
         return self.audio.playing(source, loop=loop)
 
     def recording(self, sink: str | Path | AudioSink) -> Recording:
-        """Record what the other side says into a WAV file (or another sink) while the ``async with`` block runs."""
+        """Record what the other side says into a WAV file (or another sink) while the ``async with`` block
+        runs.
+        """
         return self.audio.recording(sink)
 
     # -- hold ----------------------------------------------------------------------------------------------
@@ -107,20 +112,25 @@ class Call:
     async def hold(self) -> None:
         """Stop hearing the other side, by a re-INVITE. Raises RequestFailed when it is refused."""
         await self._offer(Direction.SENDONLY)
-        self.held = True
 
     async def resume(self) -> None:
         """End the hold. Raises RequestFailed when the re-INVITE is refused."""
         await self._offer(Direction.SENDRECV)
-        self.held = False
 
     async def _offer(self, direction: Direction) -> None:
         async with self._one_offer:
+            if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
+                await asyncio.wait({self._reoffer, self._ended}, return_when=asyncio.FIRST_COMPLETED)
             self._check_alive()
-            offer = await self._media.offer(direction)
+            self._wish = direction
             self._reoffer = self._agent.loop.create_future()
-            self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
+            await self._make_offer()
             await self._unless_ended(_outcome(self._reoffer))
+
+    async def _make_offer(self) -> None:
+        offer = await self._media.offer(self._wish)
+        if not self._ended.done():
+            self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -162,7 +172,7 @@ class Call:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: Acknowledged | OfferReceived | OfferAnswered | OfferRefused | Ended) -> None:
+    def on_event(self, event: CallEvent) -> None:
         """An event of our session."""
         match event:
             case Ended(by=by, reason=reason):
@@ -171,6 +181,8 @@ class Call:
                 self._agent.spawn(self._answer(body))
             case OfferAnswered(body=body):
                 self._agent.spawn(self._take_answer(body))
+            case OfferDue():
+                self._agent.spawn(self._make_offer())
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):
@@ -215,6 +227,7 @@ class Call:
             self._settle(error)
             self._agent.command(self._session.hang_up, self._agent.now(), (("Reason", "SIP;cause=488"),))
         else:
+            self.held = self._wish is Direction.SENDONLY
             self._settle(None)
 
     async def take_answer(self, body: bytes) -> None:
@@ -235,6 +248,7 @@ class Call:
             reoffer.set_result(None)
         else:
             reoffer.set_exception(error)
+            reoffer.exception()  # looked at: its caller may have been cancelled
 
 
 async def _outcome(future: asyncio.Future[T]) -> T:

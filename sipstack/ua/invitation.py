@@ -69,8 +69,9 @@ class Invitation:
         return self.usage.answered
 
     async def progress(self, status: int = 180, *, early_media: bool = False, headers: Headers = ()) -> None:
-        """Send a provisional response, 101 to 199. With ``early_media`` it carries our session description, and
-        audio flows before the call is accepted. Raises LocalProtocolError once it is answered."""
+        """Send a provisional response, 101 to 199. With ``early_media`` it carries our session description,
+        and audio flows before the call is accepted. Raises LocalProtocolError once it is answered.
+        """
         body = b""
         if early_media:
             _, description = await self._begin_media(None)

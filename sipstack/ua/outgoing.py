@@ -150,7 +150,8 @@ class OutgoingInvite:
 
 
 class Provisionals:
-    """An iterator over provisional responses; a plain object, so that leaving the loop leaves nothing behind."""
+    """An iterator over provisional responses; a plain object, so that leaving the loop leaves nothing behind.
+    """
 
     def __init__(self, outcome: asyncio.Future[Session]) -> None:
         self._outcome = outcome
@@ -195,7 +196,8 @@ async def closing(outgoing: OutgoingInvite) -> AsyncIterator[OutgoingInvite]:
 
 @contextlib.asynccontextmanager
 async def calling(outgoing: OutgoingInvite, ring_timeout: float | None) -> AsyncIterator[Call]:
-    """Wait for the answer and own the call. TransactionTimeout when nobody answers within ``ring_timeout``."""
+    """Wait for the answer and own the call. TransactionTimeout when nobody answers within ``ring_timeout``.
+    """
     async with closing(outgoing):
         call = await _answered_within(outgoing, ring_timeout)
         async with hanging_up(call):

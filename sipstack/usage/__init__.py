@@ -1,1 +1,3 @@
-"""What dialogs and transactions are used for: calls, registrations, single requests. No usage imports another."""
+"""What dialogs and transactions are used for: calls, registrations, single requests. No usage imports
+another.
+"""

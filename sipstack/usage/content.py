@@ -30,7 +30,8 @@ def session_description(message: Request | Response) -> bytes:
 def refusal(request: Request) -> Refusal | None:
     """The status and headers to refuse an INVITE with, when its body or its demands are not for us.
 
-    415 for a body that we cannot read (§8.2.3), 406 when no answer in SDP would be accepted (RFC 4475 §3.3.15).
+    415 for a body that we cannot read (§8.2.3), 406 when no answer in SDP would be accepted (RFC 4475
+    §3.3.15).
     """
     headers = request.headers
     if request.body and headers.get("Content-Type") != SDP and not session_description(request):

@@ -29,7 +29,9 @@ class Unregistered:
 
 @attrs.frozen
 class RegistrationFailed:
-    """The registrar refused (``response``) or did not answer (``error``). The binding may still stand for a while."""
+    """The registrar refused (``response``) or did not answer (``error``). The binding may still stand for a
+    while.
+    """
 
     registration: Registration
     response: Response | None
@@ -145,7 +147,8 @@ class Registration:
         self._host.emit(Registered(self, granted, response))
 
     def _granted(self, response: Response) -> float:
-        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires field."""
+        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires field.
+        """
         ours = self._contact_uri()
         for contact in response.contacts:
             if ours is not None and contact.uri == ours:

@@ -1,4 +1,6 @@
-"""One request outside of any dialog and its final response: OPTIONS, MESSAGE, and what an application invents."""
+"""One request outside of any dialog and its final response: OPTIONS, MESSAGE, and what an application
+invents.
+"""
 
 from __future__ import annotations
 

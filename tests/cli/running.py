@@ -100,7 +100,9 @@ async def command(*arguments: str, variables: Mapping[str, str] | None = None) -
 
 
 @contextlib.asynccontextmanager
-async def process(*arguments: str, variables: Mapping[str, str] | None = None, **more: Any) -> AsyncIterator[Process]:
+async def process(
+    *arguments: str, variables: Mapping[str, str] | None = None, **more: Any
+) -> AsyncIterator[Process]:
     """Run ``python -m sipstack ARGUMENTS`` in a process of its own while the block runs."""
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sipstack", *arguments, stdout=PIPE, stderr=PIPE, env=variables, **more

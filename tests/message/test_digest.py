@@ -271,7 +271,7 @@ def test_each_proxy_on_the_way_gets_its_own_credentials() -> None:
 
 
 def test_challenges_that_a_forking_proxy_collected_are_answered_together() -> None:
-    """One credentials field a realm, for the strongest of its challenges; none for a realm without account."""
+    """One credentials field a realm, for the strongest challenge; none for a realm without account."""
     client = DigestClient(Account("alice", "1", "a.example"), Account("bob", "2", "b.example"))
     offered = [
         challenge("a.example", algorithm="MD5"),

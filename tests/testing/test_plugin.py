@@ -177,6 +177,24 @@ def test_marks_and_fixtures_choose_the_loop_test_by_test(project: Project) -> No
     assert code == 0
 
 
+def test_who_uses_the_world_is_in_virtual_time(project: Project) -> None:
+    project.write(
+        "test_it.py",
+        """
+        import asyncio
+        from sipstack.testing.world import World
+
+        async def test_an_hour_in_the_world(world):
+            assert type(world) is World
+            await asyncio.sleep(3600)
+            assert asyncio.get_running_loop().time() == 3600.0
+            assert world.leftovers == []
+        """,
+    )
+    code, output = project.pytest(*PYTEST_ASYNCIO, *OURS)
+    assert (outcomes(output), code) == (["PASSED test_it.py::test_an_hour_in_the_world"], 0)
+
+
 def test_a_whole_module_can_be_marked_also_in_strict_mode(project: Project) -> None:
     project.configure(asyncio_mode="strict", asyncio_default_fixture_loop_scope="function")
     project.write(
@@ -230,11 +248,10 @@ def test_a_project_that_chooses_its_own_loops_keeps_them(project: Project) -> No
 # --- what it costs those who do not use it ---
 
 
-def test_loading_the_plugin_imports_nothing_but_itself() -> None:
+def test_loading_the_plugin_imports_next_to_nothing() -> None:
     program = (
         "import sys, pytest; before = set(sys.modules);"
-        "import sipstack; package = set(sys.modules);"
-        "import sipstack.testing.plugin; print(sorted(set(sys.modules) - package))"
+        "import sipstack.testing.plugin; print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
-    assert done.stdout.strip() == "['sipstack.testing', 'sipstack.testing.plugin']", done.stderr
+    assert done.stdout.strip() == "['sipstack', 'sipstack.testing', 'sipstack.testing.plugin']", done.stderr

@@ -164,7 +164,9 @@ def test_an_unknown_name_is_not_resolved() -> None:
 
 def test_names_and_addresses_resolve() -> None:
     async def main() -> list[list[str]]:
-        network = SimulatedNetwork(Network(), names={"Example.com": ["192.0.2.2", "2001:db8::2"]})
+        names: dict[str, list[str]] = {}
+        network = SimulatedNetwork(Network(), names=names)
+        names["example.com"] = ["192.0.2.2", "2001:db8::2"]
         return [await network.resolve(host) for host in ("example.COM", "192.0.2.7", "2001:DB8::7")]
 
     assert run(main()) == [["192.0.2.2", "2001:db8::2"], ["192.0.2.7"], ["2001:db8::7"]]

@@ -1,4 +1,4 @@
-"""aiosipua answers every call without media. Run in its own environment: ``… -m interop.bench.peers.aiosipua_uas PORT``."""
+"""aiosipua answers every call without media; run in an environment of its own, with the port."""
 
 from __future__ import annotations
 

@@ -56,6 +56,9 @@ def _seen(found: Installation, home: Path) -> str:
 def _configure(home: Path, seen: str, port: int) -> None:
     directories = "\n".join(f"ast{name}dir => {seen}" for name in _DIRECTORIES if name != "data")
     data = "astdatadir => /usr/share/asterisk"
-    files = {"asterisk.conf": f"[directories]\n{directories}\n{data}\n", "pjsip.conf": _PJSIP.format(port=port)}
+    files = {
+        "asterisk.conf": f"[directories]\n{directories}\n{data}\n",
+        "pjsip.conf": _PJSIP.format(port=port),
+    }
     for name, text in (_FILES | files).items():
         (home / name).write_text(text, encoding="ascii")

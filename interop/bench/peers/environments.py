@@ -16,7 +16,9 @@ RELEASES = {"aiosipua": "aiosipua==0.7.1", "sippy": "sippy==2.5.0", "sipua": "si
 def recipe(peer: str) -> Recipe:
     """How to start the peer's server; raises `StartError` where pip cannot install it."""
     module = f"interop.bench.peers.{peer}_uas"
-    return Recipe(RELEASES[peer], [str(_interpreter(peer)), "-m", module, "{port}"], {"PYTHONPATH": str(ROOT)})
+    return Recipe(
+        RELEASES[peer], [str(_interpreter(peer)), "-m", module, "{port}"], {"PYTHONPATH": str(ROOT)}
+    )
 
 
 def _interpreter(peer: str) -> Path:

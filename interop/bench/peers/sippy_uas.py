@@ -1,4 +1,4 @@
-"""sippy answers every call without media. Run in its own environment: ``… -m interop.bench.peers.sippy_uas PORT``."""
+"""sippy answers every call without media; run in an environment of its own, with the port."""
 
 from __future__ import annotations
 

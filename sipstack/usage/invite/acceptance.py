@@ -1,7 +1,7 @@
 """A 2xx to INVITE, repeated by the usage until its ACK comes (RFC 3261 §13.3.1.4).
 
-The transaction does not do it: the ACK comes end to end, in a transaction of its own. Flows that are reliable hop
-by hop need it as well.
+The transaction does not do it: the ACK comes end to end, in a transaction of its own. Flows that are reliable
+hop by hop need it as well.
 """
 
 from __future__ import annotations

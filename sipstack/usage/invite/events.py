@@ -89,6 +89,13 @@ class OfferAnswered:
 
 
 @attrs.frozen
+class OfferDue:
+    """Our re-INVITE met one of the other side (glare) and the wait is over: make the offer again."""
+
+    session: Session
+
+
+@attrs.frozen
 class OfferRefused:
     """Our re-INVITE was refused; the session is what it was before."""
 

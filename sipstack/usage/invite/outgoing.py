@@ -1,7 +1,7 @@
 """An INVITE of ours, until the call is answered, refused or given up (RFC 3261 §13.2, §9.1).
 
-One INVITE may reach several phones: each answers with a To tag of its own and opens a dialog of its own. The first
-2xx is the call; a later one from another fork is acknowledged and ended by BYE at once.
+One INVITE may reach several phones: each answers with a To tag of its own and opens a dialog of its own. The
+first 2xx is the call; a later one from another fork is acknowledged and ended by BYE at once.
 """
 
 from __future__ import annotations
@@ -169,7 +169,9 @@ class OutgoingInvite:
         return Session(self.host, dialog, Exchange(), is_caller=True)
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
-        """Follow the offer/answer of the INVITE: answer in the 2xx, or offer in the 2xx and answer in the ACK."""
+        """Follow the offer/answer of the INVITE: answer in the 2xx, or offer in the 2xx and answer in the
+        ACK.
+        """
         body = session_description(response)
         cseq, credentials = response.cseq.number, credentials_of(self._sent)
         if self._offer:
@@ -193,7 +195,8 @@ class OutgoingInvite:
         self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
 
     def _finish(self, event: Answered | Refused | Failed) -> None:
-        """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3, §13.2.2.4)."""
+        """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3, §13.2.2.4).
+        """
         for dialog in self._early.values():
             self.host.close_dialog(dialog)
         self._early.clear()

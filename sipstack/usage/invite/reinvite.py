@@ -11,7 +11,7 @@ from sipstack.message import Response
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.credentials import credentials_of
-from sipstack.usage.invite.events import OfferAnswered, OfferRefused
+from sipstack.usage.invite.events import OfferAnswered, OfferDue, OfferRefused
 
 if TYPE_CHECKING:
     from sipstack.usage.invite.session import Session
@@ -24,7 +24,7 @@ class ReinviteState(Enum):
 
 
 class Reinvite:
-    """One offer, sent as often as glare demands."""
+    """One offer. After glare the user agent is asked for a new one, when it is our turn."""
 
     __slots__ = ("_body", "_retry_at", "_sent", "_session", "_state", "scheduled")
 
@@ -68,8 +68,10 @@ class Reinvite:
         self._retry_at = NEVER
 
     def timeout(self, now: float) -> None:
+        """Ask for the offer again: what was agreed meanwhile has made the old one stale."""
         self._retry_at = NEVER
-        self.start(now)
+        self._state = ReinviteState.DONE
+        self._session.host.emit(OfferDue(self._session))
 
     def _wait(self, now: float) -> None:
         # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms

@@ -227,7 +227,9 @@ class Session:
         return self._offered_by is not None or self._acceptance is not None or self.exchange.offer is not None
 
     def reoffer(self, body: bytes, now: float) -> None:
-        """Send a re-INVITE with this offer. Raises LocalProtocolError when one is under way or the call is over."""
+        """Send a re-INVITE with this offer. Raises LocalProtocolError when one is under way or the call is
+        over.
+        """
         if self.state is not SessionState.ESTABLISHED:
             raise LocalProtocolError("the call is over")
         if self._reinvite is not None and self._reinvite.unfinished:

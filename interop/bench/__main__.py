@@ -1,0 +1,96 @@
+"""Run the benchmarks: ``python -m interop.bench [signalling|messages|media|memory|scale] [--peers]``.
+
+``python -m interop.bench gate`` compares the cost of a parse, a response and a call with the stored budgets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from interop.bench import gate, holding, media, messages, plot, progress, report, signalling
+from interop.bench.machine import Steal
+from interop.bench.report import Table
+from interop.bench.uas_load import CLIENT_CORE
+from interop.sipp.process import installed
+
+KINDS = ("signalling", "messages", "media", "memory", "scale")
+NEEDS_SIPP = {"signalling", "memory", "scale"}
+
+
+def main() -> int:
+    """Returns the exit status: 0 done, 1 the gate is closed, 2 usage or something is missing."""
+    options = _parser().parse_args()
+    if options.kind == "gate":
+        return _gate(options)
+    kinds = {options.kind} if options.kind else set(KINDS)
+    if kinds & NEEDS_SIPP and not installed():
+        sys.stderr.write("there is no sipp on PATH (Debian: apt-get install sip-tester)\n")
+        return 2
+    before, found = Steal.now(), []
+    with tempfile.TemporaryDirectory() as folder:
+        for table in _tables(kinds, Path(folder), options):
+            progress.clear()
+            sys.stdout.write(table.text() + "\n")
+            sys.stdout.flush()
+            found.append(table)
+    steal = Steal.now().share(before)
+    sys.stdout.write(f"CPU time stolen by the host during the run: {steal:.1%}\n")
+    report.write_json(found, options.json, steal)
+    plot.write(found, options.plot)
+    return 0
+
+
+def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Iterator[Table]:
+    if "messages" in kinds:
+        yield messages.measure(options.quick)
+    if "media" in kinds:
+        yield media.measure(options.quick)
+    os.sched_setaffinity(0, {CLIENT_CORE})  # so as not to disturb the core under measurement
+    if "signalling" in kinds:
+        yield signalling.as_uas(folder, options.quick, options.peers)
+        yield from signalling.as_uac(folder, options.quick)
+    if kinds & {"memory", "scale"}:
+        yield from (table for table in holding.tables(folder, options.quick) if table.name in kinds)
+
+
+def _gate(options: argparse.Namespace) -> int:
+    if options.record:
+        gate.record()
+        return 0
+    try:
+        verdicts = gate.judge(options.plant)
+    except KeyError:
+        sys.stderr.write(
+            "no budget for this Python: record one with `python -m interop.bench gate --record`\n"
+        )
+        return 2
+    progress.clear()
+    sys.stdout.write(gate.table(verdicts).text())
+    return 0 if all(verdict.kept for verdict in verdicts) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m interop.bench", description="Measure sipstack on this machine."
+    )
+    parser.add_argument("kind", nargs="?", choices=(*KINDS, "gate"), help="all but the gate if not given")
+    parser.add_argument(
+        "--peers", action="store_true", help="signalling: measure other stacks in the same run"
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter runs and fewer of them")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), metavar="FILE", help="(bench.json)")
+    parser.add_argument("--plot", type=Path, default=Path("bench.svg"), metavar="FILE", help="(bench.svg)")
+    parser.add_argument(
+        "--record", action="store_true", help="gate: store what is measured as the new budgets"
+    )
+    parser.add_argument("--plant", type=float, default=0.0, metavar="FRACTION", help="gate: plant a slowdown")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""``memory`` and ``scale``: what a held call occupies, and what a call costs while many are held."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from interop.bench import progress, subjects
+from interop.bench.report import Row, Table
+from interop.bench.server import Recipe, Server, StartError
+from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE, place_calls
+from interop.sipp.process import Sipp
+
+FILL = 1000
+"""Calls placed a second while the number held grows."""
+PROBE = 400
+"""Calls placed a second while their cost is measured."""
+FOREVER = "7200000"
+
+
+@attrs.frozen
+class Held:
+    """What was seen with so many calls held."""
+
+    calls: int
+    kilobytes: float
+    """Resident memory that a held call has added, in units of 1,024 octets."""
+    cpu_us: float
+    """CPU time of one more call, placed and ended at once, in microseconds."""
+
+
+def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
+    """One server, filled to each size in turn by sipp's own UAC with a long call. Raises `StartError`."""
+    found: list[Held] = []
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(recipe, folder, SERVER_CORE))
+        place_calls(server, folder, PROBE, 2.0)  # whatever is allocated once, is
+        empty, held = server.resident_bytes, 0
+        for size in sizes:
+            progress.show(f"{recipe.name}: filling up to {size:,} calls")
+            stack.enter_context(_filled(server, folder, size - held))
+            held = size
+            grown = server.resident_bytes - empty
+            progress.show(f"{recipe.name}: cost of a call with {size:,} held")
+            costs = [place_calls(server, folder, PROBE, 4.0) for _ in range(3)]
+            cheapest = min(run.cpu_us for run in costs if run.calls)
+            found.append(Held(size, grown / size / 1024 if size else 0.0, cheapest))
+    return found
+
+
+@contextlib.contextmanager
+def _filled(server: Server, folder: Path, calls: int) -> Iterator[None]:
+    """So many more calls, held until the context is left. Raises `StartError` when not all get through."""
+    if not calls:
+        yield
+        return
+    options = ("-d", FOREVER, "-r", str(FILL), "-l", str(calls))
+    with Sipp(
+        "uac", *options, folder=folder, target=server.target, calls=calls, core=CLIENT_CORE, trace=False
+    ) as sipp:
+        deadline = time.monotonic() + 2 * calls / FILL + 20
+        while sipp.statistics.open < calls:
+            seen = sipp.statistics
+            if seen.failed or sipp.exited or time.monotonic() > deadline:
+                raise StartError(f"holds {seen.open:,} of {calls:,} calls, {seen.failed:,} failed")
+            time.sleep(0.2)
+        time.sleep(1.0)  # the last ACK is through
+        yield
+
+
+def tables(folder: Path, quick: bool) -> list[Table]:
+    """Both tables, for both ways to answer a call."""
+    sizes = [0, 1_000, 10_000] if quick else [0, 1_000, 10_000, 100_000]
+    memory: list[Row] = []
+    scale: list[Row] = []
+    for recipe in (subjects.POLICY, subjects.HANDLER):
+        try:
+            found = measure(recipe, sizes, folder)
+        except StartError as error:
+            memory.append(Row(recipe.name, missing=str(error)))
+            scale.append(Row(recipe.name, missing=str(error)))
+            continue
+        memory.append(Row(recipe.name, {f"{one.calls:,} calls": one.kilobytes for one in found if one.calls}))
+        scale.append(Row(recipe.name, {f"{one.calls:,} held": one.cpu_us for one in found}))
+    return [
+        Table("memory", "KB of resident memory a held call, filled by sipp -sn uac", memory),
+        Table("scale", f"µs CPU a call at {PROBE} calls/s while others are held", scale),
+    ]

@@ -1,0 +1,65 @@
+"""``media``: how many two-way PCMU calls a core carries with their packets on time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from interop.bench import ladder, progress
+from interop.bench.machine import Steal
+from interop.bench.media_load import Outcome
+from interop.bench.report import Row, Table
+from interop.bench.server import ROOT
+from interop.bench.uas_load import SERVER_CORE
+from sipstack.media.clock import SLOTS
+
+LATENESS = 0.005
+"""Seconds that 99 of 100 packets may be late."""
+
+
+def measure(quick: bool) -> Table:
+    """Climbs until packets are late, lost or left out; gives the figures of the highest number that was not."""
+    seconds, tries = (3.0, 1) if quick else (6.0, 2)
+    seen: dict[int, tuple[Outcome, float]] = {}
+
+    def holds(groups: int) -> bool:
+        endpoints = groups * SLOTS
+        for _ in range(tries):
+            progress.show(f"media: {endpoints} two-way calls")
+            steal = Steal.now()
+            outcome = _run(endpoints, seconds)
+            if outcome.p99 < LATENESS and not outcome.skipped and not outcome.lost:
+                seen[groups] = outcome, Steal.now().share(steal)
+                return True
+        return False
+
+    best = ladder.climb(holds, 12)
+    what = f"two-way PCMU calls on one core, 99 of 100 packets sent less than {LATENESS * 1000:.0f} ms late"
+    if not best:
+        return Table("media", what, [Row("sipstack", missing="not even one was on time")])
+    outcome, steal = seen[best]
+    figures = {
+        "calls": best * SLOTS,
+        "CPU share": outcome.cpu,
+        "µs CPU a packet pair": outcome.cpu / (best * SLOTS * 50) * 1e6,
+        "late p50, ms": outcome.p50 * 1000,
+        "late p99, ms": outcome.p99 * 1000,
+        "steal": steal,
+    }
+    return Table("media", what, [Row("sipstack", {**figures})])
+
+
+def _run(endpoints: int, seconds: float) -> Outcome:
+    process = subprocess.run(
+        [sys.executable, "-m", "interop.bench.media_load", str(endpoints), str(seconds)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds * 4 + 60,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+    )
+    return Outcome(**json.loads(process.stdout))

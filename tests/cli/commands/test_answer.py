@@ -1,0 +1,160 @@
+"""``sipstack answer``, called by agents of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from pathlib import Path
+
+import pytest
+
+from sipstack.cli.status import ExitStatus
+from sipstack.errors import CallRejected
+from tests.cli.running import ANYWHERE, Command, agent, command, write_tune
+
+ANSWER = ("answer", *ANYWHERE, "--json")
+
+
+async def contact(run: Command) -> str:
+    """Where the command is reached."""
+    local = (await run.event("listening"))["local"]
+    assert isinstance(local, str)
+    return local
+
+
+def recordings(folder: Path) -> dict[str, int]:
+    """The WAV files in a folder and how many samples each has."""
+    lengths = {}
+    for path in folder.iterdir():
+        with wave.open(str(path), "rb") as file:
+            lengths[path.name] = file.getnframes()
+    return lengths
+
+
+# -- what fails --------------------------------------------------------------------------------------------
+
+
+async def test_calls_are_refused_as_asked() -> None:
+    async with command(*ANSWER, "--reject", "486", "--calls", "2") as run, agent("alice") as alice:
+        for _ in range(2):
+            with pytest.raises(CallRejected) as refused:
+                async with alice.call(await contact(run)):
+                    pass
+            assert refused.value.status == 486
+        assert await run.status() == ExitStatus.DONE
+    assert run.story == ["listening", "invited", "rejected", "invited", "rejected"]
+
+
+async def test_a_caller_who_gives_up_while_it_rings() -> None:
+    async with command(*ANSWER, "--ring", "30", "--calls", "1") as run, agent("alice") as alice:
+        async with alice.invite(await contact(run)) as outgoing:
+            async for response in outgoing.provisionals():
+                assert response.status == 180
+                break
+        assert await run.status() == ExitStatus.DONE
+    assert run.story == ["listening", "invited", "cancelled"]
+    assert run.said[-1]["by"] == "remote"
+
+
+async def test_an_unwritable_recording_is_known_before_listening(tmp_path: Path) -> None:
+    async with command(*ANSWER, "--record", str(tmp_path / "missing" / "out.wav")) as run:
+        assert await run.status() == ExitStatus.MEDIA
+    assert run.story == ["failed"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
+async def test_a_full_disk_ends_the_call_and_the_command() -> None:
+    async with command(*ANSWER, "--record", "/dev/full") as run, agent("alice") as alice:
+        async with alice.call(await contact(run)) as call:
+            async with asyncio.timeout(10):
+                assert (await call.ended()).by == "remote"
+        assert await run.status() == ExitStatus.MEDIA
+    assert run.story == ["listening", "invited", "answered", "ended", "failed"]
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------
+
+
+async def test_ctrl_c_while_nobody_calls() -> None:
+    async with command(*ANSWER) as run:
+        await contact(run)
+        run.interrupt()
+        assert await run.status() == ExitStatus.INTERRUPTED
+    assert run.story == ["listening", "interrupted"]
+
+
+async def test_ctrl_c_hangs_up_every_call() -> None:
+    async with command(*ANSWER, "--echo") as run, agent("alice") as alice:
+        target = await contact(run)
+        async with alice.call(target) as first, alice.call(target) as second:
+            run.interrupt()
+            async with asyncio.timeout(10):
+                assert {(await first.ended()).by, (await second.ended()).by} == {"remote"}
+        assert await run.status() == ExitStatus.INTERRUPTED
+    assert sorted(run.story) == sorted(
+        ["listening", "invited", "answered", "ended", "invited", "answered", "ended", "interrupted"]
+    )
+
+
+# -- what works --------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_is_echoed_and_counted() -> None:
+    async with command(*ANSWER, "--echo", "--calls", "1") as run, agent("alice") as alice:
+        async with alice.call(await contact(run)) as call:
+            await asyncio.sleep(0.3)
+            assert call.statistics.packets_received > 0
+        assert await run.status() == ExitStatus.DONE
+    assert run.story == ["listening", "invited", "answered", "ended"]
+    _, invited, answered, ended = run.said
+    assert invited["remote"] == "sip:alice@127.0.0.1"
+    assert invited["call_id"] == answered["call_id"] == ended["call_id"] == call.id
+    assert (ended["by"], ended["codec"]) == ("remote", "PCMU")
+    assert ended["packets_received"] > 0
+
+
+async def test_it_rings_before_it_is_answered() -> None:
+    async with (
+        command(*ANSWER, "--ring", "0.2", "--duration", "0.2", "--calls", "1") as run,
+        agent("alice") as alice,
+    ):
+        async with alice.invite(await contact(run)) as outgoing:
+            assert [response.status async for response in outgoing.provisionals()] == [180]
+            call = await outgoing.answered()
+            assert (await call.ended()).by == "remote"
+        assert await run.status() == ExitStatus.DONE
+    assert 0.2 <= run.said[-1]["duration"] < 2
+
+
+async def test_a_greeting_is_played_and_the_call_ends_with_it(tmp_path: Path) -> None:
+    tune = write_tune(tmp_path / "tune.wav")
+    async with command(*ANSWER, "--play", str(tune), "--calls", "1") as run, agent("alice") as alice:
+        async with alice.call(await contact(run)) as call:
+            async with call.recording(tmp_path / "heard.wav"):
+                async with asyncio.timeout(10):
+                    assert (await call.ended()).by == "remote"
+        assert await run.status() == ExitStatus.DONE
+    assert 1.8 <= run.said[-1]["duration"] < 4
+
+
+async def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:
+    record = tmp_path / "out.wav"
+    async with command(*ANSWER, "--record", str(record), "--calls", "2") as run, agent("alice") as alice:
+        for _ in range(2):
+            async with alice.call(await contact(run)):
+                await asyncio.sleep(0.2)
+        assert await run.status() == ExitStatus.DONE
+    assert sorted(recordings(tmp_path)) == ["out-2.wav", "out.wav"]
+    assert all(length > 0 for length in recordings(tmp_path).values())
+
+
+async def test_more_calls_than_asked_for_find_it_busy() -> None:
+    async with command(*ANSWER, "--echo", "--calls", "1") as run, agent("alice") as alice:
+        target = await contact(run)
+        async with alice.call(target):
+            with pytest.raises(CallRejected) as refused:
+                async with alice.call(target):
+                    pass
+            assert refused.value.status == 486
+        assert await run.status() == ExitStatus.DONE
+    assert run.story == ["listening", "invited", "answered", "ended"]

@@ -1,0 +1,286 @@
+"""``sipstack call`` against agents of this process, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import sipstack
+from sipstack.cli.status import ExitStatus
+from tests.cli.running import ANYWHERE, agent, command, echo, write_tune
+
+ALICE = "sip:alice@example.com"
+LINUX_ONLY = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """The URI of somebody who receives everything and says nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        yield f"sip:nobody@127.0.0.1:{mute.getsockname()[1]}"
+
+
+def closed_port() -> str:
+    """A URI whose port nobody listens on: the host answers with ICMP port unreachable."""
+    with silence() as uri:
+        return uri
+
+
+class Phone:
+    """A callee that rings, and remembers what happened to the call."""
+
+    def __init__(self) -> None:
+        self.invited = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def ring(self, invitation: sipstack.Invitation) -> None:
+        self.invited.set()
+        await invitation.progress(180)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+class Listener:
+    """A callee that answers, and remembers how the call ended."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def answer(self, invitation: sipstack.Invitation) -> None:
+        async with invitation.accept() as call:
+            self.ended.set_result((await call.ended()).by)
+
+    async def end(self) -> str:
+        async with asyncio.timeout(10):
+            return await self.ended
+
+
+# -- what fails --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (486, ExitStatus.REFUSED),
+        (603, ExitStatus.REFUSED),
+        (488, ExitStatus.REFUSED),
+        (408, ExitStatus.NO_ANSWER),
+    ],
+)
+async def test_a_refusal_is_said_with_its_status(status: int, expected: ExitStatus) -> None:
+    async def refuse(invitation: sipstack.Invitation) -> None:
+        await invitation.reject(status)
+
+    async with agent() as bob, bob.serving(refuse), command("call", bob.contact, *ANYWHERE, "--json") as run:
+        assert await run.status() == expected
+    assert run.story == ["calling", "rejected"]
+    assert run.said[-1]["status"] == status
+
+
+async def test_an_unreachable_peer() -> None:
+    async with command("call", closed_port(), *ANYWHERE, "--json") as run:
+        assert await run.status() == ExitStatus.NETWORK
+    assert run.story == ["calling", "failed"]
+    assert run.said[-1]["reason"]
+
+
+async def test_a_name_without_an_address() -> None:
+    async with command("call", "sip:bob@host.invalid", "--json") as run:
+        assert await run.status() == ExitStatus.NETWORK
+    assert run.story == ["calling", "failed"]
+    assert "host.invalid" in run.said[-1]["reason"]
+
+
+async def test_a_port_that_is_taken() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        listen = f"udp:127.0.0.1:{taken.getsockname()[1]}"
+        async with command("call", "sip:bob@127.0.0.1", "--listen", listen, "--json") as run:
+            assert await run.status() == ExitStatus.NETWORK
+    assert run.story == ["failed"]
+
+
+async def test_a_silent_peer() -> None:
+    with silence() as target:
+        async with command("call", target, *ANYWHERE, "--ring-timeout", "0.3", "--json") as run:
+            assert await run.status() == ExitStatus.NO_ANSWER
+    assert run.story == ["calling", "failed"]
+    assert run.said[-1]["reason"] == "no answer in 0.3 s"
+
+
+async def test_a_phone_that_rings_too_long_gets_a_cancel() -> None:
+    phone = Phone()
+    async with agent() as bob, bob.serving(phone.ring):
+        async with command("call", bob.contact, *ANYWHERE, "--ring-timeout", "0.3", "--json") as run:
+            assert await run.status() == ExitStatus.NO_ANSWER
+        assert phone.cancelled.is_set()
+    assert run.story == ["calling", "progress", "failed"]
+    assert (run.said[1]["status"], run.said[1]["reason"]) == (180, "Ringing")
+
+
+async def test_a_target_that_is_no_uri_after_all() -> None:
+    async with command("call", "sip:bob@127.0.0.1:x", *ANYWHERE, "--json") as run:
+        assert await run.status() == ExitStatus.USAGE
+
+
+async def test_an_unwritable_recording_is_known_before_dialling(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "out.wav"
+    phone = Phone()
+    async with agent() as bob, bob.serving(phone.ring):
+        async with command("call", bob.contact, *ANYWHERE, "--record", str(path), "--json") as run:
+            assert await run.status() == ExitStatus.MEDIA
+        assert not phone.invited.is_set()
+    assert [(event["event"], event["reason"]) for event in run.said] == [
+        ("failed", f"cannot write {path}: No such file or directory")
+    ]
+
+
+@LINUX_ONLY
+async def test_a_full_disk_ends_the_call_with_a_bye() -> None:
+    async with agent() as bob:
+        listener = Listener()
+        async with bob.serving(listener.answer):
+            async with command("call", bob.contact, *ANYWHERE, "--record", "/dev/full", "--json") as run:
+                assert await run.status() == ExitStatus.MEDIA
+            assert await listener.end() == "remote"
+    assert run.story == ["calling", "answered", "ended", "failed"]
+    assert (run.said[2]["by"], run.said[3]["reason"]) == ("local", "/dev/full: No space left on device")
+
+
+async def test_a_file_that_is_no_audio_ends_the_call_with_a_bye(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"this is no audio")
+    async with agent() as bob:
+        listener = Listener()
+        async with bob.serving(listener.answer):
+            async with command("call", bob.contact, *ANYWHERE, "--play", str(noise), "--json") as run:
+                assert await run.status() == ExitStatus.MEDIA
+            assert await listener.end() == "remote"
+    assert run.story == ["calling", "answered", "ended", "failed"]
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------
+
+
+async def test_ctrl_c_while_it_rings_cancels() -> None:
+    phone = Phone()
+    async with agent() as bob, bob.serving(phone.ring):
+        async with command("call", bob.contact, *ANYWHERE, "--json") as run:
+            await run.event("progress")
+            run.interrupt()
+            assert await run.status() == ExitStatus.INTERRUPTED
+        assert phone.cancelled.is_set()
+    assert run.story == ["calling", "progress", "interrupted"]
+
+
+async def test_ctrl_c_in_a_call_hangs_up() -> None:
+    async with agent() as bob:
+        listener = Listener()
+        async with bob.serving(listener.answer):
+            async with command("call", bob.contact, *ANYWHERE, "--json") as run:
+                await run.event("answered")
+                run.interrupt()
+                assert await run.status() == ExitStatus.INTERRUPTED
+            assert await listener.end() == "remote"
+    assert run.story == ["calling", "answered", "ended", "interrupted"]
+
+
+# -- what works --------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_plays_records_and_hangs_up(tmp_path: Path) -> None:
+    tune, record = write_tune(tmp_path / "tune.wav"), tmp_path / "out.wav"
+    files = ("--play", str(tune), "--record", str(record))
+    async with agent() as bob, bob.serving(echo):
+        target = bob.contact
+        async with command("call", target, *ANYWHERE, *files, "--from", ALICE, "--json") as run:
+            assert await run.status() == ExitStatus.DONE
+    calling, answered, ended = run.said
+    assert [event["event"] for event in run.said] == ["calling", "answered", "ended"]
+    assert (calling["local"], calling["remote"]) == (ALICE, target)
+    assert answered["call_id"] == ended["call_id"] is not None
+    assert (answered["codec"], ended["codec"], ended["by"]) == ("PCMU", "PCMU", "local")
+    assert ended["duration"] >= 1.8  # the tune
+    assert ended["packets_sent"] >= 80
+    assert ended["packets_received"] >= 80
+    with wave.open(str(record), "rb") as file:
+        frames = file.readframes(file.getnframes())
+    assert len(frames) / 16000 == pytest.approx(ended["duration"], abs=0.3)
+    assert any(frames)
+
+
+async def test_a_duration_ends_the_call() -> None:
+    async with agent() as bob, bob.serving(echo):
+        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.3", "--json") as run:
+            assert await run.status() == ExitStatus.DONE
+    assert 0.3 <= run.said[-1]["duration"] < 2
+
+
+async def test_the_peer_hangs_up(tmp_path: Path) -> None:
+    async def say_goodbye(invitation: sipstack.Invitation) -> None:
+        async with invitation.accept() as call:
+            await call.hang_up("Q.850;cause=16")
+
+    tune, record = write_tune(tmp_path / "tune.wav"), tmp_path / "out.wav"
+    async with agent() as bob, bob.serving(say_goodbye):
+        arguments = ("--play", str(tune), "--record", str(record), "--duration", "30", "--json")
+        async with command("call", bob.contact, *ANYWHERE, *arguments) as run:
+            assert await run.status() == ExitStatus.DONE
+    assert run.story == ["calling", "answered", "ended"]
+    assert (run.said[-1]["by"], run.said[-1]["reason"]) == ("remote", "Q.850;cause=16")
+
+
+async def test_people_read_lines_and_a_ladder() -> None:
+    async with agent() as bob, bob.serving(echo):
+        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.2", "--trace") as run:
+            assert await run.status() == ExitStatus.DONE
+    lines = run.environment.stdout.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line.split()[0] for line in lines] == ["calling", "answered", "ended"]
+    arrows = [line.partition("  |")[2].strip("-<>| ") for line in run.stderr.splitlines()]
+    assert arrows == ["", "INVITE + SDP", "200 OK (INVITE) + SDP", "ACK", "BYE", "200 OK (BYE)"]
+
+
+async def test_the_capture_file_of_a_call_holds_every_message(tmp_path: Path) -> None:
+    scapy = pytest.importorskip("scapy.utils", reason="the extra 'trace' is not installed")
+    path = tmp_path / "call.pcap"
+    async with agent() as bob, bob.serving(echo):
+        (_, host, port) = bob.listening[0]
+        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.2", "--pcap", str(path)) as run:
+            assert await run.status() == ExitStatus.DONE
+    packets = list(scapy.rdpcap(str(path)))
+    firsts = [bytes(packet["UDP"].payload).partition(b"\r\n")[0].split(b" ", 1)[0] for packet in packets]
+    assert firsts == [b"INVITE", b"SIP/2.0", b"ACK", b"BYE", b"SIP/2.0"]
+    ends = {(packet.src, packet.dst) for packet in packets}
+    assert ends == {("127.0.0.1", "127.0.0.1")}
+    assert [packet["UDP"].dport == port for packet in packets] == [True, False, True, True, False]
+    assert host == "127.0.0.1"
+
+
+async def test_without_scapy_a_capture_is_a_usage_error(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['scapy.layers.inet'] = None\n"
+    code += "from sipstack.__main__ import main; sys.exit(main())"
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        "call",
+        "sip:bob@127.0.0.1",
+        *ANYWHERE,
+        "--pcap",
+        str(tmp_path / "f"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await running.communicate()
+    assert running.returncode == ExitStatus.USAGE
+    assert errors == b"failed      a capture file needs scapy: pip install 'sipstack[trace]'\n"

@@ -1,0 +1,115 @@
+"""``sipstack register`` against a small registrar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipstack.cli.status import ExitStatus
+from tests.cli.commands.test_call import closed_port
+from tests.cli.registrar import Registrar
+from tests.cli.running import ANYWHERE, command, line, outcome, process
+
+AOR = "sip:alice@example.com"
+ALICE = ("--from", AOR, "--json", *ANYWHERE)
+
+
+def arguments_of(pid: int) -> bytes:
+    """What ``ps`` shows of a process."""
+    path = Path(f"/proc/{pid}/cmdline")
+    if not path.exists():
+        pytest.skip("there is no /proc here")
+    return path.read_bytes()
+
+
+# -- what fails --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("once", [["--once"], []], ids=["once", "staying"])
+async def test_a_registrar_that_is_not_there(once: list[str]) -> None:
+    async with command("register", closed_port().replace("nobody@", ""), *ALICE, *once) as run:
+        assert await run.status() == ExitStatus.NETWORK
+    assert run.story == ["failed"]
+
+
+@pytest.mark.parametrize("once", [["--once"], []], ids=["once", "staying"])
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_refusal(status: int, once: list[str]) -> None:
+    async with Registrar(status=status) as registrar:
+        async with command("register", registrar.uri, *ALICE, *once) as run:
+            assert await run.status() == ExitStatus.REFUSED
+    assert [(event["event"], event["status"]) for event in run.said] == [("rejected", status)]
+
+
+async def test_a_wrong_password() -> None:
+    async with Registrar(password="secret") as registrar:
+        variables = {"SIPSTACK_PASSWORD": "wrong"}
+        async with command("register", registrar.uri, *ALICE, "--once", variables=variables) as run:
+            assert await run.status() == ExitStatus.REFUSED
+        assert registrar.requests == []
+    assert [(event["event"], event["status"]) for event in run.said] == [("rejected", 401)]
+
+
+# -- what works --------------------------------------------------------------------------------------------
+
+
+async def test_once_registers_and_takes_it_back() -> None:
+    async with Registrar() as registrar:
+        async with command("register", registrar.uri, *ALICE, "--once", "--expires", "300") as run:
+            assert await run.status() == ExitStatus.DONE
+        assert registrar.expirations == [300, 0]
+    assert [(event["event"], event["local"]) for event in run.said] == [
+        ("registered", AOR),
+        ("unregistered", AOR),
+    ]
+    assert 290 < run.said[0]["duration"] <= 300
+
+
+async def test_the_password_comes_from_the_environment() -> None:
+    async with Registrar(password="secret") as registrar:
+        variables = {"SIPSTACK_PASSWORD": "secret"}
+        arguments = ("register", registrar.uri, *ALICE, "--once", "--trace")
+        async with command(*arguments, variables=variables) as run:
+            assert await run.status() == ExitStatus.DONE
+        assert registrar.expirations == [600, 0]
+    assert "401 Unauthorized (REGISTER)" in run.stderr
+    assert "secret" not in run.stderr
+    assert "secret" not in str(run.said)
+
+
+async def test_it_stays_registered_until_ctrl_c_which_takes_it_back() -> None:
+    async with Registrar() as registrar:
+        async with command("register", registrar.uri, *ALICE) as run:
+            await run.event("registered")
+            run.interrupt()
+            assert await run.status() == ExitStatus.INTERRUPTED
+        assert registrar.expirations == [600, 0]
+    assert run.story == ["registered", "interrupted"]
+
+
+async def test_it_refreshes_and_says_when_the_registrar_changes_its_mind() -> None:
+    async with Registrar() as registrar:
+        async with command("register", registrar.uri, *ALICE, "--expires", "2") as run:
+            await run.event("registered")
+            registrar.status = 503
+            lost = await run.event("lost")
+            assert lost["status"] == 503
+            registrar.status = 403
+            assert await run.status() == ExitStatus.REFUSED
+    assert run.story[-1] == "rejected"
+
+
+async def test_no_password_is_seen_by_other_processes() -> None:
+    async with Registrar(password="secret") as registrar:
+        variables = {"SIPSTACK_PASSWORD": "secret", "PATH": ""}
+        async with process("register", registrar.uri, *ALICE, "--trace", variables=variables) as running:
+            await line(running, "registered")
+            shown = arguments_of(running.pid)
+            assert b"register" in shown
+            assert b"secret" not in shown
+            running.terminate()
+            status, said, errors = await outcome(running)
+    assert status == ExitStatus.INTERRUPTED
+    assert [event["event"] for event in said] == ["interrupted"]
+    assert "secret" not in errors

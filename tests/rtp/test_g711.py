@@ -1,0 +1,78 @@
+"""ITU-T G.711, held against its own tables 1a to 2b and against values known from elsewhere."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from sipstack.rtp import g711
+
+ALL = struct.pack("<65536h", *range(-32768, 32768))
+CODES = bytes(range(256))
+
+
+def _samples(pcm: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(pcm) // 2}h", pcm)
+
+
+def _ulaw_levels() -> list[int]:
+    """Table 2a, column "value at decoder output", of the positive codes from the quietest on, in 14 bits."""
+    return [((33 + 2 * step) << segment) - 33 for segment in range(8) for step in range(16)]
+
+
+def _ulaw_decisions() -> list[int]:
+    """Table 2a, column "decision values": 0, 1, 3, 5 … 31, 35 … 8159."""
+    decisions = [0]
+    for segment in range(8):
+        decisions += [((33 + 2 * step - 1) << segment) - 33 + 0 for step in range(1, 17)]
+    return decisions
+
+
+def _alaw_levels() -> list[int]:
+    """Table 1a: the first two segments are one straight line with steps of 2; in 13 bits."""
+    line = [2 * step + 1 for step in range(32)]
+    return line + [(33 + 2 * step) << segment for segment in range(1, 7) for step in range(16)]
+
+
+def _alaw_decisions() -> list[int]:
+    line = [2 * step for step in range(33)]
+    return line + [(32 + 2 * step) << segment for segment in range(1, 7) for step in range(1, 17)]
+
+
+def _interval(decisions: list[int], magnitude: int) -> int:
+    """Which interval of the decision values holds the magnitude; beyond the last one is the last."""
+    inside = sum(1 for decision in decisions[1:-1] if magnitude >= decision)
+    return min(inside, len(decisions) - 2)
+
+
+def test_every_ulaw_code_decodes_to_the_level_of_the_table() -> None:
+    # The codes count down from the quietest: 0xFF is +0, 0x80 the loudest positive one, 0x7F is -0.
+    positive = [4 * level for level in _ulaw_levels()]
+    expected = [-value for value in reversed(positive)] + list(reversed(positive))
+    assert list(_samples(g711.decode_ulaw(CODES))) == expected
+
+
+def test_every_alaw_code_decodes_to_the_level_of_the_table() -> None:
+    # The even bits are inverted on the wire.
+    positive = [8 * level for level in _alaw_levels()]
+    expected = [positive[(code ^ 0x55) & 0x7F] * (1 if code & 0x80 else -1) for code in range(256)]
+    assert list(_samples(g711.decode_alaw(CODES))) == expected
+
+
+def test_every_sample_encodes_to_the_ulaw_interval_it_lies_in() -> None:
+    decisions = _ulaw_decisions()
+    of_magnitude = [_interval(decisions, magnitude) for magnitude in range(0x2000)]
+    positive = [0xFF - of_magnitude[sample >> 2] for sample in range(0x8000)]
+    negative = [0x7F - of_magnitude[~sample >> 2] for sample in range(-0x8000, 0)]
+    assert list(g711.encode_ulaw(ALL)) == negative + positive
+
+
+def test_every_sample_encodes_to_the_alaw_interval_it_lies_in() -> None:
+    decisions = _alaw_decisions()
+    of_magnitude = [_interval(decisions, magnitude) for magnitude in range(0x1000)]
+    positive = [(0x80 | of_magnitude[sample >> 3]) ^ 0x55 for sample in range(0x8000)]
+    negative = [of_magnitude[~sample >> 3] ^ 0x55 for sample in range(-0x8000, 0)]
+    assert list(g711.encode_alaw(ALL)) == negative + positive

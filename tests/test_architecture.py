@@ -1,0 +1,272 @@
+"""The rules of ARCHITECTURE.md that a program can check: imports, purity, state, the length of files."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "sipstack"
+
+PURE = ("message", "sdp", "rtp", "transaction", "dialog", "usage", "core")
+SHELLS = ("net", "media", "store", "ua", "cli")
+
+# A layer imports itself and what its row allows. "sipstack" is the public API, sipstack/__init__.py.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "identifiers": set(),
+    "message": {"errors"},
+    "sdp": {"errors"},
+    "rtp": {"errors"},
+    "transaction": {"errors", "identifiers", "message"},
+    "dialog": {"errors", "identifiers", "message", "transaction"},
+    "usage": {"errors", "identifiers", "message", "transaction", "dialog", "sdp"},
+    "core": {"errors", "identifiers", *PURE},
+    "net": {"errors", "identifiers", "message", "core"},
+    "media": {"errors", "identifiers", "sdp", "rtp"},
+    "store": {"errors"},
+    "ua": {"errors", "identifiers", "message", "sdp", "core", "net", "media", "store"},
+    "cli": {"errors", "ua", "sipstack"},
+    "__init__": {"errors", "identifiers", "ua", "store", "net", "media", *PURE},
+    "__main__": {"cli"},
+    "testing": {"errors", "identifiers", "sipstack", *PURE, *SHELLS},
+}
+# Only for annotations: RequestFailed carries the response.
+FOR_TYPES_ONLY = {("errors", "message")}
+
+IMPURE = {"asyncio", "logging", "random", "secrets", "selectors", "socket", "threading", "time"}
+PURE_FILES = (*(f"{layer}/" for layer in PURE), "errors.py", "identifiers.py")
+# The one source of randomness, which everybody else is given.
+EXCEPTIONS_TO_PURITY = {("identifiers.py", "random")}
+
+# Where each third-party package may be imported: "" is everywhere, others begin the path inside sipstack/.
+THIRD_PARTY = {
+    "attrs": "",
+    "aiortc": "media/tracks.py",
+    "av": "media/conversion.py",
+    "scapy": "net/capture.py",
+    "click": "cli/",
+    "rich": "cli/",
+    "pytest": "testing/plugin.py",
+    "hypothesis": "testing/strategies.py",
+}
+
+CONTAINERS = {"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter", "count"}
+# The media clock is shared by the calls of one event loop, and forgotten with the last of them.
+EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared")}
+
+LONGEST_FILE = 500
+
+
+class Import(NamedTuple):
+    line: int
+    module: str  # dotted, absolute
+    for_types: bool  # inside ``if TYPE_CHECKING``
+
+
+@functools.cache
+def files(*folders: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py")))
+
+
+def inside(path: Path) -> str:
+    """The path inside sipstack/."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports(path: Path) -> list[Import]:
+    """Every import of the file, also inside functions."""
+    found: list[Import] = []
+
+    def visit(node: ast.AST, for_types: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Import(node.lineno, alias.name, for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.extend(Import(node.lineno, module, for_types) for module in modules_of(node))
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for statement in node.body:
+                visit(statement, True)
+            for statement in node.orelse:
+                visit(statement, for_types)
+        else:
+            for child in ast.iter_child_nodes(node):
+                visit(child, for_types)
+
+    visit(tree_of(path), False)
+    return found
+
+
+def modules_of(node: ast.ImportFrom) -> Iterator[str]:
+    """``from sipstack import sdp`` imports the module ``sipstack.sdp``."""
+    module = node.module or ""
+    for alias in node.names:
+        below = PROJECT.joinpath(*module.split("."), alias.name)
+        is_module = below.is_dir() or below.with_suffix(".py").is_file()
+        yield f"{module}.{alias.name}" if module and is_module else module
+
+
+def layer_imported(module: str) -> str | None:
+    """The layer that ``module`` belongs to; "sipstack" for the public API; None when it is not ours."""
+    parts = module.split(".")
+    if parts[0] != "sipstack":
+        return None
+    return parts[1] if len(parts) > 1 else "sipstack"
+
+
+def complaints(paths: tuple[Path, ...], check: Callable[[Path], Iterator[tuple[int, str]]]) -> list[str]:
+    """One ``file:line: complaint`` for everything that ``check`` finds."""
+    return [
+        f"{path.relative_to(PROJECT).as_posix()}:{line}: {complaint}"
+        for path in paths
+        for line, complaint in check(path)
+    ]
+
+
+def must_be_empty(found: list[str], advice: str) -> None:
+    assert not found, "\n  ".join(["", *found]) + f"\n{advice}"
+
+
+def test_a_layer_imports_only_what_its_row_allows() -> None:
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        layer = layer_of(path)
+        if layer not in MAY_IMPORT:
+            yield 1, f"the layer {layer!r} has no row in MAY_IMPORT"
+            return
+        for line, module, for_types in imports(path):
+            other = layer_imported(module)
+            if other is None or other == layer or other in MAY_IMPORT[layer]:
+                continue
+            if not (for_types and (layer, other) in FOR_TYPES_ONLY):
+                yield line, f"{layer} must not import {module}"
+
+    must_be_empty(
+        complaints(files("sipstack"), check),
+        "Move the code to the layer that it belongs to, or take what it needs as an argument. A new layer"
+        " gets a row in MAY_IMPORT and in ARCHITECTURE.md.",
+    )
+
+
+def test_the_pure_layers_have_no_clock_no_chance_and_no_input() -> None:
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        for line, module, _ in imports(path):
+            if module.split(".")[0] in IMPURE and (inside(path), module) not in EXCEPTIONS_TO_PURITY:
+                yield line, f"a pure layer must not import {module}"
+
+    must_be_empty(
+        complaints(tuple(path for path in files("sipstack") if inside(path).startswith(PURE_FILES)), check),
+        "Take the time as the argument `now` and random texts from sipstack.identifiers; give effects to the"
+        " caller as values.",
+    )
+
+
+def test_third_party_packages_are_imported_where_they_belong() -> None:
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        for line, module, _ in imports(path):
+            package = module.split(".")[0]
+            if package in sys.stdlib_module_names or package == "sipstack":
+                continue
+            if package not in THIRD_PARTY:
+                yield line, f"{package} is not a dependency of sipstack"
+            elif not inside(path).startswith(THIRD_PARTY[package]):
+                yield line, f"{package} belongs in sipstack/{THIRD_PARTY[package]}"
+
+    must_be_empty(
+        complaints(files("sipstack"), check),
+        "Signalling depends on attrs alone. THIRD_PARTY names the one place that imports an extra: use that.",
+    )
+
+
+def test_nothing_but_attrs_is_needed() -> None:
+    """Every module outside the homes of the extras can be imported where only attrs is installed."""
+    extras = {package: home for package, home in THIRD_PARTY.items() if home}
+    modules = [
+        "sipstack." + inside(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for path in files("sipstack")
+        if not inside(path).startswith((*extras.values(), "__init__.py", "__main__.py"))
+    ]
+    program = (
+        "import importlib, sys\n"
+        f"for extra in {sorted(extras)}: sys.modules[extra] = None\n"
+        f"for module in {['sipstack', *modules]}: importlib.import_module(module)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, (
+        f"{done.stderr}\nImport the home of an extra inside the function that needs it."
+    )
+
+
+def test_imports_are_absolute() -> None:
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ImportFrom) and node.level > 0:
+                yield node.lineno, "a relative import"
+
+    must_be_empty(
+        complaints(files("sipstack", "tests", "interop"), check),
+        "Write the whole name: from sipstack.message import ...",
+    )
+
+
+def test_no_file_is_too_long() -> None:
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > LONGEST_FILE:
+            yield LONGEST_FILE, f"the file goes on until line {lines}"
+
+    must_be_empty(
+        complaints(files("sipstack", "tests", "interop"), check),
+        "Look for the two things in it, and part them.",
+    )
+
+
+def test_modules_hold_no_state() -> None:
+    """Two user agents in one process share nothing. Tables are named in capitals and never begin empty."""
+
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        tree = tree_of(path)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                yield node.lineno, f"global {', '.join(node.names)}"
+        for statement in tree.body:
+            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and is_container(statement.value):
+                for name in assigned_names(statement):
+                    constant = name.isupper() and not is_empty(statement.value)
+                    if not constant and (inside(path), name) not in EXCEPTIONS_TO_STATELESSNESS:
+                        yield statement.lineno, f"{name} can change"
+
+    must_be_empty(
+        complaints(files("sipstack"), check),
+        "Keep state in an object that its user makes; name a constant table in CAPITALS.",
+    )
+
+
+def assigned_names(statement: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return [name for name in map(ast.unparse, targets) if name != "__all__"]
+
+
+def is_container(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func).split(".")[-1] in CONTAINERS
+    return isinstance(value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp))
+
+
+def is_empty(value: ast.expr | None) -> bool:
+    """Whether a container begins without content: then somebody means to fill it."""
+    if isinstance(value, ast.Call):
+        return not value.args and not value.keywords
+    return isinstance(value, ast.Dict) and not value.keys or isinstance(value, ast.List) and not value.elts

@@ -1,0 +1,51 @@
+"""The public names, pinned: a change here is a change for our users, and belongs in the changelog."""
+
+from __future__ import annotations
+
+import sipstack
+
+# What ``from sipstack import ...`` promises, sorted. Edit it on purpose, never to make the test pass.
+PUBLIC = [
+    "Accept",
+    "Audio",
+    "AuthenticationFailed",
+    "Backoff",
+    "Call",
+    "CallEnded",
+    "CallRejected",
+    "FlowClosed",
+    "Frame",
+    "Invitation",
+    "InvitationReceived",
+    "LocalProtocolError",
+    "MediaError",
+    "MediaStatistics",
+    "NegotiationError",
+    "OutgoingInvite",
+    "ParseError",
+    "Redirect",
+    "Registration",
+    "RegistrationRejected",
+    "Reject",
+    "RemoteProtocolError",
+    "Request",
+    "RequestFailed",
+    "ResolutionError",
+    "Response",
+    "SipError",
+    "Timers",
+    "Trace",
+    "TransactionTimeout",
+    "TransportError",
+    "UserAgent",
+    "bridge",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(sipstack.__all__) == PUBLIC
+
+
+def test_every_public_name_is_there_and_says_what_it_is() -> None:
+    undocumented = [name for name in PUBLIC if not (getattr(sipstack, name).__doc__ or "").strip()]
+    assert undocumented == []
