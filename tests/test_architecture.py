@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "sipstack"
 
@@ -95,7 +97,7 @@ def imports(path: Path) -> list[Import]:
     def visit(node: ast.AST, for_types: bool) -> None:
         if isinstance(node, ast.Import):
             found.extend(Import(node.lineno, alias.name, for_types) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
             found.extend(Import(node.lineno, module, for_types) for module in modules_of(node))
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             for statement in node.body:
@@ -137,7 +139,8 @@ def complaints(paths: tuple[Path, ...], check: Callable[[Path], Iterator[tuple[i
 
 
 def must_be_empty(found: list[str], advice: str) -> None:
-    assert not found, "\n  ".join(["", *found]) + f"\n{advice}"
+    if found:
+        pytest.fail("\n  ".join(["", *found]) + f"\n{advice}", pytrace=False)
 
 
 def test_a_layer_imports_only_what_its_row_allows() -> None:

@@ -62,6 +62,32 @@ async def test_asterisk_cancels_while_we_ring(asterisk: Asterisk, agent: AgentFa
         await asterisk.idle()
 
 
+async def test_who_is_slower_to_answer_is_cancelled(asterisk: Asterisk, agent: AgentFactory) -> None:
+    cancelled = asyncio.Event()
+
+    async def ring(invitation: Invitation) -> None:
+        await invitation.progress(180)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with (
+        agent("carol") as carol,
+        carol.register(),
+        carol.serving(ring),
+        agent("bob") as bob,
+        bob.register(),
+        answering(bob) as calls,
+        agent("alice") as alice,
+        alice.call(asterisk.uri("either")),
+    ):
+        await next_call(calls)
+        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        assert len(await asterisk.channels()) == 2
+
+
 async def test_we_answer_and_hang_up(asterisk: Asterisk, agent: AgentFactory) -> None:
     async with agent() as ua, answering(ua) as calls:
         await asterisk.originate("open", "milliwatt", ua.contact)
@@ -92,13 +118,14 @@ async def test_our_sound_comes_back_through_the_echo(
         await call.hang_up()
 
 
+@pytest.mark.parametrize(("status", "early_media"), [(180, False), (183, True)])
 async def test_the_caller_sees_that_it_rings_and_is_connected(
-    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
+    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path, status: int, early_media: bool
 ) -> None:
     beep = write_wav(tmp_path / "beep.wav", tone(440, 1.0))
 
     async def ring_and_answer(invitation: Invitation) -> None:
-        await invitation.progress(180)
+        await invitation.progress(status, early_media=early_media)
         await asyncio.sleep(0.5)
         async with invitation.accept() as call, call.playing(beep, loop=True):
             await call.ended()
@@ -109,7 +136,7 @@ async def test_the_caller_sees_that_it_rings_and_is_connected(
             call = await outgoing.answered()
             await hear_tone(call.audio, 440)
         await asterisk.idle()
-    assert 180 in statuses
+    assert status in statuses
 
 
 async def test_a_redirection_is_followed(asterisk: Asterisk, agent: AgentFactory) -> None:

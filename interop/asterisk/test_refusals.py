@@ -10,7 +10,7 @@ import pytest
 from interop.asterisk.agents import AgentFactory
 from interop.asterisk.listening import hear_tone
 from interop.asterisk.server import Asterisk
-from sipstack import AuthenticationFailed, CallRejected
+from sipstack import AuthenticationFailed, CallRejected, TransactionTimeout
 
 REFUSALS = {
     "nosuch": 404,
@@ -82,6 +82,14 @@ async def test_leaving_cancels(asterisk: Asterisk, agent: AgentFactory, number: 
     async with agent() as ua:
         async with ua.invite(asterisk.uri(number)):
             pass  # at once: before any response has come
+        await asterisk.idle()
+
+
+async def test_a_limit_of_ringing_cancels(asterisk: Asterisk, agent: AgentFactory) -> None:
+    async with agent() as ua:
+        with pytest.raises(TransactionTimeout):
+            async with ua.call(asterisk.uri("ring-forever"), ring_timeout=0.5):
+                pytest.fail("answered")
         await asterisk.idle()
 
 

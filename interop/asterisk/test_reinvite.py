@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,11 +23,11 @@ OUR_TONE, THEIR_TONE = 440, 620  # Hz
 async def connected(
     asterisk: Asterisk, caller: str, callee: str, agent: AgentFactory, folder: Path, trace: list[Trace]
 ) -> AsyncIterator[tuple[Call, Call]]:
-    """Two user agents of ours, connected through Asterisk, each sends a tone. The caller is traced."""
+    """Two user agents of ours, connected through Asterisk, each sends a tone. Both are traced."""
     ours = write_wav(folder / "ours.wav", tone(OUR_TONE, 1.0))
     theirs = write_wav(folder / "theirs.wav", tone(THEIR_TONE, 1.0))
     async with (
-        agent(callee) as there,
+        agent(callee, trace=trace.append) as there,
         there.register(),
         answering(there) as calls,
         agent(caller, trace=trace.append) as here,
@@ -78,6 +79,18 @@ async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
         await alice.resume()
         await eventually(lambda: not held.remote_held)
         await held.resume()
+        await hear_tone(held.audio, OUR_TONE)
+        await hear_tone(alice.audio, THEIR_TONE)
+
+
+async def test_offers_cross(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
+    """Both hold at the same time, so that each refuses the other's re-INVITE with 491 and tries again."""
+    trace: list[Trace] = []
+    async with connected(asterisk, "alice", "held", agent, tmp_path, trace) as (alice, held):
+        async with asyncio.timeout(30):
+            while not any(entry.data.startswith(b"SIP/2.0 491") for entry in trace):
+                await asyncio.gather(alice.hold(), held.hold())
+                await asyncio.gather(alice.resume(), held.resume())
         await hear_tone(held.audio, OUR_TONE)
         await hear_tone(alice.audio, THEIR_TONE)
 

@@ -1,35 +1,37 @@
 """``gate``: fails when a parse, a response or a call has become dearer than its budget allows.
 
-A cost is counted in units of `calibration.work`, run in turns with the work in the same process, so that
-a slow or busy machine slows both alike; what is compared is the median of many such ratios.
+A cost is the number of machine instructions that valgrind counts, which no neighbour on the machine can change.
+It is expressed in units of `calibration.work`, counted the same way, so that it depends little on how this Python
+was built; each minor version of Python has budgets of its own.
 """
 
 from __future__ import annotations
 
-import gc
 import json
+import os
 import platform
-import statistics
-import time
-from collections.abc import Callable
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
 
-from interop.bench import calibration, progress
-from interop.bench.core_server import CoreServer, calls
-from interop.bench.invite import invite
-from interop.bench.message_work import read_all, respond_all
+from interop.bench.gate_work import UNIT, operations
 from interop.bench.report import Row, Table
+from interop.bench.server import ROOT
 
 BUDGETS = Path(__file__).parent / "budgets.json"
 TOLERANCE = 1.15
-ROUNDS = 60
-BATCH = 40
-UNITS = 20
+COUNT = 100
+LIMIT = 300.0
+"""Seconds that one count may take; ten are usual."""
 
-Work = Callable[[int, int], object]
-"""Does a number of operations, from a first number on, and no other round's."""
+
+class GateError(Exception):
+    """The gate cannot tell; the text says why."""
 
 
 @attrs.frozen
@@ -46,53 +48,60 @@ class Verdict:
         return self.cost <= self.budget * TOLERANCE
 
 
-def operations() -> dict[str, Work]:
-    """What is watched."""
-    datagrams = [invite(number) for number in range(BATCH * 2)]
-    server = CoreServer()
-    return {
-        "parse and touch six fields": lambda first, count: read_all(datagrams[:count]),
-        "respond and serialise": lambda first, count: respond_all(read_all(datagrams[:count])),
-        "call through the core": lambda first, count: calls(server, first, count),
-    }
-
-
 def costs(planted: float = 0.0) -> dict[str, float]:
-    """Units an operation. ``planted`` makes each dearer by that fraction, to show that the gate notices."""
-    return {name: _cost(name, work, planted) for name, work in operations().items()}
+    """Units an operation. ``planted`` makes each dearer by that fraction, to show that the gate notices.
+
+    Raises `GateError` without valgrind.
+    """
+    if shutil.which("valgrind") is None:
+        raise GateError("there is no valgrind on PATH (Debian: apt-get install valgrind)")
+    names = list(operations())
+    _run([], UNIT, 0)  # so that all modules are compiled before anything is counted
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        base = pool.submit(_instructions, UNIT, 0)
+        each = {name: pool.submit(_instructions, name, _count(name, planted)) for name in names}
+    spent = {name: (future.result() - base.result()) / COUNT for name, future in each.items()}
+    unit = spent.pop(UNIT)
+    return {name: instructions / unit for name, instructions in spent.items()}
 
 
-def _cost(name: str, work: Work, planted: float) -> float:
-    """The operations of a batch, and those planted on top, are set against ``BATCH``."""
-    ratios = []
-    count = round(BATCH * (1 + planted))
-    gc.collect()
-    gc.disable()
-    try:
-        for turn in range(ROUNDS):
-            progress.show(f"gate: {name}, round {turn}")
-            unit = _seconds(lambda: [calibration.work() for _ in range(UNITS)]) / UNITS
-            spent = _seconds(lambda: work(turn * 2 * BATCH, count)) / BATCH  # noqa: B023
-            ratios.append(spent / unit)
-    finally:
-        gc.enable()
-    return statistics.median(ratios)
+def _count(name: str, planted: float) -> int:
+    return COUNT if name == UNIT else round(COUNT * (1 + planted))
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
+def _instructions(name: str, count: int) -> int:
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    found = re.search(r"I\s+refs:\s+([\d,]+)", _run(valgrind, name, count))
+    if found is None:
+        raise GateError("valgrind did not tell the number of instructions")
+    return int(found[1].replace(",", ""))
+
+
+def _run(prefix: list[str], name: str, count: int) -> str:
+    process = subprocess.run(
+        [*prefix, sys.executable, "-m", "interop.bench.gate_work", name, str(count)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    if process.returncode:
+        raise GateError(process.stderr[-2000:])
+    return process.stderr
 
 
 def budgets() -> dict[str, float]:
-    """The stored budgets of the Python that runs; raises `KeyError` where none was recorded."""
+    """The stored budgets of the Python that runs. Raises `GateError` where none was recorded."""
     stored: dict[str, dict[str, float]] = json.loads(BUDGETS.read_text(encoding="utf-8"))
+    if _version() not in stored:
+        raise GateError(f"no budgets for Python {_version()}: `python -m interop.bench gate --record` makes them")
     return stored[_version()]
 
 
 def record() -> None:
-    """Stores what is measured now as the budgets of the Python that runs."""
+    """Stores what is counted now as the budgets of the Python that runs."""
     stored = json.loads(BUDGETS.read_text(encoding="utf-8")) if BUDGETS.is_file() else {}
     stored[_version()] = {name: round(cost, 3) for name, cost in costs().items()}
     BUDGETS.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -110,18 +119,10 @@ def judge(planted: float = 0.0) -> list[Verdict]:
 
 def table(verdicts: list[Verdict]) -> Table:
     """For the terminal."""
-    rows = [
-        Row(
-            verdict.name,
-            {
-                "cost": verdict.cost,
-                "budget": verdict.budget,
-                "ratio": verdict.cost / verdict.budget,
-                "verdict": "kept" if verdict.kept else "EXCEEDED",
-            },
-        )
-        for verdict in verdicts
-    ]
-    return Table(
-        "gate", f"cost of one operation in units of calibration; at most {TOLERANCE} times the budget", rows
-    )
+    return Table("gate", f"instructions in units of calibration; up to {TOLERANCE} of the budget", [*map(_row, verdicts)])
+
+
+def _row(verdict: Verdict) -> Row:
+    ratio = verdict.cost / verdict.budget
+    kept = "kept" if verdict.kept else "EXCEEDED"
+    return Row(verdict.name, {"cost": verdict.cost, "budget": verdict.budget, "ratio": ratio, "": kept})

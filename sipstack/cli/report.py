@@ -28,6 +28,7 @@ STYLES = {
     "failed": "bold red",
     "interrupted": "bold yellow",
 }
+DURATIONS = {"answered": "after ", "responded": "after ", "registered": "for "}
 COMPLAINTS = ("rejected", "failed", "interrupted")  # these go to standard error
 OPENINGS = ("calling", "invited", "listening", "registered", "unregistered")  # these show who and where
 
@@ -146,13 +147,15 @@ def sentence(event: Event) -> str:
 
 def _parts(event: Event) -> Iterator[str]:
     if event.event in OPENINGS:
-        yield " -> ".join(end for end in (event.local, event.remote) if end)
+        ends = (event.remote, event.local) if event.event == "invited" else (event.local, event.remote)
+        yield " -> ".join(end for end in ends if end)
     if event.status or event.reason:
         yield " ".join(str(part) for part in (event.status, event.reason) if part)
     if event.by:
         yield f"by {event.by}"
     if event.duration is not None:
-        yield f"{event.duration:.3g} s" if event.duration < 1 else f"{event.duration:.1f} s"
+        seconds = f"{event.duration:.3g} s" if event.duration < 1 else f"{event.duration:.1f} s"
+        yield DURATIONS.get(event.event, "") + seconds
     if event.codec:
         yield event.codec
     if event.packets_sent is not None:

@@ -343,4 +343,4 @@ def stamped(request: Request, flow: Flow) -> Request:
     if wants_port:
         parameters = parameters.with_("rport", str(port))
     first = Via(via.transport, via.host, via.port, parameters, via.protocol)
-    return request.replace(headers=request.headers.with_("Via", first, *request.vias[1:]))
+    return request.with_headers(request.headers.with_("Via", first, *request.vias[1:]))

@@ -21,6 +21,7 @@ from sipstack.errors import ResolutionError, SipError, TransportError
 from sipstack.message import Request, Response
 from sipstack.message.digest import Authentication
 from sipstack.transaction.flow import Flow
+from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
 from sipstack.transaction.machine import ClientUser, State
 from sipstack.transaction.requests import cancel_for
@@ -33,14 +34,14 @@ class Way:
     """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one.
     """
 
-    __slots__ = ("_abandoned", "_dialog", "_targets", "core", "draft")
+    __slots__ = ("_dialog", "_given_up", "_targets", "core", "draft")
 
     def __init__(self, core: Core, draft: Draft, dialog: Dialog | None) -> None:
         self.core = core
         self.draft = draft
         self._dialog = dialog
         self._targets: list[Target] = []
-        self._abandoned = False
+        self._given_up = False
 
     def find(self, now: float) -> None:
         """Take the dialog's known flow, or ask the way."""
@@ -67,12 +68,12 @@ class Way:
             self.failed(ResolutionError(f"no address for {self.draft.next_hop}"), now)
 
     def next_target(self, now: float) -> None:
-        if not self._abandoned:
+        if not self._given_up:
             self.core.find_flow(self._targets.pop(0), self, now)
 
     def flow_found(self, flow: Flow, now: float) -> None:
         """The driver has a flow to the target."""
-        if self._abandoned:
+        if self._given_up:
             return
         if self._dialog is not None:
             self._dialog.hop, self._dialog.hop_flow = self.draft.next_hop, flow
@@ -84,10 +85,6 @@ class Way:
             self.next_target(now)
         else:
             self.failed(error, now)
-
-    def abandon(self) -> None:
-        """Forget it while it is being routed."""
-        self._abandoned = True
 
     def use(self, flow: Flow, now: float) -> None:
         raise NotImplementedError
@@ -117,12 +114,13 @@ class AckDispatch(Way):
 class Dispatch(Way):
     """A request with its client transaction, renewed for each address and each challenge."""
 
-    __slots__ = ("_answered", "_authentication", "_user", "request", "transaction")
+    __slots__ = ("_answered", "_authentication", "_cancelling", "_user", "request", "transaction")
 
     def __init__(self, core: Core, draft: Draft, dialog: Dialog | None, user: ClientUser) -> None:
         super().__init__(core, draft, dialog)
         self._user = user
         self._answered = False  # a provisional came: no failing over any more
+        self._cancelling = False  # CANCEL waits for a provisional
         self._authentication = Authentication()
         self.request: Request | None = None
         self.transaction: AnyClient | None = None
@@ -143,20 +141,31 @@ class Dispatch(Way):
         status = response.status
         if status < 200:
             self._answered = True
-        elif status in (401, 407) and self._authenticate(response, now):
+            if self._cancelling:
+                self._send_cancel(now)
+        elif status in (401, 407) and not self._given_up and self._authenticate(response, now):
             return
-        elif status == 503 and self._targets and not self._answered:  # RFC 3263 §4.3
-            self.next_target(now)
+        elif status == 503 and self._may_fail_over:
+            self._fail_over(now)
             return
         self._user.response_received(response, now)
 
     def request_failed(self, error: SipError, now: float) -> None:
         if isinstance(error, TransportError) and self._dialog is not None:
             self._dialog.hop_flow = None
-        if self._targets and not self._answered:
-            self.next_target(now)
+        if self._may_fail_over:
+            self._fail_over(now)
         else:
             self.failed(error, now)
+
+    @property
+    def _may_fail_over(self) -> bool:
+        """Whether another address may be tried (RFC 3263 §4.3)."""
+        return bool(self._targets) and not self._answered and not self._given_up
+
+    def _fail_over(self, now: float) -> None:
+        self.request = self.transaction = None
+        self.next_target(now)
 
     def _authenticate(self, response: Response, now: float) -> bool:
         """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
@@ -177,10 +186,24 @@ class Dispatch(Way):
         self.use(self.transaction.flow, now)
         return True
 
+    def give_up(self, now: float) -> None:
+        self._given_up = True
+        if isinstance(self.transaction, InviteClientTransaction):
+            self.core.transactions.give_up(self.transaction, now)
+
     def cancel(self, now: float) -> None:
-        """Send CANCEL (§9.1): the INVITE's own branch, the same flow."""
-        if self.request is None or self.transaction is None or self.transaction.state is State.TERMINATED:
-            return
+        """Give up, and send CANCEL as soon as a provisional response allows it (§9.1)."""
+        self.give_up(now)
+        if self.transaction is not None and self.transaction.state is State.PROCEEDING:
+            self._send_cancel(now)
+        else:
+            self._cancelling = True
+
+    def _send_cancel(self, now: float) -> None:
+        """§9.1: the INVITE's own branch, the same flow."""
+        assert self.request is not None
+        assert self.transaction is not None
+        self._cancelling = False
         branch = self.request.via.branch or ""
         flow = self.transaction.flow
         self.core.transactions.request(cancel_for(self.request), branch, flow, Unheard(), now)

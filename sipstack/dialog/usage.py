@@ -34,8 +34,12 @@ class Sent(Protocol):
     """As it last went out (with the credentials that a challenge asked for); None while it is being routed.
     """
 
-    def abandon(self) -> None:
-        """Forget it while it is being routed: it is never sent and its user hears no more."""
+    def give_up(self, now: float) -> None:
+        """Nobody waits for the outcome: no further address or credentials are tried.
+
+        While it is being routed it is forgotten: it is never sent, and its user hears no more. An INVITE that
+        is under way fails when 64*T1 pass without a final response (RFC 3261 §9.1).
+        """
 
 
 class AckSent(Protocol):
@@ -57,7 +61,7 @@ class Host(Protocol):
         """Route an ACK for a 2xx: no transaction, no answer."""
 
     def cancel(self, sent: Sent, now: float) -> None:
-        """Send CANCEL for an INVITE that has had a provisional response (RFC 3261 §9.1)."""
+        """Give an INVITE up, and send CANCEL as soon as a provisional response allows it (RFC 3261 §9.1)."""
 
     def respond(self, transaction: AnyServer, response: Response, now: float) -> None: ...
 

@@ -237,7 +237,7 @@ class Request(_Message):
         self._fill(headers if isinstance(headers, Headers) else Headers(headers), body)
 
     @classmethod
-    def of_parts(cls, method: str, uri: str, headers: Headers, body: bytes) -> Request:
+    def of_parts(cls, method: str, uri: Uri | str, headers: Headers, body: bytes) -> Request:
         """From parts that have been checked; the parser's way in."""
         request = _new(cls)
         request.method = method
@@ -262,6 +262,10 @@ class Request(_Message):
     def start_line(self) -> str:
         """The request line, without line end."""
         return f"{self.method} {self._uri} SIP/2.0"
+
+    def with_headers(self, headers: Headers) -> Request:
+        """The same request, as it came, with other header fields."""
+        return Request.of_parts(self.method, self._uri, headers, self.body)
 
     def replace(self, **changes: Any) -> Request:
         """A new request with ``method``, ``uri``, ``headers`` or ``body`` changed."""

@@ -47,7 +47,7 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     ends = len(lines) - 1
-    if text.count("\n") != ends or text.count("\r") != ends:
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
         raise ParseError("a CR or LF stands alone in the header section")
     start = lines.pop(0)
     try:
@@ -66,10 +66,11 @@ def _read_fields(lines: list[str]) -> dict[str, Row]:
     """The raw header fields by canonical name. Raises ParseError, or _Folded for a continuation line."""
     index: dict[str, Row] = {}
     spellings: dict[str, str] = {}
+    names = NAMES
     for line in lines:
         name, colon, value = line.partition(":")
         try:
-            key = NAMES[name]
+            key = names[name]
         except KeyError:
             key = _spelling(name, spellings)
         if not colon:

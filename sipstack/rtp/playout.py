@@ -90,11 +90,8 @@ class PlayoutBuffer(Generic[Item]):
         if duration <= 0:
             return
         extended = self._extend(timestamp)
-        if not self._packets:
-            if self._next is None:
-                self._start = now + self.target
-            elif self._waited and extended >= self._next:
-                self._next += self._lost_while_dry(extended - self._next)
+        if self._next is None and not self._packets:
+            self._start = now + self.target
         if self._next is not None and extended < self._next:
             self._count_late(self._next - extended)
         elif extended in self._packets:
@@ -114,9 +111,11 @@ class PlayoutBuffer(Generic[Item]):
             if not packets or now < self._start:
                 return Gap.IDLE
             due = min(packets)
+        if not packets:
+            return self._run_dry(due)
+        if self._waited:
+            due += self._lost_while_dry(min(packets) - due)
         if due not in packets:
-            if not packets:
-                return self._run_dry(due)
             first = min(packets)
             if first - due >= self._frame:
                 return self._miss(due)

@@ -11,6 +11,9 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 """A sequence number this far behind is a restart, not reordering."""
 
+JUMP = 2.0
+"""Seconds between two packets' transit times that are no jitter: the sender has moved its timestamps."""
+
 
 class Arrival(enum.Enum):
     """What to do with a packet."""
@@ -96,7 +99,8 @@ class Source:
             difference = (transit - self._transit) & 0xFFFFFFFF
             if difference > 0x7FFFFFFF:
                 difference = 0x100000000 - difference
-            self.jitter += (difference - self.jitter) / 16
+            if difference < JUMP * self._clock_rate:
+                self.jitter += (difference - self.jitter) / 16
         self._transit = transit
         return arrival
 

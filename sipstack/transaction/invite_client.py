@@ -23,7 +23,7 @@ from sipstack.transaction.timers import NEVER, Timers
 class InviteClientTransaction(Transaction):
     """Sends one INVITE and acknowledges its refusal."""
 
-    __slots__ = ("_ack", "_data", "request", "user")
+    __slots__ = ("_ack", "_data", "given_up", "request", "user")
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, user: ClientUser) -> None:
         super().__init__(key, flow, timers, State.CALLING)
@@ -31,6 +31,7 @@ class InviteClientTransaction(Transaction):
         self.user = user
         self._data: bytes = bytes(request)
         self._ack: bytes = b""
+        self.given_up = False
 
     def start(self, now: float) -> Effects:
         """Send the request."""
@@ -46,8 +47,9 @@ class InviteClientTransaction(Transaction):
         match self.state:
             case State.CALLING | State.PROCEEDING:
                 if status < 200:
-                    # Timer B ends with Calling: a phone may ring for as long as it likes (§17.1.1.2)
-                    self.enter(State.PROCEEDING)
+                    if self.state is State.CALLING:
+                        # Timer B ends here: a phone may ring for as long as it likes (§17.1.1.2)
+                        self.enter(State.PROCEEDING, now + self.timers.timeout if self.given_up else NEVER)
                     return (Deliver(response),)
                 if status < 300:
                     self.enter(State.ACCEPTED, now + self.timers.timeout)  # Timer M
@@ -62,13 +64,19 @@ class InviteClientTransaction(Transaction):
             case _:
                 return NOTHING
 
+    def give_up(self, now: float) -> None:
+        """Nobody waits any more: without a final response the transaction ends 64*T1 later (§9.1)."""
+        if self.state is State.PROCEEDING and not self.given_up:
+            self.expires_at = now + self.timers.timeout
+        self.given_up = True
+
     def retransmit(self, now: float) -> Effects:
         self.interval *= 2
         self.retransmit_at = now + self.interval
         return (Send(self._data),)
 
     def expired(self, now: float) -> Effects:
-        unanswered = self.state is State.CALLING
+        unanswered = self.state is State.CALLING or self.state is State.PROCEEDING
         self.enter(State.TERMINATED)
         return (Fail(TransactionTimeout("no response to INVITE")),) if unanswered else NOTHING
 

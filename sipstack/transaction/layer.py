@@ -35,7 +35,8 @@ def server_key(request: Request, method: str) -> Hashable:
     via = request.via
     branch = via.branch
     if branch is not None and len(branch) > len(MAGIC_COOKIE) and branch.startswith(MAGIC_COOKIE):
-        return (branch, via.sent_by, method)
+        # The Call-ID changes nothing for a peer that keeps to §8.1.1.7, and saves one that uses a branch twice
+        return (branch, via.sent_by, method, request.call_id)
     cseq = request.cseq
     return (str(via), request.call_id, request.from_.tag, cseq.number, str(request.uri), method)
 
@@ -134,6 +135,11 @@ class TransactionLayer:
         self._by_flow.setdefault(flow, {})[new] = None
         self._perform_client(new, new.start(now), now)
         return new
+
+    def give_up(self, transaction: InviteClientTransaction, now: float) -> None:
+        """Nobody waits for the outcome of this INVITE any more (§9.1)."""
+        transaction.give_up(now)
+        self._deadlines.schedule(transaction)
 
     def receive_response(self, response: Response, now: float) -> bool:
         """False when no transaction of ours asked for it (§17.1.3)."""

@@ -17,7 +17,7 @@ from sipstack.cli.main import main
 from sipstack.cli.report import KEYS
 from tests.cli.streams import environment, text
 
-PATIENCE = 15.0  # seconds: far more than any of these commands takes
+PATIENCE = 30.0  # seconds: far more than any of these commands takes
 ANYWHERE = ("--listen", "udp:127.0.0.1:0")
 
 Said = dict[str, Any]

@@ -77,9 +77,11 @@ def test_json_of_text_that_is_not_utf8_stays_one_ascii_line() -> None:
     ("event", "words"),
     [
         (Event("calling", local="sip:a@x", remote="sip:b@x"), "sip:a@x -> sip:b@x"),
+        (Event("invited", local="sip:a@x", remote="sip:b@x"), "sip:b@x -> sip:a@x"),
+        (Event("registered", local="sip:a@x", duration=600.0), "sip:a@x, for 600.0 s"),
         (Event("listening", local="sip:a@x"), "sip:a@x"),
         (Event("progress", call_id="c1", status=180, reason="Ringing"), "180 Ringing"),
-        (Event("answered", remote="sip:b@x", duration=0.0213, codec="PCMA"), "0.0213 s, PCMA"),
+        (Event("answered", remote="sip:b@x", duration=0.0213, codec="PCMA"), "after 0.0213 s, PCMA"),
         (Event("failed", reason="no address"), "no address"),
         (Event("interrupted"), ""),
         (ENDED, "bye, by remote, 12.3 s, PCMU, 615 packets sent, 612 received, 3 lost, jitter 1.2 ms"),

@@ -27,7 +27,7 @@ def _ulaw_decisions() -> list[int]:
     """Table 2a, column "decision values": 0, 1, 3, 5 … 31, 35 … 8159."""
     decisions = [0]
     for segment in range(8):
-        decisions += [((33 + 2 * step - 1) << segment) - 33 + 0 for step in range(1, 17)]
+        decisions += [((33 + 2 * step - 1) << segment) - 33 for step in range(1, 17)]
     return decisions
 
 
@@ -76,3 +76,58 @@ def test_every_sample_encodes_to_the_alaw_interval_it_lies_in() -> None:
     positive = [(0x80 | of_magnitude[sample >> 3]) ^ 0x55 for sample in range(0x8000)]
     negative = [of_magnitude[~sample >> 3] ^ 0x55 for sample in range(-0x8000, 0)]
     assert list(g711.encode_alaw(ALL)) == negative + positive
+
+
+@pytest.mark.parametrize(
+    ("sample", "ulaw", "alaw"),
+    [
+        (0, 0xFF, 0xD5),
+        (-1, 0x7F, 0x55),
+        (8, 0xFE, 0xD5),
+        (32767, 0x80, 0xAA),
+        (-32768, 0x00, 0x2A),
+        (1000, 0xCE, 0xFA),
+        (-1000, 0x4E, 0x7A),
+        (16384, 0x8F, 0xA5),
+    ],
+)
+def test_known_values(sample: int, ulaw: int, alaw: int) -> None:
+    pcm = struct.pack("<h", sample)
+    assert g711.encode_ulaw(pcm) == bytes([ulaw])
+    assert g711.encode_alaw(pcm) == bytes([alaw])
+
+
+def test_a_frame_is_its_samples_one_by_one() -> None:
+    pcm = ALL[20000:20320]
+    one_by_one = b"".join(g711.encode_ulaw(pcm[at : at + 2]) for at in range(0, 320, 2))
+    assert g711.encode_ulaw(pcm) == one_by_one
+    assert g711.encode_ulaw(b"") == g711.encode_alaw(b"") == b""
+
+
+def test_decoding_then_encoding_keeps_every_code_but_minus_zero() -> None:
+    assert g711.encode_alaw(g711.decode_alaw(CODES)) == CODES
+    assert g711.encode_ulaw(g711.decode_ulaw(CODES)) == CODES.replace(b"\x7f", b"\xff")
+
+
+def test_half_a_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple"):
+        g711.encode_ulaw(b"abc")
+
+
+@pytest.mark.parametrize("level", [0, -10, -20, -30])
+@pytest.mark.parametrize(
+    ("encode", "decode"),
+    [
+        pytest.param(g711.encode_ulaw, g711.decode_ulaw, id="u-law"),
+        pytest.param(g711.encode_alaw, g711.decode_alaw, id="A-law"),
+    ],
+)
+def test_the_distortion_of_a_sine_is_that_of_the_recommendation(
+    encode: Callable[[bytes], bytes], decode: Callable[[bytes], bytes], level: float
+) -> None:
+    """G.712 asks for 33 dB from 0 to -30 dBm0; +3.14 dBm0 is full scale."""
+    amplitude = 32000 * 10 ** (level / 20)
+    original = [round(amplitude * math.sin(2 * math.pi * 1020 * n / 8000)) for n in range(8000)]
+    heard = _samples(decode(encode(struct.pack("<8000h", *original))))
+    noise = sum((ours - theirs) ** 2 for ours, theirs in zip(heard, original, strict=True))
+    assert 10 * math.log10(sum(value**2 for value in original) / noise) > 33

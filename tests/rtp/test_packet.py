@@ -20,9 +20,13 @@ PLAIN = bytes.fromhex("8000 1234 00000abc deadbeef") + b"payload"
         pytest.param(b"\x00" + PLAIN[1:], "RTP version 0", id="version 0 (STUN)"),
         pytest.param(b"\x40" + PLAIN[1:], "RTP version 1", id="version 1"),
         pytest.param(b"\xc0" + PLAIN[1:], "RTP version 3", id="version 3"),
-        pytest.param(b"\x8f" + PLAIN[1:], "RTP packet ends in the CSRC list", id="15 CSRCs that are not there"),
         pytest.param(
-            b"\x90" + PLAIN[1:12] + b"\xbe\xde\x00", "RTP packet ends in the header extension", id="extension cut"
+            b"\x8f" + PLAIN[1:], "RTP packet ends in the CSRC list", id="15 CSRCs that are not there"
+        ),
+        pytest.param(
+            b"\x90" + PLAIN[1:12] + b"\xbe\xde\x00",
+            "RTP packet ends in the header extension",
+            id="extension cut",
         ),
         pytest.param(
             b"\x90" + PLAIN[1:12] + b"\xbe\xde\x00\x02" + bytes(7),
@@ -35,7 +39,9 @@ PLAIN = bytes.fromhex("8000 1234 00000abc deadbeef") + b"payload"
             id="extension of 64 KiB words",
         ),
         pytest.param(
-            b"\xa0" + PLAIN[1:12] + b"abc\x00", "RTP padding of 0 octets in a payload of 4", id="padding count 0"
+            b"\xa0" + PLAIN[1:12] + b"abc\x00",
+            "RTP padding of 0 octets in a payload of 4",
+            id="padding count 0",
         ),
         pytest.param(
             b"\xa0" + PLAIN[1:12] + b"abc\x05",
@@ -62,7 +68,10 @@ def test_a_plain_packet() -> None:
 
 
 def test_all_that_a_header_can_hold() -> None:
-    data = bytes.fromhex("b2 e5 ffff ffffffff 00000001 00000002 00000003 bede 0001 10203040") + b"sound\x00\x00\x03"
+    data = (
+        bytes.fromhex("b2 e5 ffff ffffffff 00000001 00000002 00000003 bede 0001 10203040")
+        + b"sound\x00\x00\x03"
+    )
     packet = RtpPacket(
         payload_type=101,
         sequence_number=0xFFFF,

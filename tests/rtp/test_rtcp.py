@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
 from sipstack.rtp import rtcp
-from sipstack.rtp.rtcp import Bye, Chunk, ReceiverReport, ReportBlock, SenderReport, SourceDescription, Unknown
+from sipstack.rtp.rtcp import (
+    Bye,
+    Chunk,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+    Unknown,
+)
 
 BLOCK = ReportBlock(
     ssrc=0x01020304,
@@ -35,14 +43,22 @@ RR = bytes.fromhex("80c9 0001 0000000a")
         pytest.param("80c90000", "RTCP RR is too short", id="RR without SSRC"),
         pytest.param("80c80001 0000000a", "RTCP SR is too short", id="SR without sender information"),
         pytest.param(
-            "9fc90001 0000000a", "RTCP report blocks are longer than the packet", id="31 blocks that are not there"
+            "9fc90001 0000000a",
+            "RTCP report blocks are longer than the packet",
+            id="31 blocks that are not there",
         ),
         pytest.param("81ca0000", "RTCP SDES chunk is too short", id="SDES without its chunk"),
         pytest.param("81ca0001 0000000a", "RTCP SDES chunk has no end", id="SDES chunk without an end"),
-        pytest.param("81ca0002 0000000a 01ff6162", "RTCP SDES item is longer than the packet", id="SDES item lies"),
-        pytest.param("81ca0002 0000000a 01016101", "RTCP SDES item is longer than the packet", id="SDES item cut"),
+        pytest.param(
+            "81ca0002 0000000a 01ff6162", "RTCP SDES item is longer than the packet", id="SDES item lies"
+        ),
+        pytest.param(
+            "81ca0002 0000000a 01016101", "RTCP SDES item is longer than the packet", id="SDES item cut"
+        ),
         pytest.param("82cb0001 0000000a", "RTCP BYE is too short", id="BYE of two, one there"),
-        pytest.param("81cb0002 0000000a 04616263", "RTCP BYE reason is longer than the packet", id="reason lies"),
+        pytest.param(
+            "81cb0002 0000000a 04616263", "RTCP BYE reason is longer than the packet", id="reason lies"
+        ),
         pytest.param(
             "a0c90002 0000000a 00000004 80c90001 0000000b",
             "only the last RTCP packet of a compound may be padded",
@@ -84,7 +100,9 @@ def test_a_broken_compound_is_refused_as_a_whole(wire: str, complaint: str) -> N
         ),
         pytest.param("81ca0002 0000000a 00000000", SourceDescription((Chunk(10),)), id="SDES without items"),
         pytest.param("81cb0001 0000000a", Bye((10,)), id="BYE"),
-        pytest.param("82cb0004 0000000a 0000000b 04 74686520 000000", Bye((10, 11), "the "), id="BYE, reason"),
+        pytest.param(
+            "82cb0004 0000000a 0000000b 04 74686520 000000", Bye((10, 11), "the "), id="BYE, reason"
+        ),
         pytest.param("80cb0000", Bye(), id="BYE of nobody"),
         pytest.param("85ce0001 cafebabe", Unknown(206, 5, b"\xca\xfe\xba\xbe"), id="feedback"),
     ],
@@ -95,7 +113,12 @@ def test_each_packet_type_on_the_wire(wire: str, packet: rtcp.RtcpPacket) -> Non
 
 
 def test_a_compound_keeps_its_order_and_skips_nothing() -> None:
-    packets = (ReceiverReport(1), SourceDescription((Chunk(1, ((1, "x"),)),)), Unknown(207, 0, bytes(8)), Bye((1,)))
+    packets = (
+        ReceiverReport(1),
+        SourceDescription((Chunk(1, ((1, "x"),)),)),
+        Unknown(207, 0, bytes(8)),
+        Bye((1,)),
+    )
     assert rtcp.parse(rtcp.write(packets)) == packets
 
 
@@ -159,7 +182,10 @@ def test_parse_is_the_inverse_of_write(packets: tuple[rtcp.RtcpPacket, ...]) -> 
     assert rtcp.parse(rtcp.write(packets)) == packets
 
 
-@given(st.binary(max_size=80) | st.tuples(compounds, st.integers(1, 20)).map(lambda cut: rtcp.write(cut[0])[: -cut[1]]))
+@given(
+    st.binary(max_size=80)
+    | st.tuples(compounds, st.integers(1, 20)).map(lambda cut: rtcp.write(cut[0])[: -cut[1]])
+)
 def test_any_octets_are_a_compound_or_a_parse_error(data: bytes) -> None:
     try:
         packets = rtcp.parse(data)

@@ -85,8 +85,8 @@ class Counter:
 
     async def _treat(self, invitation: sipstack.Invitation, number: int) -> None:
         answering, report = self._answering, self._session.report
-        ends = {"local": str(invitation.to.uri), "remote": str(invitation.from_.uri)}
-        report(Event("invited", call_id=invitation.call_id, **ends))
+        local, remote = str(invitation.to.uri), str(invitation.from_.uri)
+        report(Event("invited", call_id=invitation.call_id, local=local, remote=remote))
         if answering.reject is not None:
             await invitation.reject(answering.reject)
             report(Event("rejected", call_id=invitation.call_id, status=answering.reject))

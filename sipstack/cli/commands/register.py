@@ -38,7 +38,7 @@ class Registering:
     """One binding to make. ``once`` takes it back as soon as it stands."""
 
     identity: Identity
-    registrar: str | None
+    registrar: str
     expires: int
     once: bool
 
@@ -75,12 +75,16 @@ def _passes(error: errors.RequestFailed) -> bool:
     return error.status in (408, 480) or 500 <= error.status < 600
 
 
-def addresses(target: str, aor: str) -> tuple[str, str | None]:
-    """The address-of-record and the registrar that ``target`` and ``--from`` stand for."""
+def addresses(target: str, aor: str) -> tuple[str, str]:
+    """The address-of-record and the registrar that ``target`` and ``--from`` stand for.
+
+    The registrar's URI has no user (RFC 3261 §10.2).
+    """
     if "@" in target:
         if aor not in (ANONYMOUS, target):
             raise click.UsageError(f"{target} names a user, so it is what gets registered: leave out --from")
-        return target, None
+        scheme, _, rest = target.partition(":")
+        return target, f"{scheme}:{rest.rpartition('@')[2]}"
     if aor == ANONYMOUS:
         user = target.replace(":", ":you@", 1)
         raise click.UsageError(f"who is to be registered? write: sipstack register {target} --from {user}")

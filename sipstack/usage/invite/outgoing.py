@@ -9,11 +9,10 @@ from __future__ import annotations
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import Host, Sent
-from sipstack.errors import CallEnded, RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.errors import CallEnded, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.sdp.exchange import Exchange
 from sipstack.transaction.layer import AnyServer
-from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.credentials import credentials_of
 from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused
@@ -27,31 +26,25 @@ class OutgoingInvite:
     """Sends one INVITE outside of a dialog."""
 
     __slots__ = (
-        "_cancel_deadline",
         "_draft",
         "_early",
         "_offer",
-        "_provisional",
         "_sent",
         "_sessions",
         "cancelled",
         "finished",
         "host",
-        "scheduled",
     )
 
     def __init__(self, host: Host, draft: Draft, offer: bytes) -> None:
         self.host = host
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome
-        self.scheduled = NEVER
         self._draft = draft
         self._offer = offer
         self._sent: Sent | None = None
-        self._provisional = False
         self._early: dict[str, Dialog] = {}
         self._sessions: dict[str, Session] = {}
-        self._cancel_deadline = NEVER
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
@@ -59,10 +52,6 @@ class OutgoingInvite:
     @property
     def call_id(self) -> str:
         return self._draft.call_id
-
-    @property
-    def deadline(self) -> float:
-        return self._cancel_deadline
 
     @property
     def request(self) -> Request | None:
@@ -80,24 +69,10 @@ class OutgoingInvite:
         if self.cancelled or self.finished:
             return
         self.cancelled = True
+        if self._sent is not None:
+            self.host.cancel(self._sent, now)
         if self.request is None:
-            if self._sent is not None:
-                self._sent.abandon()
             self._finish(Failed(self, CallEnded("local", "cancelled")))
-        elif self._provisional:
-            self._send_cancel(now)
-        # else §9.1: no CANCEL before a provisional response; Timer B or a final response ends the waiting
-
-    def _send_cancel(self, now: float) -> None:
-        assert self._sent is not None
-        self.host.cancel(self._sent, now)
-        self._cancel_deadline = now + self.host.timers.timeout
-        self.host.schedule(self)
-
-    def timeout(self, now: float) -> None:
-        """§9.1: 64*T1 after CANCEL without a final response, the INVITE counts as cancelled."""
-        self._cancel_deadline = NEVER
-        self._finish(Failed(self, TransactionTimeout("no final response after CANCEL")))
 
     # -- responses -----------------------------------------------------------------------------------------
 
@@ -114,10 +89,6 @@ class OutgoingInvite:
         self._finish(Failed(self, error))
 
     def _progressed(self, response: Response, now: float) -> None:
-        if not self._provisional:
-            self._provisional = True
-            if self.cancelled:
-                self._send_cancel(now)
         if response.status == 100 or self.finished:
             return
         tag = response.to.tag
@@ -162,7 +133,7 @@ class OutgoingInvite:
         except (RemoteProtocolError, ValueError):
             # no usable Contact: ACK and BYE go where the INVITE went, which is the best that can be known
             dialog = Dialog.as_client(
-                self.request, response.replace(status=183, headers=response.headers.without("Contact"))
+                self.request, response.replace(status=183, headers=response.headers.without("Contact", "Record-Route"))
             )
             dialog.early = False
             self.cancelled = True
@@ -200,7 +171,6 @@ class OutgoingInvite:
         for dialog in self._early.values():
             self.host.close_dialog(dialog)
         self._early.clear()
-        self._cancel_deadline = NEVER
         if not self.finished:
             self.finished = True
             self.host.emit(event)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sipstack.cli.commands.register import addresses
+from sipstack.cli.options import ANONYMOUS
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
 from tests.cli.registrar import Registrar
@@ -49,6 +51,23 @@ async def test_a_wrong_password() -> None:
             assert await run.status() == ExitStatus.REFUSED
         assert registrar.requests == []
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", 401)]
+
+
+@pytest.mark.parametrize(
+    ("target", "sender", "expected"),
+    [
+        ("sip:alice@example.com", ANONYMOUS, ("sip:alice@example.com", "sip:example.com")),
+        (
+            "sip:alice@[::1]:5070;transport=udp",
+            ANONYMOUS,
+            ("sip:alice@[::1]:5070;transport=udp", "sip:[::1]:5070;transport=udp"),
+        ),
+        ("sip:pbx.example.net", AOR, (AOR, "sip:pbx.example.net")),
+        (AOR, AOR, (AOR, "sip:example.com")),
+    ],
+)
+def test_who_registers_where(target: str, sender: str, expected: tuple[str, str]) -> None:
+    assert addresses(target, sender) == expected
 
 
 # -- what works --------------------------------------------------------------------------------------------

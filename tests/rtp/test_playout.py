@@ -1,0 +1,258 @@
+"""The playout buffer against networks drawn as text.
+
+What was played has one character for each 20 ms: a letter is that packet, ``-`` is silence (none is due),
+``?`` a missing packet to be concealed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from sipstack.rtp.playout import CAPACITY, Gap, PlayoutBuffer
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+Arrival = tuple[float, int, str]
+"""Time, timestamp, letter."""
+
+
+def _spoken(letters: str = LETTERS, start: int = 0) -> list[Arrival]:
+    """One packet each 20 ms, none in the place of a blank; each arrives when it is sent."""
+    return [
+        (0.02 * number, start + 160 * number, letter)
+        for number, letter in enumerate(letters)
+        if letter != " "
+    ]
+
+
+def _moved(arrivals: list[Arrival], delays: dict[str, float]) -> list[Arrival]:
+    """The same with some packets that arrive later."""
+    return sorted((time + delays.get(letter, 0.0), stamp, letter) for time, stamp, letter in arrivals)
+
+
+def _play(
+    buffer: PlayoutBuffer[str],
+    arrivals: Iterable[Arrival],
+    frames: int,
+    *,
+    duration: int = 160,
+    start: float = 0.0,
+) -> str:
+    """What is heard in ``frames`` ticks from ``start`` on; a tick is 1 ms after the packets of its time."""
+    pending = list(arrivals)
+    heard = ""
+    for tick in range(frames):
+        now = start + 0.02 * tick + 0.001
+        while pending and pending[0][0] <= now:
+            time, timestamp, letter = pending.pop(0)
+            buffer.put(timestamp & 0xFFFFFFFF, duration, letter, time)
+        item = buffer.get(now)
+        heard += {Gap.IDLE: "-", Gap.LOST: "?"}[item] if isinstance(item, Gap) else item
+    return heard
+
+
+def test_nothing_ever_comes() -> None:
+    assert _play(PlayoutBuffer(), [], 5) == "-----"
+
+
+def test_a_clean_network_plays_the_target_delay_later() -> None:
+    buffer = PlayoutBuffer[str](target=0.06)
+    assert _play(buffer, _spoken("abcdefgh"), 11) == "---abcdefgh"
+    assert (buffer.late, buffer.dropped, buffer.target) == (0, 0, 0.06)
+
+
+def test_lost_packets_leave_a_gap_of_their_own_length() -> None:
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _spoken("ab d  g hi"), 13) == "---ab?d??g?hi"
+    assert (buffer.late, buffer.target) == (0, 0.06)
+
+
+def test_reordered_packets_are_played_in_order() -> None:
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _moved(_spoken("abcdefgh"), {"b": 0.03, "d": 0.05}), 11) == "---abcdefgh"
+    assert buffer.late == 0
+
+
+def test_the_first_packet_need_not_arrive_first() -> None:
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _moved(_spoken("abcdef"), {"a": 0.03}), 10) == "----abcdef"
+
+
+def test_duplicates_are_played_once_and_counted() -> None:
+    buffer = PlayoutBuffer[str]()
+    twice = [arrival for arrival in _spoken("abcdef") for _ in range(2)]
+    assert _play(buffer, twice, 9) == "---abcdef"
+    assert buffer.late == 6
+
+
+def test_a_packet_that_comes_too_late_is_counted_and_lets_the_delay_grow_at_the_next_gap() -> None:
+    buffer = PlayoutBuffer[str]()
+    arrivals = _moved(_spoken("abcdef hijklmn"), {"c": 0.09})
+    assert _play(buffer, arrivals, 18) == "---ab?def??hijklmn"
+    assert buffer.late == 1
+    assert buffer.target == pytest.approx(0.08)
+
+
+def test_a_packet_too_late_for_any_delay_does_not_change_the_delay() -> None:
+    buffer = PlayoutBuffer[str]()
+    arrivals = _moved(_spoken("abcdefghijklmn pq"), {"c": 0.23})
+    assert _play(buffer, arrivals, 20) == "---ab?defghijklmn?pq"
+    assert (buffer.late, buffer.target) == (1, 0.06)
+
+
+def test_the_target_never_passes_its_maximum() -> None:
+    buffer = PlayoutBuffer[str](maximum=0.1)
+    late = dict.fromkeys("cfilo", 0.07)
+    _play(buffer, _moved(_spoken(LETTERS), late), 40)
+    assert buffer.late > 0
+    assert buffer.target <= 0.1
+
+
+def test_a_network_that_stops_and_delivers_all_at_once_costs_delay_but_no_sound() -> None:
+    buffer = PlayoutBuffer[str]()
+    held = {letter: 0.14 - 0.02 * place for place, letter in enumerate("efghijk")}
+    assert _play(buffer, _moved(_spoken("abcdefghijklmnop"), held), 23) == "---abcd????efghijklmnop"
+    assert buffer.late == 0
+    assert buffer.target == pytest.approx(0.08)
+
+
+def test_what_was_lost_while_dry_does_not_make_the_delay_longer() -> None:
+    """Five in a row lost, the buffer runs dry, and the sixth comes when it should."""
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _spoken("abcd     jklmn"), 17) == "---abcd?????jklmn"
+    assert buffer.target == 0.06
+
+
+def test_a_pause_whose_timestamps_run_on_builds_the_delay_up_again() -> None:
+    buffer = PlayoutBuffer[str]()
+    heard = _play(buffer, _spoken("abc" + " " * 20 + "klmnop"), 32)
+    assert heard == "---abc" + "?" * 10 + "-" * 10 + "klmnop"
+
+
+def test_telephone_events_take_the_place_of_audio_without_lasting_delay() -> None:
+    """RFC 4733: while a digit is sent there is no audio, and its timestamps run on."""
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _spoken("abc     ijkl"), 15) == "---abc?????ijkl"
+
+
+def test_timestamps_wrap() -> None:
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _spoken("abcdefgh", start=0x1_0000_0000 - 3 * 160), 11) == "---abcdefgh"
+
+
+def test_a_jump_of_the_timestamps_begins_anew() -> None:
+    """The sender restarts its timestamps in mid-stream, as some do when a transfer joins two calls."""
+    buffer = PlayoutBuffer[str]()
+    before, after = _spoken("abcdef"), _spoken("      ghijkl", start=0x7000_0000)
+    assert _play(buffer, before + after, 15) == "---abc---ghijkl"
+
+
+def test_a_reset_forgets_packets_and_target_but_not_the_counts() -> None:
+    buffer = PlayoutBuffer[str]()
+    _play(buffer, _moved(_spoken("abcdef hijklmn"), {"c": 0.09}), 18)
+    buffer.reset()
+    assert _play(buffer, _spoken("xyz", start=5000), 6, start=0.0) == "---xyz"
+    assert (buffer.late, buffer.target) == (1, 0.06)
+
+
+@pytest.mark.parametrize(("duration", "heard"), [(80, "--abcdef"), (240, "--abcdef")])
+def test_packets_of_other_lengths(duration: int, heard: str) -> None:
+    """The one that takes frames must ask as often as packets last; here each time."""
+    buffer = PlayoutBuffer[str](target=0.04)
+    arrivals = [(0.02 * number, duration * number, letter) for number, letter in enumerate("abcdef")]
+    assert _play(buffer, arrivals, 8, duration=duration) == heard
+
+
+def test_timestamps_that_slip_by_less_than_a_frame_are_played_as_they_are() -> None:
+    buffer = PlayoutBuffer[str]()
+    slipped = [
+        (time, stamp + (50 if letter in "ef" else 0), letter) for time, stamp, letter in _spoken("abcdef")
+    ]
+    assert _play(buffer, slipped, 9) == "---abcdef"
+
+
+def test_a_faster_sender_does_not_build_up_delay() -> None:
+    """A sender whose clock runs 1 % fast: now and then packets are skipped, the rest comes at the target."""
+    buffer = PlayoutBuffer[str]()
+    arrivals = [(0.0198 * number, 160 * number, "a") for number in range(3000)]
+    heard = _play(buffer, arrivals, 2970)
+    assert set(heard[3:]) == {"a"}
+    assert 25 <= buffer.dropped <= 35
+    assert buffer.target == 0.06
+
+
+def test_a_slower_sender_is_waited_for() -> None:
+    buffer = PlayoutBuffer[str]()
+    arrivals = [(0.0202 * number, 160 * number, "a") for number in range(3000)]
+    heard = _play(buffer, arrivals, 3000)
+    assert heard.count("a") >= 2960
+    assert buffer.late == 0
+
+
+def test_a_burst_after_a_stall_of_ours_is_played_when_ticks_are_made_up_for() -> None:
+    """We stalled for 200 ms: ten packets are read at once, then ten ticks are run at once."""
+    buffer = PlayoutBuffer[str]()
+    assert _play(buffer, _spoken("abcd"), 4) == "---a"
+    for _, timestamp, letter in _spoken(LETTERS)[4:14]:
+        buffer.put(timestamp, 160, letter, 0.28)
+    assert [buffer.get(0.28) for _ in range(10)] == list("bcdefghijk")
+
+
+def test_a_delay_that_stays_too_long_is_skipped_down_to_the_target() -> None:
+    """The same stall, but the missed ticks are left out."""
+    buffer = PlayoutBuffer[str]()
+    arrivals = [(0.0, 160 * number, "a") for number in range(20)]
+    arrivals += [(0.02 * number, 160 * (19 + number), "b") for number in range(1, 60)]
+    heard = _play(buffer, arrivals, 60)
+    assert buffer.dropped == 19
+    assert "?" not in heard
+
+
+def test_a_flood_is_bounded() -> None:
+    buffer = PlayoutBuffer[str]()
+    for number in range(10 * CAPACITY):
+        buffer.put(number, 1, "a", 0.0)
+    assert buffer.dropped == 9 * CAPACITY
+
+
+def test_an_empty_payload_is_nothing() -> None:
+    buffer = PlayoutBuffer[str]()
+    buffer.put(0, 0, "a", 0.0)
+    assert buffer.get(1.0) is Gap.IDLE
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_network(seed: int) -> None:
+    """Loss, jitter, reordering, duplicates: what is heard is in order, once, and nothing in time is lost."""
+    numbers = random.Random(seed)
+    sent = [(0.02 * number, 160 * number, chr(0x4E00 + number)) for number in range(500)]
+    arrivals = [
+        (time + numbers.expovariate(1 / 0.015), stamp, letter)
+        for time, stamp, letter in sent
+        for _ in range(numbers.choices((0, 1, 2), (5, 92, 3))[0])
+    ]
+    buffer = PlayoutBuffer[str]()
+    heard = _play(buffer, sorted(arrivals), 540)
+    played = [letter for letter in heard if letter not in "-?"]
+    assert played == sorted(set(played))
+    arrived = {letter for _, _, letter in arrivals}
+    assert len(arrived) - len(played) <= buffer.late + buffer.dropped
+    assert len(played) >= 0.9 * len(arrived)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_input_breaks_it(seed: int) -> None:
+    """Hostile timestamps: ``get`` always answers, and memory stays bounded."""
+    numbers = random.Random(seed)
+    buffer = PlayoutBuffer[int]()
+    now, near = 0.0, 0
+    for step in range(3000):
+        now += numbers.choice((0.0, 0.0, 0.02))
+        near = (near + numbers.choice((-160, 0, 1, 159, 160, 161, 1600, 15999, 0x80000000))) & 0xFFFFFFFF
+        buffer.put(near, numbers.choice((0, 1, 80, 160, 2000)), step, now)
+        if numbers.random() < 0.5:
+            assert isinstance(buffer.get(now), int | Gap)
+        assert 0.06 <= buffer.target <= 0.2
