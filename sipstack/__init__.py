@@ -36,7 +36,12 @@ if TYPE_CHECKING:
         TransportError,
     )
     from sipstack.media.audio import Audio, Frame, MediaStatistics
+    from sipstack.media.io import AudioSink, AudioSource
+    from sipstack.media.port import MediaPort
+    from sipstack.media.session import AudioSession
+    from sipstack.media.tones import melody
     from sipstack.message import Request, Response
+    from sipstack.net.capture import Capture
     from sipstack.ua.agent import UserAgent
     from sipstack.ua.backoff import Backoff
     from sipstack.ua.bridge import bridge
@@ -44,24 +49,29 @@ if TYPE_CHECKING:
     from sipstack.ua.invitation import Invitation
     from sipstack.ua.outgoing import OutgoingInvite
     from sipstack.ua.policy import Accept, Redirect, Reject
-    from sipstack.ua.registration import Registration
+    from sipstack.ua.registration import Registration, RegistrationState
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Accept",
     "Audio",
+    "AudioSession",
+    "AudioSink",
+    "AudioSource",
     "AuthenticationFailed",
     "Backoff",
     "Call",
     "CallEnded",
     "CallRejected",
+    "Capture",
     "FlowClosed",
     "Frame",
     "Invitation",
     "InvitationReceived",
     "LocalProtocolError",
     "MediaError",
+    "MediaPort",
     "MediaStatistics",
     "NegotiationError",
     "OutgoingInvite",
@@ -69,6 +79,7 @@ __all__ = [
     "Redirect",
     "Registration",
     "RegistrationRejected",
+    "RegistrationState",
     "Reject",
     "RemoteProtocolError",
     "Request",
@@ -82,22 +93,28 @@ __all__ = [
     "TransportError",
     "UserAgent",
     "bridge",
+    "melody",
 ]
 
 _HOMES = {
     "Accept": "sipstack.ua.policy",
     "Audio": "sipstack.media.audio",
+    "AudioSession": "sipstack.media.session",
+    "AudioSink": "sipstack.media.io",
+    "AudioSource": "sipstack.media.io",
     "AuthenticationFailed": "sipstack.errors",
     "Backoff": "sipstack.ua.backoff",
     "Call": "sipstack.ua.call",
     "CallEnded": "sipstack.errors",
     "CallRejected": "sipstack.errors",
+    "Capture": "sipstack.net.capture",
     "FlowClosed": "sipstack.errors",
     "Frame": "sipstack.media.audio",
     "Invitation": "sipstack.ua.invitation",
     "InvitationReceived": "sipstack.core.events",
     "LocalProtocolError": "sipstack.errors",
     "MediaError": "sipstack.errors",
+    "MediaPort": "sipstack.media.port",
     "MediaStatistics": "sipstack.media.audio",
     "NegotiationError": "sipstack.errors",
     "OutgoingInvite": "sipstack.ua.outgoing",
@@ -105,6 +122,7 @@ _HOMES = {
     "Redirect": "sipstack.ua.policy",
     "Registration": "sipstack.ua.registration",
     "RegistrationRejected": "sipstack.errors",
+    "RegistrationState": "sipstack.ua.registration",
     "Reject": "sipstack.ua.policy",
     "RemoteProtocolError": "sipstack.errors",
     "Request": "sipstack.message",
@@ -118,6 +136,7 @@ _HOMES = {
     "TransportError": "sipstack.errors",
     "UserAgent": "sipstack.ua.agent",
     "bridge": "sipstack.ua.bridge",
+    "melody": "sipstack.media.tones",
 }
 
 

@@ -74,8 +74,8 @@ class Core:
         """A datagram or a framed message arrived on ``flow``. Never raises for what the network sent."""
         try:
             message = parse(data)
+            validate(message)
             if isinstance(message, Request):
-                validate(message)
                 self._receive_request(flow, message, now)
             else:
                 self._receive_response(message, now)
@@ -176,14 +176,23 @@ class Core:
             return
         reply = reply_flow(flow, request.via)
         transactions = self.transactions
-        if transactions.server_count >= self.configuration.maximum_transactions:
+        full = transactions.server_count >= self.configuration.maximum_transactions
+        if full and not transactions.is_known(request):
             self.counters.overloaded += 1
             self._reply(reply, request, 503, (("Retry-After", "10"),))
             return
         transaction = transactions.receive_request(request, reply, now)
         if transaction is None:
             return
-        if method == "CANCEL":
+        try:
+            self._serve(request, transaction, now)
+        except ParseError as error:  # in a field that only its user reads, such as Expires
+            self.counters.malformed += 1
+            tag = self.identifiers.tag()
+            self.respond(transaction, request.response(error.status, to_tag=tag), now)
+
+    def _serve(self, request: Request, transaction: AnyServer, now: float) -> None:
+        if request.method == "CANCEL":
             self._receive_cancel(request, transaction, now)
         elif request.to.tag is None:
             self._server.receive(request, transaction, now)
@@ -203,6 +212,10 @@ class Core:
         found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
         if found is None:  # §12.2.2
             self.respond(transaction, request.response(481), now)
+            return
+        refused = self._server.unsupported(request)
+        if refused is not None:
+            self.respond(transaction, request.response(refused[0], headers=refused[1]), now)
         else:
             found[1].request_received(request, transaction, now)
 

@@ -61,6 +61,8 @@ class Way:
 
     def resolved(self, targets: Sequence[Target], now: float) -> None:
         """The addresses, best first."""
+        if self._given_up:
+            return
         self._targets = list(targets)
         if targets:
             self.next_target(now)
@@ -68,8 +70,7 @@ class Way:
             self.failed(ResolutionError(f"no address for {self.draft.next_hop}"), now)
 
     def next_target(self, now: float) -> None:
-        if not self._given_up:
-            self.core.find_flow(self._targets.pop(0), self, now)
+        self.core.find_flow(self._targets.pop(0), self, now)
 
     def flow_found(self, flow: Flow, now: float) -> None:
         """The driver has a flow to the target."""
@@ -81,6 +82,8 @@ class Way:
 
     def flow_refused(self, error: TransportError, now: float) -> None:
         """There is no flow to the target: try the next one."""
+        if self._given_up:
+            return
         if self._targets:
             self.next_target(now)
         else:
@@ -105,7 +108,7 @@ class AckDispatch(Way):
     def use(self, flow: Flow, now: float) -> None:
         data = bytes(self.draft.write(flow.via + self.core.identifiers.branch(), self.core.contact(flow)))
         self.core.retransmit(flow, data)
-        self._user.ack_sent(flow, data)
+        self._user.ack_sent(self.draft.cseq, flow, data)
 
     def failed(self, error: SipError, now: float) -> None:
         """Nothing to do: the peer repeats its 2xx, and ends the call when no ACK arrives."""

@@ -66,14 +66,19 @@ class Server:
     def _inspect(self, request: Request) -> tuple[int, Lines] | None:
         method = request.method
         if method not in self._handlers:
+            if method == "BYE":  # that of a call which is gone, or never was (§15.1.2)
+                return 481, ()
             return (405 if method in KNOWN_METHODS else 501), self.capabilities
         if not isinstance(request.uri, SipUri):
             return 416, ()
-        if "Require" in request.headers:
-            unknown = [tag for tag in request.require if tag not in self._supported]
-            if unknown:
-                return 420, (("Unsupported", ", ".join(unknown)),)
-        return None
+        return self.unsupported(request)
+
+    def unsupported(self, request: Request) -> tuple[int, Lines] | None:
+        """The refusal of a request that requires an extension which we lack (§8.2.2.3)."""
+        if "Require" not in request.headers:
+            return None
+        unknown = [tag for tag in request.require if tag not in self._supported]
+        return (420, (("Unsupported", ", ".join(unknown)),)) if unknown else None
 
     def _respond(
         self,
@@ -96,7 +101,7 @@ class Server:
             refused = 503, (("Retry-After", "10"),)
         if refused is None:
             try:
-                target_of(request)
+                _ = target_of(request), request.record_routes  # what a dialog will be made of
             except RemoteProtocolError as error:
                 refused = error.status, ()
         if refused is not None:

@@ -111,29 +111,22 @@ class Dialog:
         self, cseq: int, method: str, headers: Lines = (), body: bytes = b"", *, contact: bool = False
     ) -> Draft:
         """A request with a given CSeq number: an ACK repeats that of its INVITE."""
-        uri, routes = self._route()
+        uri, routes, strict = self._route()
+        own = "" if contact else None
         return Draft(
-            method,
-            uri,
-            self.local,
-            self.remote,
-            self.call_id,
-            cseq,
-            routes,
-            headers,
-            body,
-            "" if contact else None,
+            method, uri, self.local, self.remote, self.call_id, cseq, routes, headers, body, own, strict
         )
 
-    def _route(self) -> tuple[str, tuple[str, ...]]:
+    def _route(self) -> tuple[str, tuple[str, ...], bool]:
+        """The Request-URI, the Route values, and whether the former is a strict router (§12.2.1.1)."""
         routes = self.route_set
         if not routes:
-            return self.remote_target, ()
+            return self.remote_target, (), False
         first = NameAddr.parse(routes[0]).uri
         if isinstance(first, SipUri) and "lr" not in first.parameters:
             # a strict router wants itself in the Request-URI and the remote target as the last route
-            return str(first), (*routes[1:], f"<{self.remote_target}>")
-        return self.remote_target, routes
+            return str(first), (*routes[1:], f"<{self.remote_target}>"), True
+        return self.remote_target, routes, False
 
 
 def target_of(message: Request | Response) -> str:

@@ -29,11 +29,13 @@ class Draft:
     body: bytes = b""
     contact: str | None = None
     """Parameters of our Contact, such as ``;expires=60``; "" for none; None for a request without Contact."""
+    strict: bool = False
+    """Whether ``uri`` is a strict router, to which the request goes before all routes."""
 
     @property
     def next_hop(self) -> str:
         """The name-addr or URI that decides where the request goes first (RFC 3261 §8.1.2)."""
-        return self.routes[0] if self.routes else self.uri
+        return self.routes[0] if self.routes and not self.strict else self.uri
 
     def write(self, via: str, contact: str) -> Request:
         """The request as it goes over a flow: ``via`` is our Via value, ``contact`` our Contact URI."""

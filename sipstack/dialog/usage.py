@@ -45,7 +45,7 @@ class Sent(Protocol):
 class AckSent(Protocol):
     """Told when an ACK has gone out, to repeat it as often as the 2xx comes again."""
 
-    def ack_sent(self, flow: Flow, data: bytes) -> None: ...
+    def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None: ...
 
 
 class Host(Protocol):

@@ -13,7 +13,7 @@ from sipstack.message.params import NONE, Lazy, Parameters
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
 _URI = r'[^\x00-\x20\x7f"<>]++'
 # What nearly all of them look like: at most a tag after the URI.
-_common = re.compile(rf'(?:"([^"\\]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
+_common = re.compile(rf'(?:"([^"\\\r\n\x00]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
 _name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
 # Without <>, whatever follows the semicolon belongs to the header field; "," and "?" are forbidden (§20.10).
 _addr_spec = re.compile(r'([^\x00-\x20\x7f"<>;,?]++)[ \t]*+(;.*+)?', re.DOTALL).fullmatch
@@ -52,7 +52,7 @@ class NameAddr(Lazy):
 
     def _read(self, text: str) -> NameAddr:
         """Fill from any text that the grammar allows."""
-        if (match := _name_addr(text)) is not None:
+        if "<" in text and (match := _name_addr(text)) is not None:
             quoted, name, self._uri, parameters = match.groups()
             self.display_name = unquote(quoted) if quoted else name.strip(" \t")
         elif (match := _addr_spec(text)) is not None:

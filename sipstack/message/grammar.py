@@ -10,7 +10,7 @@ import re
 from sipstack.errors import ParseError
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
-QUOTED = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
+QUOTED = r'"(?:[^"\\\r\n\x00]|\\[^\r\n])*+"'
 # A parameter's value. Peers leave quotes away where the grammar wants them, so whatever cannot be mistaken
 # for the end of the value is taken (a bare IPv6 address after received=, RFC 5118 §4.5).
 VALUE = r'[^\x00-\x20\x7f;,"<>]*+'

@@ -138,7 +138,7 @@ class Headers:
 
 
 def _checked(value: object) -> str:
-    text = value if type(value) is str else str(value)
+    text = str(value).strip(" \t")
     if "\n" in text or "\r" in text or "\0" in text:
         raise LocalProtocolError(f"a header field value cannot hold CR, LF or NUL: {text[:80]!r}")
     return text

@@ -10,7 +10,7 @@ from sipstack.message.grammar import QUOTED, TOKEN, VALUE, quote, unquote
 
 # Parameters that need no more than splitting: no quotes, no white space.
 SIMPLE = rf"(?:;{TOKEN}(?:={VALUE})?)*+"
-_PARAMETER = re.compile(rf"[ \t]*+({TOKEN})[ \t]*+(?:=[ \t]*+({QUOTED}|{VALUE})[ \t]*+)?(?:;|$)").match
+_parameter = re.compile(rf";[ \t]*+({TOKEN})[ \t]*+(?:=[ \t]*+({QUOTED}|{VALUE})[ \t]*+)?").match
 
 
 class Parameters:
@@ -45,17 +45,16 @@ class Parameters:
     def parse(cls, text: str) -> Parameters:
         """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
         text = text.strip(" \t")
-        if text and text[0] != ";":
-            raise ParseError(f"parameters do not begin with a semicolon: {text[:80]!r}")
+        if not text:
+            return NONE
         items: dict[str, str | None] = {}
-        position = 1
-        while position <= len(text) and text:
-            match = _PARAMETER(text, position)
+        position = 0
+        while position < len(text):
+            match = _parameter(text, position)
             if match is None or match[1].lower() in items:
                 raise ParseError(f"bad parameters: {text[:80]!r}")
             items[match[1].lower()] = match[2]
-            # A semicolon at the very end promises one more parameter.
-            position = match.end() + (match.end() == len(text) and text[-1] != ";")
+            position = match.end()
         return cls(items)
 
     def get(self, name: str) -> str | None:

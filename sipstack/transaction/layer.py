@@ -91,6 +91,10 @@ class TransactionLayer:
         self._deadlines.schedule(new)
         return new
 
+    def is_known(self, request: Request) -> bool:
+        """Whether a request other than ACK is a retransmission."""
+        return server_key(request, request.method) in self._servers
+
     def is_merged(self, request: Request, transaction: AnyServer) -> bool:
         """Whether a request outside of a dialog came before by another way and must get 482 (§8.2.2.2)."""
         key = merge_key(request)

@@ -26,7 +26,7 @@ from sipstack.message.digest import Account
 from sipstack.net.driver import Driver
 from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.backoff import Backoff
-from sipstack.ua.call import Call
+from sipstack.ua.call import Call, CallEvent
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.outgoing import OutgoingInvite, calling, closing
 from sipstack.ua.policy import Accept, Decision, Headers, Redirect
@@ -405,14 +405,12 @@ class UserAgent:
 
     def _dispatch(self, event: events.Event) -> None:
         match event:
+            case events.Acknowledged() | events.Ended():  # of every call, so they are asked for first
+                self._of_call(event)
             case events.InvitationReceived():
                 self._invited(event)
             case events.InvitationCancelled(invitation=usage):
-                invitation = self._invitations.get(usage)
-                if invitation is not None:
-                    invitation.cancelled = True
-                    if invitation.task is not None:
-                        invitation.task.cancel()
+                self._cancelled(usage)
             case events.Progressed() | events.Answered() | events.Refused() | events.Failed():
                 outgoing = self._invites.get(event.outgoing)
                 if outgoing is not None:
@@ -427,9 +425,19 @@ class UserAgent:
                 if self.on_message is not None:
                     self.on_message(request)
             case _:
-                call = self._calls.get(event.session)
-                if call is not None:
-                    call.on_event(event)
+                self._of_call(event)
+
+    def _of_call(self, event: CallEvent) -> None:
+        call = self._calls.get(event.session)
+        if call is not None:
+            call.on_event(event)
+
+    def _cancelled(self, usage: IncomingInvite) -> None:
+        invitation = self._invitations.get(usage)
+        if invitation is not None:
+            invitation.cancelled = True
+            if invitation.task is not None:
+                invitation.task.cancel()
 
     def _invited(self, event: events.InvitationReceived) -> None:
         usage = event.invitation

@@ -120,7 +120,8 @@ class Call:
     async def _offer(self, direction: Direction) -> None:
         async with self._one_offer:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
-                await asyncio.wait({self._reoffer, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+                settled: set[asyncio.Future[Any]] = {self._reoffer, self._ended}
+                await asyncio.wait(settled, return_when=asyncio.FIRST_COMPLETED)
             self._check_alive()
             self._wish = direction
             self._reoffer = self._agent.loop.create_future()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipstack.errors import ParseError
 from sipstack.message import Request, Response
 from sipstack.message.mime import find_part
 
@@ -16,14 +17,17 @@ def session_description(message: Request | Response) -> bytes:
     written = message.headers.get("Content-Type")
     if written == SDP:
         return message.body
-    content_type = message.content_type
-    if content_type is None:
-        return b""
-    kind = content_type.media_type
-    if kind == SDP:
-        return message.body
-    if kind.startswith("multipart/"):
-        return find_part(message.body, content_type, SDP) or b""
+    try:
+        content_type = message.content_type
+        if content_type is None:
+            return b""
+        kind = content_type.media_type
+        if kind == SDP:
+            return message.body
+        if kind.startswith("multipart/"):
+            return find_part(message.body, content_type, SDP) or b""
+    except ParseError:
+        pass  # unreadable is as good as absent: a request gets 415, a response is judged without it
     return b""
 
 

@@ -6,7 +6,7 @@ import attrs
 
 from sipstack.dialog.draft import Draft, Lines
 from sipstack.dialog.usage import Host, Sent
-from sipstack.errors import SipError
+from sipstack.errors import ParseError, SipError
 from sipstack.message import Request, Response, SipUri
 from sipstack.transaction.timers import NEVER
 
@@ -49,11 +49,13 @@ class Registration:
         "_from",
         "_headers",
         "_host",
+        "_next",
         "_refresh_at",
         "_registrar",
         "_removing",
         "_routes",
         "_sent",
+        "_waiting",
         "scheduled",
     )
 
@@ -78,6 +80,8 @@ class Registration:
         self._refresh_at = NEVER
         self._removing = False
         self._sent: Sent | None = None
+        self._next: tuple[str | None, Lines] | None = None
+        self._waiting = False
         self.scheduled = NEVER
 
     def __repr__(self) -> str:
@@ -106,6 +110,10 @@ class Registration:
 
     def _send(self, contact: str | None, headers: Lines, now: float) -> None:
         self._refresh_at = NEVER
+        if self._waiting:  # one REGISTER at a time (§10.2): the latest wish is sent after the answer
+            self._next = contact, headers
+            return
+        self._waiting = True
         if self._sent is not None and self._sent.request is not None:
             self._cseq = max(self._cseq, self._sent.request.cseq.number)  # a challenge may have taken numbers
         self._cseq += 1
@@ -124,7 +132,7 @@ class Registration:
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
-        if status < 200:
+        if status < 200 or self._went_on(now):
             return
         if status < 300:
             self._succeeded(response, now)
@@ -134,13 +142,25 @@ class Registration:
             self._host.emit(RegistrationFailed(self, response, None))
 
     def request_failed(self, error: SipError, now: float) -> None:
-        self._host.emit(RegistrationFailed(self, None, error))
+        if not self._went_on(now):
+            self._host.emit(RegistrationFailed(self, None, error))
+
+    def _went_on(self, now: float) -> bool:
+        """A REGISTER is done. Whether another one was waiting for that, and is sent now."""
+        self._waiting = False
+        waiting, self._next = self._next, None
+        if waiting is not None:
+            self._send(*waiting, now)
+        return waiting is not None
 
     def _succeeded(self, response: Response, now: float) -> None:
         if self._removing:
             self._host.emit(Unregistered(self))
             return
         granted = self._granted(response)
+        if granted == 0.0:  # nothing is bound, and asking again at once will not help
+            self._host.emit(RegistrationFailed(self, response, None))
+            return
         # Registrars cut off at the second, and many clients must not come back in step: 75-90 % of the time
         self._refresh_at = now + granted * self._host.identifiers.uniform(0.75, 0.9)
         self._host.schedule(self)
@@ -149,13 +169,16 @@ class Registration:
     def _granted(self, response: Response) -> float:
         """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires field.
         """
-        ours = self._contact_uri()
-        for contact in response.contacts:
-            if ours is not None and contact.uri == ours:
-                written = contact.parameters.get("expires")
-                if written is not None and written.isascii() and written.isdigit():
-                    return float(min(int(written), 2**31))
-        expires = response.expires if "Expires" in response.headers else None
+        try:
+            ours = self._contact_uri()
+            for contact in response.contacts:
+                if ours is not None and contact.uri == ours:
+                    written = contact.parameters.get("expires")
+                    if written is not None and written.isascii() and written.isdigit():
+                        return float(min(int(written), 2**31))
+            expires = response.expires
+        except ParseError:  # such as another phone's odd Contact: ours counts as granted
+            expires = None
         return float(self._expires if expires is None else expires)
 
     def _contact_uri(self) -> object:

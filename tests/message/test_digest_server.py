@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sipstack.message.auth import Challenge, Credentials
-from sipstack.message.digest import Account, DigestClient, ha1
+from sipstack.message.digest import Account, Algorithm, DigestClient, Exchange, ha1
 from sipstack.message.digest_server import DigestServer, Verdict
 
 REALM = "example.com"
@@ -104,6 +104,15 @@ def test_credentials_for_another_method_are_wrong() -> None:
     server = DigestServer(REALM, SECRET)
     challenge = server.challenges(1000.0)[0]
     assert server.check(answer(challenge), "BYE", b"", lookup, 1000.0) is Verdict.WRONG
+
+
+def test_a_right_digest_over_a_malformed_count_is_wrong() -> None:
+    server = DigestServer(REALM, SECRET, algorithms=("MD5",))
+    credentials = answer(server.challenges(1000.0)[0])
+    md5 = Algorithm("MD5")
+    exchange = Exchange(credentials.nonce, "INVITE", credentials.uri, b"", "auth", "1", "c1")
+    response = exchange.response(md5, ha1("alice", REALM, "s3cret"))
+    assert check(server, changed(credentials, nc="1", response=response)) is Verdict.WRONG
 
 
 def test_auth_int_notices_another_body_auth_does_not() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import wave
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
@@ -40,9 +41,10 @@ BOB = Identity(LOOPBACK, "sip:bob@127.0.0.1", None, None, None)
 
 @attrs.frozen
 class Demonstration:
-    """Alice plays a tune to Bob, who echoes it; what comes back must be the tune."""
+    """Alice plays a tune to Bob, who shall echo it; what comes back must be the tune."""
 
     record: Path
+    bob: Callable[[sipstack.Invitation], Awaitable[None]]
 
     async def __call__(self, session: Session) -> None:
         check_writable(self.record)
@@ -50,7 +52,7 @@ class Demonstration:
         seconds = len(tune) / 2 / RATE
         plan = Plan(play=sipstack.melody(), record=self.record, duration=seconds + TAIL)
         async with session.agent(BOB, trace=None) as bob, session.agent(ALICE) as alice:
-            async with bob.serving(answer_and_echo):
+            async with bob.serving(self.bob):
                 await dial(session, alice, bob.contact, plan)
         verdict = await asyncio.to_thread(compare_with_file, tune, self.record)
         words = f"similarity {verdict.similarity:.3f}, delay {verdict.delay * 1000:.0f} ms"
@@ -90,4 +92,4 @@ def demo(environment: Environment, record: Path | None, output: Output) -> ExitS
     """
     output = attrs.evolve(output, trace=output.trace or not output.json)
     with tempfile.TemporaryDirectory() as folder:
-        return run(environment, output, Demonstration(record or Path(folder, "echo.wav")))
+        return run(environment, output, Demonstration(record or Path(folder, "echo.wav"), answer_and_echo))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Lines
 from sipstack.dialog.usage import Host
-from sipstack.errors import LocalProtocolError
+from sipstack.errors import LocalProtocolError, RemoteProtocolError
 from sipstack.message import Request, Response
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.invite_server import InviteServerTransaction
@@ -140,11 +140,22 @@ class IncomingInvite:
 
     def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request in the early dialog."""
-        if request.method == "BYE":
-            self.host.respond(transaction, request.response(200), now)
-            self.cancelled(request.headers.get("Reason") or "", now)
-        else:
-            self.host.serve(request, transaction, now)
+        host = self.host
+        try:
+            if self._dialog is not None:
+                self._dialog.receive(request)
+        except RemoteProtocolError as error:
+            host.respond(transaction, request.response(error.status), now)
+            return
+        match request.method:
+            case "BYE":
+                host.respond(transaction, request.response(200), now)
+                self.cancelled(request.headers.get("Reason") or "", now)
+            case "INVITE":  # a second one before the first is answered (§14.2)
+                later = ("Retry-After", int(host.identifiers.uniform(0, 11)))
+                host.respond(transaction, request.response(500, headers=[later]), now)
+            case _:
+                host.serve(request, transaction, now)
 
     def ack_received(self, request: Request, now: float) -> None:
         """No 2xx is out that could be acknowledged."""

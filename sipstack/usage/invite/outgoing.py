@@ -9,7 +9,7 @@ from __future__ import annotations
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import Host, Sent
-from sipstack.errors import CallEnded, RemoteProtocolError, SipError
+from sipstack.errors import CallEnded, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.sdp.exchange import Exchange
 from sipstack.transaction.layer import AnyServer
@@ -100,7 +100,7 @@ class OutgoingInvite:
         assert self.request is not None
         try:
             dialog = Dialog.as_client(self.request, response)
-        except (RemoteProtocolError, ValueError):
+        except (RemoteProtocolError, ParseError):
             return  # the provisional is still news for the user; its dialog cannot be used
         self._early[tag] = dialog
         self.host.open_dialog(dialog, self)
@@ -130,13 +130,12 @@ class OutgoingInvite:
                 dialog = Dialog.as_client(self.request, response)
             else:
                 dialog.confirm(response)
-        except (RemoteProtocolError, ValueError):
+        except (RemoteProtocolError, ParseError) as error:
             # no usable Contact: ACK and BYE go where the INVITE went, which is the best that can be known
-            dialog = Dialog.as_client(
-                self.request, response.replace(status=183, headers=response.headers.without("Contact", "Record-Route"))
-            )
+            headers = response.headers.without("Contact", "Record-Route")
+            dialog = Dialog.as_client(self.request, response.replace(status=183, headers=headers))
             dialog.early = False
-            self.cancelled = True
+            self._finish(Failed(self, error))
         return Session(self.host, dialog, Exchange(), is_caller=True)
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
@@ -183,15 +182,14 @@ class OutgoingInvite:
             if dialog is None:
                 raise RemoteProtocolError("request for an early dialog that is gone", 481)
             dialog.receive(request)
+            if request.method == "BYE":
+                raise RemoteProtocolError("a callee refuses the INVITE, it may not say BYE (§15)", 481)
+            if request.method == "INVITE":
+                raise RemoteProtocolError("an INVITE while ours is in progress (§14.2)", 491)
         except RemoteProtocolError as error:
             self.host.respond(transaction, request.response(error.status), now)
             return
-        if (
-            request.method == "BYE"
-        ):  # a callee may not end an early dialog (§15); it refuses the INVITE instead
-            self.host.respond(transaction, request.response(481), now)
-        else:
-            self.host.serve(request, transaction, now)
+        self.host.serve(request, transaction, now)
 
     def ack_received(self, request: Request, now: float) -> None:
         """The callee sends no ACK in the dialog of our INVITE."""

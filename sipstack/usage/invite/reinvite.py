@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from sipstack.dialog.usage import Sent
-from sipstack.errors import RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout
 from sipstack.message import Response
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
@@ -37,11 +37,6 @@ class Reinvite:
         self.scheduled = NEVER
 
     @property
-    def pending(self) -> bool:
-        """Whether the peer's re-INVITE would cross ours."""
-        return self._state is ReinviteState.SENT
-
-    @property
     def unfinished(self) -> bool:
         return self._state is not ReinviteState.DONE
 
@@ -61,10 +56,12 @@ class Reinvite:
         draft = session.dialog.draft("INVITE", headers, self._body, contact=True)
         self._sent = session.host.send(draft, self, now, session.dialog)
 
-    def abandon(self) -> None:
+    def abandon(self, now: float) -> None:
         """The session ends: no retry. A 2xx that still comes is acknowledged."""
         if self._state is ReinviteState.WAITING:
             self._state = ReinviteState.DONE
+        elif self._state is ReinviteState.SENT and self._sent is not None:
+            self._sent.give_up(now)
         self._retry_at = NEVER
 
     def timeout(self, now: float) -> None:
@@ -100,9 +97,11 @@ class Reinvite:
         body = session_description(response)
         try:
             session.dialog.refresh_target(response)
-        except RemoteProtocolError:
+        except (ParseError, RemoteProtocolError):
             body = b""
         session.acknowledge(cseq, credentials_of(self._sent), now)
+        if not session.is_established:
+            return
         if not body:  # a 2xx to an offer must bring the answer (§13.2.1)
             session.exchange.cancel()
             session.hang_up(now)
@@ -113,10 +112,12 @@ class Reinvite:
     def _refused(self, response: Response, now: float) -> None:
         session = self._session
         session.exchange.cancel()
-        if response.status == 491 and session.is_established:
+        self._state = ReinviteState.DONE
+        if not session.is_established:
+            return
+        if response.status == 491:
             self._wait(now)
             return
-        self._state = ReinviteState.DONE
         if response.status in (408, 481):  # the dialog is gone (§12.2.1.2)
             session.lost(TransactionTimeout(f"{response.status} {response.reason}"), now)
             return
@@ -125,4 +126,5 @@ class Reinvite:
     def request_failed(self, error: SipError, now: float) -> None:
         self._state = ReinviteState.DONE
         self._session.exchange.cancel()
-        self._session.lost(error, now)
+        if self._session.is_established:
+            self._session.lost(error, now)

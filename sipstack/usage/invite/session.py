@@ -17,6 +17,9 @@ from sipstack.usage.invite.acceptance import Acceptance
 from sipstack.usage.invite.events import Acknowledged, Ended, OfferReceived
 from sipstack.usage.invite.reinvite import Reinvite
 
+MAXIMUM_ACKS = 4
+"""How many ACKs are kept: a 2xx may come again when the next re-INVITE is already on its way."""
+
 
 class SessionState(Enum):
     ESTABLISHED = auto()
@@ -29,8 +32,8 @@ class Session:
 
     __slots__ = (
         "_acceptance",
-        "_ack",
         "_ack_cseq",
+        "_acks",
         "_bye_headers",
         "_credentials",
         "_offer_in_2xx",
@@ -52,7 +55,7 @@ class Session:
         self._acceptance: Acceptance | None = None
         self._offered_by: tuple[AnyServer, Request] | None = None
         self._reinvite: Reinvite | None = None
-        self._ack: tuple[Flow, bytes] | None = None
+        self._acks: dict[int, tuple[Flow, bytes]] = {}
         self._ack_cseq = 0
         self._offer_in_2xx = exchange.state is ExchangeState.LOCAL_OFFER  # its answer comes in the ACK
         self._credentials: Lines = ()
@@ -104,15 +107,13 @@ class Session:
         self._acceptance = None
         if self._bye_headers is None:
             self._bye_headers = ()
+        self._end("timeout", "no ACK", now)
         self._send_bye(now)
-        self._end("timeout", "no ACK")
 
     # -- their 2xx and our ACK -----------------------------------------------------------------------------
 
     def acknowledge(self, cseq: int, credentials: Lines, now: float, answer: bytes = b"") -> None:
         """Send the ACK for a 2xx, with the answer when the 2xx carried an offer."""
-        self._ack = None
-        self._ack_cseq = cseq
         headers = (*credentials, ("Content-Type", SDP)) if answer else credentials
         draft = self.dialog.draft_with(cseq, "ACK", headers, answer)
         self.host.send_ack(draft, self, now, self.dialog)
@@ -128,18 +129,23 @@ class Session:
 
     def give_up_answer(self, now: float) -> None:
         """No answer to the offer in a 2xx will come: acknowledge it without, and say BYE."""
-        if self.exchange.state is ExchangeState.REMOTE_OFFER and self.is_caller and self._offered_by is None:
-            self.exchange.cancel()
-            self.acknowledge(self._ack_cseq, self._credentials, now)
+        if self._awaits_answer:
             self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer to the offer"'),))
 
-    def ack_sent(self, flow: Flow, data: bytes) -> None:
-        self._ack = (flow, data)
+    @property
+    def _awaits_answer(self) -> bool:
+        """Whether a 2xx brought an offer that our ACK has still to answer."""
+        return self.exchange.state is ExchangeState.REMOTE_OFFER and self._offered_by is None
+
+    def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None:
+        self._acks[cseq] = (flow, data)
+        if len(self._acks) > MAXIMUM_ACKS:
+            del self._acks[min(self._acks)]
 
     def repeat_ack(self, cseq: int) -> None:
         """The 2xx came again: each repetition is acknowledged with the same octets (§13.2.2.4)."""
-        if self._ack is not None and cseq == self._ack_cseq:
-            self.host.retransmit(*self._ack)
+        if cseq in self._acks:
+            self.host.retransmit(*self._acks[cseq])
 
     # -- requests from the peer ----------------------------------------------------------------------------
 
@@ -166,8 +172,8 @@ class Session:
         if self.state is not SessionState.ESTABLISHED:
             host.respond(transaction, request.response(481), now)
             return
-        if self._reinvite is not None and self._reinvite.pending:
-            host.respond(transaction, request.response(491), now)  # glare (§14.2)
+        if self.exchange.state is ExchangeState.LOCAL_OFFER:  # glare (§14.2), or our 2xx made an offer
+            host.respond(transaction, request.response(491), now)
             return
         if self._offered_by is not None or self.exchange.offer is not None:
             seconds = int(host.identifiers.uniform(0, 11))
@@ -246,7 +252,10 @@ class Session:
         self.state = SessionState.CLOSING
         self._bye_headers = headers
         if self._reinvite is not None:
-            self._reinvite.abandon()
+            self._reinvite.abandon(now)
+        if self._awaits_answer:  # a 2xx is acknowledged in any case (§13.2.2.4)
+            self.exchange.cancel()
+            self.acknowledge(self._ack_cseq, self._credentials, now)
         if self._offered_by is not None:
             self.refuse_offer(487, now)
         if self._acceptance is None:
@@ -258,28 +267,26 @@ class Session:
     def response_received(self, response: Response, now: float) -> None:
         """The answer to our BYE. Whatever it says, the session is over (§15.1.1)."""
         if response.status >= 200:
-            self._end("local", "")
+            self._end("local", "", now)
 
     def request_failed(self, error: SipError, now: float) -> None:
         """Our BYE was lost: the session is over all the same (§15.1.1)."""
-        self._end("local", "")
+        self._end("local", "", now)
 
     def lost(self, error: SipError, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer (§12.2.1.2): say BYE and end."""
-        if self.state is SessionState.ESTABLISHED:
-            self._bye_headers = ()
-            self._send_bye(now)
-        self._end("transport" if isinstance(error, TransportError) else "timeout", str(error))
+        self._end("transport" if isinstance(error, TransportError) else "timeout", str(error), now)
+        self._send_bye(now)
 
-    def _end(self, by: str, reason: str, now: float | None = None) -> None:
+    def _end(self, by: str, reason: str, now: float) -> None:
         if self.state is SessionState.ENDED:
             return
-        if self._offered_by is not None and now is not None:
+        if self._offered_by is not None:
             self.refuse_offer(487, now)  # §15.1.2: pending requests get 487
         self.state = SessionState.ENDED
         if self._acceptance is not None:
             self._acceptance.acknowledged()
         if self._reinvite is not None:
-            self._reinvite.abandon()
+            self._reinvite.abandon(now)
         self.host.close_dialog(self.dialog)
         self.host.emit(Ended(self, by, reason))

@@ -7,20 +7,23 @@ import re
 import wave
 from pathlib import Path
 
+import sipstack
+from sipstack.cli.commands.demo import Demonstration
+from sipstack.cli.options import Output
+from sipstack.cli.session import run as run_body
 from sipstack.cli.status import ExitStatus
-from tests.cli.running import command, process
+from tests.cli.running import command, parsed, process
+from tests.cli.streams import environment, text
 
 
 async def test_the_demonstration_holds_in_less_than_ten_seconds() -> None:
     async with asyncio.timeout(10), process("demo") as running:
-        status, _, errors = await _plain_outcome(running)
-    assert status == ExitStatus.DONE
-    assert "INVITE + SDP" in errors
-
-
-async def _plain_outcome(running: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
-    output, errors = await running.communicate()
-    return running.returncode, output.decode(), errors.decode()
+        output, errors = await running.communicate()
+    assert running.returncode == ExitStatus.DONE
+    names = [line.split()[0] for line in output.decode().splitlines()]
+    assert names == ["calling", "answered", "ended", "compared"]
+    arrows = [line.partition("  |")[2].strip("-<>| ") for line in errors.decode().splitlines()]
+    assert arrows == ["", "INVITE + SDP", "200 OK (INVITE) + SDP", "ACK", "BYE", "200 OK (BYE)"]
 
 
 async def test_the_figures_and_the_verdict(tmp_path: Path) -> None:
@@ -40,6 +43,20 @@ async def test_the_figures_and_the_verdict(tmp_path: Path) -> None:
     assert run.stderr == ""
     with wave.open(str(record), "rb") as file:
         assert file.getnframes() > 8000
+
+
+def test_an_echo_that_is_none_is_not_taken_for_one(tmp_path: Path) -> None:
+    async def answer_and_be_silent(invitation: sipstack.Invitation) -> None:
+        async with invitation.accept() as call:
+            await call.ended()
+
+    env = environment()
+    output = Output(json=True, trace=False, pcap=None, verbose=0)
+    demonstration = Demonstration(tmp_path / "echo.wav", answer_and_be_silent)
+    assert run_body(env, output, demonstration) is ExitStatus.MEDIA
+    *_, failed = parsed(text(env.stdout))
+    assert failed["event"] == "failed"
+    assert failed["reason"].startswith("the echo is not what was played: similarity 0.0")
 
 
 async def test_an_unwritable_recording(tmp_path: Path) -> None:
