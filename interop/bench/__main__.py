@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from interop.bench import gate, holding, media, messages, plot, progress, report, signalling
+from interop.bench.gate import GateError
 from interop.bench.machine import Steal
 from interop.bench.report import Table
 from interop.bench.uas_load import CLIENT_CORE
@@ -59,17 +60,14 @@ def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Itera
 
 
 def _gate(options: argparse.Namespace) -> int:
-    if options.record:
-        gate.record()
-        return 0
     try:
+        if options.record:
+            gate.record()
+            return 0
         verdicts = gate.judge(options.plant)
-    except KeyError:
-        sys.stderr.write(
-            "no budget for this Python: record one with `python -m interop.bench gate --record`\n"
-        )
+    except GateError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
-    progress.clear()
     sys.stdout.write(gate.table(verdicts).text())
     return 0 if all(verdict.kept for verdict in verdicts) else 1
 

@@ -96,7 +96,9 @@ def budgets() -> dict[str, float]:
     """The stored budgets of the Python that runs. Raises `GateError` where none was recorded."""
     stored: dict[str, dict[str, float]] = json.loads(BUDGETS.read_text(encoding="utf-8"))
     if _version() not in stored:
-        raise GateError(f"no budgets for Python {_version()}: `python -m interop.bench gate --record` makes them")
+        raise GateError(
+            f"no budgets for Python {_version()}: `python -m interop.bench gate --record` makes them"
+        )
     return stored[_version()]
 
 
@@ -119,7 +121,11 @@ def judge(planted: float = 0.0) -> list[Verdict]:
 
 def table(verdicts: list[Verdict]) -> Table:
     """For the terminal."""
-    return Table("gate", f"instructions in units of calibration; up to {TOLERANCE} of the budget", [*map(_row, verdicts)])
+    return Table(
+        "gate",
+        f"instructions in units of calibration; up to {TOLERANCE} of the budget",
+        [*map(_row, verdicts)],
+    )
 
 
 def _row(verdict: Verdict) -> Row:

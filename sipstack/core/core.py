@@ -349,8 +349,8 @@ def stamped(request: Request, flow: Flow) -> Request:
     """The request with the source address in its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
     via = request.via
     host, port = flow.remote
-    wants_port = "rport" in via.parameters
-    if not wants_port and via.host.strip("[]") == host:
+    wants_port = via.wants_port
+    if not wants_port and (via.host == host or via.host.strip("[]") == host):
         return request
     parameters = via.parameters.with_("received", host)
     if wants_port:

@@ -55,7 +55,7 @@ def reply_flow(flow: Flow, via: Via) -> Flow:
 
     To the source address; to the source port when the peer asked by rport, else to the port in its Via.
     """
-    if flow.reliable or via.rport is not None or "rport" in via.parameters:
-        return flow
     port = via.port if via.port is not None else DEFAULT_PORT
-    return flow if port == flow.remote[1] else attrs.evolve(flow, remote=(flow.remote[0], port))
+    if port == flow.remote[1] or flow.reliable or via.wants_port:
+        return flow
+    return attrs.evolve(flow, remote=(flow.remote[0], port))

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipstack.core.events import InvitationReceived, MessageReceived
-from sipstack.dialog.dialog import target_of
 from sipstack.dialog.draft import Lines
-from sipstack.errors import RemoteProtocolError
+from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Request, SipUri
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
@@ -99,15 +98,14 @@ class Server:
         refused = refusal(request)
         if refused is None and core.is_full:
             refused = 503, (("Retry-After", "10"),)
-        if refused is None:
-            try:
-                _ = target_of(request), request.record_routes  # what a dialog will be made of
-            except RemoteProtocolError as error:
-                refused = error.status, ()
         if refused is not None:
             self._respond(request, transaction, refused[0], now, refused[1])
             return
-        invitation = IncomingInvite(core, request, transaction, now)
+        try:
+            invitation = IncomingInvite(core, request, transaction, now)
+        except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
+            self._respond(request, transaction, error.status, now)
+            return
         core.invitation_opened(invitation)
         core.emit(InvitationReceived(invitation, request))
 

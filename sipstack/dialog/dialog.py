@@ -42,7 +42,7 @@ class Dialog:
     # -- creation ------------------------------------------------------------------------------------------
 
     @classmethod
-    def as_server(cls, request: Request, local_tag: str, *, early: bool) -> Dialog:
+    def as_server(cls, request: Request, local_tag: str) -> Dialog:
         """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without
         Contact.
         """
@@ -57,7 +57,7 @@ class Dialog:
             route_set=tuple(map(str, request.record_routes)) if "Record-Route" in headers else (),
             local_cseq=0,
             remote_cseq=request.cseq.number,
-            early=early,
+            early=True,
         )
 
     @classmethod

@@ -81,7 +81,8 @@ class UdpTransport:
                 return cls(*_bind_pair(family, address, port))
             except OSError as error:
                 refusal = error
-        raise TransportError(f"no pair of RTP ports on {host}: {refusal}") from refusal
+        why = refusal or f"none in {ports}"
+        raise TransportError(f"no pair of RTP ports on {host}: {why}") from refusal
 
     def start(self, rtp: Receive, rtcp: Receive) -> None:
         loop = self._loop = asyncio.get_running_loop()

@@ -89,6 +89,14 @@ class Via(Lazy):
         return number(text, 65535, "rport") if text else None
 
     @property
+    def wants_port(self) -> bool:
+        """Whether the peer asks for responses at its source port: ``rport``, with or without a value."""
+        parameters = self._parameters
+        if isinstance(parameters, str) and "rport" not in parameters.lower():
+            return False  # nothing to take apart, as for most peers on a local network
+        return "rport" in self.parameters
+
+    @property
     def sent_by(self) -> str:
         """``host`` or ``host:port`` in lower case, no default port filled in, as compared in §17.2.3."""
         host = self.host.lower()

@@ -28,6 +28,7 @@ EXAMPLE = "For example: sipstack call sip:600@pbx.example.com --play hello.wav -
             ["call", "sip:600@pbx", "--user", "alice"],
             ["set the environment variable SIPSTACK_PASSWORD", EXAMPLE],
         ),
+        (["call", "sip:600@pbx", "--from", "tel:+358"], ["names no domain: write sip:alice@example.com"]),
         (["answer", "--reject", "200"], ["'--reject'", "For example: sipstack answer --echo"]),
         (["answer", "--echo", "--play", __file__], ["--echo and --play exclude each other"]),
         (["register", "sip:pbx"], ["write: sipstack register sip:pbx --from sip:you@pbx"]),

@@ -20,7 +20,7 @@ PROVISIONAL_INTERVAL = 60.0
 
 
 class IncomingInvite:
-    """Answers one INVITE outside of a dialog."""
+    """Answers one INVITE outside of a dialog. Raises ParseError or RemoteProtocolError when none can begin."""
 
     __slots__ = (
         "_dialog",
@@ -43,9 +43,9 @@ class IncomingInvite:
         self.request = request
         self.transaction = transaction
         self.tag = host.identifiers.tag()
+        self._dialog = Dialog.as_server(request, self.tag)  # announced with the first response that has the tag
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
-        self._dialog: Dialog | None = None
         self._exchange: Exchange[bytes] = Exchange()
         self._provisional: Response | None = None
         self._repeat_at = NEVER
@@ -71,8 +71,7 @@ class IncomingInvite:
         self._check_unanswered()
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        if self._dialog is None:
-            self._dialog = Dialog.as_server(self.request, self.tag, early=True)
+        if self._provisional is None:
             self.host.open_dialog(self._dialog, self)
         self._provisional = self._response(status, headers, body)
         self.host.respond(self.transaction, self._provisional, now)
@@ -87,8 +86,6 @@ class IncomingInvite:
             exchange.answer_sent(body)
         else:
             exchange.offer_sent(body)
-        if self._dialog is None:
-            self._dialog = Dialog.as_server(self.request, self.tag, early=False)
         self._dialog.early = False
         response = self._response(200, headers, body)
         self._finish()
@@ -104,8 +101,7 @@ class IncomingInvite:
             raise LocalProtocolError(f"{status} does not refuse a call")
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
         self._finish()
-        if self._dialog is not None:
-            self.host.close_dialog(self._dialog)
+        self.host.close_dialog(self._dialog)
         self.host.respond(self.transaction, response, now)
 
     def _check_unanswered(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import wave
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from sipstack.cli.status import ExitStatus
 from sipstack.errors import CallRejected
+from sipstack.message import Request, Response, parse
 from tests.cli.running import ANYWHERE, Command, agent, command, write_tune
 
 ANSWER = ("answer", *ANYWHERE, "--json")
@@ -70,6 +72,48 @@ async def test_a_full_disk_ends_the_call_and_the_command() -> None:
                 assert (await call.ended()).by == "remote"
         assert await run.status() == ExitStatus.MEDIA
     assert run.story == ["listening", "invited", "answered", "ended", "failed"]
+
+
+def invite(target: str) -> bytes:
+    """An INVITE that offers a codec which is not ours (G.729)."""
+    head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    headers = {
+        "Via": "SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bK1",
+        "Max-Forwards": "70",
+        "From": "<sip:alice@example.com>;tag=a",
+        "To": f"<{target}>",
+        "Call-ID": "c1",
+        "CSeq": "1 INVITE",
+        "Contact": "<sip:alice@127.0.0.1>",
+        "Content-Type": "application/sdp",
+    }
+    return bytes(Request("INVITE", target, headers.items(), f"{head}m=audio 4000 RTP/AVP 18\r\n".encode()))
+
+
+async def final_status(target: str, datagram: bytes) -> int:
+    """Send one datagram to a URI on loopback; the status of the final response."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        caller.setblocking(False)
+        caller.bind(("127.0.0.1", 0))
+        await loop.sock_sendto(caller, datagram, ("127.0.0.1", int(target.rpartition(":")[2])))
+        async with asyncio.timeout(10):
+            while True:
+                response = parse(await loop.sock_recv(caller, 65535))
+                assert isinstance(response, Response)
+                if response.status >= 200:
+                    return response.status
+
+
+async def test_a_caller_without_a_common_codec_is_refused_and_the_next_one_welcome() -> None:
+    async with command(*ANSWER, "--echo", "--calls", "2") as run, agent("alice") as alice:
+        target = await contact(run)
+        assert await final_status(target, invite(target)) == 488
+        async with alice.call(target):
+            pass
+        assert await run.status() == ExitStatus.DONE
+    assert run.story == ["listening", "invited", "failed", "invited", "answered", "ended"]
+    assert run.said[2]["call_id"] == "c1"
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
