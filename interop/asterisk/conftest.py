@@ -15,6 +15,7 @@ from interop.asterisk.installation import Installation, find
 from interop.asterisk.server import Asterisk, running
 
 LINES_OF_LOG = 300
+TEST_TIMEOUT = 60.0  # seconds; the longest test takes 41
 
 _found = pytest.StashKey[Installation | Unavailable]()
 _log = pytest.StashKey[tuple[Path, int]]()
@@ -46,10 +47,17 @@ def asterisk(installation: Installation) -> Iterator[Asterisk]:
 async def agent(asterisk: Asterisk, request: pytest.FixtureRequest) -> AsyncIterator[AgentFactory]:
     """A factory of user agents. Afterwards nothing may be left: no task here, no channel in Asterisk."""
     request.node.stash[_log] = (asterisk.log, asterisk.log.stat().st_size)
+    watchdog = asyncio.get_running_loop().call_later(TEST_TIMEOUT, _cancel_everything)
     yield AgentFactory(asterisk)
+    watchdog.cancel()
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert left == set(), "tasks are left"
     await _no_channels(asterisk)
+
+
+def _cancel_everything() -> None:
+    for task in asyncio.all_tasks():
+        task.cancel("the test takes too long")
 
 
 async def _no_channels(asterisk: Asterisk) -> None:

@@ -1,8 +1,8 @@
 """``gate``: fails when a parse, a response or a call has become dearer than its budget allows.
 
-A cost is the number of machine instructions that valgrind counts, which no neighbour on the machine can change.
-It is expressed in units of `calibration.work`, counted the same way, so that it depends little on how this Python
-was built; each minor version of Python has budgets of its own.
+A cost is the number of machine instructions that valgrind counts: no neighbour on the machine changes it.
+It is expressed in units of `calibration.work`, counted the same way, so that it depends little on how this
+Python was built; each minor version of Python has budgets of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the gate counts: ``python -m interop.bench.gate_work OPERATION COUNT`` warms up, then does it COUNT times."""
+"""What the gate counts: ``python -m interop.bench.gate_work OPERATION COUNT`` does it so often, once warm."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _respond(first: int, count: int) -> None:
 
 
 def operations() -> dict[str, Operation]:
-    """By name. Parsing and responding include what it takes to make, or repeat, their input: next to nothing."""
+    """By name. Parsing and responding include what it takes to make their input: next to nothing."""
     server = CoreServer()
     return {
         UNIT: _calibrate,

@@ -20,7 +20,7 @@ LATENESS = 0.005
 
 
 def measure(quick: bool) -> Table:
-    """Climbs until packets are late, lost or left out; gives the figures of the highest number that was not."""
+    """Climbs until packets are late, lost or left out; the figures are of the highest number without."""
     seconds, tries = (3.0, 1) if quick else (6.0, 2)
     seen: dict[int, tuple[Outcome, float]] = {}
 

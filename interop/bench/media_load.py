@@ -1,6 +1,6 @@
 """Two-way PCMU calls in one process: ``python -m interop.bench.media_load ENDPOINTS SECONDS`` prints JSON.
 
-An endpoint is one end of a call: it sends a tone, and takes what it hears as frames, through the playout buffer.
+An endpoint is one end of a call: it sends a tone, and takes what it hears as frames from the playout buffer.
 Endpoints are joined in pairs over loopback, so each sends and receives 50 packets a second.
 """
 
@@ -15,7 +15,7 @@ import time
 import attrs
 
 from sipstack.media.clock import PERIOD, SLOTS, MediaClock
-from sipstack.media.io import PcmSource
+from sipstack.media.io import FRAMES_PER_SECOND, PcmSource
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 
@@ -36,7 +36,7 @@ class Probe:
         self.ticks.append((time.monotonic(), self._periods))
 
     def lateness(self, first: Probe, since: float) -> list[float]:
-        """Seconds from the moments due to our ticks, where ``first`` is ticked first in our slot of the clock.
+        """Seconds from the moments due to our ticks. ``first`` is ticked first in our slot of the clock.
 
         The moments due are a grid of 20 ms, laid through the most punctual tick of ``first``.
         """
@@ -74,7 +74,8 @@ async def main(endpoints: int, seconds: float) -> Outcome:
     """One run. The number of endpoints is a multiple of the clock's slots, so that each has as many."""
     clock = MediaClock(asyncio.get_running_loop())
     firsts, lasts = [Probe() for _ in range(SLOTS)], [Probe() for _ in range(SLOTS)]
-    tone = b"".join(iter(sine(440, 1.0).read, b""))
+    source = sine(440, 1.0)
+    tone = b"".join(source.read() or b"" for _ in range(FRAMES_PER_SECOND))
     sessions = [AudioSession("127.0.0.1", codecs=("PCMU",), clock=clock) for _ in range(endpoints)]
     for probe in firsts:
         clock.join(probe)

@@ -50,9 +50,9 @@ async def once(operation: AbstractAsyncContextManager[object], outcome: Outcome)
 async def paced(begin: Callable[[], Awaitable[None]], rate: int, seconds: float, outcome: Outcome) -> None:
     """Begins ``rate`` operations a second, in small portions, and waits for the last."""
     tasks: set[asyncio.Future[None]] = set()
-    started, begun = time.monotonic(), 0
-    while begun < rate * seconds:
-        due = min(round((time.monotonic() - started) * rate) + 1, round(rate * seconds))
+    started, begun, wanted = time.monotonic(), 0, round(rate * seconds)
+    while begun < wanted:
+        due = min(round((time.monotonic() - started) * rate) + 1, wanted)
         for _ in range(due - begun):
             task = asyncio.ensure_future(begin())
             tasks.add(task)

@@ -46,7 +46,8 @@ async def test_we_ask_sipp_for_credentials(agent: UserAgent, target: str, sipp: 
         credentials = invitation.request.headers.typed("Proxy-Authorization")
         if not credentials:
             challenges = server.challenges(time.monotonic())
-            await invitation.reject(407, headers=[("Proxy-Authenticate", str(one)) for one in challenges])
+            fields = tuple(("Proxy-Authenticate", str(one)) for one in challenges)
+            await invitation.reject(407, headers=fields)
             return
         verdicts.append(check(server, invitation.request))
         async with invitation.accept() as call:

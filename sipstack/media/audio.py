@@ -105,8 +105,7 @@ class Audio:
 
         Not heard while something is played. Another sample rate needs the ``media`` extra (MediaError).
         """
-        if self._ended is not None:
-            raise self._ended
+        self._check_ended()
         pcm = frame.pcm
         if frame.sample_rate != self.sample_rate:
             pcm = self._resample(frame)
@@ -162,21 +161,24 @@ class Audio:
                 self._waiter.set_result(None)
 
     def end(self, ended: CallEnded) -> None:
-        """The call is over: ``send`` and ``play`` raise ``ended``, iterations end. Only the first counts."""
+        """The call is over: ``send`` and ``play`` raise like ``ended``, iterations end. The first counts."""
         if self._ended is not None:
             return
         self._ended = ended
         for player in self._players:
-            player.end(ended)
+            player.end(CallEnded(ended.by, ended.reason))
         self._players.clear()
         if self._queue is not None:
             self._queue.end(ended)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _open(self, source: str | Path | AudioSource) -> AudioSource:
+    def _check_ended(self) -> None:
         if self._ended is not None:
-            raise self._ended
+            raise CallEnded(self._ended.by, self._ended.reason)
+
+    def _open(self, source: str | Path | AudioSource) -> AudioSource:
+        self._check_ended()
         if isinstance(source, str | Path):
             return open_source(source, self.sample_rate)
         if source.sample_rate == self.sample_rate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, Protocol
 
 PERIOD = 0.02
 """Seconds from one tick of a call to its next."""
@@ -16,13 +17,32 @@ Tick = Callable[[float, int], None]
 """Called with the loop's time and the number of periods since the last tick: 1, or more after a stall."""
 
 _STEP = PERIOD / SLOTS
-_shared: dict[asyncio.AbstractEventLoop, MediaClock] = {}
+
+
+class Timer(Protocol):
+    """What an event loop gives for ``call_at``."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+
+
+class Scheduler(Protocol):
+    """The part of an event loop that the clock uses."""
+
+    def time(self) -> float:
+        """Seconds."""
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        """Call it once, when ``time()`` is ``when`` or soon after."""
+
+    def call_exception_handler(self, context: dict[str, Any], /) -> None:
+        """A callback failed."""
 
 
 class MediaClock:
     """Ticks every participant each 20 ms, at absolute deadlines of ``loop.time()``: it does not drift."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: Scheduler) -> None:
         self.late = 0
         """Ticks that came more than a period late."""
         self.skipped = 0
@@ -31,7 +51,7 @@ class MediaClock:
         self._origin = loop.time()
         self._slots: list[dict[Tick, None]] = [{} for _ in range(SLOTS)]
         self._due = [0] * SLOTS  # the step of each slot's next tick
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._next_slot = 0  # the timer's
 
     @classmethod
@@ -94,3 +114,6 @@ class MediaClock:
             except Exception as error:
                 context = {"message": "exception in a media clock tick", "exception": error}
                 self._loop.call_exception_handler(context)
+
+
+_shared: dict[Scheduler, MediaClock] = {}

@@ -99,17 +99,17 @@ class SendQueue:
         self._octets = frame_octets(sample_rate)
         self._buffer = bytearray()
         self._room = asyncio.Event()
-        self._error: Exception | None = None
+        self._ended: CallEnded | None = None
 
     async def put(self, pcm: bytes) -> None:
         """Wait until all of ``pcm`` is in the queue."""
         for start in range(0, len(pcm), self._octets):
             piece = pcm[start : start + self._octets]
-            while self._error is None and len(self._buffer) + len(piece) > QUEUED * self._octets:
+            while self._ended is None and len(self._buffer) + len(piece) > QUEUED * self._octets:
                 self._room.clear()
                 await self._room.wait()
-            if self._error is not None:
-                raise self._error
+            if self._ended is not None:
+                raise CallEnded(self._ended.by, self._ended.reason)
             self._buffer += piece
 
     def read(self) -> bytes | None:
@@ -121,7 +121,8 @@ class SendQueue:
         self._room.set()
         return frame
 
-    def end(self, error: Exception) -> None:
-        """Who waits in ``put``, or comes later, gets ``error``."""
-        self._error = error
+    def end(self, ended: CallEnded) -> None:
+        """Who waits in ``put``, or comes later, is told."""
+        self._ended = ended
+        self._buffer.clear()
         self._room.set()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import wave
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from sipstack.errors import MediaError
 from sipstack.media.io import AudioSource, frame_octets
 
-LARGEST = 0xFFFFFF00
-"""Octets of samples: the lengths in the header have 32 bits."""
 FLUSH = 25
 """Frames (half a second) that an abrupt end of the process may cost a recording."""
 
@@ -69,6 +68,9 @@ class WavSource:
 class WavSink:
     """Records 16-bit mono PCM. The file is a whole WAV file at any time, at most half a second behind."""
 
+    LARGEST: ClassVar = 0xFFFFFF00
+    """Octets of samples: the lengths in the header have 32 bits."""
+
     def __init__(self, path: str | Path, sample_rate: int = 8000) -> None:
         self._path = path
         self._pending: list[bytes] = []
@@ -87,8 +89,8 @@ class WavSink:
         if self._file is None:
             return
         self._octets += len(pcm)
-        if self._octets > LARGEST:
-            self._abandon()
+        if self._octets > self.LARGEST:
+            self.close()
             raise MediaError(f"{self._path}: the recording has reached the size limit of WAV")
         self._pending.append(pcm)
         if len(self._pending) >= FLUSH:

@@ -121,7 +121,7 @@ class SipUri(Lazy):
         return (
             self.scheme,
             None if self._userinfo is None else unescape(self._userinfo, _RESERVED),
-            _host_key(self.host),
+            _host_key(self.host) if self.host[:1] == "[" else self.host.lower(),
             self.port,
             [(self.parameters.get(name) or "").lower() for name in _SIGNIFICANT if name in self.parameters],
             sorted((name.lower(), value) for name, value in self.headers),
@@ -169,13 +169,11 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _host_key(host: str) -> str:
-    """Hosts compare without case; IPv6 addresses by value (RFC 5954 §4.2)."""
-    if host[:1] == "[":
-        try:
-            return ipaddress.IPv6Address(host[1:-1]).compressed
-        except ValueError:
-            return host.lower().replace(":::", "::")
-    return host.lower()
+    """Hosts compare without case; IPv6 addresses by value (RFC 5954 §4.2), ``:::`` read as ``::``."""
+    try:
+        return ipaddress.IPv6Address(host.strip("[]").replace(":::", "::")).compressed
+    except ValueError:
+        return host.lower()
 
 
 _new = object.__new__

@@ -25,7 +25,9 @@ Tracer = Callable[[Trace], None]
 
 
 class Driver:
-    """Runs one core on one event loop. ``deliver`` takes each event; it must not raise."""
+    """Runs one core on one event loop. ``deliver`` takes each event, ``trace`` each message as it goes over the
+    wire. What they raise goes to the loop's exception handler, and the driver lives on.
+    """
 
     def __init__(
         self, core: Core, network: Network, deliver: Callable[[Event], None], trace: Tracer | None = None
@@ -39,6 +41,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         self._draining = False
+        self._closed = False
         self._lookups: set[asyncio.Task[None]] = set()
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -50,11 +53,16 @@ class Driver:
             for listen in listens:
                 self.endpoints.append(await self._network.listen(listen, receive, self._flow_failed))
         except BaseException:
-            self.close()
+            self._stop()
             raise
 
-    def close(self) -> None:
-        """Stop at once: nothing is sent any more."""
+    async def close(self) -> None:
+        """Stop at once: nothing is sent any more, and no look-up is left."""
+        self._stop()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+
+    def _stop(self) -> None:
+        self._closed = self._draining = True  # what the sockets still have to say is not answered
         for endpoint in self.endpoints:
             endpoint.close()
         self.endpoints.clear()
@@ -82,8 +90,7 @@ class Driver:
         self._drain()
 
     def _receive_traced(self, flow: Flow, data: bytes) -> None:
-        assert self._trace is not None
-        self._trace(Trace(self._loop.time(), False, flow, data))
+        self._note(Trace(self._loop.time(), False, flow, data))
         self._receive(flow, data)
 
     def _flow_failed(self, flow: Flow, error: TransportError) -> None:
@@ -94,8 +101,10 @@ class Driver:
         # the loop may call a shade early, by its clock's resolution
         now = max(self._armed_at, self._loop.time())
         self._timer, self._armed_at = None, math.inf
-        self.core.timeout(now)
-        self._drain()
+        try:
+            self.core.timeout(now)
+        finally:
+            self._drain()
 
     # -- outputs -------------------------------------------------------------------------------------------
 
@@ -116,12 +125,16 @@ class Driver:
                         self._resolve(output.question)
                 if not events:
                     break
-                self._deliver(events.popleft())
+                event = events.popleft()
+                try:
+                    self._deliver(event)
+                except Exception as error:
+                    self._report(f"{event!r} could not be handled", error)
         finally:
-            self._draining = False
-        deadline = core.deadline
-        if deadline < self._armed_at:
-            self._arm(deadline)
+            self._draining = self._closed
+            deadline = core.deadline
+            if deadline < self._armed_at and not self._closed:
+                self._arm(deadline)
 
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:
@@ -131,8 +144,18 @@ class Driver:
 
     def _transmit(self, flow: Flow, data: bytes) -> None:
         if self._trace is not None:
-            self._trace(Trace(self._loop.time(), True, flow, data))
+            self._note(Trace(self._loop.time(), True, flow, data))
         flow.carrier.send(flow, data)
+
+    def _note(self, trace: Trace) -> None:
+        assert self._trace is not None
+        try:
+            self._trace(trace)
+        except Exception as error:
+            self._report("the trace raised", error)
+
+    def _report(self, message: str, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _open(self, target: Target) -> None:
         try:

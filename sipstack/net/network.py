@@ -31,13 +31,14 @@ class Listen:
         """Raises LocalProtocolError that says how to write it."""
         transport, _, rest = text.partition(":")
         host, _, port = rest.rpartition(":")
-        address = as_address(host)
-        if transport.lower() != "udp" or address is None or not (port.isascii() and port.isdigit()):
+        address = as_address(host) if host.startswith("[") == host.endswith("]") else None
+        is_port = port.isascii() and port.isdigit() and len(port) < 6
+        if transport.lower() != "udp" or address is None or not is_port:
             raise LocalProtocolError(
                 f"{text!r} is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
             )
         if int(port) > 65535:
-            raise LocalProtocolError(f"{port} is no port: it must be below 65536")
+            raise LocalProtocolError(f"{text!r}: {port} is no port: it must be below 65536")
         return cls(transport.lower(), address, int(port))
 
 

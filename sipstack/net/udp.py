@@ -81,10 +81,12 @@ class UdpEndpoint:
 
     def _readable(self) -> None:
         receive_from, flows = self._socket.recvfrom, self._flows
-        for _ in range(BATCH):
+        for taken in range(BATCH):
             try:
                 data, address = receive_from(MAXIMUM_DATAGRAM)
             except BlockingIOError:
+                if not taken:  # woken for nothing but an error: left in its queue, it would wake us for ever
+                    self._drain_errors()
                 return
             except OSError:
                 self._drain_errors()
@@ -137,6 +139,14 @@ class UdpEndpoint:
 
 def open_socket(address: Address) -> socket.socket:
     """A bound, non-blocking UDP socket that reports ICMP errors where the system can."""
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    try:
+        return _bound(address)
+    except OSError as error:
+        raise TransportError(f"cannot listen on udp:{host}:{address[1]}: {error.strerror}") from error
+
+
+def _bound(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -150,18 +160,18 @@ def open_socket(address: Address) -> socket.socket:
             else:
                 opened.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         opened.bind(address)
-    except OSError as error:
+    except OSError:
         opened.close()
-        raise TransportError(f"cannot listen on udp:{address[0]}:{address[1]}: {error.strerror}") from error
+        raise
     return opened
 
 
 def source_address(remote: Address) -> str:
     """Our address on the way to ``remote``, by asking the routing table; nothing is sent."""
     family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((remote[0], remote[1] or 5060))
-        except OSError as error:
-            raise TransportError(f"no way to {remote[0]}: {error.strerror}") from error
-        return str(probe.getsockname()[0])
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise TransportError(f"no way to {remote[0]}: {error.strerror}") from error

@@ -27,7 +27,7 @@ class ServerTransaction(Transaction):
 
     def receive(self, now: float) -> Effects:
         """The request came again: repeat the latest response, if there is one (§17.2.2)."""
-        return NOTHING if self.last is None else (Send(self.last),)
+        return NOTHING if self.last is None or self.state is State.TERMINATED else (Send(self.last),)
 
     def respond(self, status: int, data: bytes, now: float) -> Effects:
         """The user answers with ``status``; ``data`` is the serialised response."""

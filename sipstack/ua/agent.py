@@ -114,7 +114,7 @@ class UserAgent:
     async def __aenter__(self) -> UserAgent:
         self.loop = asyncio.get_running_loop()
         core = Core(self._configuration, self.identifiers)
-        driver = Driver(core, self._network, self._deliver, self._trace)
+        driver = Driver(core, self._network, self._dispatch, self._trace)
         await driver.start(self._listens)
         self._driver = driver
         return self
@@ -127,7 +127,7 @@ class UserAgent:
         finally:
             driver, self._driver = self._driver, None
             if driver is not None:
-                driver.close()
+                await driver.close()
 
     async def _close(self) -> None:
         self._handler = None
@@ -394,14 +394,6 @@ class UserAgent:
         self._registrations.pop(usage, None)
 
     # -- events --------------------------------------------------------------------------------------------
-
-    def _deliver(self, event: events.Event) -> None:
-        try:
-            self._dispatch(event)
-        except Exception as error:
-            self.loop.call_exception_handler(
-                {"message": f"{event!r} could not be handled", "exception": error}
-            )
 
     def _dispatch(self, event: events.Event) -> None:
         match event:

@@ -39,6 +39,7 @@ class Call:
         self._media = media
         self._began = agent.now()
         self._finished: float | None = None
+        self._give_up_at: float | None = None
         self._ended: asyncio.Future[CallEnded] = agent.loop.create_future()
         self._acknowledged: asyncio.Future[bytes] = agent.loop.create_future()
         self._reoffer: asyncio.Future[None] | None = None
@@ -142,9 +143,11 @@ class Call:
         """
         if self._ended.done():
             return
+        if self._give_up_at is None:  # the first of those who want it over sets how long they wait together
+            self._give_up_at = self._agent.now() + self._agent.patience
         headers = (("Reason", reason),) if reason else ()
         self._agent.command(self._session.hang_up, self._agent.now(), headers)
-        await asyncio.wait([self._ended], timeout=self._agent.patience)
+        await asyncio.wait([self._ended], timeout=self._give_up_at - self._agent.now())
 
     async def ended(self) -> CallEnded:
         """Wait for the end; returns who ended it and why, and does not raise."""

@@ -41,6 +41,7 @@ class OutgoingInvite:
         self._outcome: asyncio.Future[Session] = agent.loop.create_future()
         self._provisionals = Provisionals(self._outcome)
         self._call: Call | None = None
+        self._give_up_at: float | None = None
         self._previews: deque[bytes] = deque(maxlen=8)
         self._answering = asyncio.Lock()
         agent.invite_opened(usage, self)
@@ -95,7 +96,9 @@ class OutgoingInvite:
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
         self.abandon()
-        await asyncio.wait([self._outcome], timeout=self._agent.patience)
+        if self._give_up_at is None:
+            self._give_up_at = self._agent.now() + self._agent.patience
+        await asyncio.wait([self._outcome], timeout=self._give_up_at - self._agent.now())
 
     def abandon(self) -> None:
         """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""

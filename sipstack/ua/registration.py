@@ -44,6 +44,7 @@ class Registration:
         self._first: asyncio.Future[None] = agent.loop.create_future()
         self._removed: asyncio.Future[None] = agent.loop.create_future()
         self._leaving = False
+        self._pending = False  # a REGISTER is under way
         self.active = False
         self.expires_at: float | None = None
         self.error: SipError | None = None
@@ -53,19 +54,25 @@ class Registration:
         return f"<Registration {'active' if self.active else 'inactive'}>"
 
     def states(self) -> States:
-        """Each change of state from now on; ends when the registration is closed."""
+        """Each change of state; ends when the registration is closed, or given up as trying again will not
+        help.
+        """
         return self._states
 
     async def open(self) -> None:
         """Register. Raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
         TransactionTimeout and TransportError."""
-        self._agent.command(self._usage.refresh, self._agent.now())
+        self._refresh()
         await asyncio.shield(self._first)
+
+    def _refresh(self) -> None:
+        self._pending = True
+        self._agent.command(self._usage.refresh, self._agent.now())
 
     async def close(self) -> None:
         """Un-register, waiting a few seconds at the most."""
         self._stop_retrying()
-        if self.active and not self._leaving:
+        if (self.active or self._pending) and not self._leaving:
             await self.remove(everything=False)
         self._leaving = True
         self._states.close()
@@ -85,40 +92,44 @@ class Registration:
         match event:
             case Registered(expires=expires):
                 self._delays = None
-                self._change(True, self._agent.now() + expires, None)
+                self._change(RegistrationState(True, self._agent.now() + expires, None))
             case Unregistered():
-                self._change(False, None, None)
+                self._change(RegistrationState(False, None, None))
             case RegistrationFailed(response=response, error=failure):
                 error = failure
                 if response is not None:
                     kind = AuthenticationFailed if response.status in (401, 407) else RegistrationRejected
                     error = kind(response)
-                self._change(False, None, error)
-                self._plan_retry(response is None or response.status in TRANSIENT)
+                self._failed(error, transient=response is None or response.status in TRANSIENT)
 
-    def _change(self, active: bool, expires_at: float | None, error: SipError | None) -> None:
-        self.active, self.expires_at, self.error = active, expires_at, error
-        self._states.put(RegistrationState(active, expires_at, error))
-        if self._leaving:
-            if not self._removed.done():
-                self._removed.set_result(None)
-        elif not self._first.done():
-            if error is None or (self._retry is not None and not isinstance(error, RegistrationRejected)):
-                self._first.set_result(None)
-            else:
-                self._first.set_exception(error)
-                self._first.exception()  # looked at: nobody may await it any more
+    def _change(self, state: RegistrationState) -> None:
+        self.active, self.expires_at, self.error = state.active, state.expires_at, state.error
+        self._pending = False
+        self._states.put(state)
+        first = self._removed if self._leaving else self._first
+        if not first.done():
+            first.set_result(None)
 
-    def _plan_retry(self, transient: bool) -> None:
-        if self._retry is None or self._leaving or not transient:
-            return
+    def _failed(self, error: SipError | None, *, transient: bool) -> None:
+        again = transient and self._retry is not None and not self._leaving
+        if not again and not self._leaving and not self._first.done() and error is not None:
+            self._first.set_exception(error)
+            self._first.exception()  # looked at: nobody may await it any more
+        self._change(RegistrationState(False, None, error))
+        if again:
+            self._plan_retry()
+        else:
+            self._states.close()
+
+    def _plan_retry(self) -> None:
+        assert self._retry is not None
         if self._delays is None:
             self._delays = self._retry.delays(self._agent.identifiers)
         self._retrying = self._agent.loop.call_later(next(self._delays), self._try_again)
 
     def _try_again(self) -> None:
         self._retrying = None
-        self._agent.command(self._usage.refresh, self._agent.now())
+        self._refresh()
 
     def _stop_retrying(self) -> None:
         if self._retrying is not None:

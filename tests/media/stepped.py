@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import heapq
 from collections.abc import Callable
 from typing import Any
@@ -13,31 +11,35 @@ from sipstack.media.transport import Receive
 from sipstack.rtp.packet import RtpPacket
 
 
-class SteppedLoop(asyncio.AbstractEventLoop):
+class SteppedTimer:
+    """One entry of the loop's diary."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class SteppedLoop:
     """The part of an event loop that the media clock uses. ``pass_time`` runs timers, ``stall`` does not."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.errors: list[dict[str, Any]] = []
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, SteppedTimer]] = []
         self._count = 0
 
     @property
     def pending(self) -> int:
         """Timers that would still run."""
-        return sum(1 for _, _, timer in self._timers if not timer.cancelled())
+        return sum(1 for _, _, timer in self._timers if timer.callback)
 
     def time(self) -> float:
         return self.now
 
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        *args: object,
-        context: contextvars.Context | None = None,
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+    def call_at(self, when: float, callback: Callable[[], object]) -> SteppedTimer:
+        timer = SteppedTimer(callback)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, timer))
         return timer
@@ -45,20 +47,14 @@ class SteppedLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self.errors.append(context)
 
-    def get_debug(self) -> bool:
-        return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Every handle tells its loop; here the heap keeps it."""
-
     def pass_time(self, seconds: float) -> None:
         """Run the timers of the next ``seconds``, each at its own time, or now when that is past."""
         end = self.now + seconds
         while self._timers and self._timers[0][0] <= end + 1e-9:
             when, _, timer = heapq.heappop(self._timers)
             self.now = max(self.now, when)
-            if not timer.cancelled():
-                timer._run()
+            if timer.callback:
+                timer.callback()
         self.now = end
 
     def stall(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""One clock for all calls: absolute deadlines, spread over slots, and what happens when the process stalls."""
+"""One clock for all calls: absolute deadlines, spread over slots, and what a stall does to it."""
 
 from __future__ import annotations
 

@@ -107,20 +107,24 @@ async def test_playing_closes_what_it_opened(owned: bool) -> None:
     assert source.closed == owned
 
 
-async def test_leaving_raises_what_the_source_failed_with_unless_something_else_is_raised() -> None:
+async def test_leaving_raises_what_the_source_failed_with() -> None:
     players: list[Player] = []
     with pytest.raises(MediaError, match="scratch"):
         async with Playing(
             players, lambda: Scripted(MediaError("scratch")), loop=False, owned=True
         ) as player:
             player.read()
-    with pytest.raises(TimeoutError):
-        async with Playing(
-            players, lambda: Scripted(MediaError("scratch")), loop=False, owned=True
-        ) as player:
+    assert players == []
+
+
+async def test_leaving_does_not_hide_what_the_caller_raised() -> None:
+    async def play() -> None:
+        async with Playing([], lambda: Scripted(MediaError("scratch")), loop=False, owned=True) as player:
             player.read()
             raise TimeoutError
-    assert players == []
+
+    with pytest.raises(TimeoutError):
+        await play()
 
 
 async def test_the_end_of_the_call_is_no_failure_of_the_source() -> None:

@@ -41,12 +41,12 @@ class Desk:
 async def test_a_full_disk_stops_the_recording_and_is_told_at_the_end() -> None:
     desk = Desk()
     recording = desk.record(Shelf(2))
+    await recording.__aenter__()
+    for _ in range(3):
+        recording.write(FRAME)
+    assert (desk.recordings, desk.failures) == ([], ["full"])
     with pytest.raises(MediaError, match="full"):
-        async with recording:
-            for _ in range(3):
-                recording.write(FRAME)
-            assert desk.recordings == []
-            assert desk.failures == ["full"]
+        await recording.__aexit__(None, None, None)
     assert (recording.duration, str(recording.error)) == (0.04, "full")
 
 

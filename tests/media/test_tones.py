@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from sipstack.media.io import AudioSource
@@ -43,4 +41,3 @@ def test_the_melody_begins_and_ends_in_silence() -> None:
 
 def test_it_is_the_same_in_every_run() -> None:
     assert _all(melody()) == _all(melody())
-    assert len(hashlib.sha256(_all(melody())).hexdigest()) == 64

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -30,7 +29,7 @@ class Received:
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
-def host(request: pytest.FixtureRequest) -> Iterator[str]:
+def host(request: pytest.FixtureRequest) -> str:
     address: str = request.param
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -38,7 +37,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[str]:
             probe.bind((address, 0))
     except OSError:
         pytest.skip(f"no {address} here")
-    yield address
+    return address
 
 
 @pytest.mark.parametrize("host", ["localhost", "example.invalid", "", "256.1.1.1", "1.2.3.4.5"])

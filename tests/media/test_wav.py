@@ -128,8 +128,8 @@ def test_a_full_disk_from_the_first_octet_on() -> None:
         WavSink("/dev/full")
 
 
-def test_a_disk_that_gets_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is closed under the sink: what the system then says is an OSError as good as any."""
+def test_a_disk_that_gets_full(tmp_path: Path) -> None:
+    """The file is taken away under the sink: what the system then says is an OSError as good as any."""
     sink = WavSink(tmp_path / "out.wav")
     for _ in range(25):
         sink.write(FRAME)
@@ -164,9 +164,14 @@ def test_after_the_end_nothing_is_written(tmp_path: Path) -> None:
     assert read(tmp_path / "out.wav") == (1, 2, 16000, b"")
 
 
-def test_the_lengths_of_wav_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wav, "LARGEST", 1000)
-    sink = WavSink(tmp_path / "out.wav")
+class SmallSink(WavSink):
+    """A WAV format with shorter lengths."""
+
+    LARGEST = 1000
+
+
+def test_the_lengths_of_wav_have_a_limit(tmp_path: Path) -> None:
+    sink = SmallSink(tmp_path / "out.wav")
     for _ in range(3):
         sink.write(FRAME)
     with pytest.raises(MediaError, match="size limit"):

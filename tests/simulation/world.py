@@ -1,7 +1,7 @@
 """Several endpoints on a seeded network, in virtual time and without any event loop.
 
-The world does what a driver does: after each input it takes every output and every event of an agent, performs
-them, and goes on to the next thing that happens: a delivery, a deadline or a planned action.
+The world does what a driver does: after each input it takes every output and every event of an agent,
+performs them, and goes on to the next thing that happens: a delivery, a deadline or a planned action.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from sipstack.message import Request, parse
+from sipstack.message import parse
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.network import Delivery, Network, Passage
 from sipstack.transaction.flow import Address
@@ -116,7 +116,9 @@ class World:
     def drain(self) -> None:
         moved = True
         while moved:
-            moved = any([node.drain() for node in self.nodes.values()])
+            moved = False
+            for node in self.nodes.values():
+                moved = node.drain() or moved
 
     # -- what was sent -------------------------------------------------------------------------------------
 
@@ -126,14 +128,17 @@ class World:
         return self.network.trace
 
     def ladder(self) -> list[str]:
-        """What was sent since the last look, a line each: ``alice -> bob INVITE sip:bob@192.0.2.2 [1]``."""
+        """What was sent since the last look, a line each: ``alice -> bob 180 Ringing [1 INVITE]``."""
         return [line for _, line in self.timed_ladder()]
 
     def timed_ladder(self) -> list[tuple[float, str]]:
         """The same with the time of sending, to the millisecond."""
         fresh = self.sent[self._shown :]
         self._shown = len(self.sent)
-        return [(round(time, 3), f"{self._name(a)} -> {self._name(b)} {shown(data)}") for time, a, b, data in fresh]
+        return [(round(time, 3), self._line(*sent)) for time, *sent in fresh]
+
+    def _line(self, source: Address, destination: Address, data: bytes) -> str:
+        return f"{self._name(source)} -> {self._name(destination)} {shown(data)}"
 
     def _name(self, address: Address) -> str:
         node = self.nodes.get(address)
@@ -144,8 +149,7 @@ def shown(data: bytes) -> str:
     """A message in one line: its start line without the version, and its CSeq."""
     message = parse(data)
     line = message.start_line.removesuffix(" SIP/2.0").removeprefix("SIP/2.0 ")
-    cseq = message.cseq
-    return f"{line} [{cseq.number}]" if isinstance(message, Request) else f"{line} [{cseq.number} {cseq.method}]"
+    return f"{line} [{message.headers.get('CSeq')}]"
 
 
 def ladder(text: str) -> list[str]:

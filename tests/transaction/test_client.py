@@ -87,14 +87,15 @@ UNRELIABLE: list[tuple[State, str, Effects, Situation]] = [
 ]
 
 # over a reliable flow Timer E does not run, and Timer K is zero: Completed is left at once
+UNANSWERED = (TRYING, PROCEEDING)
 RELIABLE: list[tuple[State, str, Effects, Situation]] = [
-    *((state, "1xx", (Deliver(ALIVE),), Situation(PROCEEDING, expires_at=32.0)) for state in (TRYING, PROCEEDING)),
-    *((state, "2xx-6xx", (Deliver(OK),), Situation(TERMINATED)) for state in (TRYING, PROCEEDING)),
-    *((state, "transport error", (CLOSED,), Situation(TERMINATED)) for state in (TRYING, PROCEEDING)),
-    *((state, "too early", NOTHING, Situation(state, expires_at=32.0)) for state in (TRYING, PROCEEDING)),
-    *((state, "Timer E", NOTHING, Situation(state, expires_at=32.0)) for state in (TRYING, PROCEEDING)),
-    *((state, "Timer K", NOTHING, Situation(state, expires_at=32.0)) for state in (TRYING, PROCEEDING)),
-    *((state, "Timer F", (TIMEOUT,), Situation(TERMINATED)) for state in (TRYING, PROCEEDING)),
+    *((state, "1xx", (Deliver(ALIVE),), Situation(PROCEEDING, expires_at=32.0)) for state in UNANSWERED),
+    *((state, "2xx-6xx", (Deliver(OK),), Situation(TERMINATED)) for state in UNANSWERED),
+    *((state, "transport error", (CLOSED,), Situation(TERMINATED)) for state in UNANSWERED),
+    *((state, "too early", NOTHING, Situation(state, expires_at=32.0)) for state in UNANSWERED),
+    *((state, "Timer E", NOTHING, Situation(state, expires_at=32.0)) for state in UNANSWERED),
+    *((state, "Timer K", NOTHING, Situation(state, expires_at=32.0)) for state in UNANSWERED),
+    *((state, "Timer F", (TIMEOUT,), Situation(TERMINATED)) for state in UNANSWERED),
     *((TERMINATED, name, NOTHING, Situation(TERMINATED)) for name in INPUTS),
 ]
 

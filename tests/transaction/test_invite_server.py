@@ -97,6 +97,7 @@ INPUTS: dict[str, Callable[[Machine], Effects]] = {
     "Timer I": lambda machine: machine.timeout(6.2),
 }
 
+TIMES = ("too early", "200 ms", "Timer G", "Timer H or L", "Timer I")
 SILENT, ENDED = Situation(PROCEEDING, 0.2), Situation(TERMINATED)
 WAITING, LASTING = Situation(PROCEEDING), Situation(ACCEPTED, expires_at=33.0)
 REFUSED, ACKED = Situation(COMPLETED, 1.5, 33.0), Situation(CONFIRMED, expires_at=6.2)
@@ -120,7 +121,7 @@ UNRELIABLE: list[tuple[str, str, Effects, Situation]] = [
     ("PROCEEDING", "2xx", (OK,), Situation(ACCEPTED, expires_at=34.0)),
     ("PROCEEDING", "3xx-6xx", (BUSY,), Situation(COMPLETED, 2.5, 34.0)),
     ("PROCEEDING", "transport error", (CLOSED,), WAITING),
-    *(("PROCEEDING", name, NOTHING, WAITING) for name in INPUTS if "T" in name or "m" in name or name == "too early"),
+    *(("PROCEEDING", name, NOTHING, WAITING) for name in TIMES),
     ("ACCEPTED", "INVITE", NOTHING, LASTING),  # RFC 6026 §7.1: the 2xx is repeated by its user
     ("ACCEPTED", "ACK", NOTHING, LASTING),
     ("ACCEPTED", "1xx", ILLEGAL, LASTING),
@@ -156,14 +157,15 @@ UNRELIABLE: list[tuple[str, str, Effects, Situation]] = [
     ("CONFIRMED", "Timer I", NOTHING, ENDED),
     *(("TERMINATED", name, ILLEGAL, ENDED) for name in INPUTS if "xx" in name),
     ("TERMINATED", "transport error", (CLOSED,), ENDED),
-    *(("TERMINATED", name, NOTHING, ENDED) for name in INPUTS if "xx" not in name and name != "transport error"),
+    *(("TERMINATED", name, NOTHING, ENDED) for name in ("INVITE", "ACK", *TIMES)),
 ]
 
+REFUSALS = ("COMPLETED", "CONFIRMED")
 SENT_ONCE = Situation(COMPLETED, expires_at=33.0)
 
 # over a reliable flow Timer G does not run, and Timer I is zero: Confirmed is left at once
 RELIABLE: list[tuple[str, str, Effects, Situation]] = [
-    *(row for row in UNRELIABLE if row[0] not in ("COMPLETED", "CONFIRMED") and row[3].state is not COMPLETED),
+    *(row for row in UNRELIABLE if row[0] not in REFUSALS and row[3].state is not COMPLETED),
     ("PROCEEDING, silent", "3xx-6xx", (BUSY,), Situation(COMPLETED, expires_at=34.0)),
     ("PROCEEDING", "3xx-6xx", (BUSY,), Situation(COMPLETED, expires_at=34.0)),
     ("COMPLETED", "INVITE", (BUSY,), SENT_ONCE),

@@ -85,7 +85,7 @@ UNRELIABLE: list[tuple[State, str, Effects, Situation]] = [
     (COMPLETED, "transport error", (CLOSED,), DONE),
     (COMPLETED, "too early", NOTHING, DONE),
     (COMPLETED, "Timer J", NOTHING, ENDED),
-    (TERMINATED, "request", (OK,), ENDED),  # the layer has forgotten it: no request comes here any more
+    (TERMINATED, "request", NOTHING, ENDED),
     (TERMINATED, "1xx", ILLEGAL, ENDED),
     (TERMINATED, "2xx-6xx", ILLEGAL, ENDED),
     (TERMINATED, "transport error", (CLOSED,), ENDED),

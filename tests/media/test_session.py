@@ -1,0 +1,642 @@
+"""AudioSessions that call one another: over real loopback sockets or a wire in memory, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import wave
+from pathlib import Path
+
+import attrs
+import pytest
+
+from sipstack import sdp
+from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
+from sipstack.identifiers import Identifiers
+from sipstack.media.audio import MediaStatistics
+from sipstack.media.clock import MediaClock
+from sipstack.media.io import PcmSource
+from sipstack.media.port import MediaPort
+from sipstack.media.session import AudioSession
+from sipstack.media.tones import melody, sine
+from sipstack.rtp.packet import RtpPacket
+from sipstack.sdp import Connection, Direction
+from sipstack.testing.loop import VirtualTimeLoop, run
+from tests.media.hearing import lag, purity
+from tests.media.test_wav import everything
+from tests.media.wire import Datagram, Wire
+
+SENDRECV, SENDONLY, RECVONLY, INACTIVE = Direction
+
+
+def _numbers(seed: int) -> Identifiers:
+    return Identifiers(random.Random(seed))
+
+
+class Call:
+    """Two sessions that talk; ``async with`` closes them and looks for what they left behind."""
+
+    def __init__(self, alice: AudioSession, bob: AudioSession) -> None:
+        self.alice, self.bob = alice, bob
+
+    async def __aenter__(self) -> Call:
+        await self.describe()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.alice.close()
+        await self.bob.close()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        assert list(vars(loop)["_files"].get_map()) == [vars(loop)["_ssock"].fileno()]
+        assert MediaClock.shared().participants == 0
+
+    async def describe(self, direction: Direction = SENDRECV) -> tuple[str, str]:
+        """Alice offers, Bob answers; both descriptions travel as text."""
+        offer = bytes(await self.alice.offer(direction))
+        answer = bytes(await self.bob.answer(sdp.parse(offer)))
+        await self.alice.answered(sdp.parse(answer))
+        return offer.decode(), answer.decode()
+
+
+def loopback(host: str = "127.0.0.1") -> Call:
+    return Call(AudioSession(host, random=_numbers(1)), AudioSession(host, random=_numbers(2)))
+
+
+def wired(wire: Wire) -> Call:
+    return Call(
+        AudioSession("192.0.2.1", random=_numbers(1), bind=wire.bind),
+        AudioSession("192.0.2.2", random=_numbers(2), bind=wire.bind),
+    )
+
+
+def _rtp(wire: Wire, host: str) -> list[RtpPacket]:
+    return [RtpPacket.parse(data) for _, source, _, data in wire.sent if source[0] == host and data]
+
+
+def _pcm(path: Path) -> bytes:
+    with wave.open(str(path), "rb") as file:
+        return file.readframes(file.getnframes())
+
+
+def test_it_is_a_media_port() -> None:
+    port: MediaPort = AudioSession("127.0.0.1")
+    assert port.audio.statistics == MediaStatistics()
+
+
+# Descriptions
+
+
+def test_offer_and_answer_as_text() -> None:
+    async def main() -> None:
+        call = wired(Wire())
+        offer, answer = await call.describe()
+        assert offer.splitlines() == [
+            "v=0",
+            f"o=- {_numbers(1).session_id()} 1 IN IP4 192.0.2.1",
+            "s=-",
+            "c=IN IP4 192.0.2.1",
+            "t=0 0",
+            "m=audio 4002 RTP/AVP 0 8",
+            "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:8 PCMA/8000",
+            "a=ptime:20",
+            "a=sendrecv",
+        ]
+        assert answer.splitlines()[5:] == [
+            "m=audio 4004 RTP/AVP 0",
+            "a=rtpmap:0 PCMU/8000",
+            "a=ptime:20",
+            "a=sendrecv",
+        ]
+        assert (call.alice.audio.codec, call.bob.audio.codec) == ("PCMU", "PCMU")
+        assert repr(call.alice) == "<AudioSession 192.0.2.1 port=4002 codec=PCMU>"
+        await call.alice.close()
+        await call.bob.close()
+
+    run(main())
+
+
+def test_nothing_in_common_is_refused_and_the_session_can_go_on() -> None:
+    async def main() -> None:
+        wire = Wire()
+        bob = AudioSession("192.0.2.2", codecs=("PCMA",), bind=wire.bind)
+        alice = AudioSession("192.0.2.1", codecs=("PCMU",), bind=wire.bind)
+        with pytest.raises(NegotiationError):
+            await bob.answer(await alice.offer())
+        carol = AudioSession("192.0.2.3", bind=wire.bind)
+        await carol.answered(await bob.answer(await carol.offer()))
+        assert carol.audio.codec == "PCMA"
+        for session in (alice, bob, carol):
+            await session.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("names", [("G729",), ("PCMU", "opus")])
+def test_a_codec_that_we_do_not_have(names: tuple[str, ...]) -> None:
+    with pytest.raises(MediaError, match="no such codec"):
+        AudioSession("127.0.0.1", codecs=names)
+
+
+def test_an_answer_that_refuses_the_audio() -> None:
+    async def main() -> None:
+        call = wired(Wire())
+        offer = await call.alice.offer()
+        refusal = attrs.evolve(offer.media[0].line, port=0)
+        with pytest.raises(NegotiationError, match="refused our audio"):
+            await call.alice.answered(offer.with_medium(0, offer.media[0].with_line(refusal)))
+        await call.alice.close()
+
+    run(main())
+
+
+def test_an_answer_to_nothing() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            answer = await call.bob.answer(await call.alice.offer())
+            await call.alice.answer(await call.bob.offer())
+            with pytest.raises(LocalProtocolError, match="no offer of ours"):
+                await call.alice.answered(answer)
+
+    run(main())
+
+
+def test_a_host_name_in_a_description_is_resolved() -> None:
+    async def main() -> None:
+        async with loopback() as call:
+            answer = await call.bob.answer(await call.alice.offer())
+            await call.alice.answered(answer.with_connection(Connection("localhost", address_type="IP4")))
+            await asyncio.sleep(0.51)
+            assert call.bob.audio.statistics.packets_received == 25
+
+    run(main())
+
+
+@pytest.mark.parametrize("host", ["::1", "300.1.1.1", "a" * 70, "\udcff"])
+def test_an_address_that_leads_nowhere_leaves_what_was_in_force(host: str) -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            answer = await call.bob.answer(await call.alice.offer())
+            with pytest.raises(NegotiationError, match="no way to send media"):
+                await call.alice.answered(answer.with_connection(Connection(host)))
+            wire.sent.clear()
+            await asyncio.sleep(0.1)
+            assert len(_rtp(wire, "192.0.2.1")) == 5
+
+    run(main())
+
+
+def test_a_host_that_is_not_ours() -> None:
+    async def main() -> None:
+        session = AudioSession("192.0.2.1")
+        with pytest.raises(TransportError):
+            await session.offer()
+        await session.close()
+        assert MediaClock.shared().participants == 0
+
+    run(main())
+
+
+def test_a_session_that_was_never_used_or_is_closed() -> None:
+    async def main() -> None:
+        session = AudioSession("127.0.0.1")
+        await session.close()
+        await session.close()
+        with pytest.raises(LocalProtocolError):
+            await session.offer()
+        with pytest.raises(CallEnded):
+            await session.audio.play(melody())
+
+    run(main())
+
+
+def test_payload_numbers_are_the_peer_s_for_sending_and_ours_for_receiving() -> None:
+    """Alice numbers PCMU 97 in a late offer; Bob had it as 0 before. Numbers once used stay."""
+
+    async def main() -> None:
+        wire = Wire()
+        bob = AudioSession("192.0.2.2", bind=wire.bind)
+        offer = sdp.parse(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+            "m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000\r\n"
+        )
+        answer = await bob.answer(offer)
+        assert answer.media[0].formats == ("97",)
+        await asyncio.sleep(0.1)
+        assert {packet.payload_type for packet in _rtp(wire, "192.0.2.2")} == {97}
+        assert (await bob.offer()).media[0].formats == ("97", "8")
+        await bob.close()
+
+    run(main())
+
+
+# Audio
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_tone_goes_in_and_the_same_tone_comes_out(host: str, tmp_path: Path) -> None:
+    if ":" in host and not _has_ipv6():
+        pytest.skip("no IPv6 here")
+
+    async def main() -> None:
+        path = tmp_path / "out.wav"
+        async with loopback(host) as call:
+            async with call.bob.audio.recording(path) as recording:
+                await call.alice.audio.play(sine(1000.0, 1.0))
+                await asyncio.sleep(0.1)
+            heard = _pcm(path)
+            assert len(heard) == round(recording.duration * 16000)
+            assert recording.duration == pytest.approx(1.12, abs=0.021)
+            assert purity(heard[3200:-3200], 1000.0) > 0.999
+            assert call.bob.audio.statistics.packets_lost == 0
+            assert call.bob.audio.statistics.packets_invalid == 0
+
+    run(main())
+
+
+def test_a_tune_arrives_whole_and_60_ms_later(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "out.wav"
+        tune = b"".join(everything(melody()))
+        async with loopback() as call:
+            async with call.bob.audio.recording(path):
+                await call.alice.audio.play(PcmSource(tune))
+                await asyncio.sleep(0.2)
+            shift, likeness = lag(_pcm(path), tune, most=1600, step=8)
+            assert likeness > 0.99
+            assert shift in (480, 640)
+
+    run(main())
+
+
+def test_both_may_talk_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        one, two = tmp_path / "one.wav", tmp_path / "two.wav"
+        async with loopback() as call:
+            async with call.alice.audio.recording(one), call.bob.audio.recording(two):
+                await asyncio.gather(
+                    call.alice.audio.play(sine(1000.0, 1.0)), call.bob.audio.play(sine(600.0, 1.0))
+                )
+            assert purity(_pcm(one)[3200:], 600.0) > 0.99
+            assert purity(_pcm(two)[3200:], 1000.0) > 0.99
+
+    run(main())
+
+
+def test_an_echo_comes_back_soon(tmp_path: Path) -> None:
+    """Two playout buffers of 60 ms, one frame in the echo, and the ticks between."""
+
+    async def echo(session: AudioSession) -> None:
+        async for frame in session.audio:
+            await session.audio.send(frame)
+
+    async def main() -> None:
+        path = tmp_path / "out.wav"
+        tune = b"".join(everything(melody()))
+        async with loopback() as call:
+            task = asyncio.create_task(echo(call.bob))
+            async with call.alice.audio.recording(path):
+                await call.alice.audio.play(PcmSource(tune))
+                await asyncio.sleep(0.4)
+            shift, likeness = lag(_pcm(path), tune, most=3200, step=8)
+            assert likeness > 0.99
+            assert shift <= 1440
+        await task
+
+    run(main())
+
+
+def test_nothing_drifts() -> None:
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            await asyncio.sleep(120.001)
+            for session in (call.alice, call.bob):
+                statistics = session.audio.statistics
+                assert (statistics.packets_sent, statistics.packets_received) == (6000, 6000)
+                assert statistics.jitter < 0.0001
+
+    run(main())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bad_network_is_survived(seed: int, tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "out.wav"
+        wire = Wire(seed=seed, delay=0.04, jitter=0.01, loss=0.05, duplicates=0.05)
+        async with wired(wire) as call:
+            async with call.bob.audio.recording(path) as recording:
+                await call.alice.audio.play(sine(1000.0, 10.0))
+            heard = _pcm(path)
+            frames = [heard[at : at + 320] for at in range(6400, len(heard), 320)]
+            assert recording.duration == pytest.approx(10.02, abs=0.021)
+            assert sum(purity(frame, 1000.0) > 0.9 for frame in frames) >= 0.93 * len(frames)
+            assert 10 < call.bob.audio.statistics.packets_lost + call.bob.audio.statistics.packets_late < 80
+
+    run(main())
+
+
+def test_the_same_numbers_make_the_same_packets() -> None:
+    def packets() -> list[Datagram]:
+        wire = Wire(seed=3, jitter=0.02, loss=0.1)
+
+        async def main() -> None:
+            async with wired(wire) as call:
+                await call.alice.audio.play(melody())
+
+        run(main())
+        return wire.sent
+
+    assert packets() == packets()
+
+
+def test_the_round_trip_is_known_after_some_reports() -> None:
+    async def main() -> None:
+        async with wired(Wire(delay=0.05)) as call:
+            await asyncio.sleep(15.0)
+            assert call.alice.audio.statistics.round_trip == pytest.approx(0.1, abs=0.001)
+            assert call.bob.audio.statistics.round_trip == pytest.approx(0.1, abs=0.001)
+
+    run(main())
+
+
+def test_all_calls_of_a_loop_share_one_clock() -> None:
+    async def main() -> None:
+        wire = Wire()
+        calls = [wired(wire) for _ in range(10)]
+        for call in calls:
+            await call.describe()
+        clock = MediaClock.shared()
+        assert clock.participants == 20
+        await asyncio.sleep(1.01)
+        assert {call.bob.audio.statistics.packets_received for call in calls} <= {50, 51}
+        for call in calls:
+            await call.alice.close()
+            await call.bob.close()
+        assert clock.participants == 0
+
+    run(main())
+
+
+def test_the_end_of_the_session_ends_what_is_played() -> None:
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            play = asyncio.create_task(call.alice.audio.play(melody(), loop=True))
+            await asyncio.sleep(5.0)
+            await call.alice.close()
+            with pytest.raises(CallEnded):
+                await play
+
+    run(main())
+
+
+def test_a_failed_recording_is_told_by_the_session_too(tmp_path: Path) -> None:
+    class Full:
+        def write(self, pcm: bytes) -> None:
+            raise MediaError("disk full")
+
+        def close(self) -> None:
+            """Nothing to close."""
+
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            assert call.bob.error is None
+            with pytest.raises(MediaError, match="disk full"):
+                async with call.bob.audio.recording(Full()):
+                    await asyncio.sleep(0.1)
+            assert str(call.bob.error) == "disk full"
+            before = call.bob.audio.statistics.packets_sent
+            await asyncio.sleep(1.0)
+            assert call.bob.audio.statistics.packets_sent == before + 50
+
+    run(main())
+
+
+# Changes in mid-call
+
+
+def test_hold_and_resume() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call, call.bob.audio.playing(sine(1000.0, 1.0), loop=True):
+            await asyncio.sleep(1.0)
+            offer, answer = await call.describe(SENDONLY)
+            assert offer.splitlines()[1].split()[2] == "2"
+            assert offer.splitlines()[-1] == "a=sendonly"
+            assert answer.splitlines()[-1] == "a=recvonly"
+            held = len(_rtp(wire, "192.0.2.2"))
+            await asyncio.sleep(10.0)
+            assert len(_rtp(wire, "192.0.2.2")) == held
+            assert len(_rtp(wire, "192.0.2.1")) > 500  # who holds may go on, with music
+
+            again, _ = await call.describe(SENDRECV)
+            assert again.splitlines()[5] == offer.splitlines()[5]  # same port, same payload types
+            await asyncio.sleep(1.0)
+            packets = _rtp(wire, "192.0.2.2")
+        assert [packet.marker for packet in packets].count(True) == 2
+        last, first = packets[held - 1], packets[held]
+        assert first.marker
+        assert first.sequence_number == (last.sequence_number + 1) & 0xFFFF
+        assert (first.timestamp - last.timestamp) & 0xFFFFFFFF == pytest.approx(10 * 8000, abs=320)
+        assert (first.timestamp - last.timestamp) % 160 == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("direction", [RECVONLY, INACTIVE])
+def test_directions_in_which_we_do_not_send(direction: Direction) -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            await call.describe(direction)
+            wire.sent.clear()
+            await asyncio.sleep(1.0)
+            assert len(_rtp(wire, "192.0.2.1")) == 0
+            assert len(_rtp(wire, "192.0.2.2")) == (50 if direction is RECVONLY else 0)
+
+    run(main())
+
+
+def test_the_hold_of_old_devices_is_an_address_of_zeros() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            offer = await call.alice.offer()
+            await call.bob.answer(offer.with_connection(Connection("0.0.0.0")))
+            wire.sent.clear()
+            await asyncio.sleep(60.0)
+            assert [entry for entry in wire.sent if entry[1][0] == "192.0.2.2"] == []
+            await call.describe()
+            wire.sent.clear()
+            await asyncio.sleep(1.0)
+            assert len(_rtp(wire, "192.0.2.2")) == 50
+
+    run(main())
+
+
+def test_music_on_hold_is_heard(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            await call.describe(SENDONLY)
+            async with call.alice.audio.playing(sine(1000.0, 1.0), loop=True):
+                async with call.bob.audio.recording(tmp_path / "out.wav"):
+                    await asyncio.sleep(1.0)
+            assert purity(_pcm(tmp_path / "out.wav")[3200:], 1000.0) > 0.99
+
+    run(main())
+
+
+def test_an_offer_that_changes_nothing_has_the_same_version() -> None:
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            assert await call.alice.offer() == await call.alice.offer()
+            await call.describe()
+
+    run(main())
+
+
+def test_an_offer_after_one_that_was_refused_has_a_new_version() -> None:
+    """RFC 3264 §8: the peer may remember what it refused."""
+
+    async def main() -> None:
+        async with wired(Wire()) as call:
+            versions = [(await call.alice.offer(way)).origin.session_version for way in (SENDONLY, INACTIVE)]
+            assert versions == [2, 3]
+            await call.describe()
+
+    run(main())
+
+
+def test_media_follows_the_peer_to_another_address() -> None:
+    """A transfer by re-INVITE: the far end is another host with other numbers."""
+
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            await asyncio.sleep(1.0)
+            carol = AudioSession("192.0.2.3", bind=wire.bind)
+            await call.alice.answered(await carol.answer(await call.alice.offer()))
+            await call.bob.close()
+            wire.sent.clear()
+            before = call.alice.audio.statistics.packets_received
+            await asyncio.sleep(1.0)
+            assert {
+                destination[0] for _, source, destination, _ in wire.sent if source[0] == "192.0.2.1"
+            } == {"192.0.2.3"}
+            assert call.alice.audio.statistics.packets_received - before in (48, 49, 50)
+            await carol.close()
+
+    run(main())
+
+
+def test_another_codec_by_a_further_offer() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            await asyncio.sleep(0.1)
+            alone = AudioSession("192.0.2.2", codecs=("PCMA",), bind=wire.bind)
+            await call.alice.answered(await alone.answer(await call.alice.offer()))
+            await asyncio.sleep(0.1)
+            assert call.alice.audio.codec == "PCMA"
+            types = [packet.payload_type for packet in _rtp(wire, "192.0.2.1")]
+            assert sorted(types) == types
+            assert set(types) == {0, 8}
+            await alone.close()
+
+    run(main())
+
+
+def test_a_stream_that_is_taken_out_falls_silent() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            offer = await call.alice.offer()
+            gone = offer.with_medium(0, offer.media[0].with_line(attrs.evolve(offer.media[0].line, port=0)))
+            assert (await call.bob.answer(gone)).media[0].port == 0
+            wire.sent.clear()
+            await asyncio.sleep(30.0)
+            assert [entry for entry in wire.sent if entry[1][0] == "192.0.2.2"] == []
+
+    run(main())
+
+
+# Early media
+
+
+def test_the_answer_of_the_200_repeats_that_of_the_183() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            offer = await call.alice.offer()
+            answer = await call.bob.answer(offer)
+            for _ in range(3):
+                await call.alice.answered(answer)
+                await asyncio.sleep(0.1)
+            assert [packet.marker for packet in _rtp(wire, "192.0.2.1")].count(True) == 1
+
+    run(main())
+
+
+def test_the_fork_that_answers_last_gets_the_media() -> None:
+    async def main() -> None:
+        wire = Wire()
+        async with wired(wire) as call:
+            offer = await call.alice.offer()
+            fork = AudioSession("192.0.2.3", bind=wire.bind)
+            await call.alice.answered(await call.bob.answer(offer))
+            await asyncio.sleep(1.0)
+            await call.alice.answered(await fork.answer(offer))
+            wire.sent.clear()
+            await asyncio.sleep(1.0)
+            assert {entry[2][0] for entry in wire.sent if entry[1][0] == "192.0.2.1"} == {"192.0.2.3"}
+            await fork.close()
+
+    run(main())
+
+
+def test_media_may_come_before_the_answer(tmp_path: Path) -> None:
+    """RFC 3264 §5.1: who offers is ready to receive, from whoever it will be."""
+
+    async def main() -> None:
+        call = loopback()
+        offer = await call.alice.offer()
+        answer = await call.bob.answer(offer)
+        async with call.bob.audio.playing(sine(1000.0, 1.0), loop=True):
+            async with call.alice.audio.recording(tmp_path / "out.wav"):
+                await asyncio.sleep(0.5)
+            assert call.alice.audio.statistics.packets_sent == 0
+            await call.alice.answered(answer)
+            await asyncio.sleep(0.1)
+            assert call.alice.audio.statistics.packets_sent == 5
+        assert purity(_pcm(tmp_path / "out.wav")[1600:], 1000.0) > 0.99
+        await call.alice.close()
+        await call.bob.close()
+
+    run(main())
+
+
+# A few in real time
+
+
+async def test_a_call_in_real_time(tmp_path: Path) -> None:
+    """Loose limits: the machine may be busy."""
+    alice, bob = AudioSession("127.0.0.1"), AudioSession("127.0.0.1")
+    await alice.answered(await bob.answer(await alice.offer()))
+    async with bob.audio.recording(tmp_path / "out.wav"):
+        await alice.audio.play(sine(1000.0, 0.4))
+    await alice.close()
+    await bob.close()
+    assert purity(_pcm(tmp_path / "out.wav")[2240:], 1000.0) > 0.8
+    assert bob.audio.statistics.packets_received >= 15
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

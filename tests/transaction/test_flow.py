@@ -1,0 +1,32 @@
+"""What a flow writes into Via and Contact."""
+
+from __future__ import annotations
+
+from sipstack.transaction.flow import Flow, uri_host
+
+ALICE, BOB = ("192.0.2.1", 5060), ("192.0.2.2", 5070)
+
+
+def test_via_asks_for_rport_and_ends_where_the_branch_begins() -> None:
+    assert Flow("UDP", ALICE, BOB).via == "SIP/2.0/UDP 192.0.2.1:5060;rport;branch="
+
+
+def test_ipv6_is_written_in_brackets() -> None:
+    flow = Flow("UDP", ("2001:db8::1", 5060), ("2001:db8::2", 5060))
+    assert flow.via == "SIP/2.0/UDP [2001:db8::1]:5060;rport;branch="
+    assert flow.contact_address == "[2001:db8::1]:5060"
+
+
+def test_the_contact_names_the_transport_unless_it_is_udp() -> None:
+    assert Flow("UDP", ALICE, BOB).contact_address == "192.0.2.1:5060"
+    assert Flow("TCP", ALICE, BOB, reliable=True).contact_address == "192.0.2.1:5060;transport=tcp"
+
+
+def test_flows_are_equal_whatever_socket_carries_them() -> None:
+    one, other = Flow("UDP", ALICE, BOB, carrier=1), Flow("UDP", ALICE, BOB, carrier=2)
+    assert (one == other, hash(one) == hash(other)) == (True, True)
+    assert one != Flow("UDP", ALICE, ALICE)
+
+
+def test_only_ipv6_addresses_are_bracketed() -> None:
+    assert [uri_host(host) for host in ("192.0.2.1", "2001:db8::1")] == ["192.0.2.1", "[2001:db8::1]"]
