@@ -63,7 +63,9 @@ def mappings(keys: st.SearchStrategy[str], values: st.SearchStrategy[Any]) -> st
 
 values = st.one_of(tokens, texts.map(quote), st.ip_addresses().map(str))
 parameters = mappings(tokens, st.none() | values)
-untagged = mappings(tokens.filter(lambda name: name.lower() not in ("tag", "branch", "q")), st.none() | values)
+untagged = mappings(
+    tokens.filter(lambda name: name.lower() not in ("tag", "branch", "q")), st.none() | values
+)
 _uri_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 uri_parameters = mappings(_uri_texts.filter(lambda text: text.lower() == text), st.none() | _uri_texts)
 
@@ -106,7 +108,8 @@ _opaque = st.text(ascii_letters + digits + "-._~+/", min_size=1).map(lambda text
 fields: dict[str, st.SearchStrategy[Any]] = {
     "AuthenticationInfo": st.builds(AuthenticationInfo, _auth_parameters),
     "CSeq": cseqs,
-    "Challenge": st.builds(Challenge, _schemes, _auth_parameters) | st.builds(Challenge, _schemes, token68=_opaque),
+    "Challenge": st.builds(Challenge, _schemes, _auth_parameters)
+    | st.builds(Challenge, _schemes, token68=_opaque),
     "Credentials": st.builds(Credentials, _schemes, _auth_parameters),
     "Date": dates,
     "DialogReference": st.builds(

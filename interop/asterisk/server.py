@@ -110,7 +110,7 @@ def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
     with (
         (asterisk.folder / "output").open("wb") as output,
         subprocess.Popen(
-            asterisk.installation.command("-f", "-C", configured),
+            [*_until_we_die(), *asterisk.installation.command("-f", "-C", configured)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -120,6 +120,11 @@ def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             _stop(asterisk, process)
+
+
+def _until_we_die() -> list[str]:
+    """What to put before a command so that it does not outlive a test run that is killed."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _wait_until_booted(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:

@@ -17,7 +17,7 @@ from interop.sipp.process import Sipp
 
 FILL = 1000
 """Calls placed a second while the number held grows."""
-PROBE = 400
+PROBE = 800
 """Calls placed a second while their cost is measured."""
 FOREVER = "7200000"
 

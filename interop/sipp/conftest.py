@@ -1,4 +1,4 @@
-"""What every test here needs: sipp itself, and a user agent whose timers are short."""
+"""What every test here needs: sipp itself, and a user agent for it to talk to."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import pytest
 from interop.sipp.process import Launch, Sipp, installed
 from sipstack import Timers, UserAgent
 
-T1 = 0.1
-
 
 @pytest.fixture
 def sipp(tmp_path: Path) -> Launch:
@@ -23,9 +21,9 @@ def sipp(tmp_path: Path) -> Launch:
 
 
 @pytest.fixture
-async def agent() -> AsyncIterator[UserAgent]:
-    """A user agent on loopback, with timers a fifth as long as the RFC's: 64*T1 is 6.4 s."""
-    timers = Timers(t1=T1, t2=4 * T1, t4=5 * T1)
+async def agent(request: pytest.FixtureRequest) -> AsyncIterator[UserAgent]:
+    """A user agent on loopback, with the RFC's timers or those in the fixture's parameter."""
+    timers = getattr(request, "param", Timers())
     async with UserAgent("sip:sut@127.0.0.1", listen="udp:127.0.0.1:0", timers=timers) as ua:
         yield ua
 

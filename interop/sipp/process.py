@@ -60,6 +60,14 @@ class Result:
     errors: str
 
     @property
+    def trouble(self) -> str:
+        """Empty when each call went as the scenario asks, with nothing sent twice; else all that is known."""
+        totals = self.statistics
+        if self.status == 0 and not totals.failed and not totals.retransmissions:
+            return ""
+        return "\n".join([f"sipp ended with status {self.status}, {totals}", *self.labels, self.errors])
+
+    @property
     def labels(self) -> list[str]:
         """The flow in short: ``["> INVITE", "< 200 INVITE", "> ACK"]`` (see `Message.label`)."""
         return [message.label for message in self.messages]
@@ -145,7 +153,7 @@ class Sipp:
         deadline = time.monotonic() + self.limit
         while not self.exited and time.monotonic() < deadline:
             time.sleep(0.02)
-        return self._result()
+        return self.result()
 
     async def ended(self) -> Result:
         """`wait`, while the event loop goes on."""
@@ -157,7 +165,8 @@ class Sipp:
             raise RuntimeError("sipp is not running: enter the context first")
         return self._process
 
-    def _result(self) -> Result:
+    def result(self) -> Result:
+        """What came of it up to now; it is stopped if it still runs."""
         self.stop()
         errors = self._file("err")
         return Result(

@@ -104,6 +104,7 @@ class Server:
         try:
             invitation = IncomingInvite(core, request, transaction, now)
         except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
+            core.counters.malformed += 1
             self._respond(request, transaction, error.status, now)
             return
         core.invitation_opened(invitation)

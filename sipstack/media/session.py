@@ -135,8 +135,8 @@ class AudioSession:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
         if self._transport is None or self._stream is None:
-            self._clock = self._clock or MediaClock.shared()
             self._transport = self._bind(self._host, self._ports, self._random.uniform)
+            self._clock = self._clock or MediaClock.shared()
             now = asyncio.get_running_loop().time()
             self._stream = AudioStream(self.audio, self._transport, self._random, now)
             self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp)

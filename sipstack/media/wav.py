@@ -13,6 +13,9 @@ from sipstack.media.io import AudioSource, frame_octets
 FLUSH = 25
 """Frames (half a second) that an abrupt end of the process may cost a recording."""
 
+_ODD = (wave.Error, EOFError, RuntimeError)
+"""What the wave module raises for headers that it does not understand; RuntimeError for lengths that lie."""
+
 
 def open_source(path: str | Path, sample_rate: int) -> AudioSource:
     """The audio file as a source at ``sample_rate``. Raises MediaError.
@@ -44,7 +47,7 @@ class WavSource:
             file = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise MediaError(f"{path}: {error.strerror or error}") from error
-        except (wave.Error, EOFError):
+        except _ODD:
             return None
         if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (sample_rate, 1, 2):
             file.close()
@@ -54,7 +57,7 @@ class WavSource:
     def read(self) -> bytes | None:
         try:
             pcm = self._file.readframes(self._samples)
-        except (OSError, EOFError, wave.Error) as error:
+        except (OSError, *_ODD) as error:
             raise MediaError(f"{self._path}: {error}") from error
         return pcm[: len(pcm) & ~1]
 

@@ -11,12 +11,14 @@ from sipstack.message.params import NONE, Lazy, Parameters
 
 # A display name without quotes should be tokens; whatever cannot begin something else is taken.
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
-_URI = r'[^\x00-\x20\x7f"<>]++'
+_URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++'
 # What nearly all of them look like: at most a tag after the URI.
 _common = re.compile(rf'(?:"([^"\\\r\n\x00]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
 _name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
 # Without <>, whatever follows the semicolon belongs to the header field; "," and "?" are forbidden (§20.10).
-_addr_spec = re.compile(r'([^\x00-\x20\x7f"<>;,?]++)[ \t]*+(;.*+)?', re.DOTALL).fullmatch
+_addr_spec = re.compile(
+    r'([A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>;,?]++)[ \t]*+(;.*+)?', re.DOTALL
+).fullmatch
 
 
 class NameAddr(Lazy):

@@ -38,7 +38,7 @@ class Headers:
     def _add(self, name: str, value: object) -> None:
         key = self._key(name)
         row = self.index.get(key)
-        text = _checked(value)
+        text = writable(value)
         if row is None:
             self.index[key] = text
         else:
@@ -101,15 +101,15 @@ class Headers:
 
     def with_(self, name: str, *values: object) -> Headers:
         """A copy in which the field has these values and no other; it keeps its place."""
-        return self._with(self._key(name), [_checked(value) for value in values])
+        return self._with(self._key(name), [writable(value) for value in values])
 
     def prepend(self, name: str, value: object) -> Headers:
         """A copy in which ``value`` stands before the field's other values."""
-        return self._with(self._key(name), [_checked(value), *self.raw(name)])
+        return self._with(self._key(name), [writable(value), *self.raw(name)])
 
     def append(self, name: str, value: object) -> Headers:
         """A copy in which ``value`` stands after the field's other values."""
-        return self._with(self._key(name), [*self.raw(name), _checked(value)])
+        return self._with(self._key(name), [*self.raw(name), writable(value)])
 
     def without(self, *names: str) -> Headers:
         """A copy without the fields of these names."""
@@ -137,7 +137,8 @@ class Headers:
         return f"Headers({list(self.items())!r})"
 
 
-def _checked(value: object) -> str:
+def writable(value: object) -> str:
+    """``value`` as text without white space round it. LocalProtocolError when it holds CR, LF or NUL."""
     text = str(value).strip(" \t")
     if "\n" in text or "\r" in text or "\0" in text:
         raise LocalProtocolError(f"a header field value cannot hold CR, LF or NUL: {text[:80]!r}")

@@ -11,7 +11,7 @@ from sipstack.message.address import NameAddr
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import CSeq, parse_call_id
 from sipstack.message.grammar import is_token
-from sipstack.message.headers import Headers
+from sipstack.message.headers import Headers, writable
 from sipstack.message.other_uri import Uri, parse_uri
 from sipstack.message.parameterised import MediaType
 from sipstack.message.registry import Row
@@ -308,7 +308,7 @@ class Request(_Message):
             untagged = True
         to = index.get("To")
         if untagged and isinstance(to, str):
-            index["To"] = f"{to};tag={tag}"
+            index["To"] = f"{to};tag={writable(tag)}"
 
 
 class Response(_Message):

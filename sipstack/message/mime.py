@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -36,12 +37,11 @@ def parse_multipart(body: bytes, content_type: MediaType) -> tuple[Part, ...]:
     if not boundary:
         raise ParseError("a multipart body needs a boundary")
     mark = re.escape(boundary.encode("utf-8", "surrogateescape"))
-    delimiters = list(re.finditer(rb"(?:\A|\r\n)--" + mark + rb"(--)?[ \t]*+(?=\r\n|\Z)", body))
+    found = re.finditer(rb"(?:\A|\r\n)--" + mark + rb"(--)?[ \t]*+(?=\r\n|\Z)", body)
+    delimiters = list(itertools.islice(found, MAXIMUM_PARTS + 1))
     closing = next((number for number, match in enumerate(delimiters) if match[1]), None)
     if not closing:
-        raise ParseError("a multipart body has no parts, or no end")
-    if closing > MAXIMUM_PARTS:
-        raise ParseError("a multipart body has too many parts", 413)
+        raise ParseError("a multipart body has no end, no parts, or too many")
     ends = [match.start() for match in delimiters[1 : closing + 1]]
     return tuple([_part(body[match.end() : end]) for match, end in zip(delimiters, ends, strict=False)])
 

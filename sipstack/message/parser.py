@@ -13,8 +13,10 @@ from sipstack.message.registry import NAMES, Row
 from sipstack.message.salvage import salvage
 
 _fold = re.compile(r"\r\n[ \t]++").sub
-_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE | re.DOTALL).fullmatch
-_version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE).fullmatch
+_status_line = re.compile(
+    r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE | re.ASCII | re.DOTALL
+).fullmatch
+_version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE | re.ASCII).fullmatch
 
 
 def parse(data: bytes) -> Request | Response:
@@ -93,13 +95,10 @@ def _spelling(name: str, spellings: dict[str, str]) -> str:
     if name[:1] in (" ", "\t"):
         raise _Folded
     name = name.rstrip(" \t")
-    lower = name.lower()
-    key = NAMES.get(lower)
-    if key is not None:
-        return key
     if not is_token(name):
         raise ParseError(f"not a header field name: {name[:80]!r}")
-    return spellings.setdefault(lower, name)
+    lower = name.lower()
+    return NAMES.get(lower) or spellings.setdefault(lower, name)
 
 
 def content_length(row: Row) -> int:
@@ -114,11 +113,14 @@ def content_length(row: Row) -> int:
 def build(start: str, index: dict[str, Row], body: bytes) -> Request | Response:
     """The message that the start line announces. Raises ParseError."""
     parts = start.split(" ")
-    if len(parts) == 3 and parts[2] == "SIP/2.0" and (parts[0] in METHODS or is_token(parts[0])):
-        return Request.of_parts(parts[0], parts[1], Headers.of_index(index), body)
+    if len(parts) == 3:
+        method, uri, version = parts
+        if uri and (method in METHODS or is_token(method)):
+            if version == "SIP/2.0" or version.upper() == "SIP/2.0":
+                return Request.of_parts(method, uri, Headers.of_index(index), body)
+            if _version(version):
+                raise ParseError(f"unknown version of SIP: {version[:20]}", 505)
     match = _status_line(start)
-    if match is not None:
-        return Response(int(match[1]), match[2] or "", Headers.of_index(index), body)
-    if len(parts) == 3 and _version(parts[2]) and parts[2][4:] != "2.0":
-        raise ParseError(f"unknown version of SIP: {parts[2][:20]}", 505)
-    raise ParseError(f"not a start line of SIP: {start[:80]!r}")
+    if match is None:
+        raise ParseError(f"not a start line of SIP: {start[:80]!r}")
+    return Response(int(match[1]), match[2] or "", Headers.of_index(index), body)

@@ -18,7 +18,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _date = re.compile(
     rf"(?:{'|'.join(_DAYS)}), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}}) "
     r"([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 ).fullmatch
 _timestamp = re.compile(r"([0-9]{1,10}(?:\.[0-9]{0,6})?)(?:[ \t]++([0-9]{0,10}(?:\.[0-9]{0,6})?))?").fullmatch
 _number_and_rest = re.compile(r"([0-9]++)[ \t]*+(.*+)", re.DOTALL).fullmatch

@@ -22,11 +22,15 @@ from sipstack.net.network import Endpoint, Listen, Network
 P = ParamSpec("P")
 R = TypeVar("R")
 Tracer = Callable[[Trace], None]
+ALARM_INTERVAL = 0.005
+"""Seconds between two alarms at the least: thousands of transactions that end in one second share them. The
+timers of RFC 3261 count in hundreds of milliseconds."""
 
 
 class Driver:
-    """Runs one core on one event loop. ``deliver`` takes each event, ``trace`` each message as it goes over the
-    wire. What they raise goes to the loop's exception handler, and the driver lives on.
+    """Runs one core on one event loop. ``deliver`` takes each event, ``trace`` each message sent or received.
+
+    What they raise goes to the loop's exception handler, and the driver lives on.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Driver:
         self._trace = trace
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
+        self._alarmed_at = -math.inf
         self._draining = False
         self._closed = False
         self._lookups: set[asyncio.Task[None]] = set()
@@ -75,8 +80,7 @@ class Driver:
     # -- inputs --------------------------------------------------------------------------------------------
 
     def command(self, function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
-        """Call a command of the core or of a usage, whose ``now`` the caller took from ``now()``, and drain.
-        """
+        """Give a command to the core or to a usage, whose ``now`` is that of ``now()``, and drain."""
         try:
             return function(*arguments, **keywords)
         finally:
@@ -100,7 +104,7 @@ class Driver:
     def _timeout(self) -> None:
         # the loop may call a shade early, by its clock's resolution
         now = max(self._armed_at, self._loop.time())
-        self._timer, self._armed_at = None, math.inf
+        self._timer, self._armed_at, self._alarmed_at = None, math.inf, now
         try:
             self.core.timeout(now)
         finally:
@@ -132,15 +136,15 @@ class Driver:
                     self._report(f"{event!r} could not be handled", error)
         finally:
             self._draining = self._closed
-            deadline = core.deadline
-            if deadline < self._armed_at and not self._closed:
-                self._arm(deadline)
+            alarm = max(core.deadline, self._alarmed_at + ALARM_INTERVAL)
+            if alarm < self._armed_at and not self._closed:
+                self._arm(alarm)
 
-    def _arm(self, deadline: float) -> None:
+    def _arm(self, alarm: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._armed_at = deadline
-        self._timer = self._loop.call_at(deadline, self._timeout)
+        self._armed_at = alarm
+        self._timer = self._loop.call_at(alarm, self._timeout)
 
     def _transmit(self, flow: Flow, data: bytes) -> None:
         if self._trace is not None:

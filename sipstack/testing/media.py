@@ -35,7 +35,11 @@ class SilentMedia:
         self._sent: SessionDescription | None = None
         self._offer: SessionDescription | None = None
 
+    def __repr__(self) -> str:
+        return f"<SilentMedia {self._host} codec={self.audio.codec}{' closed' if self.closed else ''}>"
+
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
+        self._check_open()
         self._sent = self._offer = make_offer(
             self._capabilities,
             origin=self._origin,
@@ -49,6 +53,7 @@ class SilentMedia:
     async def answer(
         self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
     ) -> SessionDescription:
+        self._check_open()
         answer = make_answer(
             offer,
             self._capabilities.keeping(offer),
@@ -63,9 +68,14 @@ class SilentMedia:
         return answer
 
     async def answered(self, answer: SessionDescription) -> None:
+        self._check_open()
         if self._offer is None:
             raise LocalProtocolError("there is no offer of ours to be answered")
         self._agree(self._offer, answer)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise LocalProtocolError("the media is closed")
 
     def _agree(self, local: SessionDescription, remote: SessionDescription) -> None:
         agreements = agreed(local, remote)

@@ -14,6 +14,7 @@ seed gives the same ``trace``, byte for byte.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 from typing import Any
 
@@ -26,6 +27,9 @@ from sipstack.testing.media import SilentMedia
 from sipstack.testing.network import Network, Passage
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 from sipstack.ua.agent import UserAgent
+
+
+ADDRESSES = ipaddress.ip_network("10.0.0.0/8")
 
 
 class World:
@@ -47,19 +51,28 @@ class World:
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
 
-        Options are those of UserAgent; its media is silent unless you give another.
+        Options are those of UserAgent; its media is silent unless you give another. It listens at port 5060
+        of its host; a wildcard in ``listen`` stands for the host. A second one of the same name is on the
+        same host: an application that was started again.
         """
-        address = f"10.0.0.{len(self.names) + 1}"
-        self.names[f"{name}.test"] = [address]
+        address = self._address_of(f"{name}.test")
         defaults: dict[str, Any] = {
+            "aor": f"sip:{name}@{name}.test",
             "listen": f"udp:{address}:5060",
-            "network": _HostedNetwork(self),
+            "network": _HostedNetwork(self, address),
             "media": self._new_media,
             "seed": self._random.getrandbits(64),
         }
-        agent = UserAgent(f"sip:{name}@{name}.test", **(defaults | options))
+        agent = UserAgent(**(defaults | options))
         self._agents.append(agent)
         return agent
+
+    def _address_of(self, host: str) -> str:
+        """The address that the host has, or else the first that nobody has."""
+        if host not in self.names:
+            taken = {address for addresses in self.names.values() for address in addresses}
+            self.names[host] = [next(str(free) for free in ADDRESSES.hosts() if str(free) not in taken)]
+        return self.names[host][0]
 
     @property
     def simulated(self) -> SimulatedNetwork:
@@ -90,21 +103,20 @@ class World:
 
 
 class _HostedNetwork:
-    """The simulated network as a user agent's Network."""
+    """The simulated network as a user agent's Network, seen from the host with this address."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, address: str) -> None:
         self._world = world
+        self._address = address
 
     async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> _HostedEndpoint:
+        host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
         endpoint = _HostedEndpoint(receive, failed)
+        simulated = self._world.simulated
         try:
-            endpoint.opened(
-                await self._world.simulated.listen(
-                    listen.host, listen.port, endpoint.received, endpoint.refused
-                )
-            )
+            endpoint.opened(await simulated.listen(host, listen.port, endpoint.received, endpoint.refused))
         except OSError as error:
-            raise TransportError(f"cannot listen on {listen.host}:{listen.port}: {error.strerror}") from error
+            raise TransportError(f"cannot listen on udp:{host}:{listen.port}: {error.strerror}") from error
         return endpoint
 
     async def resolve(self, host: str) -> list[str]:

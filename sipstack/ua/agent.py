@@ -17,14 +17,15 @@ from sipstack.core.trace import Trace
 from sipstack.core.usages import IncomingInvite, Session, StandaloneRequest
 from sipstack.core.usages import OutgoingInvite as InviteUsage
 from sipstack.core.usages import Registration as RegistrationUsage
-from sipstack.errors import CallEnded, LocalProtocolError, ParseError, SipError, TransportError
+from sipstack.errors import CallEnded, FlowClosed, LocalProtocolError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.media.port import MediaPort
 from sipstack.media.session import AudioSession
-from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.message import NameAddr, Request, Response
 from sipstack.message.digest import Account
 from sipstack.net.driver import Driver
 from sipstack.net.network import HostNetwork, Listen, Network
+from sipstack.ua.arguments import check_headers, check_method, check_target, loose_route, sip_uri
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.call import Call, CallEvent
 from sipstack.ua.invitation import Invitation
@@ -73,9 +74,9 @@ class UserAgent:
         network: Network | None = None,
         seed: int | None = None,
     ) -> None:
-        address = NameAddr.parse(f"<{aor}>").uri
-        if not isinstance(address, SipUri):
-            raise LocalProtocolError(f"{aor!r} is no SIP URI: write it like sip:alice@example.com")
+        address = sip_uri(aor, "sip:alice@example.com")
+        if registrar is not None:
+            sip_uri(registrar, "sip:example.com")
         self.aor = aor
         self.identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
         self.on_message: Callable[[Request], None] | None = None
@@ -91,10 +92,11 @@ class UserAgent:
             aor=str(NameAddr(address, display_name)),
             user=str(address.user or ""),
             account=None if password is None else Account(username or address.user or "", password),
-            proxy=None if proxy is None else _loose_route(proxy),
+            proxy=None if proxy is None else loose_route(proxy),
             user_agent=user_agent,
             timers=timers or Timers(),
         )
+        check_headers([("From", self._configuration.aor), ("User-Agent", user_agent)])
         self.patience = 8 * self._configuration.timers.t1
         """Seconds that leaving a block waits for the other side's answer: time for three retransmissions."""
         self._handler: Handler | None = None
@@ -104,6 +106,7 @@ class UserAgent:
         self._registrations: dict[RegistrationUsage, Registration] = {}
         self._requests: dict[StandaloneRequest, asyncio.Future[Response]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
         self._driver: Driver | None = None
 
     def __repr__(self) -> str:
@@ -112,6 +115,8 @@ class UserAgent:
     # -- life ----------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> UserAgent:
+        if self._driver is not None:
+            raise LocalProtocolError("the user agent is running already")
         self.loop = asyncio.get_running_loop()
         core = Core(self._configuration, self.identifiers)
         driver = Driver(core, self._network, self._dispatch, self._trace)
@@ -130,19 +135,53 @@ class UserAgent:
                 await driver.close()
 
     async def _close(self) -> None:
+        """Say goodbye to everybody at once, wait for the answers for ``patience`` seconds, and let go."""
         self._handler = None
-        for invitation in list(self._invitations.values()):
-            if invitation.task is not None:
-                invitation.task.cancel()
-        closing_now: list[Coroutine[Any, Any, None]] = [invite.cancel() for invite in self._invites.values()]
-        closing_now += [call.hang_up() for call in self._calls.values()]
-        closing_now += [registration.close() for registration in self._registrations.values()]
-        await asyncio.gather(*closing_now)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.patience)
-        for task in list(self._tasks):
+        handling = self._cancel_handlers()
+        for invite in self._invites.values():
+            self.spawn(invite.cancel())
+            invite.abandon()
+        for call in self.calls:
+            self.spawn(call.hang_up())
+            call.leave()
+        for registration in list(self._registrations.values()):
+            self.spawn(registration.close())
+            registration.leave()
+        try:
+            await self._work_done(handling)
+        finally:
+            self._let_go()
+            await self._work_done(handling)
+
+    async def _work_done(self, handling: list[asyncio.Task[None]]) -> None:
+        """Wait until nothing is under way, for ``patience`` seconds at the most."""
+        deadline = self.now() + self.patience
+        while self.now() < deadline:
+            busy = {task for task in (*self._tasks, *self._closings, *handling) if not task.done()}
+            if not busy:
+                return
+            await asyncio.wait(busy, timeout=deadline - self.now())
+
+    def _let_go(self) -> None:
+        """Whoever still waits for the network is told that nothing will come any more."""
+        closed = "the user agent was closed"
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for usage, invite in list(self._invites.items()):
+            invite.on_event(events.Failed(usage, CallEnded("local", closed)))
+        for call in self.calls:
+            call.end("local", closed)
+        for registration in list(self._registrations.values()):
+            registration.let_go(FlowClosed(closed))
+        for future in self._requests.values():
+            if not future.done():
+                future.set_exception(FlowClosed(closed))
+
+    def _cancel_handlers(self) -> list[asyncio.Task[None]]:
+        tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
+        for task in tasks:
+            task.cancel()
+        return tasks
 
     @property
     def driver(self) -> Driver:
@@ -221,16 +260,17 @@ class UserAgent:
         self, target: str, headers: Headers, factory: MediaFactory | None, offer: bool
     ) -> OutgoingInvite:
         driver = self.driver
-        _check_target(target)
+        check_target(target)
+        check_headers(headers)
         host = await driver.local_host(self._configuration.proxy or target)
         media = self.new_media(factory, host)
         try:
             description = bytes(await media.offer()) if offer else b""
             usage = driver.core.outgoing(target, description, headers)
-            outgoing = OutgoingInvite(self, usage, media)
         except BaseException:
             await media.close()
             raise
+        outgoing = OutgoingInvite(self, usage, media)
         self.command(usage.start, self.now())
         return outgoing
 
@@ -253,18 +293,14 @@ class UserAgent:
 
     @contextlib.asynccontextmanager
     async def _serving(self, handler: Handler) -> AsyncIterator[None]:
-        if self._handler is not None:
-            raise LocalProtocolError("this user agent has a handler already")
+        if self._driver is None or self._handler is not None:
+            raise LocalProtocolError("the user agent is not running, or has a handler already")
         self._handler = handler
         try:
             yield
         finally:
             self._handler = None
-            tasks = [
-                invitation.task for invitation in self._invitations.values() if invitation.task is not None
-            ]
-            for task in tasks:
-                task.cancel()
+            tasks = self._cancel_handlers()
             if tasks:
                 await asyncio.wait(tasks, timeout=2 * self.patience)
 
@@ -274,10 +310,9 @@ class UserAgent:
         except CallEnded:
             pass  # the other side left while the handler was busy: that is no fault of its
         except Exception as error:
-            if not invitation.answered:
-                await invitation.reject(
-                    500 if not isinstance(error, SipError) else getattr(error, "status", 500)
-                )
+            self._refuse(
+                invitation.usage, getattr(error, "status", 500) if isinstance(error, SipError) else 500
+            )
             self.loop.call_exception_handler(
                 {
                     "message": f"the handler of {invitation!r} raised",
@@ -286,8 +321,17 @@ class UserAgent:
                 }
             )
         finally:
-            self._invitations.pop(invitation.usage, None)
             await invitation.close()
+
+    def _handled(self, invitation: Invitation) -> None:
+        """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
+        self._invitations.pop(invitation.usage, None)
+        self._refuse(invitation.usage, 480)
+
+    def _refuse(self, usage: IncomingInvite, status: int) -> None:
+        """Refuse an invitation unless it is answered, or there is no way to answer it any more."""
+        if not usage.answered and self._driver is not None:
+            self.command(usage.refuse, status, self.now())
 
     # -- registrations and single requests -----------------------------------------------------------------
 
@@ -305,6 +349,7 @@ class UserAgent:
     async def _registering(
         self, expires: int, retry: Backoff | None, headers: Headers
     ) -> AsyncIterator[Registration]:
+        check_headers(headers)
         usage = self.driver.core.register(self._registrar_uri, expires, headers)
         async with registered(Registration(self, usage, retry)) as registration:
             yield registration
@@ -316,9 +361,7 @@ class UserAgent:
         usage = self.driver.core.register(self._registrar_uri, 0)
         registration = Registration(self, usage, None)
         try:
-            await registration.remove(everything=True)
-            if registration.error is not None:
-                raise registration.error
+            await registration.remove_all()
         finally:
             await registration.close()
 
@@ -333,7 +376,9 @@ class UserAgent:
 
         Raises TransactionTimeout, TransportError, ResolutionError.
         """
-        _check_target(target)
+        check_method(method)
+        check_target(target)
+        check_headers(headers)
         standalone = self.driver.core.standalone(method, target, headers, body)
         future: asyncio.Future[Response] = self.loop.create_future()
         self._requests[standalone] = future
@@ -366,7 +411,7 @@ class UserAgent:
         return self.driver.command(function, *arguments, **keywords)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run what an event asks for; leaving the user agent waits for it."""
+        """Run what an event asks for; leaving the user agent waits for it, but not for ever."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -374,6 +419,12 @@ class UserAgent:
     def new_media(self, factory: MediaFactory | None, host: str) -> MediaPort:
         """The media of one call. Raises MediaError."""
         return (factory or self._media or AudioSession)(host)
+
+    def close_media(self, media: MediaPort) -> None:
+        """Close the media of a call without waiting for it; leaving the user agent does."""
+        task = self.loop.create_task(media.close())
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
 
     def call_opened(self, session: Session, call: Call) -> None:
         self._calls[session] = call
@@ -433,14 +484,24 @@ class UserAgent:
 
     def _invited(self, event: events.InvitationReceived) -> None:
         usage = event.invitation
-        decision = self._policy(event) if self._policy is not None else None
-        if decision is not None:
-            self._decide(usage, decision)
-        elif self._handler is None:
-            self.command(usage.refuse, 480, self.now())
-        else:
-            invitation = self._invitations[usage] = Invitation(self, usage, event.request)
-            invitation.task = self.loop.create_task(self._handle(invitation, self._handler))
+        if self._policy is not None and self._decided(event, self._policy):
+            return
+        if self._handler is None:
+            self._refuse(usage, 480)
+            return
+        invitation = self._invitations[usage] = Invitation(self, usage, event.request)
+        task = invitation.task = self.loop.create_task(self._handle(invitation, self._handler))
+        task.add_done_callback(lambda _: self._handled(invitation))
+
+    def _decided(self, event: events.InvitationReceived, policy: Policy) -> bool:
+        try:
+            decision = policy(event)
+            if decision is not None:
+                self._decide(event.invitation, decision)
+        except Exception:
+            self._refuse(event.invitation, 500)
+            raise  # to the driver, which reports it
+        return decision is not None
 
     def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
         now = self.now()
@@ -460,20 +521,3 @@ class UserAgent:
             future.set_result(event.response)
         else:
             future.set_exception(event.error)
-
-
-def _loose_route(proxy: str) -> str:
-    """``proxy`` as a Route value, with ``lr`` so that it gets the Request-URI untouched (RFC 3261 §8.1.2)."""
-    uri = NameAddr.parse(proxy if "<" in proxy else f"<{proxy}>").uri
-    if not isinstance(uri, SipUri):
-        raise LocalProtocolError(f"{proxy!r} is no SIP URI: write it like sip:proxy.example.com")
-    return f"<{uri}>" if "lr" in uri.parameters else f"<{uri};lr>"
-
-
-def _check_target(target: str) -> None:
-    try:
-        uri = NameAddr.parse(f"<{target}>").uri
-    except ParseError as error:
-        raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com") from error
-    if not isinstance(uri, SipUri) and uri.scheme != "tel":
-        raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com")

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sipstack import sdp
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
 from sipstack.core.usages import Session
-from sipstack.errors import CallEnded, NegotiationError, ParseError, RemoteProtocolError, RequestFailed
+from sipstack.errors import (
+    CallEnded,
+    LocalProtocolError,
+    NegotiationError,
+    ParseError,
+    RemoteProtocolError,
+    RequestFailed,
+    SipError,
+)
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort
 from sipstack.media.recording import Recording
-from sipstack.message import NameAddr, Uri
+from sipstack.message import Headers, NameAddr, Uri
 from sipstack.sdp import Direction, SessionDescription
 
 if TYPE_CHECKING:
@@ -41,7 +49,7 @@ class Call:
         self._finished: float | None = None
         self._give_up_at: float | None = None
         self._ended: asyncio.Future[CallEnded] = agent.loop.create_future()
-        self._acknowledged: asyncio.Future[bytes] = agent.loop.create_future()
+        self._acknowledged: asyncio.Future[bytes] | None = None  # somebody waits for the answer in the ACK
         self._reoffer: asyncio.Future[None] | None = None
         self._one_offer = asyncio.Lock()
         self._wish = Direction.SENDRECV
@@ -94,8 +102,7 @@ class Call:
     # -- audio ---------------------------------------------------------------------------------------------
 
     async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
-        """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call is over.
-        """
+        """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call ends."""
         await self.audio.play(source, loop=loop)
 
     def playing(self, source: str | Path | AudioSource, *, loop: bool = False) -> Playing:
@@ -123,16 +130,33 @@ class Call:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
                 settled: set[asyncio.Future[Any]] = {self._reoffer, self._ended}
                 await asyncio.wait(settled, return_when=asyncio.FIRST_COMPLETED)
-            self._check_alive()
+            self.check_alive()
             self._wish = direction
-            self._reoffer = self._agent.loop.create_future()
-            await self._make_offer()
-            await self._unless_ended(_outcome(self._reoffer))
+            reoffer = self._reoffer = self._agent.loop.create_future()
+            try:
+                await self._make_offer()
+            except BaseException:
+                self._reoffer = None
+                raise
+            await self._unless_ended(reoffer)
 
     async def _make_offer(self) -> None:
-        offer = await self._media.offer(self._wish)
-        if not self._ended.done():
-            self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
+        try:
+            offer = await self._media.offer(self._wish)
+        except SipError:
+            self.check_alive()  # the media is closed because the call has ended
+            raise
+        self.check_alive()
+        self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
+
+    async def _offer_again(self) -> None:
+        """After glare: the same wish, but a new offer, for what was agreed meanwhile has made the old one
+        stale.
+        """
+        try:
+            await self._make_offer()
+        except SipError as error:
+            self._settle(error)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -141,38 +165,45 @@ class Call:
 
         ``reason`` goes into a Reason field (RFC 3326), such as ``Q.850;cause=16``.
         """
-        if self._ended.done():
+        self.leave(reason)
+        if self._give_up_at is not None:
+            await asyncio.wait([self._ended], timeout=self._give_up_at - self._agent.now())
+        if not self._ended.done():
+            self.end("local", "no answer to our BYE")
+
+    def leave(self, reason: str | None = None) -> None:
+        """Say BYE without waiting. With it the session is over for us: audio stops (RFC 3261 §15.1.1)."""
+        if self._ended.done() or self._give_up_at is not None:
             return
-        if self._give_up_at is None:  # the first of those who want it over sets how long they wait together
-            self._give_up_at = self._agent.now() + self._agent.patience
-        headers = (("Reason", reason),) if reason else ()
-        self._agent.command(self._session.hang_up, self._agent.now(), headers)
-        await asyncio.wait([self._ended], timeout=self._give_up_at - self._agent.now())
+        headers = Headers([("Reason", reason)] if reason else ())
+        self._give_up_at = self._agent.now() + self._agent.patience  # for all who want it over together
+        self._agent.command(self._session.hang_up, self._agent.now(), tuple(headers.items()))
+        self._silence(CallEnded("local"))
 
     async def ended(self) -> CallEnded:
         """Wait for the end; returns who ended it and why, and does not raise."""
         return await asyncio.shield(self._ended)
 
-    def _check_alive(self) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended, or is on its way there by our BYE."""
+        return self._ended.done() or self._give_up_at is not None
+
+    def check_alive(self) -> None:
+        """Raises CallEnded when the call is over, or on its way there by our BYE."""
         if self._ended.done():
             end = self._ended.result()
             raise CallEnded(end.by, end.reason)
+        if self._give_up_at is not None:
+            raise CallEnded("local")
 
-    async def _unless_ended(self, doing: Coroutine[Any, Any, T]) -> T:
-        """The result of ``doing``; CallEnded when the call is over first."""
-        task = self._agent.loop.create_task(doing)
-        try:
-            futures: set[asyncio.Future[Any]] = {task, self._ended}
-            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-        self._check_alive()
-        raise AssertionError("neither done nor ended")
+    async def _unless_ended(self, future: asyncio.Future[T]) -> T:
+        """The result of ``future``; CallEnded when the call is over first."""
+        futures: set[asyncio.Future[Any]] = {future, self._ended}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            self.check_alive()
+        return future.result()
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -180,59 +211,82 @@ class Call:
         """An event of our session."""
         match event:
             case Ended(by=by, reason=reason):
-                self._end(by, reason)
+                self.end(by, reason)
             case OfferReceived(body=body):
                 self._agent.spawn(self._answer(body))
             case OfferAnswered(body=body):
-                self._agent.spawn(self._take_answer(body))
+                self._agent.spawn(self._reoffer_answered(body))
             case OfferDue():
-                self._agent.spawn(self._make_offer())
+                self._agent.spawn(self._offer_again())
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):
-                if not self._acknowledged.done():
+                if self._acknowledged is not None and not self._acknowledged.done():
                     self._acknowledged.set_result(body)
                 elif body:
-                    self._agent.spawn(self._take_answer(body))
+                    self._agent.spawn(self._take_late_answer(body))
 
-    def _end(self, by: str, reason: str) -> None:
+    def end(self, by: str, reason: str = "") -> None:
+        """The session is over, or nobody waits any longer for the other side to agree that it is."""
         self._finished = self._agent.now()
         self._ended.set_result(CallEnded(by, reason))
-        self._acknowledged.cancel()
         self._agent.call_closed(self._session)
-        self._media.audio.end(CallEnded(by, reason))
-        self._agent.spawn(self._media.close())
+        if self._give_up_at is None:
+            self._silence(CallEnded(by, reason))
+
+    def _silence(self, end: CallEnded) -> None:
+        self._media.audio.end(end)
+        self._agent.close_media(self._media)
 
     async def _answer(self, body: bytes) -> None:
         """A re-INVITE: answer its offer, or make one when it has none."""
-        session, agent = self._session, self._agent
+        session, now = self._session, self._agent.now
         try:
-            if body:
-                offer = sdp.parse(body)
-                answer = await self._media.answer(offer, self._direction)
-                self.remote_held = _holds(offer)
-            else:
-                answer = await self._media.offer(self._direction)
+            description = await self.describe(body)
         except (NegotiationError, ParseError, RemoteProtocolError):
-            if not self._ended.done():
-                agent.command(session.refuse_offer, 488, agent.now())
-            return
-        if not self._ended.done():
-            agent.command(session.accept_offer, bytes(answer), agent.now())
+            self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
+        except Exception:
+            if not self._ended.done():  # else the media was closed under us
+                self._unless_withdrawn(lambda: session.refuse_offer(500, now()))
+                raise
+        else:
+            self._unless_withdrawn(lambda: session.accept_offer(bytes(description), now()))
+
+    async def describe(self, body: bytes) -> SessionDescription:
+        """Our answer to the offer ``body``; our offer when it is empty."""
+        if not body:
+            return await self._media.offer(self._direction)
+        offer = sdp.parse(body)
+        answer = await self._media.answer(offer, self._direction)
+        self.remote_held = _holds(offer)
+        return answer
+
+    def _unless_withdrawn(self, command: Callable[[], None]) -> None:
+        """Answer a re-INVITE, unless CANCEL or BYE was faster."""
+        with contextlib.suppress(LocalProtocolError):
+            self._agent.command(command)
 
     @property
     def _direction(self) -> Direction:
         return Direction.SENDONLY if self.held else Direction.SENDRECV
 
-    async def _take_answer(self, body: bytes) -> None:
+    async def _reoffer_answered(self, body: bytes) -> None:
+        """The answer to our re-INVITE."""
         try:
             await self.take_answer(body)
-        except (NegotiationError, ParseError, RemoteProtocolError) as error:
+        except SipError as error:
             self._settle(error)
-            self._agent.command(self._session.hang_up, self._agent.now(), (("Reason", "SIP;cause=488"),))
+            self.leave("SIP;cause=488")
         else:
             self.held = self._wish is Direction.SENDONLY
             self._settle(None)
+
+    async def _take_late_answer(self, body: bytes) -> None:
+        """The answer, in an ACK, to the offer that a re-INVITE without one asked us for."""
+        try:
+            await self.take_answer(body)
+        except SipError:
+            self.leave("SIP;cause=488")
 
     async def take_answer(self, body: bytes) -> None:
         """Give the answer to our offer to the media."""
@@ -242,7 +296,8 @@ class Call:
 
     async def acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""
-        return await self._unless_ended(_outcome(self._acknowledged))
+        self._acknowledged = self._agent.loop.create_future()
+        return await self._unless_ended(self._acknowledged)
 
     def _settle(self, error: Exception | None) -> None:
         reoffer, self._reoffer = self._reoffer, None
@@ -253,10 +308,6 @@ class Call:
         else:
             reoffer.set_exception(error)
             reoffer.exception()  # looked at: its caller may have been cancelled
-
-
-async def _outcome(future: asyncio.Future[T]) -> T:
-    return await future
 
 
 def _holds(description: SessionDescription) -> bool:

@@ -147,7 +147,5 @@ class Invitation:
             await early[0].close()
 
     async def close(self) -> None:
-        """The handler is done: what it left unanswered is refused with 480."""
-        if not self.answered:
-            await self.reject(480)
+        """The handler is done."""
         await self._close_early()

@@ -38,12 +38,11 @@ class OutgoingInvite:
         self._agent = agent
         self._usage = usage
         self._media = media
-        self._outcome: asyncio.Future[Session] = agent.loop.create_future()
+        self._outcome: asyncio.Future[Call] = agent.loop.create_future()
         self._provisionals = Provisionals(self._outcome)
         self._call: Call | None = None
         self._give_up_at: float | None = None
-        self._previews: deque[bytes] = deque(maxlen=8)
-        self._answering = asyncio.Lock()
+        self._one_answer = asyncio.Lock()  # the media takes previews and the answer in their order
         agent.invite_opened(usage, self)
 
     def __repr__(self) -> str:
@@ -66,32 +65,34 @@ class OutgoingInvite:
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         NegotiationError, or CallEnded when it was cancelled."""
-        if self._call is not None:
-            return self._call
-        session = await asyncio.shield(self._outcome)
-        async with self._answering:
-            if self._call is None:
-                self._call = await self._establish(session)
-        return self._call
+        return await asyncio.shield(self._outcome)
 
-    async def _establish(self, session: Session) -> Call:
-        agent = self._agent
-        call = Call(agent, session, self._media)
+    async def _establish(self, call: Call, session: Session) -> None:
+        """Follow the answer, or give ours; then the call is the application's."""
+        error: Exception | None = None
         try:
-            remote = session.exchange.remote
-            if remote is not None:
-                await call.take_answer(remote)
-            else:  # late offer: theirs came in the 2xx, our answer goes in the ACK
-                answer = await self._media.answer(sdp.parse(session.exchange.offer or b""))
-                agent.command(session.answer, bytes(answer), agent.now())
-        except (NegotiationError, ParseError, RemoteProtocolError) as error:
-            agent.command(session.give_up_answer, agent.now())
-            await call.hang_up("SIP;cause=488")
-            raise error if isinstance(error, NegotiationError) else NegotiationError(str(error)) from error
-        except BaseException:
-            agent.command(session.give_up_answer, agent.now())
-            raise
-        return call
+            async with self._one_answer:
+                await self._agree(call, session)
+        except (ParseError, RemoteProtocolError) as broken:
+            error = NegotiationError(str(broken))
+        except Exception as failure:
+            error = failure
+        if error is not None and not call.is_over:
+            call.leave("SIP;cause=488")
+            self._fail(error)
+        elif not self._outcome.done():
+            self._outcome.set_result(call)
+        self._finished()
+
+    async def _agree(self, call: Call, session: Session) -> None:
+        remote = session.exchange.remote
+        if remote is not None:
+            await call.take_answer(remote)
+            return
+        # late offer: theirs came in the 2xx, our answer goes in the ACK
+        answer = await call.describe(session.exchange.offer or b"")
+        if not call.is_over:
+            self._agent.command(session.answer, bytes(answer), self._agent.now())
 
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
@@ -112,10 +113,6 @@ class OutgoingInvite:
         try:
             if not self._outcome.done():
                 await self.cancel()
-            elif self._outcome.exception() is None:  # answered, but nobody has asked for the call
-                session = self._outcome.result()
-                self._agent.command(session.give_up_answer, self._agent.now())
-                self._agent.command(session.hang_up, self._agent.now())
         finally:
             await self._media.close()
 
@@ -131,32 +128,36 @@ class OutgoingInvite:
                 self._provisionals.put(response)
                 return
             case Answered(session=session):
-                if not self._outcome.done():
-                    self._outcome.set_result(session)
+                self._call = Call(self._agent, session, self._media)
+                self._agent.spawn(self._establish(self._call, session))
+                return
             case Refused(response=response):
                 self._fail(rejection(response))
             case Failed(error=error):
                 self._fail(error)
+        self._finished()
+
+    def _finished(self) -> None:
         self._agent.invite_closed(self._usage)
         self._provisionals.wake()
 
-    def _fail(self, error: SipError) -> None:
+    def _fail(self, error: Exception) -> None:
         if not self._outcome.done():
             self._outcome.set_exception(error)
             self._outcome.exception()  # looked at: nobody may ever await it
 
     async def _preview(self, body: bytes) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
-        with contextlib.suppress(NegotiationError, ParseError, RemoteProtocolError):
-            if not self._outcome.done():
-                await self._media.answered(sdp.parse(body))
+        with contextlib.suppress(SipError):
+            async with self._one_answer:
+                if self._call is None:
+                    await self._media.answered(sdp.parse(body))
 
 
 class Provisionals:
-    """An iterator over provisional responses; a plain object, so that leaving the loop leaves nothing behind.
-    """
+    """An iterator over provisional responses; a plain object: leaving the loop leaves nothing behind."""
 
-    def __init__(self, outcome: asyncio.Future[Session]) -> None:
+    def __init__(self, outcome: asyncio.Future[Call]) -> None:
         self._outcome = outcome
         self._waiting: deque[Response] = deque(maxlen=64)
         self._news = asyncio.Event()
@@ -199,8 +200,7 @@ async def closing(outgoing: OutgoingInvite) -> AsyncIterator[OutgoingInvite]:
 
 @contextlib.asynccontextmanager
 async def calling(outgoing: OutgoingInvite, ring_timeout: float | None) -> AsyncIterator[Call]:
-    """Wait for the answer and own the call. TransactionTimeout when nobody answers within ``ring_timeout``.
-    """
+    """Wait for the answer and own the call; TransactionTimeout when it rings longer than ``ring_timeout``."""
     async with closing(outgoing):
         call = await _answered_within(outgoing, ring_timeout)
         async with hanging_up(call):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
 
 from sipstack.core.events import Registered, RegistrationFailed, Unregistered
 from sipstack.core.usages import Registration as Usage
-from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError
+from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.ua.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ class Registration:
         self._retrying: asyncio.TimerHandle | None = None
         self._states = States()
         self._first: asyncio.Future[None] = agent.loop.create_future()
-        self._removed: asyncio.Future[None] = agent.loop.create_future()
-        self._leaving = False
+        self._gone: asyncio.Future[None] = agent.loop.create_future()
+        self._give_up_at: float | None = None
         self._pending = False  # a REGISTER is under way
+        self._leaving = False
+        self._removing = False
+        self._bound_until = -math.inf  # whatever happened since: so long the registrar sends calls to us
         self.active = False
         self.expires_at: float | None = None
         self.error: SipError | None = None
@@ -60,81 +64,123 @@ class Registration:
         return self._states
 
     async def open(self) -> None:
-        """Register. Raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
-        TransactionTimeout and TransportError."""
-        self._refresh()
+        """Register. Raises RegistrationRejected, AuthenticationFailed, TransactionTimeout or TransportError,
+        unless ``retry`` is given and trying again may help.
+        """
+        self._send(self._usage.refresh)
         await asyncio.shield(self._first)
-
-    def _refresh(self) -> None:
-        self._pending = True
-        self._agent.command(self._usage.refresh, self._agent.now())
 
     async def close(self) -> None:
         """Un-register, waiting a few seconds at the most."""
-        self._stop_retrying()
-        if (self.active or self._pending) and not self._leaving:
-            await self.remove(everything=False)
+        self.leave()
+        if self._give_up_at is None:
+            self._give_up_at = self._agent.now() + self._agent.patience
+        await asyncio.wait([self._gone], timeout=self._give_up_at - self._agent.now())
+
+    def leave(self) -> None:
+        """Un-register without waiting: at once, or after the REGISTER that is under way, because they must
+        not overtake one another (RFC 3261 §10.2).
+        """
+        if self._leaving:
+            return
         self._leaving = True
+        if self._retrying is not None:
+            self._retrying.cancel()
+        if not self._pending:
+            self._remove()
+
+    async def remove_all(self) -> None:
+        """Take away every binding of the address-of-record. Raises like ``open``."""
+        self._leaving = self._removing = True
+        self._send(self._usage.remove_all)
+        await asyncio.shield(self._gone)
+        if self.error is not None:
+            raise self.error
+
+    def let_go(self, error: SipError) -> None:
+        """The user agent is closed: nothing will come of what is under way."""
+        self._change(RegistrationState(False, None, error))
+        if not self._first.done():
+            self._fail_first(error)
+        self._finish()
+
+    def _send(self, what: Callable[[float], None]) -> None:
+        self._pending = True
+        self._agent.command(what, self._agent.now())
+
+    def _remove(self) -> None:
+        if self._agent.now() < self._bound_until:
+            self._removing = True
+            self._send(self._usage.remove)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
         self._states.close()
         self._agent.registration_closed(self._usage)
-
-    async def remove(self, *, everything: bool) -> None:
-        """Take the binding away (or every binding of the address-of-record)."""
-        self._leaving = True
-        remove = self._usage.remove_all if everything else self._usage.remove
-        self._agent.command(remove, self._agent.now())
-        await asyncio.wait([self._removed], timeout=self._agent.patience)
 
     # -- events --------------------------------------------------------------------------------------------
 
     def on_event(self, event: Registered | Unregistered | RegistrationFailed) -> None:
         """An event of our usage."""
+        self._pending = False
         match event:
             case Registered(expires=expires):
                 self._delays = None
-                self._change(RegistrationState(True, self._agent.now() + expires, None))
+                self._bound_until = self._agent.now() + expires
+                self._change(RegistrationState(True, self._bound_until, None))
+                if not self._first.done():
+                    self._first.set_result(None)
             case Unregistered():
                 self._change(RegistrationState(False, None, None))
-            case RegistrationFailed(response=response, error=failure):
-                error = failure
-                if response is not None:
-                    kind = AuthenticationFailed if response.status in (401, 407) else RegistrationRejected
-                    error = kind(response)
-                self._failed(error, transient=response is None or response.status in TRANSIENT)
+            case RegistrationFailed():
+                self._failed(event)
+        if self._removing:
+            self._finish()
+        elif self._leaving:
+            self._remove()
 
     def _change(self, state: RegistrationState) -> None:
         self.active, self.expires_at, self.error = state.active, state.expires_at, state.error
-        self._pending = False
         self._states.put(state)
-        first = self._removed if self._leaving else self._first
-        if not first.done():
-            first.set_result(None)
 
-    def _failed(self, error: SipError | None, *, transient: bool) -> None:
-        again = transient and self._retry is not None and not self._leaving
-        if not again and not self._leaving and not self._first.done() and error is not None:
-            self._first.set_exception(error)
-            self._first.exception()  # looked at: nobody may await it any more
+    def _failed(self, event: RegistrationFailed) -> None:
+        error = failure(event)
         self._change(RegistrationState(False, None, error))
-        if again:
-            self._plan_retry()
-        else:
-            self._states.close()
+        transient = event.response is None or event.response.status in TRANSIENT
+        if self._leaving:
+            return
+        if self._retry is not None and transient:
+            self._plan_retry(self._retry)
+            if not self._first.done():
+                self._first.set_result(None)
+            return
+        self._states.close()
+        if not self._first.done():
+            self._fail_first(error)
 
-    def _plan_retry(self) -> None:
-        assert self._retry is not None
+    def _fail_first(self, error: SipError) -> None:
+        self._first.set_exception(error)
+        self._first.exception()  # looked at: nobody may await it any more
+
+    def _plan_retry(self, retry: Backoff) -> None:
         if self._delays is None:
-            self._delays = self._retry.delays(self._agent.identifiers)
+            self._delays = retry.delays(self._agent.identifiers)
         self._retrying = self._agent.loop.call_later(next(self._delays), self._try_again)
 
     def _try_again(self) -> None:
         self._retrying = None
-        self._refresh()
+        self._send(self._usage.refresh)
 
-    def _stop_retrying(self) -> None:
-        if self._retrying is not None:
-            self._retrying.cancel()
-            self._retrying = None
+
+def failure(event: RegistrationFailed) -> SipError:
+    """The error that a failed REGISTER stands for."""
+    if event.response is None:
+        return event.error or TransactionTimeout("no response to REGISTER")
+    kind = AuthenticationFailed if event.response.status in (401, 407) else RegistrationRejected
+    return kind(event.response)
 
 
 class States:

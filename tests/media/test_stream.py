@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import CallEnded
 from sipstack.identifiers import Identifiers
@@ -344,6 +347,34 @@ async def test_who_begins_to_listen_does_not_hear_the_past() -> None:
     async with recording:
         bench.hear(5)
     assert [loudness(frame) > 1000 for frame in bench.ear.frames] == ([False] * 3 + [True] * 2) * 2
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(max_size=60)
+            | st.builds(
+                lambda *fields: bytes(RtpPacket(*fields)),
+                st.sampled_from([0, 8, 96]),
+                st.integers(0, 0xFFFF) | st.integers(0, 5),
+                st.integers(0, 0xFFFFFFFF) | st.sampled_from([0, 1, 159, 160, 0xFFFFFFFF]),
+                st.sampled_from([1, 2]),
+                st.binary(max_size=400),
+            ),
+            st.sampled_from([PEER, STRANGER]),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_arrives_each_tick_gives_one_frame(datagrams: list[tuple[bytes, Address]]) -> None:
+    bench = Bench()
+    aiter(bench.audio)
+    asyncio.run(bench.listen())
+    for data, source in datagrams:
+        bench.receive(data, source)
+        bench.stream.receive_rtcp(data, source, bench.now)
+        bench.ticks(1)
+    assert [len(frame) for frame in bench.ear.frames] == [320] * len(datagrams)
 
 
 # Reports

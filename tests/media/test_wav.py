@@ -8,6 +8,8 @@ import wave
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import MediaError
 from sipstack.media import wav
@@ -104,6 +106,26 @@ def test_the_call_s_own_rate_needs_no_conversion(tmp_path: Path) -> None:
     assert everything(source) == [FRAME * 2] * 2
     source.close()
     assert WavSource.if_plain(tmp_path / "wide.wav", 8000) is None
+
+
+@given(st.data())
+def test_any_file_is_a_source_or_a_media_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A WAV file with some octets changed: audio editors and attackers write odd headers."""
+    path = tmp_path_factory.mktemp("any") / "odd.wav"
+    _write(path, FRAME)
+    octets = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        octets[data.draw(st.integers(0, 47))] = data.draw(st.integers(0, 255))
+    path.write_bytes(octets[: data.draw(st.integers(0, len(octets)))])
+    try:
+        source = WavSource.if_plain(path, 8000)
+    except MediaError:
+        return
+    if source is not None:
+        assert len(everything(source)) < 10
+        source.close()
 
 
 # Recording

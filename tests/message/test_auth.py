@@ -50,7 +50,9 @@ def test_a_bare_challenge() -> None:
 
 
 def test_writing_a_challenge() -> None:
-    challenge = Challenge.digest(realm='a"b', nonce="n", algorithm="SHA-256", qop=("auth",), opaque="o", stale=True)
+    challenge = Challenge.digest(
+        realm='a"b', nonce="n", algorithm="SHA-256", qop=("auth",), opaque="o", stale=True
+    )
     text = r'Digest realm="a\"b", nonce="n", opaque="o", stale=true, algorithm=SHA-256, qop="auth"'
     assert str(challenge) == text
     assert Challenge.parse(text) == challenge
@@ -81,7 +83,15 @@ def test_not_a_nonce_count(nc: str) -> None:
 
 def test_writing_credentials() -> None:
     credentials = Credentials.digest(
-        username="bob", realm="r", nonce="n", uri="sip:r", response="ab", algorithm="MD5", cnonce="c", qop="auth", nc=1
+        username="bob",
+        realm="r",
+        nonce="n",
+        uri="sip:r",
+        response="ab",
+        algorithm="MD5",
+        cnonce="c",
+        qop="auth",
+        nc=1,
     )
     text = (
         'Digest username="bob", realm="r", nonce="n", uri="sip:r", response="ab", algorithm=MD5, '

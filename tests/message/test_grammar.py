@@ -84,7 +84,15 @@ def test_nul_is_written_as_a_quoted_pair() -> None:
 
 @pytest.mark.parametrize(
     ("text", "meaning"),
-    [("%41", "A"), ("%2541", "%41"), ("%c3%BC", "ü"), ("100%", "100%"), ("%zz", "%zz"), ("%00", "\0"), ("%ff", "\udcff")],
+    [
+        ("%41", "A"),
+        ("%2541", "%41"),
+        ("%c3%BC", "ü"),
+        ("100%", "100%"),
+        ("%zz", "%zz"),
+        ("%00", "\0"),
+        ("%ff", "\udcff"),
+    ],
 )
 def test_unescape_once(text: str, meaning: str) -> None:
     assert unescape(text) == meaning

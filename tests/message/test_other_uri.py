@@ -12,14 +12,31 @@ from tests import strategies
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", ":b", "1a:b", "a:", "a b:c", "a:b c", "a:<b>", 'a:"b"', "a:b\n", "<sip:a>", "sips", "sip:", "*"],
+    [
+        "",
+        "a",
+        ":b",
+        "1a:b",
+        "a:",
+        "a b:c",
+        "a:b c",
+        "a:<b>",
+        'a:"b"',
+        "a:b\n",
+        "<sip:a>",
+        "sips",
+        "sip:",
+        "*",
+    ],
 )
 def test_not_a_uri(text: str) -> None:
     with pytest.raises(ParseError):
         parse_uri(text)
 
 
-@pytest.mark.parametrize("text", ["tel:", "tel:abc-xyz", "tel:-", "tel:+1;", "tel:+1;a b", "tel:1 2", "tel:++1"])
+@pytest.mark.parametrize(
+    "text", ["tel:", "tel:abc-xyz", "tel:-", "tel:+1;", "tel:+1;a b", "tel:1 2", "tel:++1"]
+)
 def test_not_a_tel_uri(text: str) -> None:
     with pytest.raises(ParseError):
         parse_uri(text)

@@ -72,7 +72,12 @@ def test_event() -> None:
 
 def test_subscription_state() -> None:
     state = SubscriptionState.parse("Terminated;reason=probation;retry-after=60")
-    assert (state.state, state.reason, state.retry_after, state.expires) == ("terminated", "probation", 60, None)
+    assert (state.state, state.reason, state.retry_after, state.expires) == (
+        "terminated",
+        "probation",
+        60,
+        None,
+    )
     assert SubscriptionState.parse("active;expires=3600").expires == 3600
     with pytest.raises(ParseError):
         _ = SubscriptionState.parse("active;expires=soon").expires
@@ -98,7 +103,9 @@ def test_session_expires() -> None:
     assert SessionExpires.parse("90").refresher is None
 
 
-@pytest.mark.parametrize("text", ["", "a@b", "a@b;to-tag=1", "a@b;from-tag=1", "a@b;to-tag;from-tag=1", ";to-tag=1;from-tag=2"])
+@pytest.mark.parametrize(
+    "text", ["", "a@b", "a@b;to-tag=1", "a@b;from-tag=1", "a@b;to-tag;from-tag=1", ";to-tag=1;from-tag=2"]
+)
 def test_not_a_dialog(text: str) -> None:
     with pytest.raises(ParseError):
         DialogReference.parse(text)
@@ -106,6 +113,10 @@ def test_not_a_dialog(text: str) -> None:
 
 def test_dialog_reference() -> None:
     replaces = DialogReference.parse("425928@bobster.example.org;to-tag=7743;from-tag=6472;early-only")
-    assert (replaces.call_id, replaces.to_tag, replaces.from_tag) == ("425928@bobster.example.org", "7743", "6472")
+    assert (replaces.call_id, replaces.to_tag, replaces.from_tag) == (
+        "425928@bobster.example.org",
+        "7743",
+        "6472",
+    )
     assert replaces.early_only
     assert not DialogReference.parse("a;from-tag=1;to-tag=2").early_only

@@ -45,7 +45,7 @@ def test_not_parameters(text: str) -> None:
         (";a", [("a", None)]),
         (";a=", [("a", "")]),
         (";A=Bc;d", [("a", "Bc"), ("d", None)]),
-        (" ; a = b ; c = \"d;e\" ", [("a", "b"), ("c", '"d;e"')]),
+        (' ; a = b ; c = "d;e" ', [("a", "b"), ("c", '"d;e"')]),
         (";received=2001:db8::1;x=[::1]", [("received", "2001:db8::1"), ("x", "[::1]")]),
         (r';a="\";b=\\"', [("a", r'"\";b=\\"')]),
         (";self=1;items=2", [("self", "1"), ("items", "2")]),

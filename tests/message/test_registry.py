@@ -38,7 +38,10 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "Accept": ("application/sdp;level=1", MediaType.parse("application/sdp;level=1")),
     "Accept-Encoding": ("gzip;q=0.5", Parameterised.parse("gzip;q=0.5")),
     "Accept-Language": ("en-gb;q=0.8", Parameterised.parse("en-gb;q=0.8")),
-    "Alert-Info": ("<http://www.example.com/sounds/moo.wav>", NameAddr.parse("<http://www.example.com/sounds/moo.wav>")),
+    "Alert-Info": (
+        "<http://www.example.com/sounds/moo.wav>",
+        NameAddr.parse("<http://www.example.com/sounds/moo.wav>"),
+    ),
     "Allow": ("INVITE", "INVITE"),
     "Allow-Events": ("spirits-INDPs", "spirits-INDPs"),
     "Authentication-Info": ('nextnonce="47364c23"', AuthenticationInfo.parse('nextnonce="47364c23"')),
@@ -153,7 +156,9 @@ def test_the_others_may_not(name: str) -> None:
             Headers([(name, text)]).typed(name)
 
 
-@pytest.mark.parametrize("name", ["WWW-Authenticate", "Proxy-Authenticate", "Authorization", "Proxy-Authorization"])
+@pytest.mark.parametrize(
+    "name", ["WWW-Authenticate", "Proxy-Authenticate", "Authorization", "Proxy-Authorization"]
+)
 def test_commas_do_not_split_authentication(name: str) -> None:
     first, second = Headers([(name, DIGEST), (name, "Basic")]).typed(name)
     assert (first.realm, second.scheme) == ("a, b", "Basic")
@@ -179,4 +184,9 @@ def test_spellings() -> None:
         "v": "Via",
         "x": "Session-Expires",
     }
-    assert [NAMES[name] for name in "adjy"] == ["Accept-Contact", "Request-Disposition", "Reject-Contact", "Identity"]
+    assert [NAMES[name] for name in "adjy"] == [
+        "Accept-Contact",
+        "Request-Disposition",
+        "Reject-Contact",
+        "Identity",
+    ]

@@ -46,7 +46,7 @@ def test_not_a_via(text: str) -> None:
         ("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1", "UDP", "192.0.2.1:5060", "z9hG4bK1"),
         ("SIP/2.0/TCP Example.COM;branch=z9hG4bK1;rport", "TCP", "example.com", "z9hG4bK1"),
         ("SIP/2.0/UDP [2001:DB8::1]:5061;rport;branch=b", "UDP", "[2001:db8::1]:5061", "b"),
-        ("sip/2.0/udp example.com;Branch=b;x=\"y;z\"", "UDP", "example.com", "b"),
+        ('sip/2.0/udp example.com;Branch=b;x="y;z"', "UDP", "example.com", "b"),
         (" SIP  /  2.0 /\tUDP   example.com :  5060  ; branch = b ", "UDP", "example.com:5060", "b"),
         ("SIP/2.0/UDP example.com", "UDP", "example.com", None),
         ("SIP/2.0/X-NEW example.com;branch", "X-NEW", "example.com", None),

@@ -17,7 +17,7 @@ from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
-from tests.simulation.world import World
+from tests.simulation.world import World, ladder
 
 E = TypeVar("E")
 OFFER, ANSWER = b"v=0 the offer\r\n", b"v=0 the answer\r\n"
@@ -36,6 +36,7 @@ class Agent:
         self.unreachable: set[Address] = set()
         self.questions: list[Question] = []
         self.opened: list[Target] = []
+        self._accepted: Session | None = None
         defaults = {"aor": f"<sip:{name}@example.com>", "user": name}
         self.core = Core(
             Configuration(**(defaults | configuration)), Identifiers(random.Random(f"{world.seed} {name}"))
@@ -108,9 +109,18 @@ class Agent:
     def invitation(self) -> IncomingInvite:
         return self.last(InvitationReceived).invitation
 
+    def accept(self, answer: bytes = ANSWER) -> Session:
+        """Answer the latest invitation with 200."""
+        self._accepted = self.invitation.accept(answer, self.world.now)
+        return self._accepted
+
     @property
     def session(self) -> Session:
-        return self.last(Answered).session
+        """The latest call, placed or accepted."""
+        return self._accepted if self._accepted is not None else self.last(Answered).session
+
+    def hang_up(self) -> None:
+        self.session.hang_up(self.world.now)
 
     @property
     def told(self) -> list[str]:
@@ -126,3 +136,18 @@ def alice_and_bob(world: World, **configuration: Any) -> tuple[Agent, Agent]:
     """The usual two."""
     alice = Agent(world, "alice", ("192.0.2.1", 5060), **configuration)
     return alice, Agent(world, "bob", ("192.0.2.2", 5060), **configuration)
+
+
+def established(world: World, **configuration: Any) -> tuple[Agent, Agent]:
+    """The usual two in a call that alice placed; the ladder begins after it."""
+    alice, bob = alice_and_bob(world, **configuration)
+    alice.call(bob.uri)
+    world.run()
+    bob.accept()
+    world.run()
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@192.0.2.2:5060 [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
+    """)
+    return alice, bob

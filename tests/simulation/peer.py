@@ -47,18 +47,28 @@ class Peer:
 
     @property
     def request(self) -> Request:
-        """The latest request that it heard."""
+        """The latest request that it heard, once everything has happened that happens now."""
+        self.world.run()
         return next(message for message in reversed(self.heard) if isinstance(message, Request))
 
     @property
+    def invite(self) -> Request:
+        """The latest INVITE that it heard outside of a dialog."""
+        self.world.run()
+        requests = [message for message in self.heard if isinstance(message, Request)]
+        return [each for each in requests if each.method == "INVITE" and each.to.tag is None][-1]
+
+    @property
     def response(self) -> Response:
-        """The latest response that it heard."""
+        """The latest response that it heard, once everything has happened that happens now."""
+        self.world.run()
         return next(message for message in reversed(self.heard) if isinstance(message, Response))
 
     # -- what it says --------------------------------------------------------------------------------------
 
     def send(self, to: Address, message: Request | Response | bytes) -> None:
-        """Send it, and let everything happen that happens at once."""
+        """Send it, between all that happens now before and because of it."""
+        self.world.run()
         self.world.send(self.address, to, bytes(message))
         self.world.run()
 
@@ -129,7 +139,6 @@ class Peer:
 
     def back(
         self,
-        invite: Request,
         method: str,
         cseq: int,
         to_tag: str = "peer",
@@ -138,6 +147,7 @@ class Peer:
         headers: Fields = (),
     ) -> Request:
         """A request in the dialog of their INVITE, which we answered with ``to_tag``."""
+        invite = self.invite
         target, (theirs, ours) = str(invite.contacts[0].uri), _ends(invite.response(200, to_tag=to_tag))
         fields = [("From", ours), ("To", theirs), ("Call-ID", invite.call_id), *headers]
         return self.write(method, target, cseq=cseq, headers=fields, body=body)

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from sipstack.message import parse
+from sipstack.errors import ParseError
+from sipstack.message import Request, parse
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.network import Delivery, Network, Passage
 from sipstack.transaction.flow import Address
@@ -127,15 +128,18 @@ class World:
         """Every datagram with its time and its fate."""
         return self.network.trace
 
-    def ladder(self) -> list[str]:
-        """What was sent since the last look, a line each: ``alice -> bob 180 Ringing [1 INVITE]``."""
-        return [line for _, line in self.timed_ladder()]
+    def ladder(self, by: str = "") -> list[str]:
+        """What was sent since the last look, a line each: ``alice -> bob 180 Ringing [1 INVITE]``.
+
+        With ``by`` only what that node sent.
+        """
+        return [line for _, line in self.timed_ladder() if not by or line.startswith(f"{by} -> ")]
 
     def timed_ladder(self) -> list[tuple[float, str]]:
         """The same with the time of sending, to the millisecond."""
         fresh = self.sent[self._shown :]
         self._shown = len(self.sent)
-        return [(round(time, 3), self._line(*sent)) for time, *sent in fresh]
+        return [(round(time, 3), self._line(a, b, data)) for time, a, b, data in fresh]
 
     def _line(self, source: Address, destination: Address, data: bytes) -> str:
         return f"{self._name(source)} -> {self._name(destination)} {shown(data)}"
@@ -147,11 +151,20 @@ class World:
 
 def shown(data: bytes) -> str:
     """A message in one line: its start line without the version, and its CSeq."""
-    message = parse(data)
+    try:
+        message = parse(data)
+    except ParseError:
+        return repr(data[:40])
     line = message.start_line.removesuffix(" SIP/2.0").removeprefix("SIP/2.0 ")
-    return f"{line} [{message.headers.get('CSeq')}]"
+    number, _, method = (message.headers.get("CSeq") or "").partition(" ")
+    return f"{line} [{number}]" if isinstance(message, Request) else f"{line} [{number} {method}]"
 
 
 def ladder(text: str) -> list[str]:
     """The lines of a ladder as a test writes it, with any spacing."""
     return [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
+
+
+def timed(text: str) -> list[tuple[float, str]]:
+    """The same where each line begins with its time."""
+    return [(float(time), line) for time, _, line in (line.partition(" ") for line in ladder(text))]

@@ -43,6 +43,15 @@ def response(name: str) -> Response:
     return message
 
 
+def refusal(data: bytes) -> ParseError | None:
+    """Why ``parse`` or ``validate`` refuse it."""
+    try:
+        validate(parse(data))
+    except ParseError as error:
+        return error
+    return None
+
+
 def parameters(uri: object) -> list[tuple[str, str | None]]:
     assert isinstance(uri, SipUri)
     return list(uri.parameters)
@@ -60,14 +69,13 @@ def test_verdict(row: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_refused_request_can_be_answered_with_its_status(row: dict[str, str]) -> None:
-    try:
-        check(octets(row["name"]))
-    except ParseError as error:
-        if not row["start"].isdigit() and row["layer"] != "app" and error.request is not None:
-            assert str(error.status) in (row["code"], "400")
-            answer = parse(bytes(error.request.response(error.status, to_tag="1")))
-            assert isinstance(answer, Response)
-            assert answer.via == error.request.via
+    error = refusal(octets(row["name"]))
+    if error is not None and not row["start"].isdigit():
+        assert str(error.status) in row["code"].split("|")
+        assert error.request is not None
+        answer = parse(bytes(error.request.response(error.status, to_tag="1")))
+        assert isinstance(answer, Response)
+        assert answer.via == error.request.via
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.values[0].get("verdict") == "accept"])

@@ -325,10 +325,11 @@ async def test_two_calls_are_bridged_as_in_the_readme(world: World) -> None:
                     await bridge(caller, callee)
 
         callee = Answering(ring=2)
-        async with bob.serving(callee), switch.serving(forward), alice.call("sip:bob@switch.test"):
-            await asyncio.sleep(30)
-        await asyncio.sleep(1)
-        assert callee.ends == [("remote", "")]
+        async with bob.serving(callee), switch.serving(forward):
+            async with alice.call("sip:bob@switch.test"):
+                await asyncio.sleep(30)
+            await asyncio.sleep(1)
+            assert callee.ends == [("remote", "")]
     assert world.leftovers == []
 
 

@@ -1,0 +1,120 @@
+"""A user agent under attack, and what must hold whatever it is sent.
+
+It runs with real sockets in the test's own loop, serves an echo, and can reach nothing but this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, closing
+from typing import Any
+
+from sipstack import Timers, Trace, UserAgent
+from sipstack.core.core import Core
+from sipstack.core.outputs import Flow
+from sipstack.errors import ResolutionError, TransportError
+from sipstack.media.session import AudioSession
+from sipstack.media.transport import Address, UdpTransport
+from sipstack.net.network import Endpoint, Failed, HostNetwork, Listen, Receive
+from tests.live.answers import check_answer
+from tests.live.peer import Peer
+from tests.ua.handlers import echo
+
+TIMERS = Timers(t1=0.005, t2=0.04, t4=0.05)
+"""64*T1 is a third of a second."""
+
+
+class LoopbackEndpoint:
+    """A UDP socket that leads nowhere but to this machine."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self.local = endpoint.local
+        self.send = endpoint.send
+        self.close = endpoint.close
+
+    def flow_to(self, remote: tuple[str, int]) -> Flow:
+        if not remote[0].startswith("127."):
+            raise TransportError(f"{remote[0]} is not on this machine")
+        return self._endpoint.flow_to(remote)
+
+
+class Loopback(HostNetwork):
+    """This machine alone: a spoiled address or name leads nowhere, at once."""
+
+    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
+        return LoopbackEndpoint(await super().listen(listen, receive, failed))
+
+    async def resolve(self, host: str) -> list[str]:
+        raise ResolutionError(f"no names are looked up here, such as {host}")
+
+
+class LoopbackTransport(UdpTransport):
+    """RTP that stays on this machine."""
+
+    def send_rtp(self, data: bytes, destination: Address) -> None:
+        if destination[0].startswith("127."):
+            super().send_rtp(data, destination)
+
+    def send_rtcp(self, data: bytes, destination: Address) -> None:
+        if destination[0].startswith("127."):
+            super().send_rtcp(data, destination)
+
+
+def media(host: str) -> AudioSession:
+    return AudioSession(host, bind=LoopbackTransport.bind)
+
+
+class Attack:
+    """A running user agent, and peers to attack it from."""
+
+    def __init__(self, agent: UserAgent, stack: ExitStack) -> None:
+        self.agent = agent
+        self.core: Core = agent.driver.core
+        self.peers: list[Peer] = []
+        self._stack = stack
+
+    def peer(self, host: str = "127.0.0.2") -> Peer:
+        """One more socket to attack from."""
+        _, local, port = self.agent.listening[0]
+        peer = self._stack.enter_context(closing(Peer((local, port), host)))
+        self.peers.append(peer)
+        return peer
+
+    async def over(self) -> list[str]:
+        """Wait until no dialog or transaction is left, four times 64*T1 at most; returns what is left."""
+        give_up_at = self.agent.now() + 4 * TIMERS.timeout
+        while self.core.leftovers() and self.agent.now() < give_up_at:
+            await asyncio.sleep(0.01)
+        return self.core.leftovers()
+
+
+@asynccontextmanager
+async def attack(trace: Callable[[Trace], None] | None = None) -> AsyncIterator[Attack]:
+    """Leaving the block checks what must hold in any case: it still answers, nothing is left over, no
+    exception was reported, and all that it sent is well formed.
+    """
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    agent = UserAgent(
+        "sip:fuzz@127.0.0.1",
+        listen="udp:127.0.0.1:0",
+        network=Loopback(),
+        media=media,
+        timers=TIMERS,
+        trace=trace,
+    )
+    with ExitStack() as stack:
+        async with agent, agent.serving(echo):
+            attack = Attack(agent, stack)
+            yield attack
+            assert await attack.peer().is_answered()
+            assert await attack.over() == []
+            assert agent.calls == []
+    gc.collect()  # a task whose exception nobody looked at is reported when it is collected
+    assert reported == []
+    for peer in attack.peers:
+        for datagram in peer.datagrams:
+            check_answer(datagram)
