@@ -26,7 +26,7 @@ class AgentFactory:
         self,
         name: str = "open",
         *,
-        password: str = "secret",  # noqa: S107
+        password: str = "secret",
         trace: Callable[[Trace], None] | None = None,
     ) -> UserAgent:
         if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:

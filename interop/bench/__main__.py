@@ -12,14 +12,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from interop.bench import gate, holding, media, messages, plot, progress, report, signalling
+from interop.bench import gate, holding, machine, media, messages, plot, progress, report, signalling
 from interop.bench.gate import GateError
-from interop.bench.machine import Steal
+from interop.bench.machine import CpuTime
 from interop.bench.report import Table
 from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import installed
 
 KINDS = ("signalling", "messages", "media", "memory", "scale")
+QUIET = 0.05
+"""Share of the CPU time that others may use without a warning."""
 NEEDS_SIPP = {"signalling", "memory", "scale"}
 
 
@@ -32,16 +34,19 @@ def main() -> int:
     if kinds & NEEDS_SIPP and not installed():
         sys.stderr.write("there is no sipp on PATH (Debian: apt-get install sip-tester)\n")
         return 2
-    before, found = Steal.now(), []
+    busy = machine.busy()
+    if busy > QUIET:
+        sys.stdout.write(f"other programs use {busy:.0%} of this machine: the figures will be low\n\n")
+    before, found = CpuTime.now(), []
     with tempfile.TemporaryDirectory() as folder:
         for table in _tables(kinds, Path(folder), options):
             progress.clear()
             sys.stdout.write(table.text() + "\n")
             sys.stdout.flush()
             found.append(table)
-    steal = Steal.now().share(before)
+    steal = CpuTime.now().stolen_since(before)
     sys.stdout.write(f"CPU time stolen by the host during the run: {steal:.1%}\n")
-    report.write_json(found, options.json, steal)
+    report.write_json(found, options.json, steal=steal, busy=busy)
     plot.write(found, options.plot)
     return 0
 

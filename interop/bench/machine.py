@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import attrs
@@ -12,22 +13,31 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @attrs.frozen
-class Steal:
-    """CPU time that the host took from this machine: take one before and one after, then `share`."""
+class CpuTime:
+    """How the machine spent its CPU time so far, in ticks: take one before and one after."""
 
     stolen: int
+    idle: int
     total: int
 
     @classmethod
-    def now(cls) -> Steal:
+    def now(cls) -> CpuTime:
         total = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
         ticks = [int(field) for field in total.split()[1:]]
-        return cls(stolen=ticks[7], total=sum(ticks[:8]))
+        return cls(stolen=ticks[7], idle=ticks[3] + ticks[4], total=sum(ticks[:8]))
 
-    def share(self, before: Steal) -> float:
-        """Fraction of all cores' time that was stolen since ``before``."""
+    def stolen_since(self, before: CpuTime) -> float:
+        """Fraction of all cores' time that the host took from this machine since ``before``."""
         total = self.total - before.total
         return (self.stolen - before.stolen) / total if total else 0.0
+
+
+def busy(seconds: float = 1.0) -> float:
+    """Fraction of all cores' time that is in use while we do nothing: what others do on this machine."""
+    before = CpuTime.now()
+    time.sleep(seconds)
+    after = CpuTime.now()
+    return 1 - (after.idle - before.idle) / (after.total - before.total)
 
 
 def cpu_seconds(pid: int) -> float:

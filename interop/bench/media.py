@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from interop.bench import ladder, progress
-from interop.bench.machine import Steal
+from interop.bench.machine import CpuTime
 from interop.bench.media_load import Outcome
 from interop.bench.report import Row, Table
 from interop.bench.server import ROOT
@@ -28,10 +28,10 @@ def measure(quick: bool) -> Table:
         endpoints = groups * SLOTS
         for _ in range(tries):
             progress.show(f"media: {endpoints} two-way calls")
-            steal = Steal.now()
+            steal = CpuTime.now()
             outcome = _run(endpoints, seconds)
             if outcome.p99 < LATENESS and not outcome.skipped and not outcome.lost:
-                seen[groups] = outcome, Steal.now().share(steal)
+                seen[groups] = outcome, CpuTime.now().stolen_since(steal)
                 return True
         return False
 

@@ -13,6 +13,7 @@ LABEL = 240
 BAR = 18
 GAP = 6
 HEADING = 34
+NOT_DRAWN = {"steal"}
 
 _STYLE = "text{font:12px sans-serif;fill:#222}.t{font-weight:bold}.b{fill:#3b6ea5}.s{fill:#c8553d}"
 
@@ -37,7 +38,7 @@ def write(tables: Sequence[Table], path: Path) -> None:
 
 def _panels(tables: Sequence[Table]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
     for table in tables:
-        names = dict.fromkeys(name for row in table.rows for name in row.figures)
+        names = dict.fromkeys(name for row in table.rows for name in row.figures if name not in NOT_DRAWN)
         for name in names:
             figures = [(row.subject, row.figures.get(name)) for row in table.rows]
             bars = [(subject, float(value)) for subject, value in figures if isinstance(value, int | float)]

@@ -56,13 +56,14 @@ def _aligned(text: str, width: int, column: int) -> str:
     return text.ljust(width) if column == 0 else text.rjust(width)
 
 
-def write_json(tables: Sequence[Table], path: Path, steal: float) -> None:
-    """All tables and the machine; ``steal`` is the share of CPU time that the machine's host took."""
-    machine: dict[str, Any] = {
+def write_json(tables: Sequence[Table], path: Path, *, steal: float, busy: float) -> None:
+    """All tables and the machine: the CPU time that its host took, and what others used before the run."""
+    about: dict[str, Any] = {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "system": platform.platform(),
         "steal": round(steal, 4),
+        "busy": round(busy, 4),
     }
-    content = {"machine": machine, "tables": [attrs.asdict(table) for table in tables]}
+    content = {"machine": about, "tables": [attrs.asdict(table) for table in tables]}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

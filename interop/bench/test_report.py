@@ -27,9 +27,9 @@ def test_the_table_is_aligned_and_says_what_is_missing() -> None:
 
 
 def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
-    report.write_json([TABLE], tmp_path / "bench.json", steal=0.0123)
+    report.write_json([TABLE], tmp_path / "bench.json", steal=0.0123, busy=0.2)
     written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
-    assert written["machine"]["steal"] == 0.0123
+    assert (written["machine"]["steal"], written["machine"]["busy"]) == (0.0123, 0.2)
     assert written["tables"][0]["rows"][1] == {
         "subject": "a <peer>",
         "figures": {},

@@ -11,7 +11,7 @@ from typing import Any
 
 from interop.bench import progress
 from interop.bench.ladder import Run
-from interop.bench.machine import Steal
+from interop.bench.machine import CpuTime
 from interop.bench.server import ROOT
 from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE
 from interop.sipp.process import HOST, Sipp
@@ -30,7 +30,7 @@ class UacLoad:
     def __call__(self, rate: int) -> Run:
         """One run at ``rate``; what sipp had to send again counts too."""
         progress.show(f"sipstack as UAC, {self._kind}: {rate}/s")
-        steal = Steal.now()
+        steal = CpuTime.now()
         scenario = SCENARIOS[self._kind]
         with Sipp(scenario, folder=self._folder, calls=None, core=CLIENT_CORE, trace=False) as sipp:
             outcome = self._place(f"{HOST}:{sipp.port}", rate)
@@ -42,7 +42,7 @@ class UacLoad:
             failed=outcome["failed"],
             retransmissions=outcome["repeated"] + repeated,
             cpu_us=outcome["cpu"] / outcome["done"] * 1e6 if outcome["done"] else 0.0,
-            steal=Steal.now().share(steal),
+            steal=CpuTime.now().stolen_since(steal),
         )
 
     def _place(self, target: str, rate: int) -> dict[str, Any]:

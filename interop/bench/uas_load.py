@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interop.bench import progress
 from interop.bench.ladder import Run
-from interop.bench.machine import Steal
+from interop.bench.machine import CpuTime
 from interop.bench.server import Recipe, Server
 from interop.sipp.process import Sipp
 from interop.sipp.statistics import Statistics
@@ -19,7 +19,7 @@ SERVER_CORE = 1
 
 def place_calls(server: Server, folder: Path, rate: int, seconds: float, *options: str) -> Run:
     """Places calls at ``rate`` for ``seconds``; ends early at the first failure or retransmission."""
-    before, steal = server.cpu_seconds, Steal.now()
+    before, steal = server.cpu_seconds, CpuTime.now()
     calls = max(1, round(rate * seconds))
     client = Sipp(
         *("uac", "-d", "0", "-r", str(rate), *options),
@@ -39,7 +39,7 @@ def place_calls(server: Server, folder: Path, rate: int, seconds: float, *option
         failed=seen.failed + (calls - seen.successful if not seen.retransmissions else 0),
         retransmissions=seen.retransmissions,
         cpu_us=spent / seen.successful * 1e6 if seen.successful else 0.0,
-        steal=Steal.now().share(steal),
+        steal=CpuTime.now().stolen_since(steal),
     )
 
 

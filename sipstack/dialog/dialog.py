@@ -47,6 +47,7 @@ class Dialog:
         Contact.
         """
         headers = request.headers
+        _ = request.from_.uri, request.to.uri  # the dialog's URIs are read now, not when somebody asks for them
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
@@ -54,7 +55,7 @@ class Dialog:
             local=f"{headers.get('To')};tag={local_tag}",
             remote=headers.get("From") or "",
             remote_target=target_of(request),
-            route_set=tuple(map(str, request.record_routes)) if "Record-Route" in headers else (),
+            route_set=_written(request.record_routes) if "Record-Route" in headers else (),
             local_cseq=0,
             remote_cseq=request.cseq.number,
             early=True,
@@ -144,4 +145,11 @@ def route_set_of(response: Response) -> tuple[str, ...]:
     """The UAC's route set: Record-Route in reverse order (§12.1.2)."""
     if "Record-Route" not in response.headers:
         return ()
-    return tuple(str(route) for route in reversed(response.record_routes))
+    return _written(response.record_routes[::-1])
+
+
+def _written(routes: tuple[NameAddr, ...]) -> tuple[str, ...]:
+    """Raises ParseError for a URI that cannot be read: later, our own requests would fail for it."""
+    for route in routes:
+        _ = route.uri
+    return tuple(map(str, routes))

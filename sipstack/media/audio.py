@@ -107,6 +107,8 @@ class Audio:
         """
         self._check_ended()
         pcm = frame.pcm
+        if len(pcm) % 2:
+            raise MediaError("PCM must be whole samples of two octets")
         if frame.sample_rate != self.sample_rate:
             pcm = self._resample(frame)
         if self._queue is None:

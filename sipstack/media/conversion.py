@@ -17,6 +17,8 @@ except ImportError as error:
         "without PyAV only 16-bit mono PCM at the call's sample rate is known: pip install 'sipstack[media]'"
     ) from error
 
+SLOWEST, FASTEST = 4_000, 768_000
+"""Sample rates, in hertz, that audio can have."""
 _ERRORS = (av.FFmpegError, OSError, ValueError)
 
 
@@ -27,7 +29,13 @@ class Converter:
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
 
     def convert(self, frame: AudioFrame | None) -> bytes:
-        """The PCM of one more frame, a few milliseconds late; None gives what is left at the end."""
+        """The PCM of one more frame, a few milliseconds late; None gives what is left at the end.
+
+        Raises MediaError or ValueError for what cannot be converted.
+        """
+        if frame is not None and not SLOWEST <= frame.sample_rate <= FASTEST:
+            # A header may say anything; FFmpeg would work for minutes on a filter for 800 MHz.
+            raise MediaError(f"a sample rate of {frame.sample_rate} Hz")
         # A plane may be larger than its samples (decoded Opus frames come in buffers of 120 ms).
         return b"".join(bytes(out.planes[0])[: out.samples * 2] for out in self._resampler.resample(frame))
 

@@ -74,6 +74,8 @@ class UdpEndpoint:
         except BlockingIOError:
             return
         except OSError as again:
+            if again.errno == errno.EMSGSIZE and data.startswith(b"SIP/2.0 "):
+                return  # the peer made us echo too much: no reason to fail requests of ours on this flow
             failure = TransportError(f"{flow.remote[0]}:{flow.remote[1]}: {os.strerror(again.errno or 0)}")
             self._loop.call_soon(self._failed, flow, failure)
 

@@ -28,8 +28,7 @@ from sipstack.testing.network import Network, Passage
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 from sipstack.ua.agent import UserAgent
 
-
-ADDRESSES = ipaddress.ip_network("10.0.0.0/8")
+ADDRESSES = ipaddress.IPv4Network("10.0.0.0/8")
 
 
 class World:

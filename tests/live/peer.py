@@ -84,6 +84,24 @@ class Peer:
         body = SDP.format(host=self.host, port=9)
         return self.request("INVITE", *more, ("Content-Type", "application/sdp"), body=body)
 
+    def in_dialog(self, method: str, invite: SipRequest, number: int = 2) -> SipRequest:
+        """A request in the dialog of an INVITE of ours that was accepted."""
+        return self.request(
+            method,
+            Call_ID=values(invite, "Call-ID")[0],
+            From=values(invite, "From")[0],
+            To=values(self.responses(invite)[-1], "To")[0],
+            CSeq=f"{number} {method}",
+        )
+
+    async def call(self) -> SipRequest:
+        """Place a call and acknowledge it; returns its INVITE."""
+        invite = self.invite()
+        assert await self.ask(invite) == 200
+        self.send(self.in_dialog("ACK", invite, 1))
+        assert await self.is_answered()
+        return invite
+
     # -- datagrams -----------------------------------------------------------------------------------------
 
     def send(self, packet: Packet | bytes) -> bytes:
@@ -117,12 +135,12 @@ class Peer:
         return await self.ask(self.request("OPTIONS")) == 200
 
     def responses(self, request: SipRequest) -> list[SipResponse]:
-        """All responses so far to the top Via's branch of ``request``."""
-        branch = values(request, "Via")[0].partition("branch=")[2].partition(";")[0]
-        first = re.compile(
-            rb"SIP/2\.0 [^\r\n]*\r\nVia: [^\r\n,]*;branch=" + re.escape(branch.encode()) + rb"[;\r]"
-        )
-        return [SipResponse(data) for data in self.datagrams if first.match(data)]
+        """All responses so far to ``request``, by the branch of its top Via and its method."""
+        branch = values(request, "Via")[0].partition("branch=")[2].partition(";")[0].encode()
+        first = re.compile(rb"SIP/2\.0 [^\r\n]*\r\nVia: [^\r\n,]*;branch=" + re.escape(branch) + rb"[;\r]")
+        found = [SipResponse(data) for data in self.datagrams if first.match(data)]
+        method = request.method.decode("latin-1")
+        return [response for response in found if method in (_cseq(response) or method)]
 
     def _readable(self) -> None:
         while True:
@@ -137,6 +155,10 @@ class Peer:
                 answer = self.answer(SipRequest(data))
                 if answer is not None:
                     self.send(answer)
+
+
+def _cseq(message: SipResponse) -> str:
+    return "".join(values(message, "CSeq"))
 
 
 def respond(

@@ -86,6 +86,11 @@ async def test_sending_is_paced() -> None:
     await task
 
 
+async def test_half_a_sample_is_refused() -> None:
+    with pytest.raises(MediaError, match="whole samples"):
+        await Audio().send(Frame(bytes(321)))
+
+
 async def test_a_frame_of_another_rate_is_converted() -> None:
     audio = Audio()
     tone = sine(1000.0, 0.5, sample_rate=24000)

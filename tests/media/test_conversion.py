@@ -108,6 +108,15 @@ def test_what_is_no_audio_is_refused(tmp_path: Path, name: str, content: bytes) 
         everything(open_source(path, 8000))
 
 
+def test_a_sample_rate_that_no_audio_has_is_refused_at_once(tmp_path: Path) -> None:
+    path = _write(tmp_path / "tone.wav", 8000, 1, 2)
+    octets = bytearray(path.read_bytes())
+    octets[24:28] = (872_423_232).to_bytes(4, "little")
+    path.write_bytes(octets)
+    with pytest.raises(MediaError, match="872423232 Hz"):
+        everything(open_source(path, 8000))
+
+
 def test_a_file_without_audio(tmp_path: Path) -> None:
     path = tmp_path / "words.srt"
     path.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")

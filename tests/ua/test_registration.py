@@ -1,0 +1,434 @@
+"""Registrations through the public API, at a scripted registrar."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from sipstack import (
+    AuthenticationFailed,
+    Backoff,
+    LocalProtocolError,
+    Registration,
+    RegistrationRejected,
+    ResolutionError,
+    TransactionTimeout,
+    TransportError,
+    UserAgent,
+)
+from sipstack.errors import FlowClosed
+from sipstack.testing.link import Link
+from sipstack.testing.world import World
+from sipstack.ua.registration import RegistrationState
+from tests.ua.ladder import ladder
+from tests.ua.scripted import Challenger, Registrar
+
+pytestmark = pytest.mark.virtual_time
+
+OTHERS = "sip:alice@192.0.2.77"
+RETRY = Backoff(1, 60)
+ALGORITHMS = [
+    (("MD5",), ("auth",)),
+    (("MD5",), ()),
+    (("MD5",), ("auth-int",)),
+    (("SHA-256",), ("auth",)),
+    (("SHA-512-256",), ("auth",)),
+    (("MD5-sess",), ("auth",)),
+    (("SHA-256-sess",), ("auth",)),
+    (("MD5", "SHA-256"), ("auth",)),
+]
+
+
+def alice_at(world: World, **options: object) -> UserAgent:
+    return world.user_agent("alice", **({"registrar": "sip:registrar.test"} | options))
+
+
+async def recorded(registration: Registration) -> list[RegistrationState]:
+    return [state async for state in registration.states()]
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize("retry", [None, RETRY], ids=["once", "retried"])
+async def test_a_refusal_is_raised_on_entry(world: World, retry: Backoff | None) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.status = 403
+        with pytest.raises(RegistrationRejected, match="403 Forbidden") as raised:
+            async with alice.register(retry=retry):
+                raise AssertionError
+        await asyncio.sleep(1000)
+        assert (raised.value.status, registrar.asked) == (403, [600])
+    assert world.leftovers == []
+
+
+@pytest.mark.parametrize("retry", [None, RETRY], ids=["once", "retried"])
+@pytest.mark.parametrize("password", ["wrong", None])
+async def test_a_wrong_password_and_none_fail_the_authentication(
+    world: World, password: str | None, retry: Backoff | None
+) -> None:
+    challenger = Challenger("secret")
+    async with Registrar(world, challenger) as registrar, alice_at(world, password=password) as alice:
+        with pytest.raises(AuthenticationFailed) as raised:
+            async with alice.register(retry=retry):
+                raise AssertionError
+        await asyncio.sleep(1000)
+        assert raised.value.status == 401
+        assert registrar.asked == ([600, 600] if password else [600])
+        assert (registrar.bindings, challenger.accepted) == ({}, [])
+    assert world.leftovers == []
+
+
+async def test_an_interval_that_stays_too_brief_is_a_refusal(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.status = 423  # without Min-Expires
+        with pytest.raises(RegistrationRejected, match="423"):
+            async with alice.register():
+                raise AssertionError
+        assert registrar.asked == [600]
+    assert world.leftovers == []
+
+
+async def test_a_silent_registrar_is_a_timeout(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.silent = True
+        with pytest.raises(TransactionTimeout):
+            async with alice.register():
+                raise AssertionError
+        assert asyncio.get_running_loop().time() == pytest.approx(32)
+    assert world.leftovers == []
+
+
+async def test_a_closed_port_and_an_unknown_name_are_transport_errors() -> None:
+    world = World(icmp=True)
+    async with alice_at(world, registrar="sip:10.0.0.9") as alice:
+        with pytest.raises(TransportError, match="refused"):
+            async with alice.register():
+                raise AssertionError
+    async with alice_at(world, registrar="sip:nowhere.test") as alice:
+        with pytest.raises(ResolutionError, match=r"nowhere\.test"):
+            async with alice.register():
+                raise AssertionError
+    assert world.leftovers == []
+
+
+async def test_a_registrar_that_is_no_uri_is_the_callers_mistake(world: World) -> None:
+    with pytest.raises(LocalProtocolError, match="write it like sip:example.com"):
+        alice_at(world, registrar="registrar.test")
+
+
+async def test_a_broken_contact_in_the_response_is_read_as_none(world: World) -> None:
+    class Broken(Registrar):
+        def _listed(self, granted: int) -> list[tuple[str, object]]:
+            return [("Contact", "<sip:alice@10.0.0.1"), ("Expires", 300)]
+
+    async with Broken(world) as registrar, alice_at(world) as alice:
+        async with alice.register() as registration:
+            assert registration.expires_at == 300
+        assert registrar.asked == [600, 0]
+    assert world.leftovers == []
+
+
+# --- registering ---
+
+
+async def test_register_and_leave(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register() as registration:
+            assert (registration.active, registration.expires_at, registration.error) == (True, 600, None)
+            assert registrar.bindings == {alice.contact: 600}
+            await asyncio.sleep(10)
+        assert registrar.bindings == {}
+        assert registration.active is False
+    assert world.leftovers == []
+    assert registrar.asked == [600, 0]
+    first, last = registrar.requests
+    assert first.start_line == "REGISTER sip:registrar.test SIP/2.0"
+    assert [str(first.from_.uri), str(first.to)] == ["sip:alice@alice.test", "<sip:alice@alice.test>"]
+    assert (first.call_id, first.from_) == (last.call_id, last.from_)
+    assert [first.cseq.number, last.cseq.number] == [1, 2]
+
+
+async def test_the_domain_of_the_address_of_record_is_the_registrar(world: World) -> None:
+    async with Registrar(world) as registrar, world.user_agent("alice", aor="sip:alice@registrar.test") as alice:
+        async with alice.register(expires=60):
+            assert [str(request.uri) for request in registrar.requests] == ["sip:registrar.test"]
+    assert registrar.asked == [60, 0]
+
+
+async def test_a_proxy_is_passed_first(world: World) -> None:
+    async with Registrar(world) as registrar:
+        async with alice_at(world, registrar="sip:example.com", proxy="sip:registrar.test") as alice:
+            async with alice.register():
+                request = registrar.requests[0]
+    assert str(request.uri) == "sip:example.com"
+    assert [str(route) for route in request.routes] == ["<sip:registrar.test;lr>"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_it_is_refreshed_before_it_expires(seed: int) -> None:
+    world = World(seed=seed)
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=120) as registration:
+            for _ in range(60):
+                await asyncio.sleep(60)
+                assert registration.active
+                assert registrar.bindings[alice.contact] >= asyncio.get_running_loop().time()
+        waits = [after - before for before, after in pairwise(registrar.times[:-1])]
+        assert min(waits) >= 0.75 * 120
+        assert max(waits) <= 0.9 * 120
+        assert len(set(waits)) == len(waits)
+    assert registrar.asked == [120] * (len(waits) + 1) + [0]
+
+
+@pytest.mark.parametrize(
+    ("written", "granted"), [("contact", 60), ("field", 60), ("nowhere", 600)], ids=lambda value: str(value)
+)
+async def test_what_the_registrar_grants_counts(world: World, written: str, granted: int) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.longest = 60
+        registrar.writes_expires_in = written
+        registrar.bindings[OTHERS] = 5000.0  # another device's, which says nothing of ours
+        async with alice.register() as registration:
+            assert registration.expires_at == granted
+            await asyncio.sleep(granted)
+        assert granted * 0.75 <= registrar.times[1] <= granted * 0.9
+        assert list(registrar.bindings) == [OTHERS]
+
+
+async def test_an_interval_too_brief_is_lengthened(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.minimum = 1800
+        async with alice.register(expires=60) as registration:
+            assert registration.expires_at == 1800
+        assert registrar.asked == [60, 1800, 0]
+
+
+@pytest.mark.parametrize(("algorithms", "qop"), ALGORITHMS)
+async def test_a_challenge_is_answered(world: World, algorithms: tuple[str, ...], qop: tuple[str, ...]) -> None:
+    challenger = Challenger("secret", algorithms, qop)
+    async with Registrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
+        async with alice.register(expires=100):
+            await asyncio.sleep(95)
+        assert registrar.bindings == {}
+    assert challenger.accepted == [algorithms[-1]] * 3  # registered, refreshed, un-registered; the strongest
+    assert [request.cseq.number for request in registrar.requests] == [1, 2, 3, 4, 5, 6]
+    assert world.leftovers == []
+
+
+async def test_another_user_name_for_the_authentication(world: World) -> None:
+    async with (
+        Registrar(world, Challenger("secret")) as registrar,
+        alice_at(world, username="alice-17", password="secret") as alice,
+        alice.register(),
+    ):
+        (credentials,) = registrar.requests[-1].headers.typed("Authorization")
+    assert credentials.username == "alice-17"
+
+
+# --- outages ---
+
+
+@pytest.mark.parametrize("outage", ["silent", 503, 500, 480])
+async def test_registering_is_retried_until_the_registrar_comes_back(world: World, outage: str | int) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.silent, registrar.status = outage == "silent", 200 if outage == "silent" else int(outage)
+        async with alice.register(retry=Backoff(1, 8)) as registration:
+            assert registration.active is False
+            await asyncio.sleep(200)
+            assert registration.active is False
+            registrar.silent, registrar.status = False, 200
+            await asyncio.sleep(45)
+            assert registration.active
+        assert registrar.bindings == {}
+    assert world.leftovers == []
+
+
+async def test_the_waits_between_attempts_grow_to_the_longest(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.status = 503
+        async with alice.register(retry=Backoff(1, 60)):
+            await asyncio.sleep(1000)
+        waits = [after - before for before, after in pairwise(registrar.times)]
+    longest = [1, 2, 4, 8, 16, 32] + [60] * (len(waits) - 6)
+    assert all(high / 2 <= wait <= high for high, wait in zip(longest, waits, strict=True))
+
+
+async def test_the_states_across_an_outage(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=100, retry=Backoff(1, 4)) as registration:
+            states = asyncio.create_task(recorded(registration))
+            await asyncio.sleep(50)
+            registrar.status = 503
+            await asyncio.sleep(60)
+            registrar.status = 200
+            await asyncio.sleep(10)
+            back = loop.time()
+        seen = await states
+    assert [state.active for state in seen] == [True, *[False] * (len(seen) - 3), True, False]
+    assert seen[0] == RegistrationState(True, 100.0, None)
+    assert [str(state.error) for state in seen[1:-2]] == ["503 Service Unavailable"] * (len(seen) - 3)
+    assert seen[-2].expires_at == pytest.approx(back + 100, abs=10)
+    assert seen[-1] == RegistrationState(False, None, None)
+    assert len(seen) > 5
+
+
+async def test_without_retry_the_states_end_with_the_failure(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=1000) as registration:
+            registrar.silent = True
+            seen = [state.active async for state in registration.states()]
+            assert isinstance(registration.error, TransactionTimeout)
+            assert registration.active is False
+            registrar.silent = False
+        assert seen == [True, False]
+        assert registrar.bindings == {}  # it still stood there
+    assert world.leftovers == []
+
+
+async def test_a_refusal_in_mid_life_is_not_retried(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=100, retry=RETRY) as registration:
+            registrar.status = 403
+            seen = [str(state.error) async for state in registration.states()]
+            asked = len(registrar.requests)
+            await asyncio.sleep(1000)
+            assert len(registrar.requests) == asked
+        assert seen == ["None", "403 Forbidden"]
+    assert world.leftovers == []
+
+
+# --- leaving ---
+
+
+async def test_leaving_a_silent_registrar_is_bounded(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register():
+            registrar.silent = True
+            left = loop.time()
+        assert loop.time() == pytest.approx(left + alice.patience)
+    assert loop.time() == pytest.approx(left + alice.patience)
+    assert world.leftovers == []
+
+
+async def test_who_never_got_in_has_nothing_to_leave(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        registrar.status = 503
+        async with alice.register(retry=Backoff(1000, 1000)):
+            left = loop.time()
+        assert loop.time() == left
+        assert registrar.asked == [600]
+    assert world.leftovers == []
+
+
+async def test_leaving_while_a_refresh_is_under_way_waits_for_it() -> None:
+    """RFC 3261 §10.2: no REGISTER overtakes another."""
+    world = World(link=Link(delay=0.2))
+    async with Registrar(world, Challenger("secret")) as registrar, alice_at(world, password="secret") as alice:
+        async with alice.register(expires=100):
+            while len(registrar.requests) < 3:  # two to register, one that refreshes and is about to be challenged
+                await asyncio.sleep(0.1)
+        assert registrar.bindings == {}
+        assert registrar.asked == [100, 100, 100, 100, 0, 0]
+        numbers = [request.cseq.number for request in registrar.requests]
+        assert numbers == sorted(set(numbers))
+        await asyncio.sleep(1000)
+        assert len(registrar.requests) == 6
+    assert world.leftovers == []
+
+
+async def test_leaving_the_user_agent_unregisters(world: World) -> None:
+    async with Registrar(world) as registrar:
+        async with alice_at(world) as alice:
+            task = asyncio.create_task(hold(alice, asyncio.Event()))
+            await asyncio.sleep(1)
+            assert list(registrar.bindings) == [alice.contact]
+        assert registrar.bindings == {}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert world.leftovers == []
+
+
+async def test_leaving_the_user_agent_while_entering(world: World) -> None:
+    async with Registrar(world) as registrar:
+        registrar.silent = True
+        async with alice_at(world) as alice:
+            task = asyncio.create_task(hold(alice, asyncio.Event()))
+            await asyncio.sleep(1)
+        with pytest.raises(FlowClosed, match="the user agent was closed"):
+            await task
+    assert world.leftovers == []
+
+
+async def hold(alice: UserAgent, entered: asyncio.Event) -> None:
+    """Stay registered until cancelled."""
+    async with alice.register(expires=2):
+        entered.set()
+        await asyncio.Event().wait()
+
+
+# Over this link, with a challenge: REGISTER at 0, again at 0.1, registered at 0.2, refreshed about 1.7.
+MOMENTS = [moment / 50 for moment in range(0, 110, 2)]
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["cancelled", "cancelled-twice"])
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_cancelled_at_every_moment(moment: float, twice: bool) -> None:
+    world = World(link=Link(delay=0.05))
+    challenger = Challenger("secret")
+    async with Registrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
+        task = asyncio.create_task(hold(alice, asyncio.Event()))
+        await asyncio.sleep(moment)
+        task.cancel()
+        await asyncio.sleep(0)
+        if twice:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(200)
+        assert registrar.bindings == {}
+        assert alice.driver.core.leftovers() == []
+        sent = len(registrar.requests)
+        await asyncio.sleep(1000)
+        assert len(registrar.requests) == sent
+    assert world.leftovers == []
+
+
+# --- all bindings ---
+
+
+async def test_unregister_all(world: World) -> None:
+    async with Registrar(world, Challenger("secret")) as registrar, alice_at(world, password="secret") as alice:
+        registrar.bindings = {OTHERS: 5000.0}
+        await alice.unregister_all()
+        assert registrar.bindings == {}
+        request = registrar.requests[-1]
+    assert (request.headers.raw("Contact"), request.headers.raw("Expires")) == (("*",), ("0",))
+    assert world.leftovers == []
+
+
+async def test_unregister_all_raises_what_went_wrong(world: World) -> None:
+    async with Registrar(world, Challenger("secret")) as registrar, alice_at(world, password="wrong") as alice:
+        with pytest.raises(AuthenticationFailed):
+            await alice.unregister_all()
+        registrar.challenger = None
+        registrar.status = 403
+        with pytest.raises(RegistrationRejected):
+            await alice.unregister_all()
+        registrar.silent = True
+        with pytest.raises(TransactionTimeout):
+            await alice.unregister_all()
+    assert world.leftovers == []
+
+
+async def test_two_registrations_are_two(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=100), alice.register(expires=200):
+            await asyncio.sleep(500)
+        assert len({request.call_id for request in registrar.requests}) == 2
+    assert ladder(world)[-4:] == ["1> REGISTER", "1> 200 REGISTER", "1> REGISTER", "1> 200 REGISTER"]
+    assert world.leftovers == []

@@ -1,0 +1,65 @@
+"""Which bodies are a session description, and which requests are refused for theirs (RFC 3261 §8.2.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipstack.message import Request
+from sipstack.usage.content import refusal, session_description
+
+SDP = b"v=0\r\n"
+MIXED = (
+    b"--boundary\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+    b"--boundary\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--boundary--\r\n"
+)
+
+
+def invite(body: bytes, **fields: str) -> Request:
+    headers = [(name.replace("_", "-"), value) for name, value in fields.items()]
+    return Request("INVITE", "sip:b@h", headers, body)
+
+
+FOUND = {
+    "the usual": (invite(SDP, Content_Type="application/sdp"), SDP),
+    "in another case and with a parameter": (invite(SDP, Content_Type="Application/SDP;charset=utf-8"), SDP),
+    "in a multipart body": (invite(MIXED, Content_Type="multipart/mixed;boundary=boundary"), SDP),
+    "no body": (invite(b"", Content_Type="application/sdp"), b""),
+    "a body without a type": (invite(SDP), b""),
+    "something else": (invite(b"hello", Content_Type="text/plain"), b""),
+    "a multipart body without it": (
+        invite(MIXED.replace(b"sdp", b"isup"), Content_Type="multipart/mixed;boundary=boundary"),
+        b"",
+    ),
+    "a multipart body without a boundary": (invite(MIXED, Content_Type="multipart/mixed"), b""),
+    "a broken multipart body": (invite(MIXED[:60], Content_Type="multipart/mixed;boundary=boundary"), b""),
+    "a broken type": (invite(SDP, Content_Type="sdp"), b""),
+}
+
+
+@pytest.mark.parametrize(("request_", "found"), FOUND.values(), ids=FOUND)
+def test_the_session_description_in_a_message(request_: Request, found: bytes) -> None:
+    assert session_description(request_) == found
+
+
+ACCEPT = (("Accept", "application/sdp"),)
+PLAIN = (("Accept-Encoding", "identity"),)
+WARNING = (("Warning", '399 sipstack "a session needs application/sdp"'),)
+USUAL = "application/sdp"
+
+REFUSED = {
+    "nothing to object to": (invite(SDP, Content_Type=USUAL), None),
+    "no body, no type": (invite(b""), None),
+    "not SDP": (invite(b"hello", Content_Type="text/plain"), (415, ACCEPT)),
+    "no type": (invite(SDP), (415, ACCEPT)),
+    "packed": (invite(SDP, Content_Type=USUAL, Content_Encoding="gzip"), (415, PLAIN)),
+    "not packed, and says so": (invite(SDP, Content_Type=USUAL, Content_Encoding="identity"), None),
+    "accepts SDP": (invite(b"", Accept="text/plain, application/sdp;q=0.1"), None),
+    "accepts anything": (invite(b"", Accept="*/*"), None),
+    "accepts applications": (invite(b"", Accept="application/*;q=0.5"), None),
+    "accepts no SDP": (invite(b"", Accept="text/plain"), (406, WARNING)),
+}
+
+
+@pytest.mark.parametrize(("request_", "refused"), REFUSED.values(), ids=REFUSED)
+def test_a_request_that_is_not_for_us(request_: Request, refused: object) -> None:
+    assert refusal(request_) == refused
