@@ -9,16 +9,34 @@ from sipstack.message import Response
 from sipstack.message.digest import Account, Authentication, DigestClient
 
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
+MAXIMUM_REMEMBERED = 64
+NOTHING = Authentication()
 
 
 class Authenticator:
     """Knows our account and counts how often each nonce is used."""
 
-    __slots__ = ("_client", "_identifiers")
+    __slots__ = ("_client", "_identifiers", "_remembered")
 
     def __init__(self, account: Account | None, identifiers: Identifiers) -> None:
         self._client = DigestClient(account) if account is not None else None
         self._identifiers = identifiers
+        self._remembered: dict[str, Authentication] = {}
+
+    def remembered(self, draft: Draft) -> Authentication:
+        """What was accepted last for this Request-URI, to be given before we are asked (§22.3)."""
+        return self._remembered.get(draft.uri, NOTHING)
+
+    def concluded(self, draft: Draft, answered: Authentication, status: int) -> None:
+        """The final response to a request with credentials: unless they were refused, the next request to the
+        same URI begins with them.
+        """
+        self._remembered.pop(draft.uri, None)
+        if status in (401, 407):
+            return
+        if len(self._remembered) >= MAXIMUM_REMEMBERED:
+            self._remembered.pop(next(iter(self._remembered)))
+        self._remembered[draft.uri] = answered.remembered()
 
     def challenged(self, before: Authentication, response: Response) -> Authentication | None:
         """What to answer; None when we have no account, or it was refused (§22.1)."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sipstack.core.authenticator import NOTHING
 from sipstack.core.outputs import Question, Target
 from sipstack.core.routing import destination
 from sipstack.dialog.dialog import Dialog
@@ -19,7 +20,6 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import AckSent
 from sipstack.errors import ResolutionError, SipError, TransportError
 from sipstack.message import Request, Response
-from sipstack.message.digest import Authentication
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 
 class Way:
-    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one.
-    """
+    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one."""
 
     __slots__ = ("_dialog", "_given_up", "_targets", "core", "draft")
 
@@ -121,10 +120,14 @@ class Dispatch(Way):
 
     def __init__(self, core: Core, draft: Draft, dialog: Dialog | None, user: ClientUser) -> None:
         super().__init__(core, draft, dialog)
+        self._authentication = core.authenticator.remembered(draft)
+        if self._authentication is not NOTHING:
+            self.draft = attrs.evolve(
+                draft, headers=core.authenticator.authorized(draft, self._authentication)
+            )
         self._user = user
         self._answered = False  # a provisional came: no failing over any more
         self._cancelling = False  # CANCEL waits for a provisional
-        self._authentication = Authentication()
         self.request: Request | None = None
         self.transaction: AnyClient | None = None
 
@@ -151,6 +154,8 @@ class Dispatch(Way):
         elif status == 503 and self._may_fail_over:
             self._fail_over(now)
             return
+        if status >= 200 and self._authentication is not NOTHING:
+            self.core.authenticator.concluded(self.draft, self._authentication, status)
         self._user.response_received(response, now)
 
     def request_failed(self, error: SipError, now: float) -> None:

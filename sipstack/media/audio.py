@@ -78,7 +78,7 @@ class Audio:
 
     @property
     def statistics(self) -> MediaStatistics:
-        """A snapshot."""
+        """A snapshot; once the call is over, the last one."""
         return self._statistics()
 
     def __aiter__(self) -> Self:
@@ -167,6 +167,8 @@ class Audio:
         if self._ended is not None:
             return
         self._ended = ended
+        final = self._statistics()  # and with it goes our reference to the session, which has one to us
+        self._statistics = lambda: final
         for player in self._players:
             player.end(CallEnded(ended.by, ended.reason))
         self._players.clear()

@@ -59,7 +59,6 @@ class UdpTransport:
         self.port: int = rtp.getsockname()[1]
         self.rtcp_port: int = rtcp.getsockname()[1]
         self.send_errors = 0
-        self.receive_errors = 0
 
     @classmethod
     def bind(
@@ -115,7 +114,7 @@ class UdpTransport:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:  # some systems report here that an earlier packet was not delivered
-                self.receive_errors += 1
+                self.send_errors += 1
                 return
             receive(data, source, now)
             if sock.fileno() < 0:  # closed by what it received

@@ -81,8 +81,9 @@ class UserAgent:
         self.identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
         self.on_message: Callable[[Request], None] | None = None
         """Called with each instant message that comes in; 200 is sent by then."""
-        self._domain = address.host
-        self._registrar = registrar
+        self._registrar = registrar or f"{address.scheme}:{address.host}" + (
+            f":{address.port}" if address.port else ""
+        )
         self._listens = [Listen.parse(text) for text in ([listen] if isinstance(listen, str) else listen)]
         self._media = media
         self._policy = policy
@@ -350,7 +351,7 @@ class UserAgent:
         self, expires: int, retry: Backoff | None, headers: Headers
     ) -> AsyncIterator[Registration]:
         check_headers(headers)
-        usage = self.driver.core.register(self._registrar_uri, expires, headers)
+        usage = self.driver.core.register(self._registrar, expires, headers)
         async with registered(Registration(self, usage, retry)) as registration:
             yield registration
 
@@ -358,16 +359,12 @@ class UserAgent:
         """Remove every binding of our address-of-record, also those of other devices. Raises like
         ``register``.
         """
-        usage = self.driver.core.register(self._registrar_uri, 0)
+        usage = self.driver.core.register(self._registrar, 0)
         registration = Registration(self, usage, None)
         try:
             await registration.remove_all()
         finally:
             await registration.close()
-
-    @property
-    def _registrar_uri(self) -> str:
-        return self._registrar or f"sip:{self._domain}"
 
     async def request(
         self, method: str, target: str, *, headers: Headers = (), body: bytes = b""

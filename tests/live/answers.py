@@ -21,7 +21,7 @@ _field = re.compile(rb"([A-Za-z-]+): ([^\r\n\0]*)").fullmatch
 
 
 def check_answer(datagram: bytes) -> None:
-    """Fails unless ``datagram`` is one whole SIP message, with a status and header fields that we may send."""
+    """Fails unless ``datagram`` is one whole SIP message, of a status and header fields that we may send."""
     head, empty, body = datagram.partition(b"\r\n\r\n")
     assert empty, datagram
     start, *lines = head.split(b"\r\n")

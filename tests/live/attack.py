@@ -85,9 +85,10 @@ class Attack:
 
     async def over(self) -> list[str]:
         """Wait until no dialog or transaction is left, four times 64*T1 at most; returns what is left."""
-        give_up_at = self.agent.now() + 4 * TIMERS.timeout
-        while self.core.leftovers() and self.agent.now() < give_up_at:
-            await asyncio.sleep(0.01)
+        for _ in range(40):
+            if not self.core.leftovers():
+                break
+            await asyncio.sleep(TIMERS.timeout / 10)
         return self.core.leftovers()
 
 

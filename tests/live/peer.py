@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from scapy.packet import Packet
@@ -49,6 +49,7 @@ class Peer:
         self._socket = open_socket(host)
         self.host, self.port = self._socket.getsockname()
         self._numbers = itertools.count(1)
+        self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._readable)
 
@@ -110,7 +111,7 @@ class Peer:
         self._socket.sendto(data, self.target)
         return data
 
-    async def send_all(self, packets: list[Packet] | list[bytes]) -> list[bytes]:
+    async def send_all(self, packets: Sequence[Packet | bytes]) -> list[bytes]:
         """Send many, with a turn of the loop after each so that no receive buffer overflows."""
         sent = []
         for packet in packets:
@@ -126,9 +127,12 @@ class Peer:
     async def status(self, request: SipRequest) -> int:
         """Wait for the final response to a request that was sent; returns its status."""
         async with asyncio.timeout(PATIENCE):
-            while not (finals := [r for r in self.responses(request) if r.status >= b"200"]):
-                await asyncio.sleep(0.002)
-        return int(finals[0].status)
+            while True:
+                self._news.clear()
+                for response in self.responses(request):
+                    if response.status >= b"200":
+                        return int(response.status)
+                await self._news.wait()
 
     async def is_answered(self) -> bool:
         """Whether an OPTIONS gets its 200. What was sent before has been read by then."""
@@ -151,6 +155,7 @@ class Peer:
             except OSError:  # an ICMP error for an earlier datagram
                 continue
             self.datagrams.append(data)
+            self._news.set()
             if not data.startswith(b"SIP/2.0 "):
                 answer = self.answer(SipRequest(data))
                 if answer is not None:

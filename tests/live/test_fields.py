@@ -59,7 +59,7 @@ VOLATILE: dict[str, Mutation] = {
     "huge": value(lambda old: old + bytes(RandString(8000))),
     "number": value(lambda old: str(RandNum(-(2**70), 2**70)).encode()),
     "octets": value(lambda old: RandBin(RandNum(0, 200))),
-    "corrupted": value(lambda old: CorruptedBytes(old, n=1)),
+    "corrupted": value(lambda old: CorruptedBytes(old.decode(), n=1)),
     "fuzzed": lambda field: [fuzz(HeaderField(label=field.label))],
 }
 

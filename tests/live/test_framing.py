@@ -10,7 +10,8 @@ from scapy.contrib.stun import STUN
 from scapy.fields import RawVal
 from scapy.layers.rtp import RTP
 from scapy.packet import Packet, Raw, fuzz
-from scapy.volatile import CorruptedBits, CorruptedBytes, RandBin, RandNum
+from scapy.utils import corrupt_bits, corrupt_bytes
+from scapy.volatile import RandBin, RandNum
 
 from sipstack.errors import TransactionTimeout
 from tests.live.attack import attack
@@ -49,9 +50,9 @@ async def test_corrupted_messages_disturb_nobody() -> None:
     random.seed(2)
     async with attack() as attacked:
         peer = attacked.peer()
-        for corrupted in (CorruptedBytes, CorruptedBits):
-            whole = [bytes(peer.request("OPTIONS")) for _ in range(100)]
-            await peer.send_all([Raw(corrupted(data, n=4)) for data in whole])
+        for corrupt in (corrupt_bytes, corrupt_bits):
+            whole = [bytes(peer.request("OPTIONS")).decode() for _ in range(100)]
+            await peer.send_all([corrupt(text, n=4) for text in whole])
             assert await peer.is_answered()
 
 
@@ -70,7 +71,7 @@ async def test_fuzzed_messages_disturb_nobody() -> None:
         assert await peer.is_answered()
 
 
-START_LINES = [
+START_LINES: list[tuple[dict[str, object], int | None]] = [
     ({"method": "PING"}, 501),
     ({"method": "invite"}, 501),
     ({"method": "PUBLISH"}, 405),

@@ -105,7 +105,6 @@ async def test_a_cancel_that_fits_no_invite_or_comes_late_ends_nothing() -> None
         peer = attacked.peer()
         invite = await peer.call()
         via, call_id = values(invite, "Via")[0], values(invite, "Call-ID")[0]
-        assert await peer.ask(peer.request("CANCEL", Via=via)) == 481
         assert await peer.ask(peer.request("CANCEL", Call_ID=call_id)) == 481
         # §9.2: no effect once the final response is sent
         assert await peer.ask(peer.request("CANCEL", Via=via, Call_ID=call_id)) == 200

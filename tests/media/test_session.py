@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import wave
+import weakref
 from pathlib import Path
 
 import attrs
@@ -22,8 +24,9 @@ from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody, sine
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Connection, Direction
-from sipstack.testing.loop import VirtualTimeLoop, run
+from sipstack.testing.loop import run
 from tests.media.hearing import lag, purity
+from tests.media.test_stream import Ear
 from tests.media.test_wav import everything
 from tests.media.wire import Datagram, Wire
 
@@ -41,15 +44,14 @@ class Call:
         self.alice, self.bob = alice, bob
 
     async def __aenter__(self) -> Call:
+        self._files = _files_watched()
         await self.describe()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.alice.close()
         await self.bob.close()
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
-        assert list(vars(loop)["_files"].get_map()) == [vars(loop)["_ssock"].fileno()]
+        assert _files_watched() == self._files
         assert MediaClock.shared().participants == 0
 
     async def describe(self, direction: Direction = SENDRECV) -> tuple[str, str]:
@@ -69,6 +71,11 @@ def wired(wire: Wire) -> Call:
         AudioSession("192.0.2.1", random=_numbers(1), bind=wire.bind),
         AudioSession("192.0.2.2", random=_numbers(2), bind=wire.bind),
     )
+
+
+def _files_watched() -> list[int]:
+    """The descriptors that the loop waits for."""
+    return list(vars(asyncio.get_running_loop())["_selector"].get_map())
 
 
 def _rtp(wire: Wire, host: str) -> list[RtpPacket]:
@@ -186,6 +193,20 @@ def test_an_address_that_leads_nowhere_leaves_what_was_in_force(host: str) -> No
             wire.sent.clear()
             await asyncio.sleep(0.1)
             assert len(_rtp(wire, "192.0.2.1")) == 5
+
+    run(main())
+
+
+def test_the_call_may_end_while_a_name_is_looked_up() -> None:
+    async def main() -> None:
+        async with loopback() as call:
+            answer = await call.bob.answer(await call.alice.offer())
+            named = answer.with_connection(Connection("localhost", address_type="IP4"))
+            task = asyncio.create_task(call.alice.answered(named))
+            await asyncio.sleep(0)
+            await call.alice.close()
+            with pytest.raises(LocalProtocolError, match="closed meanwhile"):
+                await task
 
     run(main())
 
@@ -413,6 +434,28 @@ def test_a_failed_recording_is_told_by_the_session_too(tmp_path: Path) -> None:
             assert call.bob.audio.statistics.packets_sent == before + 50
 
     run(main())
+
+
+def test_a_closed_session_is_freed_without_the_garbage_collector() -> None:
+    """Thousands of calls an hour should not wait for it."""
+
+    async def main() -> None:
+        call = loopback()
+        await call.describe()
+        async with call.bob.audio.recording(Ear()), call.alice.audio.playing(melody(), loop=True):
+            await asyncio.sleep(1.0)
+        await call.alice.close()
+        await call.bob.close()
+        sessions = [weakref.ref(call.alice), weakref.ref(call.bob)]
+        del call
+        await asyncio.sleep(0)
+        assert [session() for session in sessions] == [None, None]
+
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
 
 
 # Changes in mid-call

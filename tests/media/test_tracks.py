@@ -87,6 +87,14 @@ async def test_a_track_of_pictures_is_refused() -> None:
     source.close()
 
 
+async def test_a_track_that_changes_its_rate_midway_fails_with_words() -> None:
+    frames = _frames(sine(1000.0, 0.02, sample_rate=48000)) + _frames(sine(1000.0, 0.02, sample_rate=16000))
+    source = TrackSource(ListTrack(frames))
+    with pytest.raises(MediaError, match="cannot be converted"):
+        await _drain(source)
+    source.close()
+
+
 async def test_a_track_cannot_be_looped() -> None:
     source = TrackSource(ListTrack([]))
     with pytest.raises(MediaError, match="cannot be played again"):

@@ -71,6 +71,15 @@ def test_ports_of_a_range_until_it_is_used_up() -> None:
         transport.close()
 
 
+def test_a_pair_whose_second_port_is_taken_is_passed_over() -> None:
+    first = _free_range(4)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", first + 1))
+        transport = UdpTransport.bind("127.0.0.1", (first, first + 3), uniform)
+        assert transport.port == first + 2
+        transport.close()
+
+
 @pytest.mark.parametrize("ports", [(40000, 40000), (40001, 40002), (40002, 40001)])
 def test_a_range_without_a_pair_is_refused(ports: tuple[int, int]) -> None:
     with pytest.raises(TransportError):

@@ -83,6 +83,20 @@ def test_a_file_that_is_shorter_than_its_header_says(tmp_path: Path) -> None:
     assert b"".join(frames) == (FRAME * 2)[:638]
 
 
+def test_a_file_that_cannot_be_read_any_more(tmp_path: Path) -> None:
+    """The disk is taken away: here, another descriptor is put in the file's place."""
+    path = tmp_path / "hello.wav"
+    _write(path, FRAME * 1000)
+    source = WavSource.if_plain(path, 8000)
+    assert source is not None
+    assert source.read() == FRAME
+    with (tmp_path / "other").open("wb") as other:
+        os.dup2(other.fileno(), source._file.getfp().file.fileno())
+    with pytest.raises(MediaError, match=r"hello\.wav"):
+        everything(source)
+    source.close()
+
+
 def test_a_large_file_is_not_loaded(tmp_path: Path) -> None:
     """Two hundred megabytes of nothing: a sparse file."""
     path = tmp_path / "large.wav"

@@ -8,7 +8,9 @@ from sipstack.testing.world import World
 
 def ladder(world: World) -> list[str]:
     """``1> INVITE`` is a request of host 10.0.0.1, ``2> 200 INVITE`` a response of host 10.0.0.2."""
-    return [f"{p.source[0].rpartition('.')[2]}> {_name(p.data)}" for p in world.trace if p.fate is Fate.DELIVERED]
+    return [
+        f"{p.source[0].rpartition('.')[2]}> {_name(p.data)}" for p in world.trace if p.fate is Fate.DELIVERED
+    ]
 
 
 def _name(data: bytes) -> str:

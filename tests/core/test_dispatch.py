@@ -1,0 +1,236 @@
+"""The way of a request: names, addresses, flows, and the next address when one fails (RFC 3263 §4.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipstack.core.events import Failed, Refused, Unanswered
+from sipstack.core.outputs import Question, Target
+from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
+from tests.simulation.agent import ANSWER, Agent
+from tests.simulation.peer import Peer
+from tests.simulation.world import World, ladder
+
+ONE, TWO, THREE = (("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.3", 5060))
+NAMES = {"example.com": [address[0] for address in (ONE, TWO, THREE)]}
+
+
+def calling(*, icmp: bool = False, unreachable: tuple[tuple[str, int], ...] = ()) -> tuple[World, Agent, Peer, Peer]:
+    """Alice calls bob@example.com, a name with three addresses; peers sit at the second and third."""
+    world = World(icmp=icmp)
+    alice = Agent(world, "alice", ("192.0.2.1", 5060))
+    alice.names, alice.unreachable = NAMES, set(unreachable)
+    two, three = Peer(world, "two", TWO), Peer(world, "three", THREE)
+    return world, alice, two, three
+
+
+# --- names ---
+
+
+def test_a_name_without_an_address() -> None:
+    world, alice, *_ = calling()
+    alice.call("sip:bob@nowhere.example")
+    world.settle()
+    assert (world.ladder(), alice.told, alice.leftovers) == ([], ["Failed"], [])
+    assert isinstance(alice.last(Failed).error, ResolutionError)
+    assert alice.questions == [Question("UDP", "nowhere.example", 5060)]
+
+
+@pytest.mark.parametrize("uri", ["tel:+15550100", "sip:", "sips:bob@192.0.2.2"])
+def test_a_uri_that_leads_nowhere(uri: str) -> None:
+    world, alice, *_ = calling()
+    alice.core.standalone("OPTIONS", uri).start(world.now)
+    world.settle()
+    assert (world.ladder(), alice.told) == ([], ["Unanswered"])
+    assert isinstance(alice.last(Unanswered).error, (ResolutionError, ValueError))
+
+
+def test_a_proxy_takes_what_the_uri_itself_cannot_lead_to() -> None:
+    world, alice, two, _ = calling()
+    caller = Agent(world, "carol", ("192.0.2.3", 5060), proxy="<sip:198.51.100.2;lr>")
+    caller.core.standalone("OPTIONS", "tel:+15550100").start(world.now)
+    assert two.request.start_line == "OPTIONS tel:+15550100 SIP/2.0"
+    assert two.request.headers.raw("Route") == ("<sip:198.51.100.2;lr>",)
+
+
+def test_one_look_up_serves_all_who_ask_it_meanwhile() -> None:
+    world, alice, *_ = calling()
+    for _ in range(3):
+        alice.core.standalone("OPTIONS", "sip:example.com").start(world.now)
+    world.run()
+    assert alice.questions == [Question("UDP", "example.com", 5060)]
+    assert world.ladder() == ["alice -> 198.51.100.1:5060 OPTIONS sip:example.com [1]"] * 3
+
+
+# --- failing over ---
+
+
+def test_an_address_that_refuses_is_followed_by_the_next_with_a_new_branch() -> None:
+    world, alice, two, _ = calling(icmp=True)
+    alice.call("sip:bob@example.com")
+    world.run()
+    assert world.ladder() == ladder("""
+        alice -> 198.51.100.1:5060    INVITE sip:bob@example.com [1]
+        alice -> two                  INVITE sip:bob@example.com [1]
+    """)
+    first, second = (data for *_, data in world.sent)
+    branches = [data.split(b"branch=")[1].split(b"\r\n")[0] for data in (first, second)]
+    assert branches[0] != branches[1]
+    assert first.replace(*branches) == second  # nothing else differs, the CSeq neither
+    two.answer(two.request, 200, body=ANSWER)
+    assert alice.told == ["Answered"]
+
+
+def test_an_address_without_a_way_to_it_is_skipped() -> None:
+    world, alice, _, three = calling(unreachable=(ONE, TWO))
+    alice.call("sip:bob@example.com")
+    three.answer(three.request, 486)
+    assert world.ladder() == ladder("""
+        alice -> three    INVITE sip:bob@example.com [1]
+        three -> alice    486 Busy Here [1 INVITE]
+        alice -> three    ACK sip:bob@example.com [1]
+    """)
+    assert alice.opened == [Target("UDP", address) for address in (ONE, TWO, THREE)]
+
+
+def test_an_address_that_is_silent_is_followed_by_the_next_after_64_t1() -> None:
+    world, alice, two, _ = calling()
+    alice.core.standalone("OPTIONS", "sip:example.com").start(world.now)
+    world.run(32)
+    two.answer(two.request, 200)
+    assert (alice.told, world.now) == (["ResponseReceived"], 32.0)
+
+
+def test_503_is_followed_by_the_next_address() -> None:
+    world, alice, two, three = calling(unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    two.answer(two.request, 503)
+    three.answer(three.request, 200, body=ANSWER)
+    assert world.ladder() == ladder("""
+        alice -> two      INVITE sip:bob@example.com [1]
+        two -> alice      503 Service Unavailable [1 INVITE]
+        alice -> two      ACK sip:bob@example.com [1]
+        alice -> three    INVITE sip:bob@example.com [1]
+        three -> alice    200 OK [1 INVITE]
+        alice -> three    ACK sip:three@198.51.100.3:5060 [1]
+    """)
+    assert alice.told == ["Answered"]
+
+
+def test_the_last_address_tells_the_outcome() -> None:
+    world, alice, two, three = calling(unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    two.answer(two.request, 503)
+    three.answer(three.request, 503)
+    assert (alice.told, alice.last(Refused).response.status) == (["Refused"], 503)
+
+
+def test_no_address_answers() -> None:
+    world, alice, *_ = calling(unreachable=(ONE, TWO, THREE))
+    alice.call("sip:bob@example.com")
+    world.settle()
+    assert (world.ladder(), alice.told, alice.leftovers) == ([], ["Failed"], [])
+    assert type(alice.last(Failed).error) is TransportError
+
+
+def test_an_address_that_has_answered_is_kept() -> None:
+    """A provisional response says that the server is alive."""
+    world, alice, two, three = calling(unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    invite = two.request
+    two.answer(invite, 180)
+    two.answer(invite, 503)
+    world.settle()
+    assert (three.heard, alice.told) == ([], ["Progressed", "Refused"])
+
+
+def test_giving_up_between_two_addresses_is_heard_at_once() -> None:
+    world, alice, two, three = calling(unreachable=(ONE,))
+    outgoing = alice.call("sip:bob@example.com")
+    invite = two.request
+    outgoing.cancel(world.now)
+    two.answer(invite, 503)
+    world.settle()
+    assert (three.heard, alice.told, alice.leftovers) == ([], ["Refused"], [])
+
+
+def test_giving_up_while_the_name_is_looked_up() -> None:
+    world, alice, *_ = calling()
+    outgoing = alice.core.outgoing("sip:bob@example.com", b"v=0")
+    outgoing.start(world.now)
+    outgoing.cancel(world.now)
+    world.settle()
+    assert (world.ladder(), alice.told, alice.leftovers) == ([], ["Failed"], [])
+    assert isinstance(alice.last(Failed).error, CallEnded)
+
+
+# --- inside a dialog ---
+
+
+def test_a_dialog_finds_its_way_once() -> None:
+    world, alice, two, _ = calling(unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    two.answer(two.request, 200, contact="<sip:bob@example.com:5070>", body=ANSWER)
+    alice.session.reoffer(b"v=0 hold", world.now)
+    alice.session.hang_up(world.now)
+    world.run()
+    asked = [Question("UDP", "example.com", 5060), Question("UDP", "example.com", 5070)]
+    assert alice.questions == asked
+
+
+def test_a_dialog_looks_again_when_its_way_is_closed() -> None:
+    world, alice, two, _ = calling(icmp=True, unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    two.answer(two.request, 200, contact="<sip:bob@example.com:5070>", body=ANSWER)
+    alice.hang_up()
+    world.settle()
+    assert (alice.told, alice.leftovers) == (["Answered", "Ended"], [])
+    assert len(alice.questions) == 2
+
+
+def test_an_ack_without_a_way_is_not_sent_and_the_call_ends_when_the_peer_says_so() -> None:
+    world, alice, two, _ = calling(unreachable=(ONE,))
+    alice.call("sip:bob@example.com")
+    two.answer(two.request, 200, contact="<sip:bob@nowhere.example>", body=ANSWER)
+    two.send(alice.address, two.back("BYE", 1))
+    world.settle()
+    assert world.ladder(by="alice") == ladder("""
+        alice -> two    INVITE sip:bob@example.com [1]
+        alice -> two    200 OK [1 BYE]
+    """)
+    assert (alice.told, alice.leftovers) == (["Answered", "Ended"], [])
+
+
+def test_a_strict_router_takes_the_requests_of_the_dialog() -> None:
+    """§12.2.1.1 and §8.1.2: the next hop is the Request-URI then."""
+    world, alice, two, three = calling()
+    alice.call("sip:bob@198.51.100.2")
+    routes = [("Record-Route", "<sip:198.51.100.2;lr>"), ("Record-Route", "<sip:198.51.100.3>")]
+    two.answer(two.request, 200, contact="<sip:bob@10.0.0.9>", headers=routes, body=ANSWER)
+    assert world.ladder()[-1] == "alice -> three ACK sip:198.51.100.3 [1]"
+    assert three.request.headers.raw("Route") == ("<sip:198.51.100.2;lr>", "<sip:bob@10.0.0.9>")
+
+
+@pytest.mark.parametrize("ringing", [True, False])
+def test_a_refused_datagram_ends_a_call_only_before_any_answer(ringing: bool) -> None:
+    world, alice, two, _ = calling(unreachable=(ONE, THREE))
+    alice.call("sip:bob@198.51.100.2")
+    if ringing:
+        two.answer(two.request, 180)
+    world.run()
+    alice.core.flow_failed(alice.flow(TWO), FlowClosed("connection refused"), world.now)
+    world.run()
+    assert alice.told == (["Progressed"] if ringing else ["Failed"])
+
+
+def test_silence_is_a_timeout() -> None:
+    world, alice, *_ = calling()
+    alice.core.standalone("OPTIONS", "sip:198.51.100.1").start(world.now)
+    world.settle()
+    assert isinstance(alice.last(Unanswered).error, TransactionTimeout)
+
+
+def test_its_repr_tells_what_is_on_its_way() -> None:
+    world, alice, *_ = calling()
+    alice.core.standalone("OPTIONS", "sip:example.com").start(world.now)
+    assert alice.leftovers == ["<Dispatch OPTIONS sip:example.com>"]
