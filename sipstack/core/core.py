@@ -255,7 +255,9 @@ class Core:
 
     def _receive_response(self, response: Response, now: float) -> None:
         # a response that has more Vias than ours was never meant for us (§8.1.3.3)
-        if len(response.vias) != 1 or not self.transactions.receive_response(response, now):
+        vias = response.headers.raw("Via")
+        alone = len(vias) == 1 and ("," not in vias[0] or len(response.vias) == 1)
+        if not alone or not self.transactions.receive_response(response, now):
             self.counters.unmatched += 1
 
     # -- what usages and dispatches ask for ----------------------------------------------------------------

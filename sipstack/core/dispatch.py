@@ -105,7 +105,7 @@ class AckDispatch(Way):
         self._user = user
 
     def use(self, flow: Flow, now: float) -> None:
-        data = bytes(self.draft.write(flow.via + self.core.identifiers.branch(), self.core.contact(flow)))
+        data = bytes(self.draft.write(flow.via(self.core.identifiers.branch()), self.core.contact(flow)))
         self.core.retransmit(flow, data)
         self._user.ack_sent(self.draft.cseq, flow, data)
 
@@ -137,7 +137,7 @@ class Dispatch(Way):
     def use(self, flow: Flow, now: float) -> None:
         core = self.core
         branch = core.identifiers.branch()
-        self.request = self.draft.write(flow.via + branch, core.contact(flow))
+        self.request = self.draft.write(flow.via(branch), core.contact(flow))
         self.transaction = core.transactions.request(self.request, branch, flow, self, now)
 
     def failed(self, error: SipError, now: float) -> None:

@@ -29,16 +29,20 @@ class Flow:
     secure: bool = False
     carrier: Any = attrs.field(default=None, eq=False, repr=False)
     """The driver's own mark (its socket). Nothing in the core looks at it."""
-    via: str = attrs.field(init=False, repr=False, eq=False)
-    """The beginning of our Via value, up to and including ``branch=``."""
+    _via: str = attrs.field(init=False, repr=False, eq=False)
     contact_address: str = attrs.field(init=False, repr=False, eq=False)
     """``host:port`` and parameters of a Contact URI that leads to this flow's local end."""
 
-    @via.default
+    @_via.default
     def _make_via(self) -> str:
-        return f"SIP/2.0/{self.transport} {uri_host(self.local[0])}:{self.local[1]};rport;branch="
+        return f"SIP/2.0/{self.transport} {uri_host(self.local[0])}:{self.local[1]};branch="
 
     @contact_address.default
     def _make_contact_address(self) -> str:
         parameter = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
         return f"{uri_host(self.local[0])}:{self.local[1]}{parameter}"
+
+    def via(self, branch: str) -> str:
+        """Our Via value for a request with this branch; it asks for the answer at our source port (RFC 3581).
+        """
+        return f"{self._via}{branch};rport"

@@ -17,7 +17,14 @@ from sipstack.core.trace import Trace
 from sipstack.core.usages import IncomingInvite, Session, StandaloneRequest
 from sipstack.core.usages import OutgoingInvite as InviteUsage
 from sipstack.core.usages import Registration as RegistrationUsage
-from sipstack.errors import CallEnded, FlowClosed, LocalProtocolError, SipError, TransportError
+from sipstack.errors import (
+    CallEnded,
+    FlowClosed,
+    LocalProtocolError,
+    NegotiationError,
+    SipError,
+    TransportError,
+)
 from sipstack.identifiers import Identifiers
 from sipstack.media.port import MediaPort
 from sipstack.media.session import AudioSession
@@ -314,13 +321,14 @@ class UserAgent:
             self._refuse(
                 invitation.usage, getattr(error, "status", 500) if isinstance(error, SipError) else 500
             )
-            self.loop.call_exception_handler(
-                {
-                    "message": f"the handler of {invitation!r} raised",
-                    "exception": error,
-                    "task": invitation.task,
-                }
-            )
+            if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
+                self.loop.call_exception_handler(
+                    {
+                        "message": f"the handler of {invitation!r} raised",
+                        "exception": error,
+                        "task": invitation.task,
+                    }
+                )
         finally:
             await invitation.close()
 

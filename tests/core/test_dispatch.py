@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.core.events import Failed, Refused, Unanswered
-from sipstack.core.outputs import Question, Target
+from sipstack.core.outputs import Address, Question, Target
 from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
 from tests.simulation.agent import ANSWER, Agent
 from tests.simulation.peer import Peer
@@ -15,7 +15,9 @@ ONE, TWO, THREE = (("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.
 NAMES = {"example.com": [address[0] for address in (ONE, TWO, THREE)]}
 
 
-def calling(*, icmp: bool = False, unreachable: tuple[tuple[str, int], ...] = ()) -> tuple[World, Agent, Peer, Peer]:
+def calling(
+    *, icmp: bool = False, unreachable: tuple[Address, ...] = ()
+) -> tuple[World, Agent, Peer, Peer]:
     """Alice calls bob@example.com, a name with three addresses; peers sit at the second and third."""
     world = World(icmp=icmp)
     alice = Agent(world, "alice", ("192.0.2.1", 5060))
@@ -74,9 +76,9 @@ def test_an_address_that_refuses_is_followed_by_the_next_with_a_new_branch() -> 
         alice -> two                  INVITE sip:bob@example.com [1]
     """)
     first, second = (data for *_, data in world.sent)
-    branches = [data.split(b"branch=")[1].split(b"\r\n")[0] for data in (first, second)]
-    assert branches[0] != branches[1]
-    assert first.replace(*branches) == second  # nothing else differs, the CSeq neither
+    old, new = (data.split(b"branch=")[1].split(b"\r\n")[0] for data in (first, second))
+    assert old != new
+    assert first.replace(old, new) == second  # nothing else differs, the CSeq neither
     two.answer(two.request, 200, body=ANSWER)
     assert alice.told == ["Answered"]
 

@@ -11,7 +11,7 @@ STATUSES = {
 NAMES = {
     *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route", "Timestamp", "User-Agent"),
     *("Allow", "Supported", "Unsupported", "Accept", "Accept-Encoding", "Retry-After", "Warning", "Reason"),
-    *("Max-Forwards", "Route", "Content-Type", "Content-Length"),
+    *("Max-Forwards", "Route", "Content-Type", "Content-Length", "Authorization"),
 }
 """Every header field that ours may have: any other has been injected."""
 

@@ -15,8 +15,9 @@ from sipstack import Timers, Trace, UserAgent
 from sipstack.core.core import Core
 from sipstack.core.outputs import Flow
 from sipstack.errors import ResolutionError, TransportError
+from sipstack.media.latch import Address
 from sipstack.media.session import AudioSession
-from sipstack.media.transport import Address, UdpTransport
+from sipstack.media.transport import UdpTransport
 from sipstack.net.network import Endpoint, Failed, HostNetwork, Listen, Receive
 from tests.live.answers import check_answer
 from tests.live.peer import Peer
@@ -85,15 +86,17 @@ class Attack:
 
     async def over(self) -> list[str]:
         """Wait until no dialog or transaction is left, four times 64*T1 at most; returns what is left."""
-        for _ in range(40):
+        for _ in range(100):
             if not self.core.leftovers():
                 break
-            await asyncio.sleep(TIMERS.timeout / 10)
+            await asyncio.sleep(self.core.timers.timeout / 25)
         return self.core.leftovers()
 
 
 @asynccontextmanager
-async def attack(trace: Callable[[Trace], None] | None = None) -> AsyncIterator[Attack]:
+async def attack(
+    trace: Callable[[Trace], None] | None = None, timers: Timers = TIMERS
+) -> AsyncIterator[Attack]:
     """Leaving the block checks what must hold in any case: it still answers, nothing is left over, no
     exception was reported, and all that it sent is well formed.
     """
@@ -104,7 +107,8 @@ async def attack(trace: Callable[[Trace], None] | None = None) -> AsyncIterator[
         listen="udp:127.0.0.1:0",
         network=Loopback(),
         media=media,
-        timers=TIMERS,
+        timers=timers,
+        password="secret",
         trace=trace,
     )
     with ExitStack() as stack:

@@ -50,6 +50,7 @@ class Peer:
         self.host, self.port = self._socket.getsockname()
         self._numbers = itertools.count(1)
         self._news = asyncio.Event()
+        self._answers: dict[bytes, bytes | None] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._readable)
 
@@ -157,9 +158,16 @@ class Peer:
             self.datagrams.append(data)
             self._news.set()
             if not data.startswith(b"SIP/2.0 "):
-                answer = self.answer(SipRequest(data))
-                if answer is not None:
-                    self.send(answer)
+                self._serve(data)
+
+    def _serve(self, data: bytes) -> None:
+        """Answer a request; a repeated one as before."""
+        if data not in self._answers:
+            answer = self.answer(SipRequest(data))
+            self._answers[data] = None if answer is None else bytes(answer)
+        again = self._answers[data]
+        if again is not None:
+            self.send(again)
 
 
 def _cseq(message: SipResponse) -> str:

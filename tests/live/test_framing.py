@@ -9,7 +9,7 @@ import pytest
 from scapy.contrib.stun import STUN
 from scapy.fields import RawVal
 from scapy.layers.rtp import RTP
-from scapy.packet import Packet, Raw, fuzz
+from scapy.packet import Packet, fuzz
 from scapy.utils import corrupt_bits, corrupt_bytes
 from scapy.volatile import RandBin, RandNum
 
@@ -24,9 +24,9 @@ LARGEST = 65_507
 
 async def test_garbage_is_counted_and_not_answered() -> None:
     random.seed(1)
-    noise = [Raw(RandBin(RandNum(1, 300))) for _ in range(100)]
-    strangers: list[Packet] = [STUN(), fuzz(STUN()), RTP(), fuzz(RTP()), RTP() / Raw(RandBin(160))]
-    empty: list[Packet] = [Raw(text) for text in (b"", b"\0", b"\r\n", b"\r\n\r\n", b" ", b"\r\n" * 100)]
+    noise = [bytes(RandBin(RandNum(1, 300))) for _ in range(100)]
+    strangers: list[Packet] = [STUN(), fuzz(STUN()), RTP(), fuzz(RTP()), RTP() / bytes(RandBin(160))]
+    empty = [b"", b"\0", b"\r\n", b"\r\n\r\n", b" ", b"\r\n" * 100]
     async with attack() as attacked:
         peer = attacked.peer()
         sent = await peer.send_all([*noise, *strangers, *empty])

@@ -6,6 +6,26 @@ import math
 import struct
 from collections.abc import Sequence
 
+from sipstack.media.io import AudioSource
+
+
+class Ear:
+    """A sink that keeps all of it."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def write(self, pcm: bytes) -> None:
+        self.frames.append(pcm)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def everything(source: AudioSource) -> list[bytes]:
+    """The frames of a source to its end."""
+    return list(iter(lambda: source.read() or b"", b""))
+
 
 def samples(pcm: bytes) -> tuple[int, ...]:
     """The values of 16-bit little-endian PCM."""

@@ -16,8 +16,7 @@ from sipstack.media.conversion import DecodedSource, ResampledSource, Resampler
 from sipstack.media.io import PcmSource
 from sipstack.media.tones import sine
 from sipstack.media.wav import open_source
-from tests.media.hearing import loudness, purity
-from tests.media.test_wav import everything
+from tests.media.hearing import everything, loudness, purity
 
 TONE = 440.0
 LENGTH = 0.5

@@ -25,9 +25,7 @@ from sipstack.media.tones import melody, sine
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Connection, Direction
 from sipstack.testing.loop import run
-from tests.media.hearing import lag, purity
-from tests.media.test_stream import Ear
-from tests.media.test_wav import everything
+from tests.media.hearing import Ear, everything, lag, purity
 from tests.media.wire import Datagram, Wire
 
 SENDRECV, SENDONLY, RECVONLY, INACTIVE = Direction

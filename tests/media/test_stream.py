@@ -20,7 +20,7 @@ from sipstack.media.tones import sine
 from sipstack.rtp import g711, rtcp
 from sipstack.rtp.packet import Extension, RtpPacket
 from sipstack.rtp.rtcp import Bye, ReceiverReport, SenderReport
-from tests.media.hearing import loudness, purity
+from tests.media.hearing import Ear, loudness, purity
 from tests.media.stepped import Notebook
 
 PCMU, PCMA = CODECS["PCMU"], CODECS["PCMA"]
@@ -29,19 +29,6 @@ PEER_RTCP = ("192.0.2.1", 4001)
 STRANGER = ("203.0.113.66", 666)
 TONE = g711.encode_ulaw(sine(400.0, 0.02).read() or b"")
 """20 ms of 400 Hz: eight whole waves, so that one frame goes on in the next."""
-
-
-class Ear:
-    """A sink that keeps all of it."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def write(self, pcm: bytes) -> None:
-        self.frames.append(pcm)
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class Bench:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.media.io import AudioSource
+from sipstack.media.io import PcmSource
 from sipstack.media.tones import MELODY, melody, sine
-from tests.media.hearing import loudness, purity, samples
+from tests.media.hearing import everything, loudness, purity, samples
 
 
-def _all(source: AudioSource) -> bytes:
-    return b"".join(iter(lambda: source.read() or b"", b""))
+def _all(source: PcmSource) -> bytes:
+    return b"".join(everything(source))
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 48000])

@@ -17,8 +17,7 @@ from sipstack.media.io import PcmSource
 from sipstack.media.tones import sine
 from sipstack.media.tracks import AHEAD, BEHIND, SinkTrack, TrackSource
 from sipstack.media.wav import WavSink, open_source
-from tests.media.hearing import purity
-from tests.media.test_wav import everything
+from tests.media.hearing import everything, purity
 
 
 class ListTrack(MediaStreamTrack):

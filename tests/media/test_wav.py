@@ -6,6 +6,7 @@ import os
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from sipstack.errors import MediaError
 from sipstack.media import wav
-from sipstack.media.io import AudioSource
 from sipstack.media.wav import WavSink, WavSource, open_source
+from tests.media.hearing import everything
 
 FRAME = struct.pack("<160h", *range(160))
 
@@ -28,11 +29,6 @@ def read(path: Path) -> tuple[int, int, int, bytes]:
             file.getframerate(),
             file.readframes(file.getnframes()),
         )
-
-
-def everything(source: AudioSource) -> list[bytes]:
-    """The frames of a source to its end."""
-    return list(iter(lambda: source.read() or b"", b""))
 
 
 def _write(path: Path, pcm: bytes, rate: int = 8000) -> None:
@@ -90,8 +86,9 @@ def test_a_file_that_cannot_be_read_any_more(tmp_path: Path) -> None:
     source = WavSource.if_plain(path, 8000)
     assert source is not None
     assert source.read() == FRAME
+    chunk: Any = source._file.getfp()
     with (tmp_path / "other").open("wb") as other:
-        os.dup2(other.fileno(), source._file.getfp().file.fileno())
+        os.dup2(other.fileno(), chunk.file.fileno())
     with pytest.raises(MediaError, match=r"hello\.wav"):
         everything(source)
     source.close()

@@ -7,13 +7,13 @@ from sipstack.transaction.flow import Flow, uri_host
 ALICE, BOB = ("192.0.2.1", 5060), ("192.0.2.2", 5070)
 
 
-def test_via_asks_for_rport_and_ends_where_the_branch_begins() -> None:
-    assert Flow("UDP", ALICE, BOB).via == "SIP/2.0/UDP 192.0.2.1:5060;rport;branch="
+def test_via_has_the_branch_and_asks_for_rport() -> None:
+    assert Flow("UDP", ALICE, BOB).via("z9hG4bK1") == "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport"
 
 
 def test_ipv6_is_written_in_brackets() -> None:
     flow = Flow("UDP", ("2001:db8::1", 5060), ("2001:db8::2", 5060))
-    assert flow.via == "SIP/2.0/UDP [2001:db8::1]:5060;rport;branch="
+    assert flow.via("z9hG4bK1") == "SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bK1;rport"
     assert flow.contact_address == "[2001:db8::1]:5060"
 
 

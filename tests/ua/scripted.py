@@ -24,6 +24,7 @@ class Peer:
         """When they came."""
         self.responses: list[Response] = []
         self.address: Address = (address, PORT)
+        self._news = asyncio.Event()
         self._world = world
         world.names[f"{name}.test"] = [address]
 
@@ -38,6 +39,12 @@ class Peer:
     def methods(self) -> list[str]:
         """The methods of the requests so far."""
         return [request.method for request in self.requests]
+
+    async def received(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.requests) < count:
+            self._news.clear()
+            await self._news.wait()
 
     def send(self, message: Request | Response, address: Address) -> None:
         """Send a message, whether or not anybody asked for it."""
@@ -55,6 +62,7 @@ class Peer:
         if isinstance(message, Request):
             self.requests.append(message)
             self.times.append(self.now())
+            self._news.set()
             for response in self.answer(message):
                 self.send(response, source)
         else:
@@ -177,11 +185,12 @@ class Proxy(Peer):
         self.requests.append(message)
         if source == self._target:  # in the dialog, from the callee
             self._forward(message, _address(message.uri.host, message.uri.port))  # type: ignore[union-attr]
-        elif message.method in ("ACK", "CANCEL") or self._is_welcome(message, source):
-            if message.via.branch not in self._challenged:
-                self._forward(message, self._target)
+        elif self._is_welcome(message, source):
+            self._forward(message, self._target)
 
     def _is_welcome(self, request: Request, source: Address) -> bool:
+        if request.method in ("ACK", "CANCEL"):  # are not challenged (§22.1), but follow their INVITE
+            return request.via.branch not in self._challenged
         challenge = self._challenger.challenge(request, self.now(), proxy=True)
         if challenge is not None:
             self._challenged.add(request.via.branch)

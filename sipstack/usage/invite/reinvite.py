@@ -118,8 +118,12 @@ class Reinvite:
         if response.status == 491:
             self._wait(now)
             return
-        if response.status in (408, 481):  # the dialog is gone (§12.2.1.2)
-            session.lost(TransactionTimeout(f"{response.status} {response.reason}"), now)
+        outcome = f"{response.status} {response.reason}"
+        if response.status == 481:  # the dialog is gone (§12.2.1.2): its BYE may be lost, or still on the way
+            session.lost(RemoteProtocolError(outcome, 481), now)
+            return
+        if response.status == 408:
+            session.lost(TransactionTimeout(outcome), now)
             return
         session.host.emit(OfferRefused(session, response))
 

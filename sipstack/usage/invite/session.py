@@ -275,7 +275,14 @@ class Session:
 
     def lost(self, error: SipError, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer (§12.2.1.2): say BYE and end."""
-        self._end("transport" if isinstance(error, TransportError) else "timeout", str(error), now)
+        match error:
+            case TransportError():
+                by = "transport"
+            case RemoteProtocolError():
+                by = "remote"
+            case _:
+                by = "timeout"
+        self._end(by, str(error), now)
         self._send_bye(now)
 
     def _end(self, by: str, reason: str, now: float) -> None:

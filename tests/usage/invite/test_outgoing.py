@@ -107,7 +107,7 @@ def test_the_invite_as_it_goes_out() -> None:
         *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact"),
         *("Allow", "Subject", "Content-Type", "Content-Length"),
     ]
-    assert invite.headers.get("Via") == f"SIP/2.0/UDP 192.0.2.1:5060;rport;branch={invite.via.branch}"
+    assert invite.headers.get("Via") == f"SIP/2.0/UDP 192.0.2.1:5060;branch={invite.via.branch};rport"
     assert invite.headers.get("From") == f"{aor};tag={invite.from_.tag}"
     assert invite.headers.get("To") == "<sip:bob@192.0.2.2:5060>"
     assert invite.headers.get("Contact") == "<sip:alice@192.0.2.1:5060>"

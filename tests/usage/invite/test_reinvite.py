@@ -78,14 +78,14 @@ def test_488_leaves_the_session_as_it_was() -> None:
     assert bob.last(OfferReceived).body == HOLD
 
 
-@pytest.mark.parametrize("status", [408, 481])
-def test_408_and_481_end_the_call(status: int) -> None:
+@pytest.mark.parametrize(("status", "by"), [(408, "timeout"), (481, "remote")])
+def test_408_and_481_end_the_call(status: int, by: str) -> None:
     """§14.1: "If a UAC receives a 481 ... or a 408 ... it SHOULD terminate the dialog"."""
     world, alice, carol = called_peer()
     alice.session.reoffer(HOLD, world.now)
     carol.answer(carol.request, status, None)
     assert methods(world, by="alice") == ["INVITE", "ACK", "BYE"]
-    assert (alice.told, alice.last(Ended).by) == (["Answered", "Ended"], "timeout")
+    assert (alice.told, alice.last(Ended).by) == (["Answered", "Ended"], by)
 
 
 def test_a_reinvite_that_nobody_answers_ends_the_call() -> None:

@@ -1,0 +1,84 @@
+"""Spoiled answers to calls of ours: each ends in a call or an error of ours, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from sipstack import CallEnded, RequestFailed, Timers, TransactionTimeout, UserAgent
+from sipstack.errors import ParseError, RemoteProtocolError
+from tests.live.attack import attack
+from tests.live.peer import SDP, Peer, respond
+from tests.live.sip import SipRequest, SipResponse, header_fields
+from tests.live.test_fields import OCTETS, STRUCTURE, SYNTAX, VOLATILE, Mutation
+
+TIMERS = Timers(t1=0.01, t2=0.08, t4=0.1)
+"""A little slower: two hundred calls at a time are answered from within the same loop."""
+OUTCOMES = (CallEnded, ParseError, RemoteProtocolError, RequestFailed, TransactionTimeout)
+
+
+class Spoiler:
+    """Answers each INVITE with one field changed: that of the next INVITE has the next field changed."""
+
+    def __init__(self, peer: Peer, change: Mutation, status: int = 200) -> None:
+        self._peer = peer
+        self._change = change
+        self._status = status
+        self._turns: dict[bytes, int] = {}
+
+    def __call__(self, request: SipRequest) -> SipResponse | None:
+        if request.method in (b"ACK", b"BYE", b"CANCEL"):
+            return respond(request)
+        more = header_fields(
+            ("Contact", f"<sip:peer@{self._peer.host}:{self._peer.port}>"),
+            ("Record-Route", f"<sip:{self._peer.host}:{self._peer.port};lr>"),
+            ("WWW-Authenticate", 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'),
+            ("Retry-After", "5"),
+            ("Content-Type", "application/sdp"),
+        )
+        answer = respond(request, self._status, "spoiled", tuple(more))
+        assert answer is not None
+        answer.body = SDP.format(host=self._peer.host, port=9)
+        for field in answer.headers:
+            if field.label == b"To":
+                field.value += b";tag=spoiled"
+            elif field.label == b"Content-Length":
+                field.value = str(len(answer.body)).encode()
+        call_id = next(field.value for field in request.headers if field.label == b"Call-ID")
+        turn = self._turns.setdefault(call_id, len(self._turns)) % len(answer.headers)
+        answer.headers[turn : turn + 1] = self._change(answer.headers[turn])
+        return answer
+
+
+async def call(agent: UserAgent, target: str) -> str:
+    """Place a call and leave it: how it ended."""
+    try:
+        async with agent.call(target, ring_timeout=TIMERS.timeout / 2):
+            return "answered"
+    except OUTCOMES as error:
+        return type(error).__name__
+
+
+FIELDS = 11
+"""Header fields in an answer of the Spoiler."""
+
+
+@pytest.mark.parametrize(
+    ("status", "group"),
+    [(200, STRUCTURE), (200, OCTETS), (200, SYNTAX), (183, VOLATILE), (401, VOLATILE)],
+    ids=["200 structure", "200 octets", "200 syntax", "183 volatile", "401 volatile"],
+)
+async def test_a_spoiled_answer_ends_the_call_one_way_or_the_other(
+    status: int, group: dict[str, Mutation]
+) -> None:
+    random.seed(8)
+    async with attack(timers=TIMERS) as attacked:
+        calls = []
+        for change in group.values():
+            peer = attacked.peer()
+            peer.answer = Spoiler(peer, change, status)
+            calls += [call(attacked.agent, f"sip:peer@{peer.host}:{peer.port}") for _ in range(FIELDS)]
+        outcomes = await asyncio.gather(*calls)
+        print(status, {o: outcomes.count(o) for o in set(outcomes)})
