@@ -30,7 +30,7 @@ MSG_ERRQUEUE = 0x2000
 class UdpEndpoint:
     """One UDP socket. Raises TransportError when it cannot be bound."""
 
-    __slots__ = ("_failed", "_flows", "_loop", "_receive", "_socket", "local")
+    __slots__ = ("_failed", "_flows", "_loop", "_maximum_peers", "_receive", "_socket", "local")
 
     def __init__(
         self,
@@ -38,8 +38,10 @@ class UdpEndpoint:
         address: Address,
         receive: Callable[[Flow, bytes], None],
         failed: Callable[[Flow, TransportError], None],
+        maximum_peers: int = MAXIMUM_PEERS,
     ) -> None:
         self._loop = loop
+        self._maximum_peers = maximum_peers
         self._receive = receive
         self._failed = failed
         self._flows: dict[tuple[object, ...], Flow] = {}
@@ -104,7 +106,7 @@ class UdpEndpoint:
                 return
 
     def _remember(self, address: tuple[str, int]) -> Flow:
-        if len(self._flows) >= MAXIMUM_PEERS:
+        if len(self._flows) >= self._maximum_peers:
             self._flows.clear()
         flow = self._flows[address] = self.flow_to((address[0].partition("%")[0], address[1]))
         return flow

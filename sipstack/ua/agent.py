@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,7 +37,8 @@ from sipstack.ua.arguments import check_headers, check_method, check_target, loo
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.call import Call, CallEvent
 from sipstack.ua.invitation import Invitation
-from sipstack.ua.outgoing import OutgoingInvite, calling, closing
+from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.owning import Calling, Inviting
 from sipstack.ua.policy import Accept, Decision, Headers, Redirect
 from sipstack.ua.registration import Registration, registered
 
@@ -239,15 +241,7 @@ class UserAgent:
         AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
         MediaError.
         """
-        return self._calling(target, headers, media, ring_timeout)
-
-    @contextlib.asynccontextmanager
-    async def _calling(
-        self, target: str, headers: Headers, media: MediaFactory | None, ring_timeout: float | None
-    ) -> AsyncIterator[Call]:
-        outgoing = await self._invite(target, headers, media, offer=True)
-        async with calling(outgoing, ring_timeout) as call:
-            yield call
+        return Calling(partial(self._invite, target, headers, media, True), ring_timeout)
 
     def invite(
         self, target: str, *, headers: Headers = (), media: MediaFactory | None = None, offer: bool = True
@@ -255,14 +249,7 @@ class UserAgent:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
         cancels or hangs up. Without ``offer`` the callee makes it (late offer).
         """
-        return self._inviting(target, headers, media, offer)
-
-    @contextlib.asynccontextmanager
-    async def _inviting(
-        self, target: str, headers: Headers, media: MediaFactory | None, offer: bool
-    ) -> AsyncIterator[OutgoingInvite]:
-        async with closing(await self._invite(target, headers, media, offer)) as outgoing:
-            yield outgoing
+        return Inviting(partial(self._invite, target, headers, media, offer))
 
     async def _invite(
         self, target: str, headers: Headers, factory: MediaFactory | None, offer: bool

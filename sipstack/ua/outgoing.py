@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from sipstack import sdp
@@ -20,12 +19,11 @@ from sipstack.errors import (
     ParseError,
     RemoteProtocolError,
     SipError,
-    TransactionTimeout,
 )
 from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort
 from sipstack.message import Response
-from sipstack.ua.call import Call, hanging_up
+from sipstack.ua.call import Call
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
@@ -187,32 +185,3 @@ def rejection(response: Response) -> CallRejected | AuthenticationFailed:
     if response.status in (401, 407):
         return AuthenticationFailed(response)
     return CallRejected(response)
-
-
-@contextlib.asynccontextmanager
-async def closing(outgoing: OutgoingInvite) -> AsyncIterator[OutgoingInvite]:
-    """Own ``outgoing``: leaving the block cancels it, or hangs up."""
-    try:
-        yield outgoing
-    finally:
-        await outgoing.close()
-
-
-@contextlib.asynccontextmanager
-async def calling(outgoing: OutgoingInvite, ring_timeout: float | None) -> AsyncIterator[Call]:
-    """Wait for the answer and own the call; TransactionTimeout when it rings longer than ``ring_timeout``."""
-    async with closing(outgoing):
-        call = await _answered_within(outgoing, ring_timeout)
-        async with hanging_up(call):
-            yield call
-
-
-async def _answered_within(outgoing: OutgoingInvite, seconds: float | None) -> Call:
-    deadline = asyncio.timeout(seconds)
-    try:
-        async with deadline:
-            return await outgoing.answered()
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        raise TransactionTimeout(f"nobody answered within {seconds:g} s") from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 
-from sipstack.core.authenticator import Authenticator
+import attrs
+
+from sipstack.core.authenticator import MAXIMUM_REMEMBERED, NOTHING, Authenticator
 from sipstack.dialog.draft import Draft
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
-from sipstack.message.digest import Account, Authentication
+from sipstack.message.digest import Account
 from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
@@ -26,23 +28,23 @@ def refusal(*digests: DigestServer, field: str = "WWW-Authenticate") -> Response
 
 
 def test_without_an_account_nothing_is_answered() -> None:
-    assert authenticator(None).challenged(Authentication(), refusal(server())) is None
+    assert authenticator(None).challenged(NOTHING, refusal(server())) is None
 
 
 def test_a_refusal_without_a_readable_challenge_is_final() -> None:
     ours = authenticator(Account(USERNAME, PASSWORD))
     for fields in ([], [("WWW-Authenticate", "?")], [("Proxy-Authenticate", '"')]):
-        assert ours.challenged(Authentication(), OPTIONS.response(401, headers=fields)) is None
+        assert ours.challenged(NOTHING, OPTIONS.response(401, headers=fields)) is None
 
 
 def test_an_account_of_another_realm_is_no_help() -> None:
     ours = authenticator(Account(USERNAME, PASSWORD, realm="example.net"))
-    assert ours.challenged(Authentication(), refusal(server())) is None
+    assert ours.challenged(NOTHING, refusal(server())) is None
 
 
 def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None:
     ours, digest = authenticator(Account(USERNAME, PASSWORD)), server("SHA-256")
-    answered = ours.challenged(Authentication(), refusal(digest))
+    answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
     first = ours.authorized(DRAFT, answered)
     again = ours.authorized(Draft("OPTIONS", DRAFT.uri, "", "", "c", 2, headers=first), answered)
@@ -53,10 +55,33 @@ def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None
 
 def test_server_and_proxy_may_both_ask() -> None:
     ours, www, proxy = authenticator(Account(USERNAME, PASSWORD)), server("SHA-256"), server("MD5")
-    first = ours.challenged(Authentication(), refusal(proxy, field="Proxy-Authenticate"))
+    first = ours.challenged(NOTHING, refusal(proxy, field="Proxy-Authenticate"))
     assert first is not None
     both = ours.challenged(first, refusal(www))
     assert both is not None
     request = Request("OPTIONS", DRAFT.uri, ours.authorized(DRAFT, both))
     assert verdict(www, request, 1.0) is Verdict.OK
     assert verdict(proxy, request, 1.0, field="Proxy-Authorization") is Verdict.OK
+
+
+def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
+    ours, digest = authenticator(Account(USERNAME, PASSWORD)), server()
+    assert ours.remembered(DRAFT) is NOTHING
+    answered = ours.challenged(NOTHING, refusal(digest))
+    assert answered is not None
+    ours.concluded(DRAFT, answered, 486)
+    assert ours.remembered(DRAFT) == answered.remembered()
+    assert ours.remembered(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
+    ours.concluded(DRAFT, answered, 407)
+    assert ours.remembered(DRAFT) is NOTHING
+
+
+def test_only_so_much_is_remembered() -> None:
+    ours = authenticator(Account(USERNAME, PASSWORD))
+    answered = ours.challenged(NOTHING, refusal(server()))
+    assert answered is not None
+    drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in range(MAXIMUM_REMEMBERED + 1)]
+    for draft in drafts:
+        ours.concluded(draft, answered, 200)
+    remembered = [ours.remembered(draft) is not NOTHING for draft in drafts]
+    assert remembered == [False] + [True] * MAXIMUM_REMEMBERED

@@ -81,10 +81,10 @@ class Peer:
         fields.update((name.replace("_", "-"), value) for name, value in changes.items())
         return SipRequest(method=method, uri=uri, headers=header_fields(*fields.items()), body=body)
 
-    def invite(self, *more: tuple[str, object]) -> SipRequest:
-        """A correct INVITE with an offer of PCMU; nobody listens at the RTP port it names."""
-        body = SDP.format(host=self.host, port=9)
-        return self.request("INVITE", *more, ("Content-Type", "application/sdp"), body=body)
+    def invite(self, *more: tuple[str, object], body: str = "", rtp_port: int = 9) -> SipRequest:
+        """A correct INVITE with an offer of PCMU; nobody listens at the discard port."""
+        offer = body or SDP.format(host=self.host, port=rtp_port)
+        return self.request("INVITE", *more, ("Content-Type", "application/sdp"), body=offer)
 
     def in_dialog(self, method: str, invite: SipRequest, number: int = 2) -> SipRequest:
         """A request in the dialog of an INVITE of ours that was accepted."""
@@ -96,9 +96,9 @@ class Peer:
             CSeq=f"{number} {method}",
         )
 
-    async def call(self) -> SipRequest:
+    async def call(self, rtp_port: int = 9) -> SipRequest:
         """Place a call and acknowledge it; returns its INVITE."""
-        invite = self.invite()
+        invite = self.invite(rtp_port=rtp_port)
         assert await self.ask(invite) == 200
         self.send(self.in_dialog("ACK", invite, 1))
         assert await self.is_answered()

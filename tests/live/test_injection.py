@@ -47,13 +47,14 @@ async def test_no_header_field_is_injected() -> None:
 
 
 def tricky(peer: Peer, name: str, place: Callable[[str, str], str], trick: str) -> SipRequest:
-    """A valid INVITE but for ``trick`` at that place of that field."""
-    invite = peer.invite(("Record-Route", f"<sip:{peer.host}:{peer.port};lr>"), ("Timestamp", "1"))
-    if name == "Require":
-        invite.headers += header_fields((name, "a"))
-    field = next(field for field in invite.headers if field.label == name.encode())
+    """A valid request but for ``trick`` at that place of that field."""
+    if name in ("Contact", "Record-Route", "From", "To"):
+        request = peer.invite(("Record-Route", f"<sip:{peer.host}:{peer.port};lr>"))
+    else:
+        request = peer.request("OPTIONS", ("Timestamp", "1"), ("Require", "a"))
+    field = next(field for field in request.headers if field.label == name.encode())
     field.value = place(field.value.decode(), trick).encode()
-    return invite
+    return request
 
 
 async def test_what_is_echoed_is_echoed_to_the_letter() -> None:

@@ -80,7 +80,7 @@ def test_the_register_as_it_goes_out() -> None:
     register, aor = registrar.request, "<sip:alice@example.com>"
     assert register.start_line == "REGISTER sip:192.0.2.9 SIP/2.0"
     assert list(register.headers.items()) == [
-        ("Via", f"SIP/2.0/UDP 192.0.2.1:5060;rport;branch={register.via.branch}"),
+        ("Via", f"SIP/2.0/UDP 192.0.2.1:5060;branch={register.via.branch};rport"),
         ("Max-Forwards", "70"),
         ("From", f"{aor};tag={register.from_.tag}"),
         ("To", aor),
@@ -264,13 +264,35 @@ def test_a_registrar_that_calls_every_nonce_stale_is_not_obeyed_for_ever() -> No
     assert (alice.told, len(registrar.heard)) == (["RegistrationFailed"], 5)
 
 
-def test_the_refresh_after_a_challenge_goes_on_with_the_cseq() -> None:
+def test_the_refresh_begins_with_the_credentials_that_were_taken_and_goes_on_with_the_cseq() -> None:
+    """§22.3: "A UAC MAY ... preemptively" give credentials."""
     world, _, registrar, registration = registering(account=ACCOUNT)
     digest = server()
     registrar.answer(registrar.request, 401, "r", contact="-", headers=challenge(digest, world.now))
+    assert verdict(digest, registrar.request, world.now) is Verdict.OK
     accept(registrar)
+    for number in (3, 4):
+        registration.refresh(world.now)
+        refresh = registrar.request
+        (credentials,) = refresh.headers.typed("Authorization")
+        assert (refresh.cseq.number, credentials.nc) == (number, number - 1)
+        assert verdict(digest, refresh, world.now) is Verdict.OK
+        accept(registrar)
+
+
+def test_credentials_that_have_become_stale_are_renewed_at_the_next_refresh() -> None:
+    world, alice, registrar, registration = registering(account=ACCOUNT)
+    digest = DigestServer(REALM, b"secret", ("MD5",), nonce_lifetime=1.0)
+    registrar.answer(registrar.request, 401, "r", contact="-", headers=challenge(digest, world.now))
+    accept(registrar)
+    world.run(60)
     registration.refresh(world.now)
-    assert registrar.request.cseq.number == 3
+    assert verdict(digest, registrar.request, world.now) is Verdict.STALE
+    fresh = challenge(digest, world.now)  # without stale: it may know its own old nonces no longer
+    registrar.answer(registrar.request, 401, "r", contact="-", headers=fresh)
+    assert verdict(digest, registrar.request, world.now) is Verdict.OK
+    accept(registrar)
+    assert alice.told == ["Registered", "Registered"]
 
 
 UNKNOWN = 'Digest realm="r", nonce="n", algorithm=ROT13'

@@ -1,0 +1,104 @@
+"""Addresses to listen on as text, and the network of this host."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sipstack.core.outputs import Flow
+from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
+from sipstack.net.network import HostNetwork, Listen
+from tests.net.inbox import Inbox
+
+HOW_TO = "is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
+
+GOOD = [
+    ("udp:0.0.0.0:5060", Listen("udp", "0.0.0.0", 5060)),
+    ("udp:127.0.0.1:0", Listen("udp", "127.0.0.1", 0)),
+    ("UDP:192.0.2.1:65535", Listen("udp", "192.0.2.1", 65535)),
+    ("udp:[::]:5060", Listen("udp", "::", 5060)),
+    ("udp:[2001:DB8::0:1]:5060", Listen("udp", "2001:db8::1", 5060)),
+    ("udp:::1:5060", Listen("udp", "::1", 5060)),
+]
+BAD = [
+    "",
+    "udp",
+    "udp:",
+    "udp:0.0.0.0",
+    "udp:0.0.0.0:",
+    "udp::5060",
+    "udp:5060",
+    "0.0.0.0:5060",
+    "tcp:0.0.0.0:5060",
+    "udp:localhost:5060",
+    "udp:example.com:5060",
+    "udp:0.0.0.0:sip",
+    "udp:0.0.0.0:-1",
+    "udp:0.0.0.0:+1",
+    "udp:0.0.0.0:٥",
+    "udp:0.0.0.0: 5060",
+    "udp:0.0.0.0:123456",
+    "udp:0.0.0.0:" + "1" * 5000,
+    "udp:[::1:5060",
+    "udp:::1]:5060",
+    "udp:[]:5060",
+    "udp:300.0.0.1:5060",
+    "udp:0.0.0.0:5060\r\n",
+]
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:30])
+def test_what_cannot_be_listened_on_is_told_how_to_write_it(text: str) -> None:
+    with pytest.raises(LocalProtocolError) as raised:
+        Listen.parse(text)
+    assert str(raised.value) == f"{text!r} {HOW_TO}"
+
+
+def test_a_port_that_is_none() -> None:
+    with pytest.raises(LocalProtocolError, match="65536 is no port: it must be below 65536"):
+        Listen.parse("udp:0.0.0.0:65536")
+
+
+@pytest.mark.parametrize(("text", "listen"), GOOD)
+def test_listening_addresses(text: str, listen: Listen) -> None:
+    assert Listen.parse(text) == listen
+
+
+async def test_a_port_in_use_is_a_transport_error() -> None:
+    network, inbox = HostNetwork(), Inbox()
+    endpoint = await network.listen(Listen("udp", "127.0.0.1", 0), inbox.receive, inbox.fail)
+    with pytest.raises(TransportError, match="cannot listen on udp:127"):
+        await network.listen(Listen("udp", *endpoint.local), inbox.receive, inbox.fail)
+    endpoint.close()
+
+
+async def test_endpoints_of_the_host_talk() -> None:
+    network, inbox = HostNetwork(), Inbox()
+    here = Listen.parse("udp:127.0.0.1:0")
+    one = await network.listen(here, inbox.receive, inbox.fail)
+    other = await network.listen(here, inbox.receive, inbox.fail)
+    one.send(one.flow_to(other.local), b"hello")
+    await inbox.wait(received=1)
+    assert inbox.received == [(Flow("UDP", other.local, one.local), b"hello")]
+    one.close()
+    other.close()
+
+
+async def test_a_name_is_resolved_to_each_address_once() -> None:
+    addresses = await HostNetwork().resolve("localhost")
+    assert addresses
+    assert set(addresses) <= {"127.0.0.1", "::1"}
+    assert len(addresses) == len(set(addresses))
+
+
+async def test_an_address_is_its_own() -> None:
+    assert await HostNetwork().resolve("192.0.2.7") == ["192.0.2.7"]
+
+
+@pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 300 + ".invalid", "..invalid"])
+async def test_a_name_without_an_address_is_a_resolution_error(name: str) -> None:
+    async with asyncio.timeout(30):
+        with pytest.raises(ResolutionError) as raised:
+            await HostNetwork().resolve(name)
+    assert str(raised.value).startswith(f"{name}: ")

@@ -1,0 +1,200 @@
+"""Two endpoints moved by hypothesis: any command at any moment, any datagram delivered, doubled or lost."""
+
+from __future__ import annotations
+
+import contextlib
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sipstack.core.events import (
+    Answered,
+    Ended,
+    Event,
+    Failed,
+    InvitationReceived,
+    OfferDue,
+    OfferReceived,
+    Refused,
+)
+from sipstack.errors import LocalProtocolError
+from sipstack.testing.network import Delivery
+from sipstack.transaction.flow import Address
+from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.session import Session
+from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
+from tests.simulation.world import World
+
+
+class Post(World):
+    """A world whose datagrams wait until somebody decides what becomes of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Delivery] = []
+        self.prompt = False  # deliver at once
+
+    def send(self, source: Address, destination: Address, data: bytes) -> None:
+        if self.prompt:
+            super().send(source, destination, data)
+        else:
+            self.waiting.append(Delivery(self.now, source, destination, data))
+
+    def deliver(self, delivery: Delivery) -> None:
+        self.nodes[delivery.destination].arrived(delivery)
+        self.drain()
+
+
+class Phone:
+    """What one side has going on, as its user agent knows it."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.outgoing: list[OutgoingInvite] = []
+        self.invitations: list[IncomingInvite] = []
+        self.sessions: list[Session] = []
+        self.over: set[int] = set()
+        self.concluded: set[int] = set()
+        self.leaving = False
+        agent.on_event = self.hears
+
+    def hears(self, event: Event) -> None:
+        now = self.agent.world.now
+        if isinstance(event, Answered | Refused | Failed):
+            assert id(event.outgoing) not in self.concluded, "two outcomes of one call"
+            self.concluded.add(id(event.outgoing))
+        match event:
+            case InvitationReceived(invitation=invitation):
+                self.invitations.append(invitation)
+                if self.leaving:
+                    invitation.refuse(480, now)
+            case Answered(session=session):
+                self.sessions.append(session)
+                if self.leaving:
+                    session.hang_up(now)
+            case Ended(session=session):
+                assert id(session) not in self.over, "two ends of one session"
+                self.over.add(id(session))
+            case OfferReceived(session=session) | OfferDue(session=session):
+                assert id(session) not in self.over, "news of a session after its end"
+
+    def leave(self) -> None:
+        """End everything, as a user agent does that is closed."""
+        self.leaving, now = True, self.agent.world.now
+        for outgoing in self.outgoing:
+            outgoing.cancel(now)
+        for invitation in self.invitations:
+            if not invitation.answered:
+                invitation.refuse(480, now)
+        for session in self.sessions:
+            session.hang_up(now)
+
+
+who = st.sampled_from([0, 1])
+which = st.integers(0, 3)
+talks = st.sampled_from(["offer", "accept", "refuse", "answer", "give up", "hang up"])
+
+
+class Calls(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.post = Post()
+        self.phones = [Phone(agent) for agent in alice_and_bob(self.post)]
+
+    def command(self, give: object) -> None:
+        """Some commands make no sense at the moment: then they say so, and nothing else happens."""
+        assert callable(give)
+        with contextlib.suppress(LocalProtocolError):
+            give()
+        self.post.drain()
+
+    # -- the users -----------------------------------------------------------------------------------------
+
+    @precondition(lambda self: sum(len(phone.outgoing) for phone in self.phones) < 3)
+    @rule(who=who, offer=st.sampled_from([OFFER, OFFER, b""]))
+    def call(self, who: int, offer: bytes) -> None:
+        phone, other = self.phones[who], self.phones[1 - who]
+        phone.outgoing.append(phone.agent.call(other.agent.uri, offer))
+        self.post.drain()
+
+    @rule(who=who, which=which)
+    def cancel(self, who: int, which: int) -> None:
+        for outgoing in self.phones[who].outgoing[which : which + 1]:
+            self.command(lambda outgoing=outgoing: outgoing.cancel(self.post.now))
+
+    @rule(who=who, which=which, status=st.sampled_from([180, 183, 200, 302, 486]))
+    def respond(self, who: int, which: int, status: int) -> None:
+        phone, now = self.phones[who], self.post.now
+        for invitation in phone.invitations[which : which + 1]:
+            match status:
+                case 200:
+                    self.command(lambda i=invitation: phone.sessions.append(i.accept(ANSWER, now)))
+                case 180 | 183:
+                    self.command(lambda i=invitation: i.progress(status, now))
+                case _:
+                    self.command(lambda i=invitation: i.refuse(status, now))
+
+    @rule(who=who, which=which, what=talks)
+    def talk(self, who: int, which: int, what: str) -> None:
+        now = self.post.now
+        for session in self.phones[who].sessions[which : which + 1]:
+            commands = {
+                "offer": lambda s=session: s.reoffer(OFFER, now),
+                "accept": lambda s=session: s.accept_offer(ANSWER, now),
+                "refuse": lambda s=session: s.refuse_offer(488, now),
+                "answer": lambda s=session: s.answer(ANSWER, now),
+                "give up": lambda s=session: s.give_up_answer(now),
+                "hang up": lambda s=session: s.hang_up(now),
+            }
+            self.command(commands[what])
+
+    # -- the network and the clock -------------------------------------------------------------------------
+
+    @precondition(lambda self: self.post.waiting)
+    @rule(which=which, fate=st.sampled_from(["arrive", "arrive", "arrive", "arrive", "twice", "lost"]))
+    def carry(self, which: int, fate: str) -> None:
+        delivery = self.post.waiting.pop(which % len(self.post.waiting))
+        for _ in range({"arrive": 1, "twice": 2, "lost": 0}[fate]):
+            self.post.deliver(delivery)
+
+    @precondition(lambda self: self.post.waiting)
+    @rule()
+    def carry_all(self) -> None:
+        waiting, self.post.waiting = self.post.waiting, []
+        for delivery in waiting:
+            self.post.deliver(delivery)
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 4.0, 33.0, 61.0]))
+    def wait(self, seconds: float) -> None:
+        self.post.run(seconds)
+
+    # -- what must always hold -----------------------------------------------------------------------------
+
+    @invariant()
+    def nobody_waits_for_the_past(self) -> None:
+        for phone in self.phones:
+            assert phone.agent.core.deadline > self.post.now
+
+    @invariant()
+    def a_session_that_is_over_has_said_so(self) -> None:
+        for phone in self.phones:
+            for session in phone.sessions:
+                assert (id(session) in phone.over) == repr(session).startswith("<Session ENDED")
+
+    def teardown(self) -> None:
+        """Everybody leaves, over a network that works again: then nothing is left."""
+        self.post.prompt = True
+        self.carry_all()
+        for phone in self.phones:
+            phone.leave()
+        self.post.settle()
+        assert [phone.agent.leftovers for phone in self.phones] == [[], []]
+        for phone in self.phones:
+            assert len(phone.concluded) == len(phone.outgoing)
+            assert {id(session) for session in phone.sessions} <= phone.over
+
+
+TestCalls = Calls.TestCase
+TestCalls.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
