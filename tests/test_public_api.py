@@ -8,17 +8,22 @@ import sipstack
 PUBLIC = [
     "Accept",
     "Audio",
+    "AudioSession",
+    "AudioSink",
+    "AudioSource",
     "AuthenticationFailed",
     "Backoff",
     "Call",
     "CallEnded",
     "CallRejected",
+    "Capture",
     "FlowClosed",
     "Frame",
     "Invitation",
     "InvitationReceived",
     "LocalProtocolError",
     "MediaError",
+    "MediaPort",
     "MediaStatistics",
     "NegotiationError",
     "OutgoingInvite",
@@ -26,6 +31,7 @@ PUBLIC = [
     "Redirect",
     "Registration",
     "RegistrationRejected",
+    "RegistrationState",
     "Reject",
     "RemoteProtocolError",
     "Request",
@@ -39,6 +45,7 @@ PUBLIC = [
     "TransportError",
     "UserAgent",
     "bridge",
+    "melody",
 ]
 
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
-from interop.bench import ladder, progress
+from interop.bench import ladder, pinned, progress
 from interop.bench.machine import CpuTime
 from interop.bench.media_load import Outcome
 from interop.bench.report import Row, Table
-from interop.bench.server import ROOT
-from interop.bench.uas_load import SERVER_CORE
 from sipstack.media.clock import SLOTS
 
 LATENESS = 0.005
@@ -29,14 +22,15 @@ def measure(quick: bool) -> Table:
         for _ in range(tries):
             progress.show(f"media: {endpoints} two-way calls")
             steal = CpuTime.now()
-            outcome = _run(endpoints, seconds)
+            found = pinned.outcome("interop.bench.media_load", endpoints, seconds, limit=seconds * 4 + 60)
+            outcome = Outcome(**found)
             if outcome.p99 < LATENESS and not outcome.skipped and not outcome.lost:
                 seen[groups] = outcome, CpuTime.now().stolen_since(steal)
                 return True
         return False
 
     best = ladder.climb(holds, 12)
-    what = f"two-way PCMU calls on one core, 99 of 100 packets sent less than {LATENESS * 1000:.0f} ms late"
+    what = f"two-way PCMU calls, our end of each, on one core, 99 of 100 packets sent less than {LATENESS * 1000:.0f} ms late"
     if not best:
         return Table("media", what, [Row("sipstack", missing="not even one was on time")])
     outcome, steal = seen[best]
@@ -49,17 +43,3 @@ def measure(quick: bool) -> Table:
         "steal": steal,
     }
     return Table("media", what, [Row("sipstack", {**figures})])
-
-
-def _run(endpoints: int, seconds: float) -> Outcome:
-    process = subprocess.run(
-        [sys.executable, "-m", "interop.bench.media_load", str(endpoints), str(seconds)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds * 4 + 60,
-        check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-    )
-    return Outcome(**json.loads(process.stdout))

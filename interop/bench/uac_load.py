@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from interop.bench import progress
+from interop.bench import pinned, progress
 from interop.bench.ladder import Run
 from interop.bench.machine import CpuTime
-from interop.bench.server import ROOT
-from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE
+from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import HOST, Sipp
 
 SCENARIOS = {"calls": "uas", "registrations": "uas_register"}
@@ -46,24 +41,5 @@ class UacLoad:
         )
 
     def _place(self, target: str, rate: int) -> dict[str, Any]:
-        command = [
-            sys.executable,
-            "-m",
-            "interop.bench.uac",
-            self._kind,
-            target,
-            str(rate),
-            str(self._seconds),
-        ]
-        process = subprocess.run(
-            command,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=self._seconds * 3 + 60,
-            check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-        )
-        outcome: dict[str, Any] = json.loads(process.stdout)
-        return outcome
+        limit = self._seconds * 3 + 60
+        return pinned.outcome("interop.bench.uac", self._kind, target, rate, self._seconds, limit=limit)

@@ -117,11 +117,12 @@ class _Message:
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """All Contacts; empty when the field says ``*``, see ``wildcard_contact``."""
-        contacts: tuple[NameAddr | str, ...] = self.headers.typed("Contact")
-        addresses = tuple([contact for contact in contacts if isinstance(contact, NameAddr)])
-        if len(addresses) != len(contacts) != 1:
+        contacts: tuple[NameAddr, ...] = self.headers.typed("Contact")
+        if self.wildcard_contact and len(contacts) == 1:
+            return ()
+        if not all(isinstance(contact, NameAddr) for contact in contacts):
             raise ParseError("Contact has * and something else")
-        return addresses
+        return contacts
 
     @property
     def wildcard_contact(self) -> bool:

@@ -47,10 +47,12 @@ def parse(data: bytes) -> Request | Response:
 def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
     """The start line and the raw header fields. Raises ParseError."""
     text = head.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    ends = len(lines) - 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends:
-        raise ParseError("a CR or LF stands alone in the header section")
+    lines = text.splitlines()
+    if "\r\n".join(lines) != text:
+        # Some line end is not CRLF; only those that str alone takes for line ends may be there.
+        lines = text.split("\r\n")
+        if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1:
+            raise ParseError("a CR or LF stands alone in the header section")
     start = lines.pop(0)
     try:
         return start, _read_fields(lines)
@@ -70,11 +72,13 @@ def _read_fields(lines: list[str]) -> dict[str, Row]:
     spellings: dict[str, str] = {}
     names = NAMES
     for line in lines:
-        name, colon, value = line.partition(":")
+        # With the space: then nearly no value has any left to strip, and strip() copies nothing.
+        name, colon, value = line.partition(": ")
         try:
             key = names[name]
         except KeyError:
-            key = _spelling(name, spellings)
+            name, colon, value = line.partition(":")
+            key = names.get(name) or _spelling(name, spellings)
         if not colon:
             raise ParseError(f"a header field has no colon: {line[:80]!r}")
         if key not in index:

@@ -70,17 +70,23 @@ class SipUri(Lazy):
         match = _match(text)
         if match is None:
             raise ParseError(f"not a SIP URI: {text[:80]!r}")
-        scheme, userinfo, user, password, host, port, parameters, headers = match.groups()
         uri = _new(cls)
-        uri.scheme = scheme if scheme == "sip" else scheme.lower()
-        uri.user = user and unescape(user)
-        uri.password = password and unescape(password)
-        uri.host = host
-        uri.port = None if port is None else read_port(port)
-        uri._parameters = _parameters(parameters) if parameters else NONE
-        uri.headers = _headers(headers) if headers else ()
-        uri._userinfo = userinfo
+        scheme, uri._userinfo, user, password, uri.host, port, parameters, headers = match.groups()
         uri._text = text
+        uri.scheme = scheme if scheme == "sip" else scheme.lower()
+        uri.port = None if port is None else read_port(port)
+        uri.headers = () if headers is None else _headers(headers)
+        if "%" in text:
+            uri.user = user and unescape(user)
+            uri.password = password and unescape(password)
+            uri._parameters = _unescaped_parameters(parameters)
+        else:
+            uri.user = user
+            uri.password = password
+            # A single one cannot come twice, and may wait.
+            uri._parameters = (
+                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NONE
+            )
         return uri
 
     @property
@@ -145,11 +151,8 @@ class SipUri(Lazy):
         return hash(repr(self._key()))
 
 
-def _parameters(text: str) -> Parameters | str:
-    if "%" not in text:
-        # A single one cannot come twice, and may wait.
-        return Parameters.of_simple(text) if ";" in text[1:] else text
-    items = [part.partition("=") for part in text[1:].split(";")]
+def _unescaped_parameters(text: str) -> Parameters:
+    items = [part.partition("=") for part in text.split(";")[1:]]
     parameters = Parameters(
         (unescape(name), unescape(value) if equals else None) for name, equals, value in items
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
@@ -15,15 +15,13 @@ from sipstack.core import events
 from sipstack.core.configuration import Configuration, Timers
 from sipstack.core.core import Core
 from sipstack.core.trace import Trace
-from sipstack.core.usages import IncomingInvite, Session, StandaloneRequest
 from sipstack.core.usages import OutgoingInvite as InviteUsage
 from sipstack.core.usages import Registration as RegistrationUsage
+from sipstack.core.usages import Session, StandaloneRequest
 from sipstack.errors import (
     CallEnded,
     FlowClosed,
     LocalProtocolError,
-    NegotiationError,
-    SipError,
     TransportError,
 )
 from sipstack.identifiers import Identifiers
@@ -36,18 +34,16 @@ from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.arguments import check_headers, check_method, check_target, loose_route, sip_uri
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.call import Call, CallEvent
-from sipstack.ua.invitation import Invitation
 from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.owning import Calling, Inviting
-from sipstack.ua.policy import Accept, Decision, Headers, Redirect
+from sipstack.ua.policy import Headers
 from sipstack.ua.registration import Registration, registered
+from sipstack.ua.server import Handler, Policy, Server
 
 P = ParamSpec("P")
 R = TypeVar("R")
 MediaFactory = Callable[[str], MediaPort]
 """Makes the media of one call; takes our IP address as the peer sees it."""
-Handler = Callable[[Invitation], Awaitable[None]]
-Policy = Callable[[events.InvitationReceived], Decision | None]
 
 
 class UserAgent:
@@ -95,7 +91,6 @@ class UserAgent:
         )
         self._listens = [Listen.parse(text) for text in ([listen] if isinstance(listen, str) else listen)]
         self._media = media
-        self._policy = policy
         self._trace = trace
         self._network = network or HostNetwork()
         self._configuration = Configuration(
@@ -109,10 +104,9 @@ class UserAgent:
         check_headers([("From", self._configuration.aor), ("User-Agent", user_agent)])
         self.patience = 8 * self._configuration.timers.t1
         """Seconds that leaving a block waits for the other side's answer: time for three retransmissions."""
-        self._handler: Handler | None = None
+        self._server = Server(self, policy)
         self._calls: dict[Session, Call] = {}
         self._invites: dict[InviteUsage, OutgoingInvite] = {}
-        self._invitations: dict[IncomingInvite, Invitation] = {}
         self._registrations: dict[RegistrationUsage, Registration] = {}
         self._requests: dict[StandaloneRequest, asyncio.Future[Response]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,8 +140,7 @@ class UserAgent:
 
     async def _close(self) -> None:
         """Say goodbye to everybody at once, wait for the answers for ``patience`` seconds, and let go."""
-        self._handler = None
-        handling = self._cancel_handlers()
+        handling = self._server.close()
         for invite in self._invites.values():
             self.spawn(invite.cancel())
             invite.abandon()
@@ -187,11 +180,10 @@ class UserAgent:
             if not future.done():
                 future.set_exception(FlowClosed(closed))
 
-    def _cancel_handlers(self) -> list[asyncio.Task[None]]:
-        tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
-        for task in tasks:
-            task.cancel()
-        return tasks
+    @property
+    def running(self) -> bool:
+        """Whether we are inside of the ``async with`` block."""
+        return self._driver is not None
 
     @property
     def driver(self) -> Driver:
@@ -284,50 +276,7 @@ class UserAgent:
         """Answer calls while the ``async with`` block runs. Raises LocalProtocolError when somebody does
         already.
         """
-        return self._serving(handler)
-
-    @contextlib.asynccontextmanager
-    async def _serving(self, handler: Handler) -> AsyncIterator[None]:
-        if self._driver is None or self._handler is not None:
-            raise LocalProtocolError("the user agent is not running, or has a handler already")
-        self._handler = handler
-        try:
-            yield
-        finally:
-            self._handler = None
-            tasks = self._cancel_handlers()
-            if tasks:
-                await asyncio.wait(tasks, timeout=2 * self.patience)
-
-    async def _handle(self, invitation: Invitation, handler: Handler) -> None:
-        try:
-            await handler(invitation)
-        except CallEnded:
-            pass  # the other side left while the handler was busy: that is no fault of its
-        except Exception as error:
-            self._refuse(
-                invitation.usage, getattr(error, "status", 500) if isinstance(error, SipError) else 500
-            )
-            if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
-                self.loop.call_exception_handler(
-                    {
-                        "message": f"the handler of {invitation!r} raised",
-                        "exception": error,
-                        "task": invitation.task,
-                    }
-                )
-        finally:
-            await invitation.close()
-
-    def _handled(self, invitation: Invitation) -> None:
-        """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
-        self._invitations.pop(invitation.usage, None)
-        self._refuse(invitation.usage, 480)
-
-    def _refuse(self, usage: IncomingInvite, status: int) -> None:
-        """Refuse an invitation unless it is answered, or there is no way to answer it any more."""
-        if not usage.answered and self._driver is not None:
-            self.command(usage.refuse, status, self.now())
+        return self._server.serving(handler)
 
     # -- registrations and single requests -----------------------------------------------------------------
 
@@ -443,9 +392,9 @@ class UserAgent:
             case events.Acknowledged() | events.Ended():  # of every call, so they are asked for first
                 self._of_call(event)
             case events.InvitationReceived():
-                self._invited(event)
+                self._server.invited(event)
             case events.InvitationCancelled(invitation=usage):
-                self._cancelled(usage)
+                self._server.cancelled(usage)
             case events.Progressed() | events.Answered() | events.Refused() | events.Failed():
                 outgoing = self._invites.get(event.outgoing)
                 if outgoing is not None:
@@ -466,44 +415,6 @@ class UserAgent:
         call = self._calls.get(event.session)
         if call is not None:
             call.on_event(event)
-
-    def _cancelled(self, usage: IncomingInvite) -> None:
-        invitation = self._invitations.get(usage)
-        if invitation is not None:
-            invitation.cancelled = True
-            if invitation.task is not None:
-                invitation.task.cancel()
-
-    def _invited(self, event: events.InvitationReceived) -> None:
-        usage = event.invitation
-        if self._policy is not None and self._decided(event, self._policy):
-            return
-        if self._handler is None:
-            self._refuse(usage, 480)
-            return
-        invitation = self._invitations[usage] = Invitation(self, usage, event.request)
-        task = invitation.task = self.loop.create_task(self._handle(invitation, self._handler))
-        task.add_done_callback(lambda _: self._handled(invitation))
-
-    def _decided(self, event: events.InvitationReceived, policy: Policy) -> bool:
-        try:
-            decision = policy(event)
-            if decision is not None:
-                self._decide(event.invitation, decision)
-        except Exception:
-            self._refuse(event.invitation, 500)
-            raise  # to the driver, which reports it
-        return decision is not None
-
-    def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
-        now = self.now()
-        match decision:
-            case Accept(description=description, headers=headers):
-                self.command(usage.accept, description, now, headers)
-            case Redirect(status=status, headers=headers):
-                self.command(usage.refuse, status, now, None, headers)
-            case _:
-                self.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
 
     def _responded(self, event: events.ResponseReceived | events.Unanswered) -> None:
         future = self._requests.get(event.standalone)

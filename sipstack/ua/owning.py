@@ -1,4 +1,6 @@
-"""The ``async with`` blocks of calls that we place. Classes, since one call enters several of them otherwise."""
+"""The ``async with`` blocks of calls that we place. Classes: generators, nested, cost a call a tenth of its
+time.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,8 @@ def test_only_so_much_is_remembered() -> None:
     ours = authenticator(Account(USERNAME, PASSWORD))
     answered = ours.challenged(NOTHING, refusal(server()))
     assert answered is not None
-    drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in range(MAXIMUM_REMEMBERED + 1)]
+    numbers = range(MAXIMUM_REMEMBERED + 1)
+    drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in numbers]
     for draft in drafts:
         ours.concluded(draft, answered, 200)
     remembered = [ours.remembered(draft) is not NOTHING for draft in drafts]

@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 
+from sipstack.core.core import MAXIMUM_FLOWS
 from sipstack.core.outputs import Target
 from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
 from tests.simulation.peer import Peer
@@ -84,7 +85,7 @@ def test_a_field_that_only_its_user_reads_is_answered_within_the_transaction() -
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Expires", "soon")]))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, branch=carol.branch))
     assert world.ladder(by="bob") == ["bob -> carol 400 Bad Request [1 INVITE]"] * 2
-    assert bob.core.transactions.server_count == 1
+    assert (bob.core.transactions.server_count, counted(bob)) == (1, (1, 0, 0))
 
 
 # --- Via and the way back: §18.2.1, §18.2.2, RFC 3581 ---
@@ -217,3 +218,36 @@ def test_leftovers_tell_what_is_alive() -> None:
     bob.core.standalone("OPTIONS", carol.uri).start(world.now)
     kinds = [line.split()[0].strip("<") for line in bob.leftovers]
     assert kinds == ["IncomingInvite", "IncomingInvite", "Dispatch", "TransactionLayer", "IncomingInvite"]
+
+
+def test_only_so_many_flows_are_remembered() -> None:
+    world, bob, carol = bob_and_peer()
+    first = Target("UDP", carol.address)
+    for number in range(MAXIMUM_FLOWS + 1):
+        target = Target("UDP", (carol.address[0], carol.address[1] + number))
+        bob.core.flow_opened(target, bob.flow(target.address), world.now)
+    bob.core.standalone("OPTIONS", carol.uri).start(world.now)
+    world.run()
+    assert bob.opened == [first]
+
+
+def test_an_endpoint_may_call_itself() -> None:
+    world = World()
+    alice = Agent(world, "alice", ("192.0.2.1", 5060))
+    alice.call(alice.uri)
+    world.run()
+    session = alice.accept()
+    world.run()
+    session.hang_up(world.now)
+    world.settle()
+    assert world.ladder() == ladder("""
+        alice -> alice    INVITE sip:alice@192.0.2.1:5060 [1]
+        alice -> alice    200 OK [1 INVITE]
+        alice -> alice    ACK sip:alice@192.0.2.1:5060 [1]
+        alice -> alice    BYE sip:alice@192.0.2.1:5060 [1]
+        alice -> alice    200 OK [1 BYE]
+    """)
+    assert (alice.told, alice.leftovers) == (
+        ["InvitationReceived", "Answered", "Acknowledged", "Ended", "Ended"],
+        [],
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.core.events import Failed, Refused, Unanswered
+from sipstack.core.events import Ended, Failed, Refused, Unanswered
 from sipstack.core.outputs import Address, Question, Target
 from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
 from tests.simulation.agent import ANSWER, Agent
@@ -164,6 +164,17 @@ def test_giving_up_while_the_name_is_looked_up() -> None:
     world.settle()
     assert (world.ladder(), alice.told, alice.leftovers) == ([], ["Failed"], [])
     assert isinstance(alice.last(Failed).error, CallEnded)
+    assert alice.opened == []
+
+
+@pytest.mark.parametrize("unreachable", [(), (TWO,)])
+def test_giving_up_while_the_flow_is_opened(unreachable: tuple[Address, ...]) -> None:
+    world, alice, two, _ = calling(unreachable=unreachable)
+    outgoing = alice.call("sip:bob@198.51.100.2")
+    outgoing.cancel(world.now)
+    world.settle()
+    assert alice.opened == [Target("UDP", TWO)]
+    assert (two.heard, alice.told, alice.leftovers) == ([], ["Failed"], [])
 
 
 # --- inside a dialog ---
@@ -184,10 +195,16 @@ def test_a_dialog_looks_again_when_its_way_is_closed() -> None:
     world, alice, two, _ = calling(icmp=True, unreachable=(ONE,))
     alice.call("sip:bob@example.com")
     two.answer(two.request, 200, contact="<sip:bob@example.com:5070>", body=ANSWER)
-    alice.hang_up()
+    alice.session.reoffer(b"v=0 hold", world.now)
     world.settle()
+    assert world.ladder(by="alice")[1:] == ladder("""
+        alice -> 198.51.100.1:5070    ACK sip:bob@example.com:5070 [1]
+        alice -> 198.51.100.1:5070    INVITE sip:bob@example.com:5070 [2]
+        alice -> 198.51.100.1:5070    BYE sip:bob@example.com:5070 [3]
+        alice -> 198.51.100.2:5070    BYE sip:bob@example.com:5070 [3]
+        alice -> 198.51.100.3:5070    BYE sip:bob@example.com:5070 [3]
+    """)
     assert (alice.told, alice.leftovers) == (["Answered", "Ended"], [])
-    assert len(alice.questions) == 2
 
 
 def test_an_ack_without_a_way_is_not_sent_and_the_call_ends_when_the_peer_says_so() -> None:
@@ -223,6 +240,17 @@ def test_a_refused_datagram_ends_a_call_only_before_any_answer(ringing: bool) ->
     alice.core.flow_failed(alice.flow(TWO), FlowClosed("connection refused"), world.now)
     world.run()
     assert alice.told == (["Progressed"] if ringing else ["Failed"])
+
+
+def test_a_reinvite_that_is_not_delivered_ends_the_call() -> None:
+    world, alice, two, _ = calling()
+    alice.call("sip:bob@198.51.100.2")
+    two.answer(two.request, 200, body=ANSWER)
+    alice.session.reoffer(b"v=0 hold", world.now)
+    world.run()
+    alice.core.flow_failed(alice.flow(TWO), FlowClosed("connection refused"), world.now)
+    world.settle()
+    assert (alice.told, alice.last(Ended).by, alice.leftovers) == (["Answered", "Ended"], "transport", [])
 
 
 def test_silence_is_a_timeout() -> None:

@@ -50,13 +50,13 @@ class Spoiler:
         return answer
 
 
-AT_ONCE = asyncio.Semaphore(12)
+AT_ONCE = 12
 """Calls at a time: both sides run in one loop, and an answer must come while somebody waits for it."""
 
 
-async def call(agent: UserAgent, target: str) -> str:
-    """Place a call and leave it: how it ended."""
-    async with AT_ONCE:
+async def call(agent: UserAgent, target: str, turn: asyncio.Semaphore) -> str:
+    """Place a call when it is our turn, and leave it: how it ended."""
+    async with turn:
         try:
             async with agent.call(target, ring_timeout=TIMERS.timeout / 2):
                 return "answered"
@@ -81,12 +81,14 @@ async def test_a_spoiled_answer_ends_the_call_one_way_or_the_other(
 ) -> None:
     random.seed(8)
     async with attack() as attacked:
+        turn = asyncio.Semaphore(AT_ONCE)
         calls = []
         for status, group in groups.items():
             for change in group.values():
                 peer = attacked.peer()
                 peer.answer = Spoiler(peer, change, status)
-                calls += [call(attacked.agent, f"sip:peer@{peer.host}:{peer.port}") for _ in range(FIELDS)]
+                target = f"sip:peer@{peer.host}:{peer.port}"
+                calls += [call(attacked.agent, target, turn) for _ in range(FIELDS)]
         outcomes = set(await asyncio.gather(*calls))
         assert unspoiled <= outcomes
         assert outcomes <= unspoiled | {"ParseError", "RemoteProtocolError", "TransactionTimeout"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
@@ -105,6 +105,7 @@ def test_messages_before_the_broken_one_are_not_lost() -> None:
         parser.feed(b"")
 
 
+@settings(max_examples=30)
 @given(st.lists(strategies.messages, max_size=3), st.data())
 def test_slicing_does_not_matter(messages: list[Request | Response], data: st.DataObject) -> None:
     octets = b"\r\n\r\n".join(bytes(message) for message in messages)

@@ -129,6 +129,16 @@ def test_it_is_refreshed_before_it_ends_with_the_same_call_id_and_the_next_cseq(
     assert (len(pauses), min(pauses) >= 75.0, max(pauses) <= 90.0) == (4, True, True)
 
 
+def test_a_refresh_that_is_refused_is_not_repeated_by_itself() -> None:
+    world, alice, registrar, _ = registering()
+    accept(registrar, f"{CONTACT};expires=100")
+    while len(registrar.heard) == 1:
+        world.run_until(world.next)
+    registrar.answer(registrar.request, 500, "r", contact="-")
+    world.settle()
+    assert (alice.told, len(registrar.heard)) == (["Registered", "RegistrationFailed"], 2)
+
+
 def test_423_tells_how_long_it_has_to_be() -> None:
     world, alice, registrar, _ = registering(expires=60)
     headers = [("Min-Expires", "300")]

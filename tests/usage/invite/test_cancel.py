@@ -5,15 +5,9 @@ from __future__ import annotations
 from sipstack.core.events import Failed, InvitationCancelled, Refused
 from sipstack.errors import CallEnded, TransactionTimeout
 from sipstack.testing.link import Link
-from tests.simulation.agent import ANSWER, Agent, alice_and_bob
-from tests.simulation.peer import Peer
+from tests.simulation.agent import ANSWER, alice_and_bob
 from tests.simulation.world import World, ladder, timed
-
-
-def alice_and_peer() -> tuple[World, Agent, Peer]:
-    world = World()
-    return world, Agent(world, "alice", ("192.0.2.1", 5060)), Peer(world, "bob", ("192.0.2.2", 5060))
-
+from tests.usage.invite.callers import alice_and_peer, bob_and_peer
 
 # --- the caller's side ---
 
@@ -138,8 +132,7 @@ def test_an_answered_call_is_not_cancelled() -> None:
 
 def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
     """§9.2: with a final response sent, "the CANCEL request has no effect"."""
-    world = World()
-    bob, carol = Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    world, bob, carol = bob_and_peer()
     invite = carol.write("INVITE", bob.uri, branch="z9hG4bKone")
     carol.send(bob.address, invite)
     bob.accept()
@@ -156,8 +149,7 @@ def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
 
 
 def test_a_cancel_that_matches_nothing_gets_481() -> None:
-    world = World()
-    bob, carol = Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    world, bob, carol = bob_and_peer()
     carol.send(bob.address, carol.write("INVITE", bob.uri, branch="z9hG4bKone"))
     carol.send(bob.address, carol.write("CANCEL", bob.uri, branch="z9hG4bKtwo"))
     assert world.ladder()[1:] == ladder("""
@@ -168,8 +160,7 @@ def test_a_cancel_that_matches_nothing_gets_481() -> None:
 
 
 def test_a_cancel_is_answered_with_the_tag_of_the_invite_and_tells_its_reason() -> None:
-    world = World()
-    bob, carol = Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    world, bob, carol = bob_and_peer()
     invite = carol.write("INVITE", bob.uri, branch="z9hG4bKone")
     carol.send(bob.address, invite)
     bob.invitation.progress(180, world.now)

@@ -9,11 +9,7 @@ from sipstack.errors import LocalProtocolError
 from tests.simulation.agent import ANSWER, OFFER, Agent
 from tests.simulation.peer import SDP, Peer
 from tests.simulation.world import World, ladder, timed
-
-
-def bob_and_peer() -> tuple[World, Agent, Peer]:
-    world = World()
-    return world, Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+from tests.usage.invite.callers import bob_and_peer
 
 
 def invited(body: bytes = OFFER, **fields: str) -> tuple[World, Agent, Peer]:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from sipstack.core.events import Answered, Failed, Progressed, Refused
+from sipstack.core.events import Answered, Failed, Refused
 from sipstack.errors import CallEnded, RemoteProtocolError, TransactionTimeout
 from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
-from tests.simulation.peer import SDP, Peer
+from tests.simulation.peer import SDP
 from tests.simulation.world import World, ladder, timed
-
-BOB = ("192.0.2.2", 5060)
-
-
-def alice_and_peer() -> tuple[World, Agent, Peer]:
-    world = World()
-    return world, Agent(world, "alice", ("192.0.2.1", 5060)), Peer(world, "bob", BOB)
-
-
-def statuses(alice: Agent) -> list[int]:
-    """Of the provisional responses that the user was told."""
-    return [event.response.status for event in alice.events if isinstance(event, Progressed)]
-
+from tests.usage.invite.callers import alice_and_peer
 
 # --- refused ---
 
@@ -203,64 +191,6 @@ def test_a_2xx_without_a_usable_contact_is_acknowledged_and_ended_where_the_invi
         assert alice.told == ["Progressed", "Failed", "Ended"]
         world.settle()
         assert alice.leftovers == []
-
-
-# --- forks ---
-
-
-def test_several_phones_ring_and_one_answers() -> None:
-    world, alice, bob = alice_and_peer()
-    alice.call(bob.uri)
-    invite = bob.request
-    bob.answer(invite, 180, "phone1")
-    bob.answer(invite, 180, "phone2")
-    bob.answer(invite, 183, "phone1")
-    bob.answer(invite, 200, "phone2", body=ANSWER)
-    bob.answer(invite, 180, "phone3")  # late, and of no interest
-    assert statuses(alice) == [180, 180, 183]
-    assert alice.told == ["Progressed", "Progressed", "Progressed", "Answered"]
-    assert alice.session.dialog.remote_tag == "phone2"
-    assert bob.request.to.tag == "phone2"
-    bob.send(alice.address, bob.back("OPTIONS", 1, "phone1"))
-    assert bob.response.status == 481
-
-
-def test_a_second_phone_that_answers_is_acknowledged_and_told_bye() -> None:
-    """§13.2.2.4: the UAC may end surplus dialogs by BYE."""
-    world, alice, bob = alice_and_peer()
-    alice.call(bob.uri)
-    invite = bob.request
-    bob.answer(invite, 200, "phone1", body=ANSWER)
-    bob.answer(invite, 200, "phone2", contact="<sip:phone2@192.0.2.2>", body=ANSWER)
-    bye = bob.request
-    bob.answer(invite, 200, "phone2", contact="<sip:phone2@192.0.2.2>", body=ANSWER)
-    bob.answer(invite, 200, "phone1", body=ANSWER)
-    bob.answer(bye, 200, None)
-    assert world.ladder() == ladder("""
-        alice -> bob    INVITE sip:bob@192.0.2.2:5060 [1]
-        bob -> alice    200 OK [1 INVITE]
-        alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
-        bob -> alice    200 OK [1 INVITE]
-        alice -> bob    ACK sip:phone2@192.0.2.2 [1]
-        alice -> bob    BYE sip:phone2@192.0.2.2 [2]
-        bob -> alice    200 OK [1 INVITE]
-        alice -> bob    ACK sip:phone2@192.0.2.2 [1]
-        bob -> alice    200 OK [1 INVITE]
-        alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
-        bob -> alice    200 OK [2 BYE]
-    """)
-    assert alice.told == ["Answered", "Ended"]  # the end is that of the surplus session
-    assert alice.session.is_established
-
-
-def test_the_peer_may_open_so_many_early_dialogs_and_no_more() -> None:
-    world, alice, bob = alice_and_peer()
-    alice.call(bob.uri)
-    invite = bob.request
-    for number in range(40):
-        bob.answer(invite, 180, f"phone{number}")
-    assert len(alice.leftovers) == 32 + 1  # and the transaction
-    assert statuses(alice) == [180] * 40
 
 
 # --- requests in an early dialog ---

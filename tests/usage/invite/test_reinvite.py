@@ -7,32 +7,11 @@ import pytest
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
 from sipstack.errors import LocalProtocolError
 from sipstack.testing.link import Link
-from tests.simulation.agent import ANSWER, OFFER, Agent, established
-from tests.simulation.peer import Peer
+from tests.simulation.agent import OFFER, Agent, established
 from tests.simulation.world import World, ladder
+from tests.usage.invite.callers import agreed, called_peer, methods
 
 HOLD, HELD = b"v=0 a=sendonly\r\n", b"v=0 a=recvonly\r\n"
-
-
-def called_peer() -> tuple[World, Agent, Peer]:
-    """Alice, in a call that she placed to carol; the ladder begins after it."""
-    world = World()
-    alice, carol = Agent(world, "alice", ("192.0.2.1", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
-    alice.call(carol.uri)
-    carol.answer(carol.request, 200, body=ANSWER)
-    world.ladder()
-    return world, alice, carol
-
-
-def methods(world: World, by: str) -> list[str]:
-    """What ``by`` sent, in short."""
-    return [line.split()[3] for line in world.ladder(by)]
-
-
-def agreed(agent: Agent) -> tuple[bytes | None, bytes | None]:
-    """The descriptions in force, ours and theirs."""
-    exchange = agent.session.exchange
-    return exchange.local, exchange.remote
 
 
 # --- an offer of ours ---
@@ -104,6 +83,13 @@ def test_a_2xx_without_an_answer_ends_the_call() -> None:
     assert methods(world, by="alice") == ["INVITE", "ACK", "BYE"]
 
 
+def test_a_2xx_with_two_contacts_ends_the_call() -> None:
+    world, alice, carol = called_peer()
+    alice.session.reoffer(HOLD, world.now)
+    carol.answer(carol.request, 200, None, contact="<sip:a@h>, <sip:b@h>", body=HELD)
+    assert methods(world, by="alice") == ["INVITE", "ACK", "BYE"]
+
+
 def test_its_2xx_moves_the_remote_target() -> None:
     world, alice, carol = called_peer()
     alice.session.reoffer(HOLD, world.now)
@@ -162,118 +148,6 @@ def test_a_reinvite_that_rings_for_ever_leaves_nothing_once_the_call_is_over() -
     assert (alice.told, alice.last(Ended).by, alice.leftovers) == (["Answered", "Ended"], "local", [])
 
 
-# --- an offer of theirs ---
-
-
-def test_a_reinvite_without_an_offer_asks_for_ours() -> None:
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1))
-    assert alice.last(OfferReceived).body == b""
-    alice.session.accept_offer(b"v=0 ours", world.now)
-    assert carol.response.body == b"v=0 ours"
-    carol.send(alice.address, carol.back("ACK", 1, body=b"v=0 theirs"))
-    assert alice.last(Acknowledged).body == b"v=0 theirs"
-    assert agreed(alice) == (b"v=0 ours", b"v=0 theirs")
-
-
-def test_while_our_offer_in_a_2xx_is_unanswered_a_further_invite_is_glare() -> None:
-    """RFC 6337 §4.2: an offer may not meet another one."""
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1))
-    alice.session.accept_offer(b"v=0 ours", world.now)
-    carol.send(alice.address, carol.back("INVITE", 2, body=OFFER))
-    assert carol.response.start_line == "SIP/2.0 491 Request Pending"
-
-
-def test_a_second_reinvite_before_the_first_is_answered_comes_back_later() -> None:
-    """§14.2: 500 with a Retry-After of 0 to 10 seconds."""
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
-    carol.send(alice.address, carol.back("INVITE", 2, body=OFFER))
-    assert carol.response.status == 500
-    assert 0 <= int(carol.response.headers.get("Retry-After") or "-1") <= 10
-    assert alice.told == ["Answered", "OfferReceived"]
-    alice.session.accept_offer(HELD, world.now)
-    assert (carol.response.status, carol.response.cseq.number) == (200, 1)
-
-
-@pytest.mark.parametrize(
-    ("headers", "body", "status"),
-    [
-        ([("Content-Type", "text/plain")], b"hello", 415),
-        ([("Accept", "text/plain")], OFFER, 406),
-        ([("Contact", "<sip:a@h>, <sip:b@h>")], OFFER, 400),
-        ([("Contact", "<")], OFFER, 400),
-    ],
-)
-def test_a_reinvite_that_is_not_for_us(headers: list[tuple[str, str]], body: bytes, status: int) -> None:
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1, body=body, headers=headers))
-    assert (carol.response.status, alice.told) == (status, ["Answered"])
-    carol.send(alice.address, carol.back("INVITE", 2, body=OFFER))
-    assert alice.told == ["Answered", "OfferReceived"]
-
-
-def test_a_reinvite_moves_the_remote_target() -> None:
-    world, alice, carol = called_peer()
-    moved = [("Contact", "<sip:carol@192.0.2.3:5060;moved=1>")]
-    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD, headers=moved))
-    alice.session.accept_offer(HELD, world.now)
-    carol.send(alice.address, carol.back("ACK", 1))
-    alice.hang_up()
-    world.run()
-    assert world.ladder()[-1] == "alice -> carol BYE sip:carol@192.0.2.3:5060;moved=1 [2]"
-
-
-def test_the_2xx_to_a_reinvite_is_repeated_until_its_ack() -> None:
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
-    alice.session.accept_offer(HELD, world.now)
-    world.run(2)
-    carol.send(alice.address, carol.back("ACK", 1))
-    world.run(60)
-    times = [time for time, line in world.timed_ladder() if "200 OK" in line]
-    assert times == [0.0, 0.5, 1.5]
-
-
-def test_a_cancelled_reinvite_is_refused_and_the_call_goes_on() -> None:
-    world, alice, carol = called_peer()
-    reinvite = carol.back("INVITE", 1, body=HOLD)
-    carol.send(alice.address, reinvite)
-    cancel = carol.back("CANCEL", 1, headers=[("Via", reinvite.via)])
-    carol.send(alice.address, cancel)
-    assert world.ladder(by="alice") == ladder("""
-        alice -> carol    200 OK [1 CANCEL]
-        alice -> carol    487 Request Terminated [1 INVITE]
-    """)
-    assert alice.session.is_established
-
-
-@pytest.mark.parametrize("who", ["alice", "carol"])
-def test_a_bye_refuses_the_reinvite_that_waits(who: str) -> None:
-    """§15.1.2: "The UAS MUST still respond to any pending requests received for that dialog"."""
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
-    if who == "alice":
-        alice.hang_up()
-        carol.answer(carol.request, 200, None)
-    else:
-        carol.send(alice.address, carol.back("BYE", 2))
-    refused = [line for line in world.ladder() if "487" in line]
-    assert refused == ["alice -> carol 487 Request Terminated [1 INVITE]"]
-    assert alice.told == ["Answered", "OfferReceived", "Ended"]
-
-
-def test_a_reinvite_that_waits_for_the_user_is_refused_when_the_call_times_out() -> None:
-    """The ACK to the 2xx before it never came: nothing of the call may be left over."""
-    world, alice, carol = called_peer()
-    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
-    alice.session.accept_offer(HELD, world.now)
-    carol.send(alice.address, carol.back("INVITE", 2, body=OFFER))
-    world.settle()
-    assert (alice.last(Ended).reason, alice.leftovers) == ("no ACK", [])
-
-
 # --- glare ---
 
 
@@ -305,6 +179,19 @@ def test_both_offer_at_once_and_try_again_in_turn() -> None:
     assert [agent.told.count("OfferAnswered") for agent in (alice, bob)] == [1, 1]
 
 
+def test_until_the_wait_after_glare_is_over_no_other_offer_can_be_made() -> None:
+    world, alice, carol = called_peer()
+    alice.session.reoffer(HOLD, world.now)
+    carol.answer(carol.request, 491, None)
+    world.run(2)
+    with pytest.raises(LocalProtocolError, match="a re-INVITE is under way"):
+        alice.session.reoffer(OFFER, world.now)
+    world.run(2.1)
+    assert alice.told == ["Answered", "OfferDue"]
+    alice.session.reoffer(OFFER, world.now)
+    assert carol.request.cseq.number == 3
+
+
 def _go_on(world: World, agent: Agent, event: object) -> None:
     if isinstance(event, OfferDue):
         event.session.reoffer(HOLD, world.now)
@@ -322,6 +209,15 @@ def test_an_offer_made_while_theirs_is_unanswered_waits_its_turn() -> None:
     carol.send(alice.address, carol.back("ACK", 1))
     world.run(4)
     assert alice.told[-1] == "OfferDue"
+
+
+def test_a_call_that_ends_while_an_offer_waits_its_turn_forgets_it() -> None:
+    world, alice, carol = called_peer()
+    carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
+    alice.session.reoffer(OFFER, world.now)
+    carol.send(alice.address, carol.back("BYE", 2))
+    world.settle()
+    assert (alice.told, alice.leftovers) == (["Answered", "OfferReceived", "Ended"], [])
 
 
 def test_491_after_the_end_is_of_no_interest() -> None:

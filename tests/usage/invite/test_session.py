@@ -10,17 +10,7 @@ from sipstack.testing.link import Link
 from tests.simulation.agent import ANSWER, OFFER, Agent, established
 from tests.simulation.peer import Peer
 from tests.simulation.world import World, ladder, timed
-
-
-def in_a_call() -> tuple[World, Agent, Peer]:
-    """Bob, in a call that carol placed; the ladder begins after it."""
-    world = World()
-    bob, carol = Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
-    carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
-    bob.accept()
-    carol.send(bob.address, carol.inside(carol.response, "ACK", 1))
-    world.ladder()
-    return world, bob, carol
+from tests.usage.invite.callers import bob_and_peer, called_by_peer
 
 
 def by(*agents: Agent) -> tuple[str, ...]:
@@ -74,7 +64,7 @@ def test_two_byes_cross() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 408, 481, 500, 503, 603])
 def test_whatever_the_answer_to_bye_the_call_is_over(status: int) -> None:
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     bob.hang_up()
     carol.answer(carol.request, status, None)
     assert by(bob) == ("local",)
@@ -83,7 +73,7 @@ def test_whatever_the_answer_to_bye_the_call_is_over(status: int) -> None:
 
 
 def test_a_bye_that_nobody_answers_ends_the_call_after_64_t1() -> None:
-    world, bob, _ = in_a_call()
+    world, bob, _ = called_by_peer()
     bob.hang_up()
     world.settle()
     times = [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
@@ -92,7 +82,7 @@ def test_a_bye_that_nobody_answers_ends_the_call_after_64_t1() -> None:
 
 
 def test_once_over_the_dialog_is_unknown() -> None:
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     answer = carol.response
     for number, method in enumerate(["BYE", "BYE", "OPTIONS", "INVITE"], 2):
         carol.send(bob.address, carol.inside(answer, method, number))
@@ -107,7 +97,7 @@ def test_once_over_the_dialog_is_unknown() -> None:
 
 def test_a_request_out_of_order_gets_500_and_changes_nothing() -> None:
     """§12.2.2: "If the remote sequence number is ... lower ... the request is out of order"."""
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     answer = carol.response
     carol.send(bob.address, carol.inside(answer, "OPTIONS", 9))
     carol.send(bob.address, carol.inside(answer, "BYE", 8))
@@ -119,7 +109,7 @@ def test_a_request_out_of_order_gets_500_and_changes_nothing() -> None:
 
 
 def test_what_the_session_does_not_know_is_answered_by_the_endpoint() -> None:
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     answer, statuses = carol.response, []
     for number, method in enumerate(["OPTIONS", "MESSAGE", "INFO", "NEWMETHOD"], 2):
         carol.send(bob.address, carol.inside(answer, method, number))
@@ -136,7 +126,7 @@ def test_what_the_session_does_not_know_is_answered_by_the_endpoint() -> None:
 @pytest.mark.parametrize("method", ["BYE", "INVITE", "OPTIONS"])
 def test_an_extension_that_we_lack_cannot_be_required_inside_a_dialog_either(method: str) -> None:
     """§8.2.2.3"""
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     require = [("Require", "100rel, timer")]
     carol.send(bob.address, carol.inside(carol.response, method, 2, headers=require))
     assert (carol.response.status, carol.response.headers.get("Unsupported")) == (420, "100rel, timer")
@@ -144,8 +134,7 @@ def test_an_extension_that_we_lack_cannot_be_required_inside_a_dialog_either(met
 
 
 def test_a_caller_of_rfc_2543_has_no_tag_and_can_still_say_bye() -> None:
-    world = World()
-    bob, carol = Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    world, bob, carol = bob_and_peer()
     old = [("From", "<sip:carol@example.com>")]
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=old))
     bob.accept()
@@ -168,7 +157,7 @@ def test_a_callee_of_rfc_2543_has_no_tag_and_can_still_be_told_bye() -> None:
 
 
 def test_what_comes_after_the_end_is_refused_loudly() -> None:
-    world, bob, carol = in_a_call()
+    world, bob, carol = called_by_peer()
     carol.send(bob.address, carol.inside(carol.response, "BYE", 2))
     session = bob.session
     with pytest.raises(LocalProtocolError, match="the call is over"):
@@ -185,7 +174,7 @@ def test_what_comes_after_the_end_is_refused_loudly() -> None:
 
 
 def test_its_repr_tells_the_state() -> None:
-    _, bob, _ = in_a_call()
+    _, bob, _ = called_by_peer()
     assert repr(bob.session) == "<Session ESTABLISHED call-of-carol>"
     bob.hang_up()
     assert repr(bob.session) == "<Session CLOSING call-of-carol>"

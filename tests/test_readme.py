@@ -1,0 +1,271 @@
+"""The README, taken at its word: its programs run, its commands and its links exist."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import tomllib
+import wave
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import sipstack
+from sipstack import Invitation, UserAgent
+from sipstack.cli.main import program
+from sipstack.cli.status import ExitStatus
+from sipstack.identifiers import Identifiers
+from sipstack.media.session import AudioSession
+from sipstack.media.tones import melody
+from sipstack.rtp.g711 import decode_ulaw, encode_ulaw
+from sipstack.testing.world import World
+from tests.media.hearing import everything
+from tests.media.wire import Wire
+from tests.ua.scripted import Challenger, Registrar
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+HELLO = b"".join(everything(melody()))
+AS_HEARD = decode_ulaw(encode_ulaw(HELLO))
+"""What G.711 makes of it; a second pass changes nothing more."""
+MOMENT = 2 * 8000 // 10
+"""Octets of a tenth of a second."""
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of the README in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+# --- the programs ---
+
+
+class Stage:
+    """The README's programs on a simulated network, with RTP over a wire in memory.
+
+    They are executed as they are written; only ``sipstack.UserAgent`` is given a host, and example.com an
+    address.
+    """
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.wire = Wire(delay=0.01)
+        self.program: dict[str, Any] = {}
+        exec("import asyncio, sipstack", self.program)
+        for block in blocks("python"):
+            exec(block, self.program)
+
+    def user_agent(self, aor: str, **options: Any) -> UserAgent:
+        """What ``sipstack.UserAgent`` gives."""
+        name = aor.removeprefix("sip:").partition("@")[0]
+        return self.world.user_agent(name, **({"aor": aor, "media": self.media} | options))
+
+    def media(self, host: str) -> AudioSession:
+        return AudioSession(host, bind=self.wire.bind, random=Identifiers(random.Random(1)))
+
+    def found_as_example_com(self, name: str) -> None:
+        """Where ``sip:...@example.com`` leads."""
+        self.world.names["example.com"] = self.world.names[f"{name}.test"]
+
+    @contextlib.asynccontextmanager
+    async def running(self, name: str) -> AsyncIterator[asyncio.Task[None]]:
+        """One of the programs, until it is interrupted."""
+        task = asyncio.create_task(self.program[name]())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def record(self, invitation: Invitation) -> None:
+        """Answer, and keep what is heard."""
+        async with invitation.accept() as call, call.recording(self.folder / "heard.wav"):
+            await call.ended()
+
+    @property
+    def heard(self) -> bytes:
+        with wave.open(str(self.folder / "heard.wav")) as file:
+            assert file.getparams()[:3] == (1, 2, 8000)
+            return bytes(file.readframes(file.getnframes()))
+
+
+@pytest.fixture
+def stage(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(HELLO)
+    stage = Stage(world, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sipstack, "UserAgent", stage.user_agent)
+    yield stage
+    assert stage.wire.ports == {}
+
+
+async def test_call_somebody_and_play_a_file(stage: Stage) -> None:
+    async with stage.user_agent("sip:bob@example.com") as bob, bob.serving(stage.record):
+        stage.found_as_example_com("bob")
+        await stage.program["announce"]()
+        await asyncio.sleep(1)
+    assert (
+        AS_HEARD[:-MOMENT] in stage.heard
+    )  # BYE is faster than what waits in the other side's playout buffer
+    assert stage.world.leftovers == []
+
+
+async def test_answer_calls_and_send_back_what_is_heard(stage: Stage) -> None:
+    async with stage.running("answer"), stage.user_agent("sip:alice@example.com") as alice:
+        await asyncio.sleep(0)
+        stage.found_as_example_com("echo")
+        for _ in range(2):
+            async with alice.call("sip:echo@example.com") as call, call.recording("heard.wav"):
+                await call.play("hello.wav")
+                await asyncio.sleep(1)
+            assert AS_HEARD in stage.heard
+    assert stage.world.leftovers == []
+
+
+async def test_stay_registered_through_outages(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    registrar = Registrar(stage.world, Challenger("secret"))
+    stage.found_as_example_com("registrar")
+    async with registrar, stage.running("stay_registered"):
+        await asyncio.sleep(100)
+        assert list(registrar.bindings) == ["sip:alice@10.0.0.1:5060"]
+        registrar.status = 503
+        await asyncio.sleep(600)
+        registrar.status = 200
+        await asyncio.sleep(60)
+    assert registrar.bindings == {}
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "True 600.0 None"
+    assert set(printed[1:-1]) == {"False None 503 Service Unavailable"}
+    assert re.fullmatch(r"True 1[23]\d\d\.\d+ None", printed[-1])
+    assert stage.world.leftovers == []
+
+
+async def test_bridge_a_call_to_somebody_else(stage: Stage) -> None:
+    async with (
+        stage.user_agent("sip:alice@example.com") as alice,
+        stage.user_agent("sip:bob@example.com") as bob,
+        stage.user_agent("sip:switch@example.com") as switch,
+        bob.serving(stage.record),
+        switch.serving(stage.program["forward"]),
+    ):
+        stage.found_as_example_com("bob")
+        stage.program["ua"] = switch
+        async with alice.call(switch.contact) as call:
+            await call.play("hello.wav")
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+    assert AS_HEARD in stage.heard
+    assert stage.world.leftovers == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_test_of_an_application(stage: Stage, seed: int) -> None:
+    test = stage.program["test_a_call_survives_a_bad_network"]
+    assert [mark.name for mark in test.pytestmark] == ["parametrize", "virtual_time"]
+    await test(seed)
+    assert asyncio.get_running_loop().time() > 3600
+
+
+# --- the command line ---
+
+
+def usage_of(name: str) -> str:
+    """The command as the README writes it: ``sipstack call TARGET``, in back quotes."""
+    params = program.commands[name].params
+    arguments = [param.human_readable_name for param in params if isinstance(param, click.Argument)]
+    return f"`{' '.join(['sipstack', name, *arguments])}`"
+
+
+def options_of(command: click.Command) -> set[str]:
+    """The options as the README writes them: ``--play WAV``, ``--json``, ``-v``."""
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    return {_written(option) for option in options if option.name != "help"}
+
+
+def _written(option: click.Option) -> str:
+    name = min(option.opts, key=len)
+    return name if option.is_flag or option.count else f"{name} {option.make_metavar(_context(option))}"
+
+
+def _context(option: click.Option) -> click.Context:
+    return click.Context(click.Command("any", params=[option]))
+
+
+def table(title: str) -> dict[str, str]:
+    """The rows of the table whose first column has this title: first column to the rest."""
+    found = re.search(rf"^\| {title} \|.*\n\|---\|---\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert found is not None
+    rows = (line.strip("|").split("|", 1) for line in found[1].splitlines())
+    return {first.strip(): rest.strip() for first, rest in rows}
+
+
+def code(text: str) -> list[str]:
+    """What stands in back quotes."""
+    return re.findall(r"`([^`]+)`", text)
+
+
+EVERYWHERE = next(line for line in README.split("\n\n") if line.startswith("Everywhere:"))
+
+
+def test_the_table_has_every_command_with_its_arguments() -> None:
+    assert set(table("command")) == {usage_of(name) for name in program.commands}
+
+
+@pytest.mark.parametrize("row", table("command").items(), ids=lambda row: row[0])
+def test_a_row_has_every_option_of_its_command(row: tuple[str, str]) -> None:
+    name = row[0].strip("`").split()[1]
+    everywhere = {option for option in code(EVERYWHERE) if option.startswith("-")}
+    own = set(code(row[1]))
+    given = options_of(program.commands[name])
+    assert own == given - everywhere
+    assert name == "demo" or everywhere <= given
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    assert [int(code) for code in table("exit code")] == [int(status) for status in ExitStatus]
+
+
+def test_the_environment_variable_of_the_password() -> None:
+    from sipstack.cli.options import PASSWORD
+
+    assert PASSWORD in code(EVERYWHERE)
+
+
+# --- the rest ---
+
+
+def test_the_two_commands_to_begin_with() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    demo, tests = blocks("sh")
+    begin = "python3 -m venv .venv && .venv/bin/pip install --quiet "
+    assert demo == begin + "'.[cli]' && .venv/bin/sipstack demo\n"
+    assert tests == begin + "-e '.[test]' && .venv/bin/python -m pytest\n"
+    assert {"cli", "test"} <= set(project["optional-dependencies"])
+    assert set(project["scripts"]) == {"sipstack"}
+    assert project["requires-python"] == ">=3.11"
+    assert "demo" in program.commands
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert [link for link in links if not (PROJECT / link).exists()] == []
+    assert links
+
+
+def test_the_folders_and_modules_that_it_names_are_there() -> None:
+    assert (PROJECT / "interop" / "bench" / "__main__.py").exists()
+    assert [name for name in ("asterisk", "sipp") if not (PROJECT / "interop" / name).is_dir()] == []
+
+
+def test_the_names_that_it_mentions_are_public() -> None:
+    mentioned = set(re.findall(r"\bsipstack\.([A-Za-z]+)\b(?!/)", README)) - {"testing"}
+    assert mentioned <= set(sipstack.__all__)
+    assert {"CallRejected", "CallEnded", "UserAgent"} <= mentioned
