@@ -23,7 +23,7 @@ from sipstack.dialog.draft import Draft, Lines
 from sipstack.dialog.usage import AckSent, Sent, Usage
 from sipstack.errors import ParseError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Request, Response, Via, parse
+from sipstack.message import Headers, Request, Response, Via, parse
 from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Waiting
 from sipstack.transaction.flow import Flow
@@ -63,6 +63,7 @@ class Core:
         self._server = Server(self)
         self._dialogs: dict[Hashable, tuple[Dialog, Usage]] = {}
         self._invitations: dict[Hashable, IncomingInvite] = {}
+        self._announcements: dict[tuple[str, bool], Headers] = {}
         self._flows: dict[Target, Flow] = {}
         self._opening: dict[Target, list[Way]] = {}
         self._resolving: dict[Question, list[Way]] = {}
@@ -309,6 +310,15 @@ class Core:
 
     def contact(self, flow: Flow) -> str:
         return self._contact_prefix + flow.contact_address
+
+    def announcement(self, flow: Flow, *, described: bool) -> Headers:
+        key = (flow.contact_address, described)
+        headers = self._announcements.get(key)
+        if headers is None:
+            lines: Lines = (("Contact", f"<{self.contact(flow)}>"), *self.capabilities())
+            content: Lines = (("Content-Type", "application/sdp"),) if described else ()
+            headers = self._announcements[key] = Headers((*lines, *content))
+        return headers
 
     def capabilities(self) -> Lines:
         return self._server.capabilities

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 
 class Way:
-    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without one."""
+    """Finds the flow for a draft. Base of what travels: a request with a transaction, or an ACK without
+    one.
+    """
 
     __slots__ = ("_dialog", "_given_up", "_targets", "core", "draft")
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.identifiers import Identifiers
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.transaction.deadlines import Waiting
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
@@ -72,6 +72,11 @@ class Host(Protocol):
 
     def contact(self, flow: Flow) -> str:
         """The URI at which the peer behind ``flow`` reaches us."""
+
+    def announcement(self, flow: Flow, *, described: bool) -> Headers:
+        """Contact, Allow and what else our responses in a dialog say of us; ``described``: with a body of
+        SDP.
+        """
 
     def capabilities(self) -> tuple[tuple[str, object], ...]:
         """Allow and Supported, as registered with the endpoint."""

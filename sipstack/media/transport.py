@@ -10,8 +10,6 @@ from typing import Protocol
 from sipstack.errors import TransportError
 from sipstack.media.latch import Address
 
-BATCH = 64
-"""Datagrams read before other callbacks get their turn."""
 LARGEST = 2048
 """Octets of a datagram that are read: an Ethernet frame and more."""
 ATTEMPTS = 64
@@ -85,8 +83,8 @@ class UdpTransport:
 
     def start(self, rtp: Receive, rtcp: Receive) -> None:
         loop = self._loop = asyncio.get_running_loop()
-        loop.add_reader(self._rtp, self._drain, self._rtp, rtp, loop.time)
-        loop.add_reader(self._rtcp, self._drain, self._rtcp, rtcp, loop.time)
+        loop.add_reader(self._rtp, self._read, self._rtp, rtp, loop.time)
+        loop.add_reader(self._rtcp, self._read, self._rtcp, rtcp, loop.time)
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         try:
@@ -106,19 +104,17 @@ class UdpTransport:
                 self._loop.remove_reader(sock)
             sock.close()
 
-    def _drain(self, sock: socket.socket, receive: Receive, time: Callable[[], float]) -> None:
-        now = time()
-        for _ in range(BATCH):
-            try:
-                data, source = sock.recvfrom(LARGEST)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:  # some systems report here that an earlier packet was not delivered
-                self.send_errors += 1
-                return
-            receive(data, source, now)
-            if sock.fileno() < 0:  # closed by what it received
-                return
+    def _read(self, sock: socket.socket, receive: Receive, time: Callable[[], float]) -> None:
+        # One datagram a turn. When more are waiting the loop calls again, after all others had their turn, so that
+        # a flood starves nobody; and asking for more would be a failing system call for nearly every packet.
+        try:
+            data, source = sock.recvfrom(LARGEST)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # some systems report here that an earlier packet was not delivered
+            self.send_errors += 1
+            return
+        receive(data, source, time())
 
 
 def _candidates(ports: tuple[int, int], uniform: Callable[[float, float], float]) -> Iterator[int]:

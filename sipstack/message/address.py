@@ -9,6 +9,8 @@ from sipstack.message.grammar import QUOTED, VISIBLE, quote, unquote
 from sipstack.message.other_uri import Uri, parse_uri
 from sipstack.message.params import NONE, Lazy, Parameters
 
+_new = object.__new__
+
 # A display name without quotes should be tokens; whatever cannot begin something else is taken.
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
 _URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++'
@@ -96,6 +98,3 @@ class NameAddr(Lazy):
 
     def __repr__(self) -> str:
         return f"NameAddr.parse({str(self)!r})"
-
-
-_new = object.__new__

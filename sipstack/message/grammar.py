@@ -19,7 +19,6 @@ VISIBLE = r"[!#-+\-.-:=?-~]"
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 
 is_token = re.compile(TOKEN).fullmatch
-is_host = re.compile(HOST).fullmatch
 is_quoted = re.compile(QUOTED).fullmatch
 _unquotable = re.compile(r"\\(.)", re.DOTALL)
 _escape = re.compile(rb"%([0-9A-Fa-f]{2})").sub
@@ -30,11 +29,11 @@ _element = re.compile(rf'(?:[^",<>]++|{QUOTED}|<[^<>]*+>)*+').match
 def split_commas(text: str) -> list[str]:
     """The elements of a comma separated list, stripped; commas inside quotes and <> do not count."""
     if "," not in text:
-        return [text.strip()]
+        return [text.strip(" \t")]
     elements = []
     position = 0
     while (match := _element(text, position)) is not None:
-        elements.append(match[0].strip())
+        elements.append(match[0].strip(" \t"))
         position = match.end()
         if position == len(text):
             return elements

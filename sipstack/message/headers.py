@@ -9,6 +9,8 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message.grammar import is_token
 from sipstack.message.registry import FIELDS, NAMES, Row, Rows
 
+_new = object.__new__
+
 
 class Headers:
     """Field names map to raw text; names are case-insensitive, and canonical for the fields we know.
@@ -46,7 +48,7 @@ class Headers:
 
     def _find(self, name: str) -> str:
         """The spelling under which a field of this name stands in the index, if it does."""
-        if name in self.index:
+        if name in self.index or name in FIELDS:  # written as we write it
             return name
         lower = name.lower()
         return NAMES.get(lower) or next((key for key in self.index if key.lower() == lower), name)
@@ -111,6 +113,13 @@ class Headers:
         """A copy in which ``value`` stands after the field's other values."""
         return self._with(self._key(name), [*self.raw(name), writable(value)])
 
+    def joined(self, other: Headers) -> Headers:
+        """A copy with the fields of ``other`` behind ours; those of one name come together."""
+        index = self.index | other.index
+        for name in self.index.keys() & other.index.keys():
+            index[name] = [*self.raw(name), *other.raw(name)]
+        return Headers.of_index(index)
+
     def without(self, *names: str) -> Headers:
         """A copy without the fields of these names."""
         keys = {self._find(name) for name in names}
@@ -143,6 +152,3 @@ def writable(value: object) -> str:
     if "\n" in text or "\r" in text or "\0" in text:
         raise LocalProtocolError(f"a header field value cannot hold CR, LF or NUL: {text[:80]!r}")
     return text
-
-
-_new = object.__new__

@@ -18,6 +18,8 @@ from sipstack.message.registry import Row
 from sipstack.message.status import reason as default_reason
 from sipstack.message.via import Via
 
+_new = object.__new__
+
 _unwritable = re.compile(r"[\x00-\x20\x7f]").search
 ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
 """The fields of a request that each of its responses repeats (§8.2.6.2)."""
@@ -117,10 +119,10 @@ class _Message:
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """All Contacts; empty when the field says ``*``, see ``wildcard_contact``."""
-        contacts: tuple[NameAddr, ...] = self.headers.typed("Contact")
-        if self.wildcard_contact and len(contacts) == 1:
-            return ()
-        if not all(isinstance(contact, NameAddr) for contact in contacts):
+        contacts: tuple[Any, ...] = self.headers.typed("Contact")
+        if len(contacts) == 1:
+            return () if contacts[0] is WILDCARD else contacts
+        if any(contact is WILDCARD for contact in contacts):
             raise ParseError("Contact has * and something else")
         return contacts
 
@@ -298,8 +300,8 @@ class Request(_Message):
         if status == 100 and "Timestamp" in received:
             index["Timestamp"] = received["Timestamp"]
         echo = Headers.of_index(index)
-        for name, value in headers.items() if isinstance(headers, Headers) else headers:
-            echo._add(name, value)
+        if headers:
+            echo = echo.joined(headers if isinstance(headers, Headers) else Headers(headers))
         return Response(status, reason, echo, body)
 
     def _add_tag(self, index: dict[str, Row], tag: str) -> None:
@@ -348,6 +350,3 @@ class Response(_Message):
             "body": self.body,
         }
         return Response(**(parts | changes))
-
-
-_new = object.__new__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import attrs
 
@@ -78,9 +79,17 @@ Uri = SipUri | TelUri | OtherUri
 
 def parse_uri(text: str) -> Uri:
     """The URI in ``text``, which holds nothing else. Raises ParseError."""
+    # Our own URI and the Contacts of frequent peers come again and again
+    return _remembered(text) if len(text) < 100 else _parse_uri(text)
+
+
+def _parse_uri(text: str) -> Uri:
     if text[:4] == "sip:":
         return SipUri.parse(text)
     scheme = text.partition(":")[0].lower()
     if scheme in ("sip", "sips"):
         return SipUri.parse(text)
     return TelUri.parse(text) if scheme == "tel" else OtherUri.parse(text)
+
+
+_remembered = lru_cache(maxsize=1024)(_parse_uri)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, TOKEN, VALUE, quote, unquote
 
+_new = object.__new__
+
 # Parameters that need no more than splitting: no quotes, no white space.
 SIMPLE = rf"(?:;{TOKEN}(?:={VALUE})?)*+"
 _parameter = re.compile(rf";[ \t]*+({TOKEN})[ \t]*+(?:=[ \t]*+({QUOTED}|{VALUE})[ \t]*+)?").match
@@ -121,5 +123,4 @@ class Lazy:
         return parameters
 
 
-_new = object.__new__
 NONE = Parameters()

@@ -13,9 +13,7 @@ from sipstack.message.registry import NAMES, Row
 from sipstack.message.salvage import salvage
 
 _fold = re.compile(r"\r\n[ \t]++").sub
-_status_line = re.compile(
-    r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.IGNORECASE | re.ASCII | re.DOTALL
-).fullmatch
+_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\x00]*+))?", re.IGNORECASE | re.ASCII).fullmatch
 _version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE | re.ASCII).fullmatch
 
 

@@ -11,6 +11,8 @@ from sipstack.errors import ParseError
 from sipstack.message.grammar import HOST, escape, read_port, unescape
 from sipstack.message.params import NONE, Lazy, Parameters
 
+_new = object.__new__
+
 _UNRESERVED = ascii_letters + digits + "-_.!~*'()"
 _RESERVED = b";/?:@&=+$,%"
 _USER = frozenset(_UNRESERVED + "&=+$,;?/")
@@ -19,7 +21,7 @@ _PARAMETER = frozenset(_UNRESERVED + "[]/:&+$")
 _HEADER = frozenset(_UNRESERVED + "[]/?:+$")
 _FIELDS = ("host", "port", "user", "scheme", "password", "parameters", "headers")
 # A parameter of these names in only one of two URIs makes them differ (§19.1.4).
-_SIGNIFICANT = ("transport", "user", "ttl", "method", "maddr")
+_SIGNIFICANT = frozenset(("transport", "user", "ttl", "method", "maddr"))
 
 # Looser than the grammar where no other reading is possible, as for non-ASCII text in a user part.
 _match = re.compile(
@@ -89,11 +91,6 @@ class SipUri(Lazy):
             )
         return uri
 
-    @property
-    def secure(self) -> bool:
-        """Whether the scheme is sips."""
-        return self.scheme == "sips"
-
     def replace(self, **changes: Any) -> SipUri:
         """A copy with some attributes changed; a user part that stays is written as it was."""
         values = {name: getattr(self, name) for name in _FIELDS}
@@ -124,13 +121,14 @@ class SipUri(Lazy):
 
     def _key(self) -> tuple[object, ...]:
         """What two equal URIs have in common, whatever their other parameters."""
+        significant = sorted(item for item in self.parameters if item[0] in _SIGNIFICANT)
         return (
             self.scheme,
             None if self._userinfo is None else unescape(self._userinfo, _RESERVED),
             _host_key(self.host) if self.host[:1] == "[" else self.host.lower(),
             self.port,
-            [(self.parameters.get(name) or "").lower() for name in _SIGNIFICANT if name in self.parameters],
-            sorted((name.lower(), value) for name, value in self.headers),
+            tuple((name, value and value.lower()) for name, value in significant),
+            tuple(sorted((name.lower(), value) for name, value in self.headers)),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -148,7 +146,7 @@ class SipUri(Lazy):
         )
 
     def __hash__(self) -> int:
-        return hash(repr(self._key()))
+        return hash(self._key())
 
 
 def _unescaped_parameters(text: str) -> Parameters:
@@ -177,6 +175,3 @@ def _host_key(host: str) -> str:
         return ipaddress.IPv6Address(host.strip("[]").replace(":::", "::")).compressed
     except ValueError:
         return host.lower()
-
-
-_new = object.__new__

@@ -8,6 +8,8 @@ from sipstack.errors import ParseError
 from sipstack.message.grammar import HOST, TOKEN, VISIBLE, number, read_port
 from sipstack.message.params import NONE, Lazy, Parameters
 
+_new = object.__new__
+
 _PORT = r"(?::([0-9]{1,5}))?"
 # What nearly all of them look like.
 _common = re.compile(
@@ -117,6 +119,3 @@ class Via(Lazy):
 
     def __repr__(self) -> str:
         return f"Via.parse({str(self)!r})"
-
-
-_new = object.__new__

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "Network", "SilentMedia", "VirtualTimeLoop", "World"]
 
-_HOMES = {"Link": "link", "Network": "network", "SilentMedia": "media", "VirtualTimeLoop": "loop", "World": "world"}
+_HOMES = {
+    "Link": "link",
+    "Network": "network",
+    "SilentMedia": "media",
+    "VirtualTimeLoop": "loop",
+    "World": "world",
+}
 
 
 def __getattr__(name: str) -> Any:

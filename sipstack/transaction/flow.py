@@ -43,6 +43,7 @@ class Flow:
         return f"{uri_host(self.local[0])}:{self.local[1]}{parameter}"
 
     def via(self, branch: str) -> str:
-        """Our Via value for a request with this branch; it asks for the answer at our source port (RFC 3581).
+        """Our Via value for a request with this branch; it asks for the answer at our source port (RFC
+        3581).
         """
         return f"{self._via}{branch};rport"

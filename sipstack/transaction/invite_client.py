@@ -81,7 +81,8 @@ class InviteClientTransaction(Transaction):
         return (Fail(TransactionTimeout("no response to INVITE")),) if unanswered else NOTHING
 
     def transport_failed(self, error: TransportError, now: float) -> Effects:
-        """§17.1.4: the user is told and the transaction is gone. In Proceeding nothing of ours is under way.
+        """§17.1.4: the user is told and the transaction is gone. In Proceeding nothing of ours is under
+        way.
         """
         if self.state is not State.CALLING:
             return NOTHING

@@ -141,7 +141,7 @@ class UserAgent:
     async def _close(self) -> None:
         """Say goodbye to everybody at once, wait for the answers for ``patience`` seconds, and let go."""
         handling = self._server.close()
-        for invite in self._invites.values():
+        for invite in list(self._invites.values()):  # one that is still being routed ends at once
             self.spawn(invite.cancel())
             invite.abandon()
         for call in self.calls:

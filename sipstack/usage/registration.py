@@ -167,7 +167,8 @@ class Registration:
         self._host.emit(Registered(self, granted, response))
 
     def _granted(self, response: Response) -> float:
-        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires field.
+        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires
+        field.
         """
         try:
             ours = self._contact_uri()

@@ -10,7 +10,7 @@ import pytest
 
 from sipstack.errors import TransportError
 from sipstack.media.latch import Address
-from sipstack.media.transport import BATCH, LARGEST, UdpTransport
+from sipstack.media.transport import LARGEST, UdpTransport
 
 ANY = (0, 0)
 uniform = random.Random(1).uniform
@@ -100,20 +100,24 @@ async def test_each_port_has_its_own_receiver(host: str) -> None:
     assert rtcp.sources == [_address(one, host, rtcp=True)]
 
 
-async def test_a_flood_is_read_in_batches_and_others_get_their_turn() -> None:
-    one, two = UdpTransport.bind("127.0.0.1", ANY, uniform), UdpTransport.bind("127.0.0.1", ANY, uniform)
-    rtp = Received()
-    two.start(rtp, Received())
-    for number in range(2 * BATCH + 10):
-        one.send_rtp(bytes([number]), _address(two, "127.0.0.1"))
-    counts = []
-    while len(rtp.data) < 2 * BATCH + 10:
+async def test_a_flood_starves_nobody() -> None:
+    """Between two datagrams of one port, all others that are ready have their turn."""
+    flooded, quiet = (
+        UdpTransport.bind("127.0.0.1", ANY, uniform),
+        UdpTransport.bind("127.0.0.1", ANY, uniform),
+    )
+    turns: list[str] = []
+    flooded.start(lambda *_: turns.append("flood"), Received())
+    quiet.start(lambda *_: turns.append("quiet"), Received())
+    for _ in range(200):
+        quiet.send_rtp(b"x", _address(flooded, "127.0.0.1"))
+    for _ in range(5):
+        flooded.send_rtp(b"x", _address(quiet, "127.0.0.1"))
+    while len(turns) < 205:
         await asyncio.sleep(0)
-        counts.append(len(rtp.data))
-    one.close()
-    two.close()
-    assert rtp.data == [bytes([number]) for number in range(2 * BATCH + 10)]
-    assert {BATCH, 2 * BATCH} <= set(counts)
+    flooded.close()
+    quiet.close()
+    assert sorted(turns[:10]) == ["flood"] * 5 + ["quiet"] * 5
 
 
 async def test_what_is_larger_than_any_media_packet_is_cut() -> None:

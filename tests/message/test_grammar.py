@@ -8,7 +8,6 @@ from hypothesis import given
 from sipstack.errors import ParseError
 from sipstack.message.grammar import (
     escape,
-    is_host,
     is_token,
     number,
     quote,
@@ -27,16 +26,6 @@ def test_not_a_token(text: str) -> None:
 
 def test_a_token() -> None:
     assert is_token("azAZ09-.!%*_+`'~")
-
-
-@pytest.mark.parametrize("text", ["", "a b", "::1", "[::1", "[g::1]", "a:5060", "a/b"])
-def test_not_a_host(text: str) -> None:
-    assert not is_host(text)
-
-
-@pytest.mark.parametrize("text", ["example.com", "192.0.2.1", "[2001:db8::1]", "pbx_1"])
-def test_a_host(text: str) -> None:
-    assert is_host(text)
 
 
 @pytest.mark.parametrize(

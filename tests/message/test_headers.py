@@ -88,6 +88,14 @@ def test_changes_make_copies() -> None:
     assert list(HEADERS.items()) == before
 
 
+def test_joined() -> None:
+    both = HEADERS.joined(Headers([("X-Test", "2"), ("Via", "SIP/2.0/UDP c"), ("To", "<sip:a>")]))
+    assert both.raw("X-Test") == ("1", "2")
+    assert [via.host for via in both.typed("Via")] == ["a", "b", "c"]
+    assert both.get("To") == "<sip:a>"
+    assert HEADERS.raw("X-Test") == ("1",)
+
+
 def test_values_from_the_wire_are_not_checked_again() -> None:
     headers = Headers.of_index({"To": '"\\\0" <sip:a>'}).append("To", "<sip:b>")
     assert headers.raw("To") == ('"\\\0" <sip:a>', "<sip:b>")

@@ -168,6 +168,13 @@ def test_replace_makes_a_new_message() -> None:
     assert ok.replace(headers=Headers()).headers == Headers()
 
 
+def test_with_headers_keeps_the_request_as_it_came() -> None:
+    odd = parse(b"BYE sip:a\x01b SIP/2.0\r\nX: 1\r\n\r\nx")
+    assert isinstance(odd, Request)
+    changed = odd.with_headers(Headers([("Subject", "y")]))
+    assert bytes(changed) == b"BYE sip:a\x01b SIP/2.0\r\nSubject: y\r\nContent-Length: 1\r\n\r\nx"
+
+
 def test_a_response_echoes_the_fields_as_they_came() -> None:
     ringing = INVITE.response(180, to_tag="a6c85cf")
     assert bytes(ringing) == (

@@ -73,6 +73,7 @@ def test_not_a_message(data: bytes) -> None:
         "SIP/2.0 200OK",
         "SIP/2.0 ٢٠٠ OK",
         "SIP/3.0 200 OK",
+        "SIP/2.0 200 O\0K",
         "\u017fIP/2.0 200 OK",
         "SIP/2.0 4294967301 better not break the receiver",
     ],

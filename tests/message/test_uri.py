@@ -55,7 +55,7 @@ def test_not_a_sip_uri(text: str) -> None:
 
 def test_all_the_parts() -> None:
     uri = parse("sips:a%20b:p%3Aw@Example.com:5061;transport=TCP;lr;x=%41?Subject=a%20b&Priority=urgent&X=")
-    assert (uri.scheme, uri.secure) == ("sips", True)
+    assert uri.scheme == "sips"
     assert (uri.user, uri.password) == ("a b", "p:w")
     assert (uri.host, uri.port) == ("Example.com", 5061)
     assert list(uri.parameters) == [("transport", "TCP"), ("lr", None), ("x", "A")]
@@ -127,6 +127,7 @@ def test_equal(one: str, two: str) -> None:
         ("sip:a@b;ttl=1", "sip:a@b"),
         ("sip:a@b;method=INVITE", "sip:a@b"),
         ("sip:a@b;maddr=192.0.2.1", "sip:a@b"),
+        ("sip:a@b;transport=x", "sip:a@b;user=x"),
         ("sip:a%3Bb@c", "sip:a;b@c"),
         ("sip:a%253Bb@c", "sip:a%3Bb@c"),
         ("sip:%00@b", "sip:%00%00@b"),

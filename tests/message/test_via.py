@@ -78,6 +78,20 @@ def test_rport() -> None:
     assert parse("SIP/2.0/UDP a").received is None
 
 
+@pytest.mark.parametrize(
+    ("parameters", "wanted"),
+    [
+        (";branch=b", False),
+        (";branch=rport", False),
+        (";branch=b;rport", True),
+        (";RPORT=1;branch=b", True),
+        ("", False),
+    ],
+)
+def test_wants_port(parameters: str, wanted: bool) -> None:
+    assert parse("SIP/2.0/UDP a" + parameters).wants_port == wanted
+
+
 def test_another_protocol() -> None:
     assert parse("SIP/7.0/UDP a").protocol == "SIP/7.0"
     assert parse("SIP/7.0/UDP a") != parse("SIP/2.0/UDP a")

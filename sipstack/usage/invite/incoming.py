@@ -6,12 +6,12 @@ from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Lines
 from sipstack.dialog.usage import Host
 from sipstack.errors import LocalProtocolError, RemoteProtocolError
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.content import SDP, session_description
+from sipstack.usage.content import session_description
 from sipstack.usage.invite.events import InvitationCancelled
 from sipstack.usage.invite.session import Session
 
@@ -20,7 +20,9 @@ PROVISIONAL_INTERVAL = 60.0
 
 
 class IncomingInvite:
-    """Answers one INVITE outside of a dialog. Raises ParseError or RemoteProtocolError when none can begin."""
+    """Answers one INVITE outside of a dialog. Raises ParseError or RemoteProtocolError when none can
+    begin.
+    """
 
     __slots__ = (
         "_dialog",
@@ -43,7 +45,9 @@ class IncomingInvite:
         self.request = request
         self.transaction = transaction
         self.tag = host.identifiers.tag()
-        self._dialog = Dialog.as_server(request, self.tag)  # announced with the first response that has the tag
+        self._dialog = Dialog.as_server(
+            request, self.tag
+        )  # announced with the first response that has the tag
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
         self._exchange: Exchange[bytes] = Exchange()
@@ -114,16 +118,13 @@ class IncomingInvite:
         self._repeat_at = self._expires_at = NEVER
 
     def _response(self, status: int, headers: Lines, body: bytes) -> Response:
-        host = self.host
-        lines: list[tuple[str, object]] = [("Contact", f"<{host.contact(self.transaction.flow)}>")]
-        request_headers = self.request.headers
-        if "Record-Route" in request_headers:
-            lines += [("Record-Route", value) for value in request_headers.raw("Record-Route")]
-        lines += host.capabilities()
-        lines += headers
-        if body:
-            lines.append(("Content-Type", SDP))
-        return self.request.response(status, to_tag=self.tag, headers=lines, body=body)
+        request = self.request
+        announcement = self.host.announcement(self.transaction.flow, described=bool(body))
+        if "Record-Route" in request.headers:
+            headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
+        if headers:
+            announcement = announcement.joined(Headers(headers))
+        return request.response(status, to_tag=self.tag, headers=announcement, body=body)
 
     # -- what happens meanwhile ----------------------------------------------------------------------------
 
@@ -138,8 +139,7 @@ class IncomingInvite:
         """A request in the early dialog."""
         host = self.host
         try:
-            if self._dialog is not None:
-                self._dialog.receive(request)
+            self._dialog.receive(request)
         except RemoteProtocolError as error:
             host.respond(transaction, request.response(error.status), now)
             return

@@ -165,7 +165,8 @@ class OutgoingInvite:
         self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
 
     def _finish(self, event: Answered | Refused | Failed) -> None:
-        """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3, §13.2.2.4).
+        """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3,
+        §13.2.2.4).
         """
         for dialog in self._early.values():
             self.host.close_dialog(dialog)

@@ -198,11 +198,7 @@ class Session:
         else:
             self.exchange.offer_sent(body)
             self._offer_in_2xx = True
-        headers = (
-            ("Contact", f"<{self.host.contact(transaction.flow)}>"),
-            *self.host.capabilities(),
-            ("Content-Type", SDP),
-        )
+        headers = self.host.announcement(transaction.flow, described=True)
         response = request.response(200, headers=headers, body=body)
         self.host.respond(transaction, response, now)
         self.accepted(request.cseq.number, transaction.flow, bytes(response), now)
