@@ -105,8 +105,8 @@ class UdpTransport:
             sock.close()
 
     def _read(self, sock: socket.socket, receive: Receive, time: Callable[[], float]) -> None:
-        # One datagram a turn. When more are waiting the loop calls again, after all others had their turn, so that
-        # a flood starves nobody; and asking for more would be a failing system call for nearly every packet.
+        # One datagram a turn. When more wait the loop calls again, after all others had their turn: a flood
+        # starves nobody, and asking for more would be a failing system call for nearly every packet.
         try:
             data, source = sock.recvfrom(LARGEST)
         except (BlockingIOError, InterruptedError):

@@ -13,7 +13,7 @@ from sipstack.message.registry import NAMES, Row
 
 _fold = re.compile(r"\r?\n[ \t]++").sub
 _unwritable = re.compile(r"[\r\n\x00]").search
-_via = re.compile(rf"{TOKEN}/[0-9.]++/({TOKEN}) ++({HOST})(:[0-9]{{1,5}}(?![0-9]))?").match
+_via = re.compile(rf"{TOKEN}/[0-9.]++/({TOKEN}) ++({HOST})(?::([0-9]++))?").match
 _branch = re.compile(rf";branch={VISIBLE}++").search
 
 
@@ -59,7 +59,11 @@ def readable(method: str, uri: str, fields: Iterable[tuple[str, str]]) -> Reques
 def _readable_via(text: str) -> str | None:
     """Where to answer and for which transaction, out of a broken Via."""
     match = _via(text)
-    if match is None or (match[3] or "") > ":65535":
+    if match is None:
+        return None
+    transport, host, port = match.groups()
+    if port is not None and (len(port) > 5 or int(port) > 65535):
         return None
     branch = _branch(text)
-    return f"SIP/2.0/{match[1].upper()} {match[2]}{match[3] or ''}{branch[0] if branch else ''}"
+    sent_by = host if port is None else f"{host}:{port}"
+    return f"SIP/2.0/{transport.upper()} {sent_by}{branch[0] if branch else ''}"

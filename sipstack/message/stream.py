@@ -71,8 +71,15 @@ class StreamParser:
                 self.error = error
                 self._buffer.clear()
         if self.error is not None and not messages:
-            raise self.error
+            raise self._broken(self.error)
         return messages
+
+    @staticmethod
+    def _broken(reason: ParseError) -> ParseError:
+        """A new error with what ``reason`` says: the traceback of one that is raised twice would grow."""
+        error = ParseError(str(reason), reason.status)
+        error.request = reason.request
+        return error
 
     def _next(self) -> Request | Response | Ping | None:
         """The next message, or None when more octets are needed."""

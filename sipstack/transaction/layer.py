@@ -35,7 +35,7 @@ def server_key(request: Request, method: str) -> Hashable:
     via = request.via
     branch = via.branch
     if branch is not None and len(branch) > len(MAGIC_COOKIE) and branch.startswith(MAGIC_COOKIE):
-        # The Call-ID changes nothing for a peer that keeps to §8.1.1.7, and saves one that uses a branch twice
+        # The Call-ID changes nothing for a peer that keeps to §8.1.1.7, and saves one that repeats a branch
         return (branch, via.sent_by, method, request.call_id)
     cseq = request.cseq
     return (str(via), request.call_id, request.from_.tag, cseq.number, str(request.uri), method)

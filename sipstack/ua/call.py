@@ -52,6 +52,7 @@ class Call:
         self._acknowledged: asyncio.Future[bytes] | None = None  # somebody waits for the answer in the ACK
         self._reoffer: asyncio.Future[None] | None = None
         self._one_offer = asyncio.Lock()
+        self._one_description = asyncio.Lock()  # the media takes offers and answers in the order they came
         self._wish = Direction.SENDRECV
         self.held = False
         """Whether we have put the other side on hold."""
@@ -142,7 +143,8 @@ class Call:
 
     async def _make_offer(self) -> None:
         try:
-            offer = await self._media.offer(self._wish)
+            async with self._one_description:
+                offer = await self._media.offer(self._wish)
         except SipError:
             self.check_alive()  # the media is closed because the call has ended
             raise
@@ -254,12 +256,13 @@ class Call:
 
     async def describe(self, body: bytes) -> SessionDescription:
         """Our answer to the offer ``body``; our offer when it is empty."""
-        if not body:
-            return await self._media.offer(self._direction)
-        offer = sdp.parse(body)
-        answer = await self._media.answer(offer, self._direction)
-        self.remote_held = _holds(offer)
-        return answer
+        async with self._one_description:
+            if not body:
+                return await self._media.offer(self._direction)
+            offer = sdp.parse(body)
+            answer = await self._media.answer(offer, self._direction)
+            self.remote_held = _holds(offer)
+            return answer
 
     def _unless_withdrawn(self, command: Callable[[], None]) -> None:
         """Answer a re-INVITE, unless CANCEL or BYE was faster."""
@@ -291,8 +294,9 @@ class Call:
     async def take_answer(self, body: bytes) -> None:
         """Give the answer to our offer to the media."""
         answer = sdp.parse(body)
-        await self._media.answered(answer)
-        self.remote_held = _holds(answer)
+        async with self._one_description:
+            await self._media.answered(answer)
+            self.remote_held = _holds(answer)
 
     async def acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import random
 import socket
-import wave
 import weakref
 from pathlib import Path
 
@@ -15,74 +13,19 @@ import pytest
 
 from sipstack import sdp
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
-from sipstack.identifiers import Identifiers
 from sipstack.media.audio import MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.io import PcmSource
 from sipstack.media.port import MediaPort
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody, sine
-from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Connection, Direction
 from sipstack.testing.loop import run
+from tests.media.calls import loopback, numbers, pcm_of, rtp_of, wired
 from tests.media.hearing import Ear, everything, lag, purity
 from tests.media.wire import Datagram, Wire
 
 SENDRECV, SENDONLY, RECVONLY, INACTIVE = Direction
-
-
-def _numbers(seed: int) -> Identifiers:
-    return Identifiers(random.Random(seed))
-
-
-class Call:
-    """Two sessions that talk; ``async with`` closes them and looks for what they left behind."""
-
-    def __init__(self, alice: AudioSession, bob: AudioSession) -> None:
-        self.alice, self.bob = alice, bob
-
-    async def __aenter__(self) -> Call:
-        self._files = _files_watched()
-        await self.describe()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.alice.close()
-        await self.bob.close()
-        assert _files_watched() == self._files
-        assert MediaClock.shared().participants == 0
-
-    async def describe(self, direction: Direction = SENDRECV) -> tuple[str, str]:
-        """Alice offers, Bob answers; both descriptions travel as text."""
-        offer = bytes(await self.alice.offer(direction))
-        answer = bytes(await self.bob.answer(sdp.parse(offer)))
-        await self.alice.answered(sdp.parse(answer))
-        return offer.decode(), answer.decode()
-
-
-def loopback(host: str = "127.0.0.1") -> Call:
-    return Call(AudioSession(host, random=_numbers(1)), AudioSession(host, random=_numbers(2)))
-
-
-def wired(wire: Wire) -> Call:
-    return Call(
-        AudioSession("192.0.2.1", random=_numbers(1), bind=wire.bind),
-        AudioSession("192.0.2.2", random=_numbers(2), bind=wire.bind),
-    )
-
-
-def _files_watched() -> list[int]:
-    """The descriptors that the loop waits for."""
-    return list(vars(asyncio.get_running_loop())["_selector"].get_map())
-
-
-def _rtp(wire: Wire, host: str) -> list[RtpPacket]:
-    return [RtpPacket.parse(data) for _, source, _, data in wire.sent if source[0] == host and data]
-
-
-def _pcm(path: Path) -> bytes:
-    with wave.open(str(path), "rb") as file:
-        return file.readframes(file.getnframes())
 
 
 def test_it_is_a_media_port() -> None:
@@ -99,7 +42,7 @@ def test_offer_and_answer_as_text() -> None:
         offer, answer = await call.describe()
         assert offer.splitlines() == [
             "v=0",
-            f"o=- {_numbers(1).session_id()} 1 IN IP4 192.0.2.1",
+            f"o=- {numbers(1).session_id()} 1 IN IP4 192.0.2.1",
             "s=-",
             "c=IN IP4 192.0.2.1",
             "t=0 0",
@@ -190,7 +133,7 @@ def test_an_address_that_leads_nowhere_leaves_what_was_in_force(host: str) -> No
                 await call.alice.answered(answer.with_connection(Connection(host)))
             wire.sent.clear()
             await asyncio.sleep(0.1)
-            assert len(_rtp(wire, "192.0.2.1")) == 5
+            assert len(rtp_of(wire, "192.0.2.1")) == 5
 
     run(main())
 
@@ -246,7 +189,7 @@ def test_payload_numbers_are_the_peer_s_for_sending_and_ours_for_receiving() -> 
         answer = await bob.answer(offer)
         assert answer.media[0].formats == ("97",)
         await asyncio.sleep(0.1)
-        assert {packet.payload_type for packet in _rtp(wire, "192.0.2.2")} == {97}
+        assert {packet.payload_type for packet in rtp_of(wire, "192.0.2.2")} == {97}
         assert (await bob.offer()).media[0].formats == ("97", "8")
         await bob.close()
 
@@ -267,7 +210,7 @@ def test_a_tone_goes_in_and_the_same_tone_comes_out(host: str, tmp_path: Path) -
             async with call.bob.audio.recording(path) as recording:
                 await call.alice.audio.play(sine(1000.0, 1.0))
                 await asyncio.sleep(0.1)
-            heard = _pcm(path)
+            heard = pcm_of(path)
             assert len(heard) == round(recording.duration * 16000)
             assert recording.duration == pytest.approx(1.12, abs=0.021)
             assert purity(heard[3200:-3200], 1000.0) > 0.999
@@ -285,7 +228,7 @@ def test_a_tune_arrives_whole_and_60_ms_later(tmp_path: Path) -> None:
             async with call.bob.audio.recording(path):
                 await call.alice.audio.play(PcmSource(tune))
                 await asyncio.sleep(0.2)
-            shift, likeness = lag(_pcm(path), tune, most=1600, step=8)
+            shift, likeness = lag(pcm_of(path), tune, most=1600, step=8)
             assert likeness > 0.99
             assert shift in (480, 640)
 
@@ -300,8 +243,8 @@ def test_both_may_talk_at_once(tmp_path: Path) -> None:
                 await asyncio.gather(
                     call.alice.audio.play(sine(1000.0, 1.0)), call.bob.audio.play(sine(600.0, 1.0))
                 )
-            assert purity(_pcm(one)[3200:], 600.0) > 0.99
-            assert purity(_pcm(two)[3200:], 1000.0) > 0.99
+            assert purity(pcm_of(one)[3200:], 600.0) > 0.99
+            assert purity(pcm_of(two)[3200:], 1000.0) > 0.99
 
     run(main())
 
@@ -321,7 +264,7 @@ def test_an_echo_comes_back_soon(tmp_path: Path) -> None:
             async with call.alice.audio.recording(path):
                 await call.alice.audio.play(PcmSource(tune))
                 await asyncio.sleep(0.4)
-            shift, likeness = lag(_pcm(path), tune, most=3200, step=8)
+            shift, likeness = lag(pcm_of(path), tune, most=3200, step=8)
             assert likeness > 0.99
             assert shift <= 1440
         await task
@@ -349,7 +292,7 @@ def test_a_bad_network_is_survived(seed: int, tmp_path: Path) -> None:
         async with wired(wire) as call:
             async with call.bob.audio.recording(path) as recording:
                 await call.alice.audio.play(sine(1000.0, 10.0))
-            heard = _pcm(path)
+            heard = pcm_of(path)
             frames = [heard[at : at + 320] for at in range(6400, len(heard), 320)]
             assert recording.duration == pytest.approx(10.02, abs=0.021)
             assert sum(purity(frame, 1000.0) > 0.9 for frame in frames) >= 0.93 * len(frames)
@@ -456,209 +399,6 @@ def test_a_closed_session_is_freed_without_the_garbage_collector() -> None:
         gc.enable()
 
 
-# Changes in mid-call
-
-
-def test_hold_and_resume() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call, call.bob.audio.playing(sine(1000.0, 1.0), loop=True):
-            await asyncio.sleep(1.0)
-            offer, answer = await call.describe(SENDONLY)
-            assert offer.splitlines()[1].split()[2] == "2"
-            assert offer.splitlines()[-1] == "a=sendonly"
-            assert answer.splitlines()[-1] == "a=recvonly"
-            held = len(_rtp(wire, "192.0.2.2"))
-            await asyncio.sleep(10.0)
-            assert len(_rtp(wire, "192.0.2.2")) == held
-            assert len(_rtp(wire, "192.0.2.1")) > 500  # who holds may go on, with music
-
-            again, _ = await call.describe(SENDRECV)
-            assert again.splitlines()[5] == offer.splitlines()[5]  # same port, same payload types
-            await asyncio.sleep(1.0)
-            packets = _rtp(wire, "192.0.2.2")
-        assert [packet.marker for packet in packets].count(True) == 2
-        last, first = packets[held - 1], packets[held]
-        assert first.marker
-        assert first.sequence_number == (last.sequence_number + 1) & 0xFFFF
-        assert (first.timestamp - last.timestamp) & 0xFFFFFFFF == pytest.approx(10 * 8000, abs=320)
-        assert (first.timestamp - last.timestamp) % 160 == 0
-
-    run(main())
-
-
-@pytest.mark.parametrize("direction", [RECVONLY, INACTIVE])
-def test_directions_in_which_we_do_not_send(direction: Direction) -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            await call.describe(direction)
-            wire.sent.clear()
-            await asyncio.sleep(1.0)
-            assert len(_rtp(wire, "192.0.2.1")) == 0
-            assert len(_rtp(wire, "192.0.2.2")) == (50 if direction is RECVONLY else 0)
-
-    run(main())
-
-
-def test_the_hold_of_old_devices_is_an_address_of_zeros() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            offer = await call.alice.offer()
-            await call.bob.answer(offer.with_connection(Connection("0.0.0.0")))
-            wire.sent.clear()
-            await asyncio.sleep(60.0)
-            assert [entry for entry in wire.sent if entry[1][0] == "192.0.2.2"] == []
-            await call.describe()
-            wire.sent.clear()
-            await asyncio.sleep(1.0)
-            assert len(_rtp(wire, "192.0.2.2")) == 50
-
-    run(main())
-
-
-def test_music_on_hold_is_heard(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with wired(Wire()) as call:
-            await call.describe(SENDONLY)
-            async with call.alice.audio.playing(sine(1000.0, 1.0), loop=True):
-                async with call.bob.audio.recording(tmp_path / "out.wav"):
-                    await asyncio.sleep(1.0)
-            assert purity(_pcm(tmp_path / "out.wav")[3200:], 1000.0) > 0.99
-
-    run(main())
-
-
-def test_an_offer_that_changes_nothing_has_the_same_version() -> None:
-    async def main() -> None:
-        async with wired(Wire()) as call:
-            assert await call.alice.offer() == await call.alice.offer()
-            await call.describe()
-
-    run(main())
-
-
-def test_an_offer_after_one_that_was_refused_has_a_new_version() -> None:
-    """RFC 3264 §8: the peer may remember what it refused."""
-
-    async def main() -> None:
-        async with wired(Wire()) as call:
-            versions = [(await call.alice.offer(way)).origin.session_version for way in (SENDONLY, INACTIVE)]
-            assert versions == [2, 3]
-            await call.describe()
-
-    run(main())
-
-
-def test_media_follows_the_peer_to_another_address() -> None:
-    """A transfer by re-INVITE: the far end is another host with other numbers."""
-
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            await asyncio.sleep(1.0)
-            carol = AudioSession("192.0.2.3", bind=wire.bind)
-            await call.alice.answered(await carol.answer(await call.alice.offer()))
-            await call.bob.close()
-            wire.sent.clear()
-            before = call.alice.audio.statistics.packets_received
-            await asyncio.sleep(1.0)
-            assert {
-                destination[0] for _, source, destination, _ in wire.sent if source[0] == "192.0.2.1"
-            } == {"192.0.2.3"}
-            assert call.alice.audio.statistics.packets_received - before in (48, 49, 50)
-            await carol.close()
-
-    run(main())
-
-
-def test_another_codec_by_a_further_offer() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            await asyncio.sleep(0.1)
-            alone = AudioSession("192.0.2.2", codecs=("PCMA",), bind=wire.bind)
-            await call.alice.answered(await alone.answer(await call.alice.offer()))
-            await asyncio.sleep(0.1)
-            assert call.alice.audio.codec == "PCMA"
-            types = [packet.payload_type for packet in _rtp(wire, "192.0.2.1")]
-            assert sorted(types) == types
-            assert set(types) == {0, 8}
-            await alone.close()
-
-    run(main())
-
-
-def test_a_stream_that_is_taken_out_falls_silent() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            offer = await call.alice.offer()
-            gone = offer.with_medium(0, offer.media[0].with_line(attrs.evolve(offer.media[0].line, port=0)))
-            assert (await call.bob.answer(gone)).media[0].port == 0
-            wire.sent.clear()
-            await asyncio.sleep(30.0)
-            assert [entry for entry in wire.sent if entry[1][0] == "192.0.2.2"] == []
-
-    run(main())
-
-
-# Early media
-
-
-def test_the_answer_of_the_200_repeats_that_of_the_183() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            offer = await call.alice.offer()
-            answer = await call.bob.answer(offer)
-            for _ in range(3):
-                await call.alice.answered(answer)
-                await asyncio.sleep(0.1)
-            assert [packet.marker for packet in _rtp(wire, "192.0.2.1")].count(True) == 1
-
-    run(main())
-
-
-def test_the_fork_that_answers_last_gets_the_media() -> None:
-    async def main() -> None:
-        wire = Wire()
-        async with wired(wire) as call:
-            offer = await call.alice.offer()
-            fork = AudioSession("192.0.2.3", bind=wire.bind)
-            await call.alice.answered(await call.bob.answer(offer))
-            await asyncio.sleep(1.0)
-            await call.alice.answered(await fork.answer(offer))
-            wire.sent.clear()
-            await asyncio.sleep(1.0)
-            assert {entry[2][0] for entry in wire.sent if entry[1][0] == "192.0.2.1"} == {"192.0.2.3"}
-            await fork.close()
-
-    run(main())
-
-
-def test_media_may_come_before_the_answer(tmp_path: Path) -> None:
-    """RFC 3264 §5.1: who offers is ready to receive, from whoever it will be."""
-
-    async def main() -> None:
-        call = loopback()
-        offer = await call.alice.offer()
-        answer = await call.bob.answer(offer)
-        async with call.bob.audio.playing(sine(1000.0, 1.0), loop=True):
-            async with call.alice.audio.recording(tmp_path / "out.wav"):
-                await asyncio.sleep(0.5)
-            assert call.alice.audio.statistics.packets_sent == 0
-            await call.alice.answered(answer)
-            await asyncio.sleep(0.1)
-            assert call.alice.audio.statistics.packets_sent == 5
-        assert purity(_pcm(tmp_path / "out.wav")[1600:], 1000.0) > 0.99
-        await call.alice.close()
-        await call.bob.close()
-
-    run(main())
-
-
 # A few in real time
 
 
@@ -670,7 +410,7 @@ async def test_a_call_in_real_time(tmp_path: Path) -> None:
         await alice.audio.play(sine(1000.0, 0.4))
     await alice.close()
     await bob.close()
-    assert purity(_pcm(tmp_path / "out.wav")[2240:], 1000.0) > 0.8
+    assert purity(pcm_of(tmp_path / "out.wav")[2240:], 1000.0) > 0.8
     assert bob.audio.statistics.packets_received >= 15
 
 

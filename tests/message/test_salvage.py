@@ -20,6 +20,7 @@ VIA = "SIP/2.0/UDP a;branch=z9hG4bK1"
         b"INVITE sip:a SIP/2.0",
         b"INVITE sip:a SIP/2.0\r\nVia: nonsense\r\n\r\n",
         b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a:99999;;\r\n\r\n",
+        b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a:506000;;\r\n\r\n",
         b"INVITE sip:a SIP/2.0\r\nFrom: <sip:a>\r\n\r\n",
         b"INVITE sip:a\r\nVia: SIP/2.0/UDP a\r\n\r\n",
         b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a\r\n\r\n",
@@ -62,6 +63,7 @@ def test_broken_lines_are_left_out() -> None:
         ("SIP/2.0/udp a:5070;;branch=z9hG4bK1;;", "SIP/2.0/UDP a:5070;branch=z9hG4bK1"),
         ('SIP/7.0/TCP [::1]:5060;x="', "SIP/2.0/TCP [::1]:5060"),
         ("SIP/2.0/UDP a;branch=b, nonsense", "SIP/2.0/UDP a;branch=b"),
+        ("SIP/2.0/UDP a:9999;;", "SIP/2.0/UDP a:9999"),
     ],
 )
 def test_a_broken_via_is_cut_down_to_what_an_answer_needs(broken: str, readable_via: str) -> None:

@@ -51,8 +51,8 @@ def test_a_redirection_is_a_refusal_that_names_the_contacts() -> None:
     assert [str(contact.uri) for contact in contacts] == ["sip:carol@192.0.2.3", "sip:dave@192.0.2.4"]
 
 
-# --- §8.2.2.3: "Require and Proxy-Require MUST NOT be used in a SIP CANCEL request, or in an ACK request sent
-# for a non-2xx response. These header fields MUST be ignored if they are present in these requests." ---
+# --- §8.2.2.3: "Require and Proxy-Require MUST NOT be used in a SIP CANCEL request, or in an ACK request
+# sent for a non-2xx response. These header fields MUST be ignored if they are present in these requests." ---
 
 REQUIRE = [("Require", "foo"), ("Proxy-Require", "bar")]
 
@@ -82,8 +82,8 @@ def test_a_request_other_than_invite_gets_one_response_and_that_is_final(method:
     assert [r.status >= 200 for r in carol.heard if isinstance(r, Response)] == [True]
 
 
-# --- §8.2.6.2: "the same tag MUST be used for all responses to that request, both final and provisional (again
-# excepting the 100)" ---
+# --- §8.2.6.2: "the same tag MUST be used for all responses to that request, both final and provisional
+# (again excepting the 100)" ---
 
 
 def test_all_responses_to_an_invite_but_100_have_one_tag() -> None:
@@ -100,7 +100,7 @@ def test_all_responses_to_an_invite_but_100_have_one_tag() -> None:
     assert tags == [(100, None), (180, tag), (183, tag), (486, tag)]
 
 
-# --- §12.2.2: OPTIONS and MESSAGE inside of a dialog; §19.3: tags, and §8.1.1.4, §8.1.1.7: Call-ID, branch ---
+# --- §12.2.2: OPTIONS and MESSAGE inside of a dialog; §8.1.1.4, §8.1.1.7, §19.3: Call-ID, branch and tags ---
 
 
 def test_options_and_messages_are_served_inside_of_a_call() -> None:
@@ -124,7 +124,7 @@ def test_tags_branches_and_call_ids_are_long_random_tokens() -> None:
     assert all(re.fullmatch(MAGIC_COOKIE + "[0-9a-f]{20}", branch) for branch in branches)
 
 
-# --- §17.1.1.2, §8.1.3.1: no response at all is a timeout for any request ---
+# --- §21.6: a refusal of any class is the application's ---
 
 
 def test_the_response_to_a_standalone_request_is_told_whatever_it_says() -> None:
