@@ -17,12 +17,12 @@ CLIENT_CORE = 0
 SERVER_CORE = 1
 
 
-def place_calls(server: Server, folder: Path, rate: int, seconds: float, *options: str) -> Run:
-    """Places calls at ``rate`` for ``seconds``; ends early at the first failure or retransmission."""
+def place_calls(server: Server, folder: Path, rate: int, seconds: float, *, to_the_end: bool = False) -> Run:
+    """Places calls at ``rate`` for ``seconds``; unless ``to_the_end``, a failure or retransmission ends it."""
     before, steal = server.cpu_seconds, CpuTime.now()
     calls = max(1, round(rate * seconds))
     client = Sipp(
-        *("uac", "-d", "0", "-r", str(rate), *options),
+        *("uac", "-d", "0", "-r", str(rate)),
         folder=folder,
         target=server.target,
         calls=calls,
@@ -30,7 +30,7 @@ def place_calls(server: Server, folder: Path, rate: int, seconds: float, *option
         trace=False,
     )
     with client:
-        seen = watch(client, seconds + 3.0)
+        seen = watch(client, seconds + 3.0, to_the_end)
     spent = server.cpu_seconds - before
     return Run(
         asked=rate,
@@ -43,13 +43,13 @@ def place_calls(server: Server, folder: Path, rate: int, seconds: float, *option
     )
 
 
-def watch(client: Sipp, limit: float) -> Statistics:
+def watch(client: Sipp, limit: float, to_the_end: bool) -> Statistics:
     """The totals at the end of the run, or at the first sign of trouble, or after ``limit`` seconds."""
     deadline = time.monotonic() + limit
     while not client.exited and time.monotonic() < deadline:
         time.sleep(0.1)
         seen = client.statistics
-        if seen.failed or seen.retransmissions:
+        if (seen.failed or seen.retransmissions) and not to_the_end:
             return seen
     return client.statistics
 

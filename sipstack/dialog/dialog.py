@@ -47,10 +47,8 @@ class Dialog:
         Contact.
         """
         headers = request.headers
-        _ = (
-            request.from_.uri,
-            request.to.uri,
-        )  # the dialog's URIs are read now, not when somebody asks for them
+        # the dialog's URIs are read now, not when somebody asks for them
+        _ = request.from_.uri, request.to.uri
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,

@@ -23,7 +23,7 @@ is_quoted = re.compile(QUOTED).fullmatch
 _unquotable = re.compile(r"\\(.)", re.DOTALL)
 _escape = re.compile(rb"%([0-9A-Fa-f]{2})").sub
 # One element of a comma separated list: quoted strings and <URIs> may hold commas.
-_element = re.compile(rf'(?:[^",<>]++|{QUOTED}|<[^<>]*+>)*+').match
+_element = re.compile(rf'((?:[^",<>]++|{QUOTED}|<[^<>]*+>)*+)(?:,|\Z)').match
 
 
 def split_commas(text: str) -> list[str]:
@@ -33,13 +33,10 @@ def split_commas(text: str) -> list[str]:
     elements = []
     position = 0
     while (match := _element(text, position)) is not None:
-        elements.append(match[0].strip(" \t"))
+        elements.append(match[1].strip(" \t"))
         position = match.end()
-        if position == len(text):
+        if match.end(1) == len(text):
             return elements
-        if text[position] != ",":
-            break
-        position += 1
     raise ParseError(f"quotes or <> do not close: {text[:80]!r}")
 
 

@@ -231,7 +231,7 @@ class UserAgent:
 
         ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
         AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
-        MediaError.
+        RemoteProtocolError, MediaError.
         """
         return Calling(partial(self._invite, target, headers, media, True), ring_timeout)
 
@@ -359,7 +359,8 @@ class UserAgent:
 
     def new_media(self, factory: MediaFactory | None, host: str) -> MediaPort:
         """The media of one call. Raises MediaError."""
-        return (factory or self._media or AudioSession)(host)
+        factory = factory or self._media
+        return AudioSession(host, random=self.identifiers) if factory is None else factory(host)
 
     def close_media(self, media: MediaPort) -> None:
         """Close the media of a call without waiting for it; leaving the user agent does."""

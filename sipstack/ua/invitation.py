@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sipstack import sdp
 from sipstack.core.content import session_description
 from sipstack.core.usages import IncomingInvite
-from sipstack.errors import NegotiationError, ParseError
+from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
 from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Request
 from sipstack.sdp import SessionDescription
@@ -115,11 +115,11 @@ class Invitation:
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
                 await call.take_answer(await call.acknowledged())
-            except (NegotiationError, ParseError) as error:
+            except (NegotiationError, ParseError, RemoteProtocolError) as error:
                 await call.hang_up("SIP;cause=488")
                 raise NegotiationError(str(error)) from error
             except BaseException:
-                agent.command(session.hang_up, agent.now())
+                call.leave()
                 raise
         return call
 
@@ -131,7 +131,7 @@ class Invitation:
         try:
             offer = self.offer
             description = await (media.offer() if offer is None else media.answer(offer))
-        except (NegotiationError, ParseError) as error:
+        except (NegotiationError, ParseError, RemoteProtocolError) as error:
             await media.close()
             await self.reject(488)
             raise NegotiationError(str(error)) from error

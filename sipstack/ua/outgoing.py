@@ -40,6 +40,7 @@ class OutgoingInvite:
         self._provisionals = Provisionals(self._outcome)
         self._call: Call | None = None
         self._give_up_at: float | None = None
+        self._preview = b""  # the latest, not yet taken
         self._one_answer = asyncio.Lock()  # the media takes previews and the answer in their order
         agent.invite_opened(usage, self)
 
@@ -62,7 +63,7 @@ class OutgoingInvite:
 
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
-        NegotiationError, or CallEnded when it was cancelled."""
+        NegotiationError, RemoteProtocolError, or CallEnded when it was cancelled."""
         return await asyncio.shield(self._outcome)
 
     async def _establish(self, call: Call, session: Session) -> None:
@@ -121,8 +122,9 @@ class OutgoingInvite:
         match event:
             case Progressed(response=response):
                 preview = session_description(response)
-                if preview:
-                    self._agent.spawn(self._preview(preview))
+                if preview and not self._preview:  # however many come, no more than one waits
+                    self._agent.spawn(self._take_preview())
+                self._preview = preview or self._preview
                 self._provisionals.put(response)
                 return
             case Answered(session=session):
@@ -131,6 +133,8 @@ class OutgoingInvite:
                 return
             case Refused(response=response):
                 self._fail(rejection(response))
+            case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
+                self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
                 self._fail(error)
         self._finished()
@@ -144,10 +148,11 @@ class OutgoingInvite:
             self._outcome.set_exception(error)
             self._outcome.exception()  # looked at: nobody may ever await it
 
-    async def _preview(self, body: bytes) -> None:
+    async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
         with contextlib.suppress(SipError):
             async with self._one_answer:
+                body, self._preview = self._preview, b""
                 if self._call is None:
                     await self._media.answered(sdp.parse(body))
 

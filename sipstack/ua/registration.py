@@ -109,7 +109,8 @@ class Registration:
         self._agent.command(what, self._agent.now())
 
     def _remove(self) -> None:
-        if self._agent.now() < self._bound_until:
+        # While active it is refreshed, and a REGISTER that we know nothing of may be under way
+        if self.active or self._agent.now() < self._bound_until:
             self._removing = True
             self._send(self._usage.remove)
         else:

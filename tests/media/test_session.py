@@ -19,13 +19,11 @@ from sipstack.media.io import PcmSource
 from sipstack.media.port import MediaPort
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody, sine
-from sipstack.sdp import Connection, Direction
+from sipstack.sdp import Connection
 from sipstack.testing.loop import run
 from tests.media.calls import loopback, numbers, pcm_of, rtp_of, wired
 from tests.media.hearing import Ear, everything, lag, purity
 from tests.media.wire import Datagram, Wire
-
-SENDRECV, SENDONLY, RECVONLY, INACTIVE = Direction
 
 
 def test_it_is_a_media_port() -> None:

@@ -98,6 +98,7 @@ def test_user_host_and_port(text: str, user: str | None, host: str, port: int | 
             "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
         ),
         ("sip:a@[2001:DB8:0::1]", "sip:a@[2001:db8::1]"),
+        ("sip:a@[A:B]", "sip:a@[a:b]"),
         ("sip:a%3bb@c", "sip:a%3Bb@c"),
         ("sip:a@b;x=%41", "sip:a@b;x=a"),
         ("sip:b;lr", "sip:b"),

@@ -15,7 +15,7 @@ from sipstack.core.trace import Trace
 from sipstack.errors import ResolutionError, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.net.driver import Driver, Tracer
-from sipstack.net.network import Endpoint, Failed, Listen, Receive
+from sipstack.net.network import Endpoint, Failed, HostNetwork, Listen, Receive
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 
@@ -272,6 +272,18 @@ async def test_a_look_up_under_way_is_cancelled_by_the_close(world: World) -> No
     await alice.driver.close()
     assert world.leftovers == []
     assert alice.events == []
+
+
+async def test_a_target_of_the_other_ip_version_cannot_be_reached(world: World) -> None:
+    alice = Station(world, network=HostNetwork())
+    await alice.driver.start([Listen("udp", "127.0.0.1", 0)])
+    alice.request("sip:[2001:db8::1]")
+    (event,) = alice.events
+    assert isinstance(event, Unanswered)
+    assert str(event.error) == "2001:db8::1 cannot be reached from 127.0.0.1: not the same IP version"
+    with pytest.raises(TransportError, match="not the same IP version"):
+        await alice.driver.local_host("sip:[2001:db8::1]")
+    await alice.driver.close()
 
 
 # --- closing ---

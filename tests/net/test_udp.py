@@ -136,6 +136,14 @@ async def test_a_datagram_too_large_fails_its_flow_and_no_more(size: int) -> Non
         assert (at_bob.data, len(at_alice.failures)) == ([b"small"], 1)
 
 
+async def test_a_response_too_large_fails_nothing() -> None:
+    """Its size is that of the request that it echoes: a peer must not be able to fail our own requests."""
+    with listening() as (alice, at_alice), listening() as (bob, _):
+        alice.send(alice.flow_to(bob.local), b"SIP/2.0 " + bytes(66000))
+        await asyncio.sleep(0.01)
+        assert at_alice.failures == []
+
+
 @LINUX
 async def test_an_error_that_nobody_asked_for_does_not_keep_the_loop_busy() -> None:
     """The kernel queues its own complaint on the socket, which stays readable until somebody takes it."""
@@ -162,6 +170,17 @@ async def test_a_closed_port_fails_its_flow_and_no_other(address: Address) -> No
         await at_bob.wait(received=1)
         host, port = closed.remote
         assert at_alice.failures == [(closed, f"{host}:{port}: Connection refused")]
+
+
+@LINUX
+async def test_a_closed_port_is_reported_to_who_sends_nothing_more() -> None:
+    with listening() as (alice, at_alice):
+        closed = alice.flow_to(("127.0.0.1", free_port()))
+        for _ in range(3):
+            at_alice.failures.clear()
+            alice.send(closed, b"OPTIONS")
+            await at_alice.wait(failures=1)
+            assert [flow for flow, _ in at_alice.failures] == [closed]
 
 
 @LINUX

@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sipstack.core.events import (
+    Acknowledged,
     Answered,
     Ended,
     Event,
     Failed,
+    InvitationCancelled,
     InvitationReceived,
+    OfferAnswered,
     OfferDue,
     OfferReceived,
+    OfferRefused,
+    Progressed,
     Refused,
 )
 from sipstack.errors import LocalProtocolError
@@ -77,8 +82,19 @@ class Phone:
             case Ended(session=session):
                 assert id(session) not in self.over, "two ends of one session"
                 self.over.add(id(session))
-            case OfferReceived(session=session) | OfferDue(session=session):
+            case (
+                Acknowledged(session=session)
+                | OfferReceived(session=session)
+                | OfferAnswered(session=session)
+                | OfferRefused(session=session)
+                | OfferDue(session=session)
+            ):
                 assert id(session) not in self.over, "news of a session after its end"
+            case InvitationCancelled(invitation=invitation):
+                assert id(invitation) not in self.concluded, "two outcomes of one invitation"
+                self.concluded.add(id(invitation))
+            case Progressed(outgoing=outgoing):
+                assert id(outgoing) not in self.concluded, "progress of a call after its outcome"
 
     def leave(self) -> None:
         """End everything, as a user agent does that is closed."""
@@ -94,6 +110,7 @@ class Phone:
 
 who = st.sampled_from([0, 1])
 which = st.integers(0, 3)
+fates = st.sampled_from(["arrive", "arrive", "arrive", "arrive", "twice", "lost", "refused"])
 talks = st.sampled_from(["offer", "accept", "refuse", "answer", "give up", "hang up"])
 
 
@@ -153,11 +170,14 @@ class Calls(RuleBasedStateMachine):
     # -- the network and the clock -------------------------------------------------------------------------
 
     @precondition(lambda self: self.post.waiting)
-    @rule(which=which, fate=st.sampled_from(["arrive", "arrive", "arrive", "arrive", "twice", "lost"]))
+    @rule(which=which, fate=fates)
     def carry(self, which: int, fate: str) -> None:
         delivery = self.post.waiting.pop(which % len(self.post.waiting))
-        for _ in range({"arrive": 1, "twice": 2, "lost": 0}[fate]):
+        for _ in range({"arrive": 1, "twice": 2}.get(fate, 0)):
             self.post.deliver(delivery)
+        if fate == "refused":  # as ICMP tells the sender
+            _, source, destination, data, _ = delivery
+            self.post.deliver(Delivery(self.post.now, destination, source, data, refused=True))
 
     @precondition(lambda self: self.post.waiting)
     @rule()
@@ -192,7 +212,7 @@ class Calls(RuleBasedStateMachine):
         self.post.settle()
         assert [phone.agent.leftovers for phone in self.phones] == [[], []]
         for phone in self.phones:
-            assert len(phone.concluded) == len(phone.outgoing)
+            assert {id(outgoing) for outgoing in phone.outgoing} <= phone.concluded
             assert {id(session) for session in phone.sessions} <= phone.over
 
 

@@ -364,6 +364,21 @@ async def test_leaving_while_a_refresh_is_under_way_waits_for_it() -> None:
     assert world.leftovers == []
 
 
+async def test_leaving_while_a_refresh_outlasts_the_binding_unregisters(world: World) -> None:
+    async with Registrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=10):
+            await asyncio.sleep(5)
+            registrar.silent = True  # the refresh is repeated past the end of the binding
+            await asyncio.sleep(10)
+        registrar.silent = False
+        await asyncio.sleep(100)
+        assert registrar.asked[-1] == 0
+        sent = len(registrar.requests)
+        await asyncio.sleep(1000)
+        assert len(registrar.requests) == sent
+    assert world.leftovers == []
+
+
 async def test_leaving_the_user_agent_unregisters(world: World) -> None:
     async with Registrar(world) as registrar:
         async with alice_at(world) as alice:

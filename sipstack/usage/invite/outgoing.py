@@ -135,7 +135,7 @@ class OutgoingInvite:
             headers = response.headers.without("Contact", "Record-Route")
             dialog = Dialog.as_client(self.request, response.replace(status=183, headers=headers))
             dialog.early = False
-            self._finish(Failed(self, error))
+            self._finish(Failed(self, RemoteProtocolError(str(error), error.status)))
         return Session(self.host, dialog, Exchange(), is_caller=True)
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
