@@ -18,7 +18,7 @@ SERVER_CORE = 1
 
 
 def place_calls(server: Server, folder: Path, rate: int, seconds: float, *, to_the_end: bool = False) -> Run:
-    """Places calls at ``rate`` for ``seconds``; unless ``to_the_end``, a failure or retransmission ends it."""
+    """Places calls at ``rate`` for ``seconds``; without ``to_the_end`` the first sign of trouble ends it."""
     before, steal = server.cpu_seconds, CpuTime.now()
     calls = max(1, round(rate * seconds))
     client = Sipp(

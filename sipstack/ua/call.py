@@ -142,12 +142,8 @@ class Call:
             await self._unless_ended(reoffer)
 
     async def _make_offer(self) -> None:
-        try:
-            async with self._one_description:
-                offer = await self._media.offer(self._wish)
-        except SipError:
-            self.check_alive()  # the media is closed because the call has ended
-            raise
+        async with self._describing():
+            offer = await self._media.offer(self._wish)
         self.check_alive()
         self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
 
@@ -247,22 +243,34 @@ class Call:
             description = await self.describe(body)
         except (NegotiationError, ParseError, RemoteProtocolError):
             self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
+        except CallEnded:
+            return
         except Exception:
-            if not self._ended.done():  # else the media was closed under us
-                self._unless_withdrawn(lambda: session.refuse_offer(500, now()))
-                raise
+            self._unless_withdrawn(lambda: session.refuse_offer(500, now()))
+            raise
         else:
             self._unless_withdrawn(lambda: session.accept_offer(bytes(description), now()))
 
     async def describe(self, body: bytes) -> SessionDescription:
-        """Our answer to the offer ``body``; our offer when it is empty."""
-        async with self._one_description:
+        """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
+        async with self._describing():
             if not body:
                 return await self._media.offer(self._direction)
             offer = sdp.parse(body)
             answer = await self._media.answer(offer, self._direction)
             self.remote_held = _holds(offer)
             return answer
+
+    @contextlib.asynccontextmanager
+    async def _describing(self) -> AsyncIterator[None]:
+        """One offer or answer at a time, in the order they came. CallEnded once the media is closed."""
+        async with self._one_description:
+            self.check_alive()
+            try:
+                yield
+            except LocalProtocolError:
+                self.check_alive()
+                raise
 
     def _unless_withdrawn(self, command: Callable[[], None]) -> None:
         """Answer a re-INVITE, unless CANCEL or BYE was faster."""
@@ -292,9 +300,9 @@ class Call:
             self.leave("SIP;cause=488")
 
     async def take_answer(self, body: bytes) -> None:
-        """Give the answer to our offer to the media."""
+        """Give the answer to our offer to the media. Raises CallEnded."""
         answer = sdp.parse(body)
-        async with self._one_description:
+        async with self._describing():
             await self._media.answered(answer)
             self.remote_held = _holds(answer)
 
