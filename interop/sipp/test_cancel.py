@@ -28,7 +28,8 @@ async def test_the_caller_gives_up_before_we_have_rung(agent: UserAgent, target:
             result = await caller.ended()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "> CANCEL", *REFUSED]
-    assert (callee.cancelled, callee.ended) == (1, [])
+    # the two may come in one turn of the loop: then the handler is never begun
+    assert (callee.cancelled, callee.ended) == (len(callee.invitations), [])
 
 
 async def test_a_cancel_that_crosses_the_200_changes_nothing(

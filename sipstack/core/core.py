@@ -226,7 +226,7 @@ class Core:
             self.respond(transaction, request.response(481, to_tag=self.identifiers.tag()), now)
             return
         invitation = self._invitations.get(invite.key)
-        tag = invitation.tag if invitation is not None else self.identifiers.tag()
+        tag = invite.tag or self.identifiers.tag()
         self.respond(transaction, request.response(200, to_tag=tag), now)
         if invitation is not None:
             invitation.cancelled(request.headers.get("Reason") or "", now)

@@ -26,13 +26,17 @@ from sipstack.transaction.timers import NEVER, Timers
 class InviteServerTransaction(Transaction):
     """Answers one INVITE."""
 
-    __slots__ = ("last", "merge_key", "request")
+    __slots__ = ("last", "merge_key", "request", "tag")
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, now: float) -> None:
         super().__init__(key, flow, timers, State.PROCEEDING)
         self.request: Request | None = request  # until a response makes it superfluous
         self.last: bytes | None = None
         self.merge_key: Any = None
+        self.tag = ""
+        """The To tag of our responses, which the response to a CANCEL repeats (§9.2); "" before there is
+        one.
+        """
         self.retransmit_at = now + timers.trying_after
 
     def receive(self, now: float) -> Effects:

@@ -26,9 +26,14 @@ def loose_route(proxy: str) -> str:
 
 
 def check_target(target: str) -> None:
-    """Raises LocalProtocolError unless ``target`` is a sip, sips or tel URI."""
-    if not isinstance(_uri(target), SipUri | TelUri):
+    """Raises LocalProtocolError unless ``target`` is a sip, sips or tel URI that can be a Request-URI
+    (§19.1.1).
+    """
+    uri = _uri(target)
+    if not isinstance(uri, SipUri | TelUri):
         raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com")
+    if isinstance(uri, SipUri) and (uri.headers or "method" in uri.parameters):
+        raise LocalProtocolError(f"{target!r} cannot be called: leave out ?headers and ;method")
 
 
 def check_headers(headers: Iterable[tuple[str, object]]) -> None:

@@ -102,7 +102,8 @@ class OutgoingInvite:
 
     def abandon(self) -> None:
         """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""
-        self._agent.command(self._usage.cancel, self._agent.now())
+        if not self._outcome.done():
+            self._agent.command(self._usage.cancel, self._agent.now())
 
     async def close(self) -> None:
         """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""

@@ -44,7 +44,7 @@ class IncomingInvite:
         self.host = host
         self.request = request
         self.transaction = transaction
-        self.tag = host.identifiers.tag()
+        self.tag = transaction.tag = host.identifiers.tag()
         self._dialog = Dialog.as_server(
             request, self.tag
         )  # announced with the first response that has the tag
