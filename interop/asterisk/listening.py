@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
-from sipstack.media.audio import Audio, Frame
 
 from interop.asterisk.sound import RATE, SILENCE, TONE, Samples, loudness, samples_of, tone_share
 from sipstack import Call, Invitation, UserAgent
+from sipstack.media.audio import Audio, Frame
 
 PATIENCE = 5.0  # seconds: for what takes a fraction of one on a machine that is not busy
 WINDOW = 0.2  # seconds of sound from which a tone is told

@@ -266,7 +266,8 @@ class UserAgent:
     async def serve(self, handler: Handler) -> None:
         """Answer calls until cancelled: ``handler`` runs in a task of its own for each invitation.
 
-        A handler that returns without answering refuses with 480, one that raises with 500. A caller's CANCEL
+        A handler that returns without answering refuses with 480. One that raises refuses with 500, or with
+        the status of the SipError (486 when it forwards the call to somebody who is busy). A caller's CANCEL
         cancels the task.
         """
         async with self.serving(handler):

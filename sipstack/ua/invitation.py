@@ -93,7 +93,8 @@ class Invitation:
     ) -> AbstractAsyncContextManager[Call]:
         """Answer 200 and own the call: leaving the ``async with`` block hangs up.
 
-        Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take.
+        Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take, and
+        CallEnded when the offer was ours to make and the call ends before its answer comes.
         """
         return self._accepting(media, headers)
 

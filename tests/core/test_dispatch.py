@@ -15,9 +15,7 @@ ONE, TWO, THREE = (("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.
 NAMES = {"example.com": [address[0] for address in (ONE, TWO, THREE)]}
 
 
-def calling(
-    *, icmp: bool = False, unreachable: tuple[Address, ...] = ()
-) -> tuple[World, Agent, Peer, Peer]:
+def calling(*, icmp: bool = False, unreachable: tuple[Address, ...] = ()) -> tuple[World, Agent, Peer, Peer]:
     """Alice calls bob@example.com, a name with three addresses; peers sit at the second and third."""
     world = World(icmp=icmp)
     alice = Agent(world, "alice", ("192.0.2.1", 5060))
