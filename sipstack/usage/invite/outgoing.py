@@ -183,14 +183,26 @@ class OutgoingInvite:
             if dialog is None:
                 raise RemoteProtocolError("request for an early dialog that is gone", 481)
             dialog.receive(request)
-            if request.method == "BYE":
-                raise RemoteProtocolError("a callee refuses the INVITE, it may not say BYE (§15)", 481)
             if request.method == "INVITE":
                 raise RemoteProtocolError("an INVITE while ours is in progress (§14.2)", 491)
         except RemoteProtocolError as error:
             self.host.respond(transaction, request.response(error.status), now)
             return
-        self.host.serve(request, transaction, now)
+        if request.method == "BYE":
+            self.host.respond(transaction, request.response(200), now)
+            self._left(dialog, request.headers.get("Reason") or "", now)
+        else:
+            self.host.serve(request, transaction, now)
+
+    def _left(self, dialog: Dialog, reason: str, now: float) -> None:
+        """A callee said BYE. It has accepted the call, every 2xx was lost, and it waits no longer for our ACK
+        (§13.3.1.4). When no other fork is left, the call has come to nothing.
+        """
+        del self._early[dialog.remote_tag]
+        self.host.close_dialog(dialog)
+        if not self._early:
+            self.cancel(now)  # a 2xx that still comes is acknowledged and ended
+            self._finish(Failed(self, CallEnded("remote", reason)))
 
     def ack_received(self, request: Request, now: float) -> None:
         """The callee sends no ACK in the dialog of our INVITE."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipstack.core.events import Answered, Failed, Refused
-from sipstack.errors import CallEnded, RemoteProtocolError, TransactionTimeout
+from sipstack.errors import CallEnded, LocalProtocolError, RemoteProtocolError, TransactionTimeout
 from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
 from tests.simulation.peer import SDP
 from tests.simulation.world import World, ladder, timed
@@ -146,6 +148,8 @@ def test_hanging_up_instead_of_answering_a_late_offer_acknowledges_the_2xx_first
         alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
         alice -> bob    BYE sip:bob@192.0.2.2:5060 [2]
     """)
+    with pytest.raises(LocalProtocolError):
+        alice.session.answer(b"v=0 our answer", world.now)
 
 
 def test_a_2xx_without_the_answer_that_it_owes_is_acknowledged_and_ended() -> None:
@@ -202,13 +206,27 @@ def test_what_a_callee_may_and_may_not_ask_in_an_early_dialog() -> None:
     invite = bob.request
     bob.answer(invite, 180)
     answers = []
-    for number, method in enumerate(["OPTIONS", "BYE", "INVITE", "INFO"], 1):
+    for number, method in enumerate(["OPTIONS", "INVITE", "INFO"], 1):
         bob.send(alice.address, bob.back(method, number, body=b"v=0" if method == "INVITE" else b""))
         answers.append((method, bob.response.status))
     bob.send(alice.address, bob.back("OPTIONS", 1))
     answers.append(("OPTIONS again", bob.response.status))
-    assert answers == [("OPTIONS", 200), ("BYE", 481), ("INVITE", 491), ("INFO", 405), ("OPTIONS again", 500)]
+    assert answers == [("OPTIONS", 200), ("INVITE", 491), ("INFO", 405), ("OPTIONS again", 500)]
     assert alice.told == ["Progressed"]
+
+
+def test_a_callee_whose_every_2xx_was_lost_says_bye_and_the_call_has_failed() -> None:
+    """§13.3.1.4: the callee gives up waiting for the ACK."""
+    world, alice, bob = alice_and_peer()
+    alice.call(bob.uri)
+    invite = bob.request
+    bob.answer(invite, 180)
+    bob.send(alice.address, bob.back("BYE", 1))
+    assert bob.response.start_line == "SIP/2.0 200 OK"
+    assert alice.told == ["Progressed", "Failed"]
+    bob.answer(invite, 487)
+    world.settle()
+    assert alice.leftovers == []
 
 
 def test_the_call_is_answered_only_once() -> None:
