@@ -22,10 +22,14 @@ class Callee:
     invitations: list[str] = attrs.field(factory=list)
     ended: list[str] = attrs.field(factory=list)
     cancelled: int = 0
+    _busy: int = 0
+    _idle: asyncio.Event = attrs.field(factory=asyncio.Event, repr=False)
 
     async def __call__(self, invitation: Invitation) -> None:
         """The handler to serve with."""
         self.invitations.append(invitation.call_id)
+        self._busy += 1
+        self._idle.clear()
         try:
             await asyncio.sleep(self.think)
             if self.ring:
@@ -35,6 +39,15 @@ class Callee:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def idle(self) -> None:
+        """Until every call that came has been dealt with: sipp may be gone before we have taken note."""
+        async with asyncio.timeout(5.0):
+            await self._idle.wait()
 
     async def _talk(self, invitation: Invitation) -> None:
         async with invitation.accept() as call:

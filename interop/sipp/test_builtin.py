@@ -26,6 +26,7 @@ async def test_sipp_calls_an_agent(agent: UserAgent, target: str, sipp: Launch) 
     async with agent.serving(callee):
         with sipp("uac", "-r", "50", "-d", "100", target=target, calls=50) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert done(result) == (50, 0, 0)
     assert callee.ended == ["remote"] * 50

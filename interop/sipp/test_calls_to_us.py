@@ -19,6 +19,7 @@ async def test_the_200_is_repeated_until_the_ack_comes(agent: UserAgent, target:
     async with agent.serving(callee):
         with sipp("uac_lost_ack", "-nr", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", *["< 200 INVITE"] * 3, "> ACK", *HANGS_UP]
     assert callee.ended == ["remote"]
@@ -32,6 +33,7 @@ async def test_a_callee_without_an_ack_gives_up_with_bye_after_64_t1(
     async with agent.serving(callee):
         with sipp("uac_no_ack", "-nr", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     repeated = result.labels.count("< 200 INVITE")
     # At 0, 1, 3, 7 and 15 times T1, then every T2 = 8*T1 until 64*T1 (§13.3.1.4).
@@ -47,6 +49,7 @@ async def test_an_invite_repeated_after_the_200_makes_no_second_call(
     async with agent.serving(callee):
         with sipp("uac_lost_200", "-nr", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "< 200 INVITE", "> INVITE", "< 200 INVITE", "> ACK", *HANGS_UP]
     assert len(callee.invitations) == 1
@@ -60,6 +63,7 @@ async def test_an_invite_repeated_while_ringing_gets_the_same_180(
     async with agent.serving(callee):
         with sipp("uac_repeated_invite", "-nr", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == [*["> INVITE", "< 180 INVITE"] * 3, "< 200 INVITE", "> ACK", *HANGS_UP]
     ringing = [message.text for message in result.messages if message.label == "< 180 INVITE"]
@@ -98,6 +102,7 @@ async def test_the_offer_may_come_from_us(agent: UserAgent, target: str, sipp: L
     async with agent.serving(callee):
         with sipp("uac_late_offer", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", *HANGS_UP]
     assert callee.ended == ["remote"]
@@ -108,6 +113,7 @@ async def test_we_hang_up(agent: UserAgent, target: str, sipp: Launch) -> None:
     async with agent.serving(callee):
         with sipp("uac_waits_for_bye", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", "< BYE", "> 200 BYE"]
     assert callee.ended == ["local"]
@@ -118,6 +124,7 @@ async def test_two_byes_that_cross_are_both_answered(agent: UserAgent, target: s
     async with agent.serving(callee):
         with sipp("uac_bye_crosses", "-nr", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "< 200 INVITE", "> ACK", "< BYE", "> BYE", "< 200 BYE", "> 200 BYE"]
     assert callee.ended == ["local"]

@@ -16,6 +16,7 @@ async def test_the_caller_gives_up_while_we_ring(agent: UserAgent, target: str, 
     async with agent.serving(callee):
         with sipp("uac_cancel", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     assert result.labels == ["> INVITE", "< 180 INVITE", "> CANCEL", *REFUSED]
     assert (callee.cancelled, callee.ended) == (1, [])
@@ -39,6 +40,7 @@ async def test_a_cancel_that_crosses_the_200_changes_nothing(
     async with agent.serving(callee):
         with sipp("uac_cancel_crosses_200", target=target) as caller:
             result = await caller.ended()
+        await callee.idle()
     assert result.trouble == ""
     both = [message.header("To") for message in result.messages if message.label.startswith("< 200")]
     assert len(set(both)) == 1  # "the To tag of the response to the CANCEL and [that of] the original" (§9.2)

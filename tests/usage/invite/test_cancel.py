@@ -146,6 +146,7 @@ def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
     """)
     assert bob.told == ["InvitationReceived"]
     assert bob.session.is_established
+    assert carol.response.to.tag == bob.invitation.tag  # §9.2: "the same"
 
 
 def test_a_cancel_that_matches_nothing_gets_481() -> None:

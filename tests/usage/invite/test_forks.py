@@ -79,3 +79,21 @@ def test_a_provisional_with_a_broken_contact_is_news_without_a_dialog() -> None:
     bob.answer(invite, 180, contact="<sip:a@h>, <sip:b@h>")
     bob.answer(invite, 183, contact="<")
     assert (statuses(alice), len(alice.leftovers)) == ([180, 183], 1)
+
+
+def test_a_phone_that_says_bye_leaves_the_call_to_the_others() -> None:
+    world, alice, bob = alice_and_peer()
+    alice.call(bob.uri)
+    invite = bob.request
+    bob.answer(invite, 180, "phone1")
+    bob.answer(invite, 180, "phone2")
+    bob.send(alice.address, bob.back("BYE", 1, "phone1"))
+    bob.send(alice.address, bob.back("BYE", 2, "phone1"))
+    bob.answer(invite, 200, "phone2", body=ANSWER)
+    assert world.ladder(by="alice") == ladder("""
+        alice -> bob    INVITE sip:bob@192.0.2.2:5060 [1]
+        alice -> bob    200 OK [1 BYE]
+        alice -> bob    481 Call/Transaction Does Not Exist [2 BYE]
+        alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
+    """)
+    assert alice.told == ["Progressed", "Progressed", "Answered"]
