@@ -107,8 +107,8 @@ class Server:
             self._refuse(invitation.usage, status)
             if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
                 message = f"the handler of {invitation!r} raised"
-                context = {"message": message, "exception": error, "task": invitation.task}
-                self._agent.loop.call_exception_handler(context)
+                # without "task": from 3.12 the loop would enter the context that this task runs in
+                self._agent.loop.call_exception_handler({"message": message, "exception": error})
         finally:
             await invitation.close()
 

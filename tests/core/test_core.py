@@ -105,6 +105,14 @@ def test_the_source_address_is_noted_in_the_via(sent_by: str, stamp: str) -> Non
     assert carol.response.headers.get("Via") == via + stamp
 
 
+def test_the_brackets_of_an_ipv6_address_make_no_difference() -> None:
+    world = World()
+    bob, carol = Agent(world, "bob", ("2001:db8::2", 5060)), Peer(world, "carol", ("2001:db8::3", 5060))
+    via = "SIP/2.0/UDP [2001:db8::3]:5060;branch=z9hG4bK1"
+    carol.send(bob.address, carol.write("OPTIONS", "sip:bob@[2001:db8::2]", headers=[("Via", via)]))
+    assert carol.response.headers.get("Via") == via
+
+
 def test_rport_is_filled_in_and_the_response_goes_to_the_source_port() -> None:
     """RFC 3581 §4"""
     world, bob, carol = bob_and_peer(("192.0.2.3", 40000))

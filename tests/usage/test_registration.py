@@ -129,9 +129,13 @@ def test_it_is_refreshed_before_it_ends_with_the_same_call_id_and_the_next_cseq(
     assert (len(pauses), min(pauses) >= 75.0, max(pauses) <= 90.0) == (4, True, True)
 
 
-def test_a_refresh_that_is_refused_is_not_repeated_by_itself() -> None:
-    world, alice, registrar, _ = registering()
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_refresh_that_is_refused_is_not_repeated_by_itself(by_hand: bool) -> None:
+    world, alice, registrar, registration = registering()
     accept(registrar, f"{CONTACT};expires=100")
+    if by_hand:
+        registration.refresh(world.now)
+    world.run()
     while len(registrar.heard) == 1:
         world.run_until(world.next)
     registrar.answer(registrar.request, 500, "r", contact="-")
