@@ -29,6 +29,13 @@ CANCELLED: Fates = (["refused with 487"], ["invitationcancelled"])
 TOO_LATE: Fates = (["failed", "ended by local"], ["ended by remote"])
 UNANSWERED: Fates = (["failed", "ended by local"], ["ended by local"])
 """Too late, and bob's offer found no answer in the ACK: he says BYE as well."""
+OUT_OF_TIME: tuple[Fates, ...] = (
+    (["failed"], ["ended by timeout"]),
+    (["answered", "ended by timeout"], ["ended by remote"]),
+    (["answered", "ended by remote"], ["ended by timeout"]),
+)
+"""After a partition an INVITE or re-INVITE may find 64*T1 passed before its response is back; once in
+thousands of calls. Its side gives up, and the other learns of it by BYE or waits for an ACK in vain."""
 REFUSED: Fates = (["refused with 486"], [])
 
 
@@ -176,7 +183,8 @@ def test_a_call_that_ends_amid_offers(seeds: range) -> None:
 @blocks(VARIANT)
 def test_a_call_that_survives_a_partition(seeds: range) -> None:
     for seed in seeds:
-        assert fates(seed, a_partition_that_heals) in (HUNG_UP, HUNG_UP_BY_BOB, CROSSED), f"seed {seed}"
+        found = fates(seed, a_partition_that_heals)
+        assert found in (HUNG_UP, HUNG_UP_BY_BOB, CROSSED, *OUT_OF_TIME), f"seed {seed}"
 
 
 @blocks(VARIANT)
