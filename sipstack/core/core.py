@@ -29,6 +29,7 @@ from sipstack.transaction.deadlines import Deadlines, Waiting
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.transaction.machine import ClientUser, Transaction
+from sipstack.usage.content import SDP
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
@@ -126,7 +127,7 @@ class Core:
         """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late
         offer).
         """
-        content: Lines = (("Content-Type", "application/sdp"),) if offer else ()
+        content: Lines = (("Content-Type", SDP),) if offer else ()
         draft = self._draft("INVITE", target, (*self.capabilities(), *headers, *content), offer, contact="")
         return OutgoingInvite(self, draft, offer)
 
@@ -316,7 +317,7 @@ class Core:
         headers = self._announcements.get(key)
         if headers is None:
             lines: Lines = (("Contact", f"<{self.contact(flow)}>"), *self.capabilities())
-            content: Lines = (("Content-Type", "application/sdp"),) if described else ()
+            content: Lines = (("Content-Type", SDP),) if described else ()
             headers = self._announcements[key] = Headers((*lines, *content))
         return headers
 

@@ -11,7 +11,7 @@ from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Request, SipUri
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.content import SDP, refusal
+from sipstack.usage.content import SDP, Refusal, refusal
 from sipstack.usage.invite.incoming import IncomingInvite
 
 if TYPE_CHECKING:
@@ -47,20 +47,20 @@ class Server:
         refused = self._inspect(request)
         if refused is None and self._core.transactions.is_merged(request, transaction):
             refused = 482, ()
-        if refused is not None:
-            self._respond(request, transaction, refused[0], now, refused[1])
-            return
-        self._handlers[request.method](request, transaction, now)
+        self._perform(request, transaction, refused, now)
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request inside of a dialog that its usage leaves to us."""
         refused = self._inspect(request)
         if refused is None and request.method == "INVITE":
             refused = 481, ()
+        self._perform(request, transaction, refused, now)
+
+    def _perform(self, request: Request, transaction: AnyServer, refused: Refusal | None, now: float) -> None:
         if refused is not None:
             self._respond(request, transaction, refused[0], now, refused[1])
-            return
-        self._handlers[request.method](request, transaction, now)
+        else:
+            self._handlers[request.method](request, transaction, now)
 
     def _inspect(self, request: Request) -> tuple[int, Lines] | None:
         method = request.method

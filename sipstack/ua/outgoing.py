@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from typing import TYPE_CHECKING
 
 from sipstack import sdp
@@ -24,6 +23,7 @@ from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort
 from sipstack.message import Response
 from sipstack.ua.call import Call
+from sipstack.ua.stream import Stream
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
@@ -37,7 +37,7 @@ class OutgoingInvite:
         self._usage = usage
         self._media = media
         self._outcome: asyncio.Future[Call] = agent.loop.create_future()
-        self._provisionals = Provisionals(self._outcome)
+        self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
         self._give_up_at: float | None = None
         self._preview = b""  # the latest, not yet taken
@@ -57,7 +57,7 @@ class OutgoingInvite:
         """Early media: what is heard before the call is answered."""
         return self._media.audio
 
-    def provisionals(self) -> Provisionals:
+    def provisionals(self) -> Stream[Response]:
         """The provisional responses other than 100; ends with the final response."""
         return self._provisionals
 
@@ -142,7 +142,7 @@ class OutgoingInvite:
 
     def _finished(self) -> None:
         self._agent.invite_closed(self._usage)
-        self._provisionals.wake()
+        self._provisionals.close()
 
     def _fail(self, error: Exception) -> None:
         if not self._outcome.done():
@@ -156,34 +156,6 @@ class OutgoingInvite:
                 body, self._preview = self._preview, b""
                 if self._call is None:
                     await self._media.answered(sdp.parse(body))
-
-
-class Provisionals:
-    """An iterator over provisional responses; a plain object: leaving the loop leaves nothing behind."""
-
-    def __init__(self, outcome: asyncio.Future[Call]) -> None:
-        self._outcome = outcome
-        self._waiting: deque[Response] = deque(maxlen=64)
-        self._news = asyncio.Event()
-
-    def put(self, response: Response) -> None:
-        self._waiting.append(response)
-        self._news.set()
-
-    def wake(self) -> None:
-        """The final response is here."""
-        self._news.set()
-
-    def __aiter__(self) -> Provisionals:
-        return self
-
-    async def __anext__(self) -> Response:
-        while not self._waiting:
-            if self._outcome.done():
-                raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.popleft()
 
 
 def rejection(response: Response) -> CallRejected | AuthenticationFailed:

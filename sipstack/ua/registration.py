@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from sipstack.core.events import Registered, RegistrationFailed, Unregistered
 from sipstack.core.usages import Registration as Usage
 from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.stream import Stream
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
@@ -41,7 +41,7 @@ class Registration:
         self._retry = retry
         self._delays: Iterator[float] | None = None
         self._retrying: asyncio.TimerHandle | None = None
-        self._states = States()
+        self._states: Stream[RegistrationState] = Stream()
         self._first: asyncio.Future[None] = agent.loop.create_future()
         self._gone: asyncio.Future[None] = agent.loop.create_future()
         self._give_up_at: float | None = None
@@ -57,7 +57,7 @@ class Registration:
     def __repr__(self) -> str:
         return f"<Registration {'active' if self.active else 'inactive'}>"
 
-    def states(self) -> States:
+    def states(self) -> Stream[RegistrationState]:
         """Each change of state; ends when the registration is closed, or given up as trying again will not
         help.
         """
@@ -182,34 +182,6 @@ def failure(event: RegistrationFailed) -> SipError:
         return event.error or TransactionTimeout("no response to REGISTER")
     kind = AuthenticationFailed if event.response.status in (401, 407) else RegistrationRejected
     return kind(event.response)
-
-
-class States:
-    """An iterator over registration states."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[RegistrationState] = deque(maxlen=64)
-        self._news = asyncio.Event()
-        self._closed = False
-
-    def put(self, state: RegistrationState) -> None:
-        self._waiting.append(state)
-        self._news.set()
-
-    def close(self) -> None:
-        self._closed = True
-        self._news.set()
-
-    def __aiter__(self) -> States:
-        return self
-
-    async def __anext__(self) -> RegistrationState:
-        while not self._waiting:
-            if self._closed:
-                raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.popleft()
 
 
 @contextlib.asynccontextmanager
