@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from interop.bench import calibration
 from interop.bench.core_server import CoreServer, calls
 from interop.bench.invite import invite
 from interop.bench.message_work import read_all, respond_all
+from interop.bench.placing import place
 
 UNIT = "calibration"
 WARM_UP = 30
@@ -39,6 +41,7 @@ def operations() -> dict[str, Operation]:
         "parse": _parse,
         "respond": _respond,
         "call": lambda first, count: calls(server, first, count),
+        "place": lambda first, count: asyncio.run(place(count)),
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sipstack.dialog.draft import Draft, Lines
+from sipstack.dialog.draft import Draft
 from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Response
+from sipstack.message import Headers, Response
 from sipstack.message.digest import Account, Authentication, DigestClient
 
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
@@ -49,9 +49,9 @@ class Authenticator:
             return None
         return self._client.challenged(before, www, proxy)
 
-    def authorized(self, draft: Draft, answered: Authentication) -> Lines:
-        """``draft``'s header lines with fresh credentials in place of old ones."""
+    def authorized(self, draft: Draft, answered: Authentication) -> Headers:
+        """``draft``'s header fields with fresh credentials in place of old ones."""
         assert self._client is not None
-        kept = tuple(line for line in draft.headers if line[0] not in CREDENTIALS)
         cnonce = self._identifiers.nonce()
-        return (*self._client.credentials(answered, draft.method, draft.uri, draft.body, cnonce), *kept)
+        credentials = self._client.credentials(answered, draft.method, draft.uri, draft.body, cnonce)
+        return Headers(credentials).joined(draft.headers.without(*CREDENTIALS))

@@ -64,6 +64,8 @@ class Core:
         self._server = Server(self)
         self._dialogs: dict[Hashable, tuple[Dialog, Usage]] = {}
         self._invitations: dict[Hashable, IncomingInvite] = {}
+        self._introduction = Headers((*self._identity(), *self.capabilities()))
+        self._described_introduction = self._introduction.with_("Content-Type", SDP)
         self._announcements: dict[tuple[str, bool], Headers] = {}
         self._flows: dict[Target, Flow] = {}
         self._opening: dict[Target, list[Way]] = {}
@@ -127,15 +129,18 @@ class Core:
         """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late
         offer).
         """
-        content: Lines = (("Content-Type", SDP),) if offer else ()
-        draft = self._draft("INVITE", target, (*self.capabilities(), *headers, *content), offer, contact="")
+        introduction = self._described_introduction if offer else self._introduction
+        if headers:
+            introduction = introduction.joined(Headers(headers))
+        draft = self._draft("INVITE", target, introduction, offer, contact="")
         return OutgoingInvite(self, draft, offer)
 
     def standalone(
         self, method: str, target: str, headers: Lines = (), body: bytes = b""
     ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
-        return StandaloneRequest(self, self._draft(method, target, headers, body))
+        draft = self._draft(method, target, Headers((*self._identity(), *headers)), body)
+        return StandaloneRequest(self, draft)
 
     def register(self, registrar: str, expires: int, headers: Lines = ()) -> Registration:
         """A registration of our address-of-record; ``refresh`` sends it."""
@@ -144,7 +149,7 @@ class Core:
         )
 
     def _draft(
-        self, method: str, target: str, headers: Lines, body: bytes, contact: str | None = None
+        self, method: str, target: str, headers: Headers, body: bytes, contact: str | None = None
     ) -> Draft:
         configuration, identifiers = self.configuration, self.identifiers
         return Draft(
@@ -155,7 +160,7 @@ class Core:
             identifiers.call_id(),
             1,
             self._routes(),
-            (*self._identity(), *headers),
+            headers,
             body,
             contact,
         )

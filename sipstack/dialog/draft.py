@@ -9,14 +9,27 @@ from __future__ import annotations
 
 import attrs
 
-from sipstack.message import Request
+from sipstack.message import Headers, Request
+from sipstack.message.headers import writable
+from sipstack.message.registry import Row
 
 Lines = tuple[tuple[str, object], ...]
+NOTHING = Headers()
 
 
-@attrs.frozen
+def as_headers(headers: Headers | Lines) -> Headers:
+    """``headers`` ready to be written. Raises LocalProtocolError for what cannot be."""
+    if isinstance(headers, Headers):
+        return headers
+    return Headers(headers) if headers else NOTHING
+
+
+@attrs.define
 class Draft:
-    """Everything of a request but Via and Contact. ``from_`` and ``to`` are header values with their tags."""
+    """Everything of a request but Via and Contact. ``from_`` and ``to`` are header values with their tags.
+
+    Immutable by convention: every request makes one, and a frozen class takes twice the time.
+    """
 
     method: str
     uri: str
@@ -25,7 +38,7 @@ class Draft:
     call_id: str
     cseq: int
     routes: tuple[str, ...] = ()
-    headers: Lines = ()
+    headers: Headers = attrs.field(default=NOTHING, converter=as_headers)
     body: bytes = b""
     contact: str | None = None
     """Parameters of our Contact, such as ``;expires=60``; "" for none; None for a request without Contact."""
@@ -38,18 +51,23 @@ class Draft:
         return self.routes[0] if self.routes and not self.strict else self.uri
 
     def write(self, via: str, contact: str) -> Request:
-        """The request as it goes over a flow: ``via`` is our Via value, ``contact`` our Contact URI."""
-        lines: list[tuple[str, object]] = [("Via", via)]
+        """The request as it goes over a flow: ``via`` is our Via value, ``contact`` our Contact URI.
+
+        Raises LocalProtocolError when a value holds CR, LF or NUL.
+        """
+        writable(f"{via}{self.from_}{self.to}{self.call_id}")  # together: a quarter of what four checks cost
+        index: dict[str, Row] = {"Via": via}
         if self.routes:
-            lines += [("Route", route) for route in self.routes]
-        lines += [
-            ("Max-Forwards", "70"),
-            ("From", self.from_),
-            ("To", self.to),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{self.cseq} {self.method}"),
-        ]
+            routes = [writable(route) for route in self.routes]
+            index["Route"] = routes if len(routes) > 1 else routes[0]
+        index["Max-Forwards"] = "70"
+        index["From"] = self.from_
+        index["To"] = self.to
+        index["Call-ID"] = self.call_id
+        index["CSeq"] = f"{self.cseq} {self.method}"
         if self.contact is not None:
-            lines.append(("Contact", f"<{contact}>{self.contact}"))
-        lines += self.headers
-        return Request(self.method, self.uri, lines, self.body)
+            index["Contact"] = writable(f"<{contact}>{self.contact}")
+        headers = Headers.of_index(index)
+        if self.headers:
+            headers = headers.joined(self.headers)
+        return Request(self.method, self.uri, headers, self.body)

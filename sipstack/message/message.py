@@ -9,7 +9,7 @@ from typing import Any
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message.address import NameAddr
 from sipstack.message.contact import WILDCARD
-from sipstack.message.fields import CSeq, parse_call_id
+from sipstack.message.fields import METHODS, CSeq, parse_call_id
 from sipstack.message.grammar import is_token
 from sipstack.message.headers import Headers, writable
 from sipstack.message.other_uri import Uri, parse_uri
@@ -230,7 +230,7 @@ class Request(_Message):
         headers: Headers | Iterable[tuple[str, object]] = (),
         body: bytes = b"",
     ) -> None:
-        if not is_token(method):
+        if method not in METHODS and not is_token(method):
             raise LocalProtocolError(f"not a method: {method!r}")
         text = str(uri)
         if not text or _unwritable(text):

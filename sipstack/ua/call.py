@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sipstack import sdp
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
@@ -25,13 +26,14 @@ from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort
 from sipstack.media.recording import Recording
-from sipstack.message import Headers, NameAddr, Uri
+from sipstack.message import NameAddr, Uri
+from sipstack.message.headers import writable
 from sipstack.sdp import Direction, SessionDescription
+from sipstack.ua.outcome import Outcome
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
 
-T = TypeVar("T")
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
 
 
@@ -48,11 +50,11 @@ class Call:
         self._began = agent.now()
         self._finished: float | None = None
         self._give_up_at: float | None = None
-        self._ended: asyncio.Future[CallEnded] = agent.loop.create_future()
-        self._acknowledged: asyncio.Future[bytes] | None = None  # somebody waits for the answer in the ACK
-        self._reoffer: asyncio.Future[None] | None = None
+        self._ended: Outcome[CallEnded] = Outcome()
+        self._acknowledged: Outcome[bytes] | None = None  # somebody waits for the answer in the ACK
+        self._reoffer: Outcome[None] | None = None
         self._one_offer = asyncio.Lock()
-        self._one_description = asyncio.Lock()  # the media takes offers and answers in the order they came
+        self.one_description = asyncio.Lock()  # the media takes offers and answers in the order they came
         self._wish = Direction.SENDRECV
         self.held = False
         """Whether we have put the other side on hold."""
@@ -61,7 +63,7 @@ class Call:
         agent.call_opened(session, self)
 
     def __repr__(self) -> str:
-        return f"<Call {self.id} {'ended' if self._ended.done() else 'established'} with {self.remote}>"
+        return f"<Call {self.id} {'ended' if self._ended.done else 'established'} with {self.remote}>"
 
     # -- who and what --------------------------------------------------------------------------------------
 
@@ -129,20 +131,19 @@ class Call:
     async def _offer(self, direction: Direction) -> None:
         async with self._one_offer:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
-                settled: set[asyncio.Future[Any]] = {self._reoffer, self._ended}
-                await asyncio.wait(settled, return_when=asyncio.FIRST_COMPLETED)
+                await self._reoffer.wait()
             self.check_alive()
             self._wish = direction
-            reoffer = self._reoffer = self._agent.loop.create_future()
+            reoffer = self._reoffer = Outcome()
             try:
                 await self._make_offer()
             except BaseException:
                 self._reoffer = None
                 raise
-            await self._unless_ended(reoffer)
+            await reoffer
 
     async def _make_offer(self) -> None:
-        async with self._describing():
+        async with _Describing(self):
             offer = await self._media.offer(self._wish)
         self.check_alive()
         self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
@@ -165,43 +166,35 @@ class Call:
         """
         self.leave(reason)
         if self._give_up_at is not None:
-            await asyncio.wait([self._ended], timeout=self._give_up_at - self._agent.now())
-        if not self._ended.done():
+            await self._ended.wait(self._give_up_at)
+        if not self._ended.done:
             self.end("local", "no answer to our BYE")
 
     def leave(self, reason: str | None = None) -> None:
         """Say BYE without waiting. With it the session is over for us: audio stops (RFC 3261 §15.1.1)."""
-        if self._ended.done() or self._give_up_at is not None:
+        if self.is_over:
             return
-        headers = Headers([("Reason", reason)] if reason else ())
+        headers = (("Reason", writable(reason)),) if reason else ()
         self._give_up_at = self._agent.now() + self._agent.patience  # for all who want it over together
-        self._agent.command(self._session.hang_up, self._agent.now(), tuple(headers.items()))
+        self._agent.command(self._session.hang_up, self._agent.now(), headers)
         self._silence(CallEnded("local"))
 
     async def ended(self) -> CallEnded:
         """Wait for the end; returns who ended it and why, and does not raise."""
-        return await asyncio.shield(self._ended)
+        return await self._ended
 
     @property
     def is_over(self) -> bool:
         """Whether the call has ended, or is on its way there by our BYE."""
-        return self._ended.done() or self._give_up_at is not None
+        return self._ended.done or self._give_up_at is not None
 
     def check_alive(self) -> None:
         """Raises CallEnded when the call is over, or on its way there by our BYE."""
-        if self._ended.done():
+        if self._ended.done:
             end = self._ended.result()
             raise CallEnded(end.by, end.reason)
         if self._give_up_at is not None:
             raise CallEnded("local")
-
-    async def _unless_ended(self, future: asyncio.Future[T]) -> T:
-        """The result of ``future``; CallEnded when the call is over first."""
-        futures: set[asyncio.Future[Any]] = {future, self._ended}
-        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-        if not future.done():
-            self.check_alive()
-        return future.result()
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -219,16 +212,19 @@ class Call:
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):
-                if self._acknowledged is not None and not self._acknowledged.done():
-                    self._acknowledged.set_result(body)
+                if self._acknowledged is not None and not self._acknowledged.done:
+                    self._acknowledged.set(body)
                 elif body:
                     self._agent.spawn(self._take_late_answer(body))
 
     def end(self, by: str, reason: str = "") -> None:
         """The session is over, or nobody waits any longer for the other side to agree that it is."""
         self._finished = self._agent.now()
-        self._ended.set_result(CallEnded(by, reason))
+        self._ended.set(CallEnded(by, reason))
         self._agent.call_closed(self._session)
+        self._settle(CallEnded(by, reason))
+        if self._acknowledged is not None:
+            self._acknowledged.fail(CallEnded(by, reason))
         if self._give_up_at is None:
             self._silence(CallEnded(by, reason))
 
@@ -253,24 +249,13 @@ class Call:
 
     async def describe(self, body: bytes) -> SessionDescription:
         """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
-        async with self._describing():
+        async with _Describing(self):
             if not body:
                 return await self._media.offer(self._direction)
             offer = sdp.parse(body)
             answer = await self._media.answer(offer, self._direction)
             self.remote_held = _holds(offer)
             return answer
-
-    @contextlib.asynccontextmanager
-    async def _describing(self) -> AsyncIterator[None]:
-        """One offer or answer at a time, in the order they came. CallEnded once the media is closed."""
-        async with self._one_description:
-            self.check_alive()
-            try:
-                yield
-            except LocalProtocolError:
-                self.check_alive()
-                raise
 
     def _unless_withdrawn(self, command: Callable[[], None]) -> None:
         """Answer a re-INVITE, unless CANCEL or BYE was faster."""
@@ -302,24 +287,49 @@ class Call:
     async def take_answer(self, body: bytes) -> None:
         """Give the answer to our offer to the media. Raises CallEnded."""
         answer = sdp.parse(body)
-        async with self._describing():
+        async with _Describing(self):
             await self._media.answered(answer)
             self.remote_held = _holds(answer)
 
     async def acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""
-        self._acknowledged = self._agent.loop.create_future()
-        return await self._unless_ended(self._acknowledged)
+        self.check_alive()
+        self._acknowledged = Outcome()
+        return await self._acknowledged
 
     def _settle(self, error: Exception | None) -> None:
         reoffer, self._reoffer = self._reoffer, None
-        if reoffer is None or reoffer.done():
+        if reoffer is None:
             return
         if error is None:
-            reoffer.set_result(None)
+            reoffer.set(None)
         else:
-            reoffer.set_exception(error)
-            reoffer.exception()  # looked at: its caller may have been cancelled
+            reoffer.fail(error)
+
+
+class _Describing:
+    """One offer or answer at a time, in the order they came. CallEnded once the media is closed."""
+
+    __slots__ = ("_call", "_lock")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._lock = call.one_description
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+        try:
+            self._call.check_alive()
+        except CallEnded:
+            self._lock.release()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        if isinstance(error, LocalProtocolError):
+            self._call.check_alive()
 
 
 def _holds(description: SessionDescription) -> bool:

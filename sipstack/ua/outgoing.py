@@ -23,6 +23,7 @@ from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort
 from sipstack.message import Response
 from sipstack.ua.call import Call
+from sipstack.ua.outcome import Outcome
 from sipstack.ua.stream import Stream
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class OutgoingInvite:
         self._agent = agent
         self._usage = usage
         self._media = media
-        self._outcome: asyncio.Future[Call] = agent.loop.create_future()
+        self._outcome: Outcome[Call] = Outcome()
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
         self._give_up_at: float | None = None
@@ -64,7 +65,7 @@ class OutgoingInvite:
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         NegotiationError, RemoteProtocolError, or CallEnded when it was cancelled."""
-        return await asyncio.shield(self._outcome)
+        return await self._outcome
 
     async def _establish(self, call: Call, session: Session) -> None:
         """Follow the answer, or give ours; then the call is the application's."""
@@ -78,9 +79,9 @@ class OutgoingInvite:
             error = failure
         if error is not None and not call.is_over:
             call.leave("SIP;cause=488")
-            self._fail(error)
-        elif not self._outcome.done():
-            self._outcome.set_result(call)
+            self._outcome.fail(error)
+        else:
+            self._outcome.set(call)
         self._finished()
 
     async def _agree(self, call: Call, session: Session) -> None:
@@ -98,11 +99,11 @@ class OutgoingInvite:
         self.abandon()
         if self._give_up_at is None:
             self._give_up_at = self._agent.now() + self._agent.patience
-        await asyncio.wait([self._outcome], timeout=self._give_up_at - self._agent.now())
+        await self._outcome.wait(self._give_up_at)
 
     def abandon(self) -> None:
         """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""
-        if not self._outcome.done():
+        if not self._outcome.done:
             self._agent.command(self._usage.cancel, self._agent.now())
 
     async def close(self) -> None:
@@ -111,7 +112,7 @@ class OutgoingInvite:
             await self._call.hang_up()
             return
         try:
-            if not self._outcome.done():
+            if not self._outcome.done:
                 await self.cancel()
         finally:
             await self._media.close()
@@ -133,21 +134,16 @@ class OutgoingInvite:
                 self._agent.spawn(self._establish(self._call, session))
                 return
             case Refused(response=response):
-                self._fail(rejection(response))
+                self._outcome.fail(rejection(response))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
-                self._fail(RemoteProtocolError(str(error)))
+                self._outcome.fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
-                self._fail(error)
+                self._outcome.fail(error)
         self._finished()
 
     def _finished(self) -> None:
         self._agent.invite_closed(self._usage)
         self._provisionals.close()
-
-    def _fail(self, error: Exception) -> None:
-        if not self._outcome.done():
-            self._outcome.set_exception(error)
-            self._outcome.exception()  # looked at: nobody may ever await it
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""

@@ -14,6 +14,7 @@ from sipstack.core.events import Registered, RegistrationFailed, Unregistered
 from sipstack.core.usages import Registration as Usage
 from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.outcome import Outcome
 from sipstack.ua.stream import Stream
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Registration:
         self._delays: Iterator[float] | None = None
         self._retrying: asyncio.TimerHandle | None = None
         self._states: Stream[RegistrationState] = Stream()
-        self._first: asyncio.Future[None] = agent.loop.create_future()
-        self._gone: asyncio.Future[None] = agent.loop.create_future()
+        self._first: Outcome[None] = Outcome()
+        self._gone: Outcome[None] = Outcome()
         self._give_up_at: float | None = None
         self._pending = False  # a REGISTER is under way
         self._leaving = False
@@ -68,14 +69,14 @@ class Registration:
         unless ``retry`` is given and trying again may help.
         """
         self._send(self._usage.refresh)
-        await asyncio.shield(self._first)
+        await self._first
 
     async def close(self) -> None:
         """Un-register, waiting a few seconds at the most."""
         self.leave()
         if self._give_up_at is None:
             self._give_up_at = self._agent.now() + self._agent.patience
-        await asyncio.wait([self._gone], timeout=self._give_up_at - self._agent.now())
+        await self._gone.wait(self._give_up_at)
 
     def leave(self) -> None:
         """Un-register without waiting: at once, or after the REGISTER that is under way, because they must
@@ -93,15 +94,14 @@ class Registration:
         """Take away every binding of the address-of-record. Raises like ``open``."""
         self._leaving = self._removing = True
         self._send(self._usage.remove_all)
-        await asyncio.shield(self._gone)
+        await self._gone
         if self.error is not None:
             raise self.error
 
     def let_go(self, error: SipError) -> None:
         """The user agent is closed: nothing will come of what is under way."""
         self._change(RegistrationState(False, None, error))
-        if not self._first.done():
-            self._fail_first(error)
+        self._first.fail(error)
         self._finish()
 
     def _send(self, what: Callable[[float], None]) -> None:
@@ -117,8 +117,7 @@ class Registration:
             self._finish()
 
     def _finish(self) -> None:
-        if not self._gone.done():
-            self._gone.set_result(None)
+        self._gone.set(None)
         self._states.close()
         self._agent.registration_closed(self._usage)
 
@@ -132,8 +131,7 @@ class Registration:
                 self._delays = None
                 self._bound_until = self._agent.now() + expires
                 self._change(RegistrationState(True, self._bound_until, None))
-                if not self._first.done():
-                    self._first.set_result(None)
+                self._first.set(None)
             case Unregistered():
                 self._change(RegistrationState(False, None, None))
             case RegistrationFailed():
@@ -155,16 +153,10 @@ class Registration:
             return
         if self._retry is not None and transient:
             self._plan_retry(self._retry)
-            if not self._first.done():
-                self._first.set_result(None)
+            self._first.set(None)
             return
         self._states.close()
-        if not self._first.done():
-            self._fail_first(error)
-
-    def _fail_first(self, error: SipError) -> None:
-        self._first.set_exception(error)
-        self._first.exception()  # looked at: nobody may await it any more
+        self._first.fail(error)
 
     def _plan_retry(self, retry: Backoff) -> None:
         if self._delays is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from typing import Generic, TypeVar
+
+from sipstack.ua.outcome import Waiters
 
 T = TypeVar("T")
 
@@ -15,27 +15,29 @@ MAXIMUM_WAITING = 64
 class Stream(Generic[T]):
     """An iterator over items as they come; a plain object: leaving the loop leaves nothing behind."""
 
+    __slots__ = ("_closed", "_items", "_waiters")
+
     def __init__(self) -> None:
-        self._waiting: deque[T] = deque(maxlen=MAXIMUM_WAITING)
-        self._news = asyncio.Event()
+        self._items: list[T] = []
+        self._waiters = Waiters()
         self._closed = False
 
     def put(self, item: T) -> None:
-        self._waiting.append(item)
-        self._news.set()
+        self._items.append(item)
+        del self._items[:-MAXIMUM_WAITING]
+        self._waiters.release()
 
     def close(self) -> None:
         """Iteration ends with what is waiting."""
         self._closed = True
-        self._news.set()
+        self._waiters.release()
 
     def __aiter__(self) -> Stream[T]:
         return self
 
     async def __anext__(self) -> T:
-        while not self._waiting:
+        while not self._items:
             if self._closed:
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.popleft()
+            await self._waiters.wait()
+        return self._items.pop(0)

@@ -15,7 +15,7 @@ from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
 OPTIONS = Request("OPTIONS", "sip:bob@example.com")
-DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("X", "1"),))
+DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("Subject", "1"),))
 
 
 def authenticator(account: Account | None) -> Authenticator:
@@ -48,7 +48,7 @@ def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None
     assert answered is not None
     first = ours.authorized(DRAFT, answered)
     again = ours.authorized(Draft("OPTIONS", DRAFT.uri, "", "", "c", 2, headers=first), answered)
-    assert [name for name, _ in again] == ["Authorization", "X"]
+    assert [name for name, _ in again.items()] == ["Authorization", "Subject"]
     for headers in (first, again):
         assert verdict(digest, Request("OPTIONS", DRAFT.uri, headers), 1.0) is Verdict.OK
 

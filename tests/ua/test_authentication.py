@@ -94,6 +94,7 @@ async def test_the_ack_repeats_the_credentials_of_its_invite(world: World) -> No
     async with world.user_agent("bob") as bob, bob.serving(callee), alice_of(world) as alice:
         async with Proxy(world, BOB, Challenger(PASSWORD)) as proxy:
             async with alice.call("sip:bob@bob.test"):
+                await asyncio.sleep(0.1)  # the ACK arrives
                 _, _, invite, ack = proxy.requests
             given = [request.headers.raw("Proxy-Authorization") for request in (invite, ack)]
             assert given[0] == given[1] != ()

@@ -81,6 +81,7 @@ async def test_a_refusal_raises_with_its_status(world: World) -> None:
             async with alice.call("sip:bob@bob.test"):
                 raise AssertionError("the call was refused")
         assert raised.value.status == 486
+        await asyncio.sleep(0.1)  # the ACK arrives
     assert world.leftovers == []
     assert ladder(world) == ["1> INVITE", "2> 486 INVITE", "1> ACK"]
 
@@ -101,6 +102,7 @@ async def test_a_handler_that_does_not_answer_refuses_with_480(world: World) -> 
         with pytest.raises(CallRejected) as raised:
             async with alice.call("sip:bob@bob.test"):
                 raise AssertionError
+        await asyncio.sleep(0.1)  # the ACK arrives
     assert raised.value.status == 480
     assert ladder(world) == ["1> INVITE", "2> 180 INVITE", "2> 480 INVITE", "1> ACK"]
 
@@ -138,6 +140,7 @@ async def test_ring_timeout_cancels(world: World) -> None:
         with pytest.raises(TransactionTimeout, match="nobody answered within 20 s"):
             async with alice.call("sip:bob@bob.test", ring_timeout=20):
                 raise AssertionError
+        await asyncio.sleep(0.1)  # the ACK arrives
     assert callee.cancelled == 1
     assert world.leftovers == []
     assert ladder(world) == [

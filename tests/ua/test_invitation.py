@@ -350,6 +350,7 @@ async def test_who_calls_whom(world: World) -> None:
         with pytest.raises(CallRejected, match="480"):
             async with alice.call("sip:bob@bob.test"):
                 raise AssertionError
+        await asyncio.sleep(0.1)  # the ACK arrives
     caller, callee, call_id, written = seen
     assert (caller, callee) == ("sip:alice@alice.test", "sip:bob@bob.test")
     assert written == f"<Invitation {call_id} from sip:alice@alice.test>"

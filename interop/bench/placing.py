@@ -1,0 +1,73 @@
+"""Calls placed through the public API, answered from templates in the same process: nothing but our own cost.
+
+What is measured over sockets (`uac`) is what counts; this is what can be counted instruction by instruction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from interop.bench.floor import ANSWER
+from interop.bench.silent import Silent
+from sipstack import UserAgent
+from sipstack.core.outputs import Address, Flow
+from sipstack.net.network import Endpoint, Failed, Listen, Receive
+
+TOGETHER = 20
+_RINGING = b"SIP/2.0 180 Ringing\r\n%b;tag=placed\r\n%b\r\n%b\r\nContent-Length: 0\r\n\r\n"
+_ACCEPTED = (
+    b"SIP/2.0 200 OK\r\n%%b;tag=placed\r\n%%b\r\n%%b\r\nContact: <sip:127.0.0.1>\r\n"
+    b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
+)
+_ENDED = b"SIP/2.0 200 OK\r\n%b\r\n%b\r\n%b\r\nContent-Length: 0\r\n\r\n"
+
+
+def answers(request: bytes) -> list[bytes]:
+    """The responses to one request of ours, whose lines stand as `Draft.write` puts them."""
+    method, _, rest = request.partition(b" ")
+    if method == b"ACK":
+        return []
+    _, via, _, from_, to, call_id, cseq, _ = rest.split(b"\r\n", 7)
+    parts = (b"\r\n".join((via, from_, to)), call_id, cseq)
+    return [_RINGING % parts, _ACCEPTED % parts] if method == b"INVITE" else [_ENDED % parts]
+
+
+class Answering:
+    """A network with one host on it, that answers all calls; and the endpoint that we have there."""
+
+    def __init__(self) -> None:
+        self.local: Address = ("127.0.0.1", 5070)
+        self._loop = asyncio.get_running_loop()
+
+    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
+        self._receive = receive
+        return self
+
+    async def resolve(self, host: str) -> list[str]:
+        raise AssertionError("the target is an address")
+
+    def flow_to(self, remote: Address) -> Flow:
+        return Flow("UDP", self.local, remote, carrier=self)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        for response in answers(data):
+            self._loop.call_soon(self._receive, flow, response)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _place(agent: UserAgent) -> None:
+    async with agent.call("sip:service@127.0.0.1"):
+        pass
+
+
+async def place(count: int) -> None:
+    """So many calls, some at a time."""
+    silent = Silent()
+    async with UserAgent(
+        "sip:bench@127.0.0.1", network=Answering(), seed=1, media=lambda host: silent
+    ) as agent:
+        for first in range(0, count, TOGETHER):
+            together = min(TOGETHER, count - first)
+            await asyncio.gather(*(_place(agent) for _ in range(together)))
