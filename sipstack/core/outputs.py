@@ -24,7 +24,7 @@ class Question:
     port: int
 
 
-@attrs.frozen
+@attrs.define
 class Transmit:
     """Put these octets on the flow."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, VISIBLE, quote, unquote
@@ -98,3 +99,12 @@ class NameAddr(Lazy):
 
     def __repr__(self) -> str:
         return f"NameAddr.parse({str(self)!r})"
+
+
+def remembered(text: str) -> NameAddr:
+    """``NameAddr.parse`` for From, To and Contact: the messages of one call repeat them."""
+    # A peer that means harm gets no megabytes of our memory
+    return _remembered(text) if len(text) < 200 else NameAddr.parse(text)
+
+
+_remembered = lru_cache(maxsize=1024)(NameAddr.parse)

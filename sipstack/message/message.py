@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from sipstack.errors import LocalProtocolError, ParseError
-from sipstack.message.address import NameAddr
+from sipstack.message.address import NameAddr, remembered
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import METHODS, CSeq, parse_call_id
 from sipstack.message.grammar import is_token
@@ -53,13 +53,6 @@ class _Message:
         """The request line or status line, without line end."""
         raise NotImplementedError
 
-    def _only(self, name: str) -> str:
-        """The value of a field that must come exactly once."""
-        row = self.headers.index.get(name)
-        if isinstance(row, str):
-            return row
-        raise ParseError(f"{name} is missing" if row is None else f"{name} comes more than once")
-
     @property
     def via(self) -> Via:
         """The topmost Via."""
@@ -77,7 +70,8 @@ class _Message:
         """From."""
         address = self._from
         if address is None:
-            address = self._from = NameAddr.parse(self._only("From"))
+            row = self.headers.index.get("From")
+            address = self._from = remembered(row if isinstance(row, str) else not_once("From", row))
         return address
 
     @property
@@ -85,7 +79,8 @@ class _Message:
         """To."""
         address = self._to
         if address is None:
-            address = self._to = NameAddr.parse(self._only("To"))
+            row = self.headers.index.get("To")
+            address = self._to = remembered(row if isinstance(row, str) else not_once("To", row))
         return address
 
     @property
@@ -93,7 +88,8 @@ class _Message:
         """Call-ID."""
         call_id = self._call_id
         if call_id is None:
-            call_id = self._call_id = parse_call_id(self._only("Call-ID"))
+            row = self.headers.index.get("Call-ID")
+            call_id = self._call_id = parse_call_id(row if isinstance(row, str) else not_once("Call-ID", row))
         return call_id
 
     @property
@@ -101,7 +97,8 @@ class _Message:
         """CSeq."""
         cseq = self._cseq
         if cseq is None:
-            cseq = self._cseq = CSeq.parse(self._only("CSeq"))
+            row = self.headers.index.get("CSeq")
+            cseq = self._cseq = CSeq.parse(row if isinstance(row, str) else not_once("CSeq", row))
         return cseq
 
     @property
@@ -213,6 +210,11 @@ class _Message:
             f"<{type(self).__name__} {self.start_line} Call-ID={headers.get('Call-ID')!r} "
             f"CSeq={headers.get('CSeq')!r} headers={len(headers)} body={len(self.body)}>"
         )
+
+
+def not_once(name: str, row: Row | None) -> NoReturn:
+    """A field that must come exactly once does not."""
+    raise ParseError(f"{name} is missing" if row is None else f"{name} comes more than once")
 
 
 class Request(_Message):

@@ -12,14 +12,14 @@ from sipstack.errors import SipError
 from sipstack.message import Response
 
 
-@attrs.frozen
+@attrs.define
 class Send:
     """Put these octets on the transaction's flow."""
 
     data: bytes
 
 
-@attrs.frozen
+@attrs.define
 class Deliver:
     """Pass this response to the transaction user."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sipstack.usage.invite.session import Session
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class InvitationReceived:
     """A new INVITE. Answer it with accept, progress or refuse."""
 
@@ -23,7 +23,7 @@ class InvitationReceived:
     request: Request
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class InvitationCancelled:
     """The caller gave up before our final response; 487 is already sent."""
 
@@ -31,7 +31,7 @@ class InvitationCancelled:
     reason: str
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Progressed:
     """A provisional response other than 100."""
 
@@ -39,7 +39,7 @@ class Progressed:
     response: Response
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Answered:
     """The call is accepted. With an early offer it is acknowledged; a late offer awaits ``acknowledge``."""
 
@@ -48,7 +48,7 @@ class Answered:
     response: Response
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Refused:
     """A final response other than 2xx."""
 
@@ -56,7 +56,7 @@ class Refused:
     response: Response
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Failed:
     """The INVITE came to nothing without a final response."""
 
@@ -64,7 +64,7 @@ class Failed:
     error: SipError
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Acknowledged:
     """The ACK for our 2xx came; ``body`` is the answer when the 2xx carried our offer, else b""."""
 
@@ -72,7 +72,7 @@ class Acknowledged:
     body: bytes
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class OfferReceived:
     """A re-INVITE; b"" asks us for the offer. Answer with accept_offer or refuse_offer."""
 
@@ -80,7 +80,7 @@ class OfferReceived:
     body: bytes
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class OfferAnswered:
     """Our re-INVITE was accepted with this answer."""
 
@@ -88,14 +88,14 @@ class OfferAnswered:
     body: bytes
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class OfferDue:
     """Our re-INVITE met one of the other side (glare) and the wait is over: make the offer again."""
 
     session: Session
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class OfferRefused:
     """Our re-INVITE was refused; the session is what it was before."""
 
@@ -103,7 +103,7 @@ class OfferRefused:
     response: Response
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Ended:
     """The session is over. ``by`` is "local", "remote", "timeout" or "transport"."""
 
