@@ -67,7 +67,7 @@ class Core:
         self._introduction = Headers((*self._identity(), *self.capabilities()))
         self._described_introduction = self._introduction.with_("Content-Type", SDP)
         self._announcements: dict[tuple[str, bool], Headers] = {}
-        self._flows: dict[Target, Flow] = {}
+        self.flows: dict[Target, Flow] = {}
         self._opening: dict[Target, list[Way]] = {}
         self._resolving: dict[Question, list[Way]] = {}
         self._contact_prefix = f"sip:{configuration.user}@" if configuration.user else "sip:"
@@ -107,9 +107,9 @@ class Core:
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""
-        if len(self._flows) >= MAXIMUM_FLOWS:
-            self._flows.pop(next(iter(self._flows)))
-        self._flows[target] = flow
+        if len(self.flows) >= MAXIMUM_FLOWS:
+            self.flows.pop(next(iter(self.flows)))
+        self.flows[target] = flow
         for way in self._opening.pop(target, ()):
             way.flow_found(flow, now)
 
@@ -120,7 +120,7 @@ class Core:
 
     def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
         """The network reported that the peer of ``flow`` is not there."""
-        self._flows.pop(Target(flow.transport, flow.remote), None)
+        self.flows.pop(Target(flow.transport, flow.remote), None)
         self.transactions.flow_failed(flow, error, now)
 
     # -- commands ------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class Core:
 
     def find_flow(self, target: Target, way: Way, now: float) -> None:
         """Give ``way`` the flow to ``target``, known or opened."""
-        flow = self._flows.get(target)
+        flow = self.flows.get(target)
         if flow is not None:
             way.flow_found(flow, now)
             return

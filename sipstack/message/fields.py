@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Self
 
 import attrs
@@ -48,18 +49,26 @@ class CSeq:
     method: str
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> CSeq:
         """Raises ParseError; the number stays below 2**31 (§8.1.1.5)."""
-        digits, _, method = text.partition(" ")
-        if method in METHODS and len(digits) < 10 and digits.isascii() and digits.isdigit():
-            return cls(int(digits), method)
-        match = _cseq(text)
-        if match is None:
-            raise ParseError(f"not a CSeq: {text[:80]!r}")
-        return cls(number(match[1], 2**31 - 1, "CSeq"), match[2])
+        # Most dialogs count from 1: nearly every message has a CSeq that was read before
+        return _remembered_cseq(text) if len(text) < 40 else _read_cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+def _read_cseq(text: str) -> CSeq:
+    digits, _, method = text.partition(" ")
+    if method in METHODS and len(digits) < 10 and digits.isascii() and digits.isdigit():
+        return CSeq(int(digits), method)
+    match = _cseq(text)
+    if match is None:
+        raise ParseError(f"not a CSeq: {text[:80]!r}")
+    return CSeq(number(match[1], 2**31 - 1, "CSeq"), match[2])
+
+
+_remembered_cseq = lru_cache(maxsize=256)(_read_cseq)
 
 
 @attrs.frozen

@@ -133,6 +133,9 @@ class Headers:
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._find(name) in self.index
 
+    def __bool__(self) -> bool:
+        return bool(self.index)
+
     def __len__(self) -> int:
         return sum(1 if isinstance(row, str) else len(row) for row in self.index.values())
 

@@ -204,8 +204,9 @@ class Driver:
             targets = [where]
         failure: TransportError = ResolutionError(f"no address for {next_hop}")
         for target in targets:
+            known = self.core.flows.get(target)
             try:
-                return self._flow_to(target).local[0]
+                return (known or self._flow_to(target)).local[0]
             except TransportError as error:
                 failure = error
         raise failure
