@@ -20,9 +20,7 @@ class Identifiers:
 
     def __init__(self, source: random.Random | None = None) -> None:
         self.random = source or random.SystemRandom()
-        self._drawn = (
-            ""  # hexadecimal, many at a time: asking the system costs as much as parsing
-        )
+        self._drawn = ""  # hexadecimal, many at a time: asking the system costs as much as parsing
         self._used = 0
 
     def _digits(self, count: int) -> str:

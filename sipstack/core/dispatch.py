@@ -23,7 +23,7 @@ from sipstack.message import Request, Response
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
-from sipstack.transaction.machine import ClientUser, State
+from sipstack.transaction.machine import NOBODY, ClientUser, State
 from sipstack.transaction.requests import cancel_for
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Way:
         self.core = core
         self.draft = draft
         self._dialog = dialog
-        self._targets: list[Target] = []
+        self._targets: Sequence[Target] = ()
         self._given_up = False
 
     def find(self, now: float) -> None:
@@ -58,20 +58,21 @@ class Way:
         if isinstance(where, Question):
             self.core.resolve(where, self)
         else:
-            self.resolved([where], now)
+            self.resolved((where,), now)
 
     def resolved(self, targets: Sequence[Target], now: float) -> None:
         """The addresses, best first."""
         if self._given_up:
             return
-        self._targets = list(targets)
+        self._targets = targets
         if targets:
             self.next_target(now)
         else:
             self.failed(ResolutionError(f"no address for {self.draft.next_hop}"), now)
 
     def next_target(self, now: float) -> None:
-        self.core.find_flow(self._targets.pop(0), self, now)
+        target, self._targets = self._targets[0], self._targets[1:]
+        self.core.find_flow(target, self, now)
 
     def flow_found(self, flow: Flow, now: float) -> None:
         """The driver has a flow to the target."""
@@ -216,14 +217,5 @@ class Dispatch(Way):
         self._cancelling = False
         branch = self.request.via.branch or ""
         flow = self.transaction.flow
-        self.core.transactions.request(cancel_for(self.request), branch, flow, Unheard(), now)
-
-
-class Unheard:
-    """The user of a CANCEL: its answer changes nothing, that of the INVITE does."""
-
-    __slots__ = ()
-
-    def response_received(self, response: Response, now: float) -> None: ...
-
-    def request_failed(self, error: SipError, now: float) -> None: ...
+        # the answer to a CANCEL changes nothing, that of the INVITE does
+        self.core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)

@@ -20,11 +20,11 @@ from sipstack.transaction.timers import Timers
 class ClientTransaction(Transaction):
     """Sends one request other than INVITE and ACK."""
 
-    __slots__ = ("_data", "request", "user")
+    __slots__ = ("_data", "method", "user")
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, user: ClientUser) -> None:
         super().__init__(key, flow, timers, State.TRYING)
-        self.request = request
+        self.method = request.method
         self.user = user
         self._data: bytes = bytes(request)
 
@@ -43,6 +43,7 @@ class ClientTransaction(Transaction):
         if response.status < 200:
             self.state = State.PROCEEDING  # E and F go on
         else:
+            self._data = b""
             self.linger(State.COMPLETED, now, self.timers.t4)  # Timer K
         return (Deliver(response),)
 
@@ -55,7 +56,7 @@ class ClientTransaction(Transaction):
     def expired(self, now: float) -> Effects:
         unanswered = self.state is not State.COMPLETED
         self.enter(State.TERMINATED)
-        return (Fail(TransactionTimeout(f"no response to {self.request.method}")),) if unanswered else NOTHING
+        return (Fail(TransactionTimeout(f"no response to {self.method}")),) if unanswered else NOTHING
 
     def transport_failed(self, error: TransportError, now: float) -> Effects:
         """§17.1.4: the user is told and the transaction is gone, unless the answer is already here."""

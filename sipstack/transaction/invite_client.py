@@ -27,7 +27,7 @@ class InviteClientTransaction(Transaction):
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, user: ClientUser) -> None:
         super().__init__(key, flow, timers, State.CALLING)
-        self.request = request
+        self.request: Request | None = request  # until a final response makes it superfluous
         self.user = user
         self._data: bytes = bytes(request)
         self._ack: bytes = b""
@@ -51,10 +51,12 @@ class InviteClientTransaction(Transaction):
                         # Timer B ends here: a phone may ring for as long as it likes (§17.1.1.2)
                         self.enter(State.PROCEEDING, now + self.timers.timeout if self.given_up else NEVER)
                     return (Deliver(response),)
+                assert self.request is not None
+                request, self.request, self._data = self.request, None, b""
                 if status < 300:
                     self.enter(State.ACCEPTED, now + self.timers.timeout)  # Timer M
                     return (Deliver(response),)
-                self._ack = bytes(ack_for(self.request, response))
+                self._ack = bytes(ack_for(request, response))
                 self.linger(State.COMPLETED, now, self.timers.d)  # Timer D
                 return (Send(self._ack), Deliver(response))
             case State.ACCEPTED if 200 <= status < 300:  # repeated, or from another branch of a fork

@@ -18,7 +18,7 @@ from sipstack.transaction.effects import Deliver, Effects, Fail, Send
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.invite_server import InviteServerTransaction
-from sipstack.transaction.machine import ClientUser, State
+from sipstack.transaction.machine import NOBODY, ClientUser, State
 from sipstack.transaction.server import ServerTransaction
 from sipstack.transaction.timers import Timers
 
@@ -187,18 +187,20 @@ class TransactionLayer:
                 self._transmit(transaction.flow, effect.data)
 
     def _perform_client(self, transaction: AnyClient, effects: Effects, now: float) -> None:
-        if transaction.state is State.TERMINATED:
+        user, state = transaction.user, transaction.state
+        if state is State.TERMINATED or state is State.COMPLETED:
+            transaction.user = NOBODY  # it refers to the transaction in turn, and need not outlive it
+        if state is State.TERMINATED:
             self._forget_client(transaction)
         else:
             self._deadlines.schedule(transaction)
         for effect in effects:
-            match effect:
-                case Send(data=data):
-                    self._transmit(transaction.flow, data)
-                case Deliver(response=response):
-                    transaction.user.response_received(response, now)
-                case Fail(error=error):
-                    transaction.user.request_failed(error, now)
+            if type(effect) is Send:
+                self._transmit(transaction.flow, effect.data)
+            elif type(effect) is Deliver:
+                user.response_received(effect.response, now)
+            elif type(effect) is Fail:
+                user.request_failed(effect.error, now)
 
     def _forget_client(self, transaction: AnyClient) -> None:
         if self._clients.pop(transaction.key, None) is None:

@@ -36,6 +36,19 @@ class ClientUser(Protocol):
     def request_failed(self, error: SipError, now: float) -> None: ...
 
 
+class Nobody:
+    """The user of a client transaction that lingers: what it still hears is a repetition."""
+
+    __slots__ = ()
+
+    def response_received(self, response: Response, now: float) -> None: ...
+
+    def request_failed(self, error: SipError, now: float) -> None: ...
+
+
+NOBODY: ClientUser = Nobody()
+
+
 class Transaction:
     """Base of the machines. ``deadline`` is when ``timeout`` wants to be called."""
 

@@ -15,7 +15,9 @@ from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
 OPTIONS = Request("OPTIONS", "sip:bob@example.com")
-DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("Subject", "1"),))
+DRAFT = Draft(
+    "OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("Subject", "1"),)
+)
 
 
 def authenticator(account: Account | None) -> Authenticator:

@@ -58,7 +58,8 @@ def check(machine: Transaction, give: Callable[[float], Effects], now: float) ->
 def client_input(machine: InviteClientTransaction | ClientTransaction, what: object, now: float) -> Effects:
     match what:
         case int(status):
-            return machine.receive(response(machine.request, status), now)
+            asked = INVITE if isinstance(machine, InviteClientTransaction) else OPTIONS
+            return machine.receive(response(asked, status), now)
         case "error":
             return machine.transport_failed(FlowClosed("gone"), now)
         case "give up" if isinstance(machine, InviteClientTransaction):

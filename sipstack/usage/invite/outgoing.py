@@ -14,6 +14,7 @@ from sipstack.message import Request, Response
 from sipstack.sdp.exchange import Exchange
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import session_description
+from sipstack.usage.invite.acks import Acks, repeat
 from sipstack.usage.invite.credentials import credentials_of
 from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused
 from sipstack.usage.invite.session import Session
@@ -26,11 +27,11 @@ class OutgoingInvite:
     """Sends one INVITE outside of a dialog."""
 
     __slots__ = (
+        "_acks",
         "_draft",
         "_early",
         "_offer",
         "_sent",
-        "_sessions",
         "cancelled",
         "finished",
         "host",
@@ -44,7 +45,7 @@ class OutgoingInvite:
         self._offer = offer
         self._sent: Sent | None = None
         self._early: dict[str, Dialog] = {}
-        self._sessions: dict[str, Session] = {}
+        self._acks: dict[str, Acks] = {}  # by To tag, longer than the sessions: a 2xx may come again
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
@@ -107,14 +108,14 @@ class OutgoingInvite:
 
     def _accepted(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
-        known = self._sessions.get(tag)
+        known = self._acks.get(tag)
         if known is not None:
-            known.repeat_ack(response.cseq.number)
+            repeat(known, response.cseq.number, self.host)
             return
-        if len(self._sessions) >= MAXIMUM_FORKS:
+        if len(self._acks) >= MAXIMUM_FORKS:
             return
         session = self._establish(tag, response)
-        self._sessions[tag] = session
+        self._acks[tag] = session.acks
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
             session.acknowledge(response.cseq.number, credentials_of(self._sent), now)
             session.hang_up(now)

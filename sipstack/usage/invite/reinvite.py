@@ -10,6 +10,7 @@ from sipstack.errors import ParseError, RemoteProtocolError, SipError, Transacti
 from sipstack.message import Response
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
+from sipstack.usage.invite.acks import repeat
 from sipstack.usage.invite.credentials import credentials_of
 from sipstack.usage.invite.events import OfferAnswered, OfferDue, OfferRefused
 
@@ -91,7 +92,7 @@ class Reinvite:
         session = self._session
         cseq = response.cseq.number
         if self._state is ReinviteState.DONE:
-            session.repeat_ack(cseq)
+            repeat(session.acks, cseq, session.host)
             return
         self._state = ReinviteState.DONE
         body = session_description(response)

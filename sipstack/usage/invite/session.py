@@ -14,11 +14,9 @@ from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import SDP, refusal, session_description
 from sipstack.usage.invite.acceptance import Acceptance
+from sipstack.usage.invite.acks import Acks, keep
 from sipstack.usage.invite.events import Acknowledged, Ended, OfferReceived
 from sipstack.usage.invite.reinvite import Reinvite
-
-MAXIMUM_ACKS = 4
-"""How many ACKs are kept: a 2xx may come again when the next re-INVITE is already on its way."""
 
 
 class SessionState(Enum):
@@ -33,12 +31,12 @@ class Session:
     __slots__ = (
         "_acceptance",
         "_ack_cseq",
-        "_acks",
         "_bye_headers",
         "_credentials",
         "_offer_in_2xx",
         "_offered_by",
         "_reinvite",
+        "acks",
         "dialog",
         "exchange",
         "host",
@@ -55,7 +53,7 @@ class Session:
         self._acceptance: Acceptance | None = None
         self._offered_by: tuple[AnyServer, Request] | None = None
         self._reinvite: Reinvite | None = None
-        self._acks: dict[int, tuple[Flow, bytes]] = {}
+        self.acks: Acks = {}
         self._ack_cseq = 0
         self._offer_in_2xx = exchange.state is ExchangeState.LOCAL_OFFER  # its answer comes in the ACK
         self._credentials: Lines = ()
@@ -138,14 +136,7 @@ class Session:
         return self.exchange.state is ExchangeState.REMOTE_OFFER and self._offered_by is None
 
     def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None:
-        self._acks[cseq] = (flow, data)
-        if len(self._acks) > MAXIMUM_ACKS:
-            del self._acks[min(self._acks)]
-
-    def repeat_ack(self, cseq: int) -> None:
-        """The 2xx came again: each repetition is acknowledged with the same octets (§13.2.2.4)."""
-        if cseq in self._acks:
-            self.host.retransmit(*self._acks[cseq])
+        keep(self.acks, cseq, flow, data)
 
     # -- requests from the peer ----------------------------------------------------------------------------
 

@@ -1,0 +1,25 @@
+"""The ACKs that we have sent: a 2xx may come again, each time to be acknowledged (RFC 3261 §13.2.2.4)."""
+
+from __future__ import annotations
+
+from sipstack.dialog.usage import Host
+from sipstack.transaction.flow import Flow
+
+MAXIMUM_ACKS = 4
+"""How many are kept: a 2xx may come again when the next re-INVITE is already on its way."""
+
+Acks = dict[int, tuple[Flow, bytes]]
+"""Those of one session, by CSeq number."""
+
+
+def keep(acks: Acks, cseq: int, flow: Flow, data: bytes) -> None:
+    """Note what went out for the 2xx to the INVITE with this number."""
+    acks[cseq] = (flow, data)
+    if len(acks) > MAXIMUM_ACKS:
+        del acks[min(acks)]
+
+
+def repeat(acks: Acks, cseq: int, host: Host) -> None:
+    """The 2xx came again: the same octets go out again."""
+    if cseq in acks:
+        host.retransmit(*acks[cseq])
