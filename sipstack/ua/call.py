@@ -164,20 +164,35 @@ class Call:
 
         ``reason`` goes into a Reason field (RFC 3326), such as ``Q.850;cause=16``.
         """
-        self.leave(reason)
+        if self._say_bye(reason):
+            await self._close_media()
         if self._give_up_at is not None:
             await self._ended.wait(self._give_up_at)
         if not self._ended.done:
             self.end("local", "no answer to our BYE")
 
     def leave(self, reason: str | None = None) -> None:
-        """Say BYE without waiting. With it the session is over for us: audio stops (RFC 3261 §15.1.1)."""
+        """Say BYE without waiting."""
+        if self._say_bye(reason):
+            self._agent.close_media(self._media)
+
+    def _say_bye(self, reason: str | None) -> bool:
+        """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
         if self.is_over:
-            return
+            return False
         headers = (("Reason", writable(reason)),) if reason else ()
         self._give_up_at = self._agent.now() + self._agent.patience  # for all who want it over together
         self._agent.command(self._session.hang_up, self._agent.now(), headers)
-        self._silence(CallEnded("local"))
+        self._media.audio.end(CallEnded("local"))
+        return True
+
+    async def _close_media(self) -> None:
+        """In our caller's task; one of its own goes on with it when that is cancelled."""
+        try:
+            await self._media.close()
+        except BaseException:
+            self._agent.close_media(self._media)
+            raise
 
     async def ended(self) -> CallEnded:
         """Wait for the end; returns who ended it and why, and does not raise."""
@@ -226,11 +241,8 @@ class Call:
         if self._acknowledged is not None:
             self._acknowledged.fail(CallEnded(by, reason))
         if self._give_up_at is None:
-            self._silence(CallEnded(by, reason))
-
-    def _silence(self, end: CallEnded) -> None:
-        self._media.audio.end(end)
-        self._agent.close_media(self._media)
+            self._media.audio.end(CallEnded(by, reason))
+            self._agent.close_media(self._media)
 
     async def _answer(self, body: bytes) -> None:
         """A re-INVITE: answer its offer, or make one when it has none."""

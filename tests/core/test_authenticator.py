@@ -15,7 +15,8 @@ from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
 OPTIONS = Request("OPTIONS", "sip:bob@example.com")
-DRAFT = Draft(
+HEADERS = (("Subject", "1"),)
+DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=HEADERS)
     "OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("Subject", "1"),)
 )
 
