@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from interop.bench import progress, subjects
+from interop.bench.collecting import worst_pause
 from interop.bench.report import Row, Table
 from interop.bench.server import Recipe, Server, StartError
 from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE, place_calls
@@ -31,6 +32,8 @@ class Held:
     """Resident memory that a held call has added, in units of 1,024 octets."""
     cpu_us: float
     """CPU time of one more call, placed and ended at once, in microseconds."""
+    pause: float
+    """Milliseconds that the event loop stood still at the worst, while those were placed."""
 
 
 def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
@@ -46,12 +49,23 @@ def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
             held = size
             grown = server.resident_bytes - empty
             progress.show(f"{recipe.name}: cost of a call with {size:,} held")
-            runs = [place_calls(server, folder, PROBE, 4.0, to_the_end=True) for _ in range(3)]
-            costs = [run.cpu_us for run in runs if run.calls]
+            costs, pauses = _probed(server, folder)
             if not costs:
                 raise StartError(f"no call got through while {size:,} were held")
-            found.append(Held(size, grown / size / 1024 if size else 0.0, min(costs)))
+            found.append(Held(size, grown / size / 1024 if size else 0.0, min(costs), min(pauses)))
     return found
+
+
+def _probed(server: Server, folder: Path) -> tuple[list[float], list[float]]:
+    """CPU time a call, and the worst pause, of each run in which calls got through."""
+    costs, pauses = [], []
+    for _ in range(3):
+        printed = len(server.output)
+        run = place_calls(server, folder, PROBE, 4.0, to_the_end=True)
+        if run.calls:
+            costs.append(run.cpu_us)
+            pauses.append(worst_pause(server.output[printed:]))
+    return costs, pauses
 
 
 @contextlib.contextmanager
@@ -79,7 +93,8 @@ def tables(folder: Path, quick: bool) -> list[Table]:
     sizes = [0, 1_000, 10_000] if quick else [0, 1_000, 10_000, 100_000]
     memory: list[Row] = []
     scale: list[Row] = []
-    for recipe in (subjects.POLICY, subjects.HANDLER):
+    pauses: list[Row] = []
+    for recipe in subjects.HOLDING:
         try:
             found = measure(recipe, sizes, folder)
         except StartError as error:
@@ -88,7 +103,9 @@ def tables(folder: Path, quick: bool) -> list[Table]:
             continue
         memory.append(Row(recipe.name, {f"{one.calls:,} calls": one.kilobytes for one in found if one.calls}))
         scale.append(Row(recipe.name, {f"{one.calls:,} held": one.cpu_us for one in found}))
+        pauses.append(Row(recipe.name, {f"{one.calls:,} held": one.pause for one in found}))
     return [
         Table("memory", "KB of resident memory a held call, filled by sipp -sn uac", memory),
         Table("scale", f"µs CPU a call at {PROBE} calls/s while others are held", scale),
+        Table("scale", f"ms that the event loop stood still at the worst, at {PROBE} calls/s", pauses),
     ]

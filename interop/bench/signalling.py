@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from interop.bench import ladder, subjects
+from interop.bench import ladder, loops, subjects
 from interop.bench.ladder import Run
 from interop.bench.report import Row, Table, Value
 from interop.bench.server import StartError
@@ -73,8 +73,17 @@ def as_uac(folder: Path, quick: bool) -> list[Table]:
     with UasLoad(subjects.SIPP, folder, seconds) as load:
         reference = ladder.ceiling(load, 6000, tries)
     placed = ladder.ceiling(UacLoad("calls", folder, seconds), 500, tries)
+    faster = None
+    if loops.has_uvloop():
+        faster = ladder.ceiling(UacLoad("calls", folder, seconds, loops.UVLOOP), 500, tries)
     registered = ladder.ceiling(UacLoad("registrations", folder, seconds), 500, tries)
-    calling = [_row("sipp -sn uac", reference, reference, None), _row("sipstack", placed, reference, None)]
+    calling = [
+        _row("sipp -sn uac", reference, reference, None),
+        _row("sipstack", placed, reference, None),
+        _row(
+            "sipstack on uvloop", faster, reference, None if loops.has_uvloop() else "uvloop is not installed"
+        ),
+    ]
     calling[0].figures.pop(CPU, None)  # it is that of the UAS
     registering = [Row("sipstack", missing="no rate was without failures or retransmissions")]
     if registered is not None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import attrs
 
+from interop.bench import loops
 from interop.bench.peers import asterisk, environments, kamailio
-from interop.bench.server import Recipe, python
+from interop.bench.server import Recipe, StartError, python
 
 SIPP = Recipe(
     "sipp -sn uas",
@@ -29,6 +30,20 @@ SIPP = Recipe(
 FLOOR = python("floor (templates, no SIP)", "interop.bench.floor", "{port}")
 POLICY = python("sipstack, policy hook", "interop.bench.uas", "policy", "{port}")
 HANDLER = python("sipstack, task a call", "interop.bench.uas", "handler", "{port}")
+UVLOOP_POLICY = python(
+    "sipstack on uvloop, policy hook", "interop.bench.uas", "policy", "{port}", loops.UVLOOP
+)
+UVLOOP_HANDLER = python(
+    "sipstack on uvloop, task a call", "interop.bench.uas", "handler", "{port}", loops.UVLOOP
+)
+
+HOLDING = [
+    python("sipstack, policy hook", "interop.bench.uas", "policy", "{port}", "--pauses"),
+    python("sipstack, task a call", "interop.bench.uas", "handler", "{port}", "--pauses"),
+    python(
+        "sipstack, task a call, default gc", "interop.bench.uas", "handler", "{port}", "--pauses", "--collect"
+    ),
+]
 
 
 @attrs.frozen
@@ -44,7 +59,23 @@ def _fixed(recipe: Recipe, start: int) -> Subject:
     return Subject(recipe.name, lambda folder: recipe, start)
 
 
-OURS = [_fixed(SIPP, 6000), _fixed(FLOOR, 6000), _fixed(POLICY, 1500), _fixed(HANDLER, 1000)]
+def _on_uvloop(recipe: Recipe, start: int) -> Subject:
+    def make(folder: Path) -> Recipe:
+        if not loops.has_uvloop():
+            raise StartError("uvloop is not installed (the extra of that name)")
+        return recipe
+
+    return Subject(recipe.name, make, start)
+
+
+OURS = [
+    _fixed(SIPP, 6000),
+    _fixed(FLOOR, 6000),
+    _fixed(POLICY, 1500),
+    _fixed(HANDLER, 1000),
+    _on_uvloop(UVLOOP_POLICY, 1500),
+    _on_uvloop(UVLOOP_HANDLER, 1000),
+]
 
 PEERS = [
     Subject("aiosipua", lambda folder: environments.recipe("aiosipua"), 400),

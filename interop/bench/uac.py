@@ -1,8 +1,9 @@
 """The sipstack UAC under measurement, through the public API.
 
-``python -m interop.bench.uac calls|registrations HOST:PORT RATE SECONDS`` begins RATE operations a second,
-a task each, for so many seconds, and prints what came of them as JSON. A call is placed and hung up at once;
-a registration is made and removed at once. What took T1 or longer on either way was sent twice.
+``python -m interop.bench.uac calls|registrations HOST:PORT RATE SECONDS [--uvloop]`` begins RATE
+operations a second, a task each, for so many seconds, and prints what came of them as JSON. A call is
+placed and hung up at once; a registration is made and removed at once. What took T1 or longer on either
+way was sent twice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import AbstractAsyncContextManager
 
 import attrs
 
+from interop.bench import collecting, loops
 from interop.bench.silent import Silent
 from sipstack import SipError, UserAgent
 
@@ -73,6 +75,7 @@ async def main(kind: str, target: str, rate: int, seconds: float) -> Outcome:
     async with UserAgent(
         "sip:bench@127.0.0.1", listen=listen, registrar=registrar, media=lambda host: silent
     ) as ua:
+        collecting.settle()
         before = time.process_time()
         if kind == "calls":
             await paced(lambda: once(ua.call(f"sip:service@{target}"), outcome), rate, seconds, outcome)
@@ -83,5 +86,6 @@ async def main(kind: str, target: str, rate: int, seconds: float) -> Outcome:
 
 
 if __name__ == "__main__":
-    result = asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    work = main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    result = loops.run(work, sys.argv[5:])
     sys.stdout.write(json.dumps(attrs.asdict(result)) + "\n")

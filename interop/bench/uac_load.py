@@ -17,14 +17,15 @@ SCENARIOS = {"calls": "uas", "registrations": "uas_register"}
 class UacLoad:
     """Runs the UAC at a rate, against a new sipp each time: what one run leaves open ends with it."""
 
-    def __init__(self, kind: str, folder: Path, seconds: float) -> None:
+    def __init__(self, kind: str, folder: Path, seconds: float, *options: str) -> None:
         self._kind = kind
+        self._options = options
         self._folder = folder
         self._seconds = seconds
 
     def __call__(self, rate: int) -> Run:
         """One run at ``rate``; what sipp had to send again counts too."""
-        progress.show(f"sipstack as UAC, {self._kind}: {rate}/s")
+        progress.show(" ".join(("sipstack as UAC,", self._kind, *self._options, f"{rate}/s")))
         steal = CpuTime.now()
         scenario = SCENARIOS[self._kind]
         with Sipp(scenario, folder=self._folder, calls=None, core=CLIENT_CORE, trace=False) as sipp:
@@ -42,4 +43,5 @@ class UacLoad:
 
     def _place(self, target: str, rate: int) -> dict[str, Any]:
         limit = self._seconds * 3 + 60
-        return pinned.outcome("interop.bench.uac", self._kind, target, rate, self._seconds, limit=limit)
+        arguments = (self._kind, target, rate, self._seconds, *self._options)
+        return pinned.outcome("interop.bench.uac", *arguments, limit=limit)

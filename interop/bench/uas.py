@@ -1,15 +1,16 @@
-"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler PORT``.
+"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler PORT [OPTION...]``.
 
 It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
-Neither has media.
+Neither has media. ``--uvloop`` runs it on that event loop; ``--pauses`` tells when the loop stood still;
+``--collect`` leaves the garbage collector as Python has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 
+from interop.bench import collecting, loops
 from interop.bench.floor import ANSWER
 from interop.bench.silent import Silent
 from sipstack import Accept, Invitation, UserAgent
@@ -23,7 +24,7 @@ async def handle(invitation: Invitation) -> None:
         await call.ended()
 
 
-async def main(mode: str, port: int) -> None:
+async def main(mode: str, port: int, options: set[str]) -> None:
     """Serves until the process is stopped."""
     silent = Silent()
     policy = (lambda received: ACCEPT) if mode == "policy" else None
@@ -31,10 +32,12 @@ async def main(mode: str, port: int) -> None:
     async with UserAgent(
         "sip:bench@127.0.0.1", listen=listen, media=lambda host: silent, policy=policy
     ) as ua:
-        gc.collect()
-        gc.freeze()
-        await ua.serve(handle)
+        if "--collect" not in options:
+            collecting.settle()
+        watching = [collecting.print_pauses()] if "--pauses" in options else []
+        await asyncio.gather(ua.serve(handle), *watching)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asked = set(sys.argv[3:])
+    loops.run(main(sys.argv[1], int(sys.argv[2]), asked), asked)
