@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Self
 
 import attrs
@@ -23,6 +22,7 @@ class MediaDescription(Section):
     """One m= line and the lines that belong to it."""
 
     line: MediaLine = attrs.field(init=False, eq=False, repr=False)
+    _codecs: tuple[Codec, ...] | None = attrs.field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         Section.__attrs_post_init__(self)
@@ -54,9 +54,14 @@ class MediaDescription(Section):
         """True for port 0: refused by an answer, or taken out of the session by an offer."""
         return self.line.port == 0
 
-    @cached_property
+    @property
     def codecs(self) -> tuple[Codec, ...]:
         """The RTP codecs in the order of the m-line, static payload types included; () when not RTP."""
+        if self._codecs is None:
+            object.__setattr__(self, "_codecs", self._read_codecs())
+        return self._codecs or ()
+
+    def _read_codecs(self) -> tuple[Codec, ...]:
         if "RTP/" not in self.line.protocol:
             return ()
         return read_codecs(self.line.formats, self.attribute_values("rtpmap"), self.attribute_values("fmtp"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
 from typing import Self, TypeVar
 
 import attrs
@@ -34,6 +33,7 @@ class Section:
     types: str = attrs.field(init=False, eq=False, repr=False)
     """The type letter of each line, in order."""
     connections: tuple[Connection, ...] = attrs.field(init=False, eq=False, repr=False)
+    _index: dict[str, list[str]] | None = attrs.field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "types", _types(self.lines))
@@ -68,25 +68,32 @@ class Section:
 
     def attribute(self, name: str) -> str | None:
         """The value of the first ``a=name``, "" for a property attribute, None when there is none."""
-        values = self._index.get(name)
+        values = self._attributes.get(name)
         return values[0] if values else None
 
     def attribute_values(self, name: str) -> tuple[str, ...]:
         """The values of all ``a=name`` lines, in order."""
-        return tuple(self._index.get(name, ()))
+        return tuple(self._attributes.get(name, ()))
 
     @property
     def direction(self) -> Direction | None:
         """The direction attribute of this part itself, None when it has none."""
-        return next((_DIRECTIONS[name] for name in self._index if name in _DIRECTIONS), None)
-
-    @cached_property
-    def _index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
         for line in self.lines:
-            if line[0] == "a":
-                name, _, value = line[2:].partition(":")
-                index.setdefault(name.strip(), []).append(value.strip())
+            if line[0] == "a" and (found := _DIRECTIONS.get(line[2:].partition(":")[0].strip())):
+                return found
+        return None
+
+    @property
+    def _attributes(self) -> dict[str, list[str]]:
+        """The values of the attributes by name, made when first asked for."""
+        index = self._index
+        if index is None:
+            index = {}
+            for line in self.lines:
+                if line[0] == "a":
+                    name, _, value = line[2:].partition(":")
+                    index.setdefault(name.strip(), []).append(value.strip())
+            object.__setattr__(self, "_index", index)
         return index
 
     # Changed copies
