@@ -34,6 +34,7 @@ from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.arguments import check_headers, check_method, check_target, loose_route, sip_uri
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.call import Call, CallEvent
+from sipstack.ua.outcome import Patience
 from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.owning import Calling, Inviting
 from sipstack.ua.policy import Headers
@@ -104,6 +105,8 @@ class UserAgent:
         check_headers([("From", self._configuration.aor), ("User-Agent", user_agent)])
         self.patience = 8 * self._configuration.timers.t1
         """Seconds that leaving a block waits for the other side's answer: time for three retransmissions."""
+        self.goodbyes = Patience(self.patience)
+        """What leaving a block waits for."""
         self._server = Server(self, policy)
         self._calls: dict[Session, Call] = {}
         self._invites: dict[InviteUsage, OutgoingInvite] = {}
@@ -134,6 +137,7 @@ class UserAgent:
         try:
             await self._close()
         finally:
+            self.goodbyes.close()
             driver, self._driver = self._driver, None
             if driver is not None:
                 await driver.close()
@@ -354,9 +358,12 @@ class UserAgent:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what an event asks for; leaving the user agent waits for it, but not for ever."""
+        self._keep(work, self._tasks)
+
+    def _keep(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> None:
         task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
 
     def new_media(self, factory: MediaFactory | None, host: str) -> MediaPort:
         """The media of one call. Raises MediaError."""
@@ -365,9 +372,7 @@ class UserAgent:
 
     def close_media(self, media: MediaPort) -> None:
         """Close the media of a call without waiting for it; leaving the user agent does."""
-        task = self.loop.create_task(media.close())
-        self._closings.add(task)
-        task.add_done_callback(self._closings.discard)
+        self._keep(media.close(), self._closings)
 
     def call_opened(self, session: Session, call: Call) -> None:
         self._calls[session] = call

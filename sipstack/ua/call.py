@@ -49,7 +49,7 @@ class Call:
         self._media = media
         self._began = agent.now()
         self._finished: float | None = None
-        self._give_up_at: float | None = None
+        self._left = False
         self._ended: Outcome[CallEnded] = Outcome()
         self._acknowledged: Outcome[bytes] | None = None  # somebody waits for the answer in the ACK
         self._reoffer: Outcome[None] | None = None
@@ -131,7 +131,7 @@ class Call:
     async def _offer(self, direction: Direction) -> None:
         async with self._one_offer:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
-                await self._reoffer.wait()
+                await self._reoffer.settled()
             self.check_alive()
             self._wish = direction
             reoffer = self._reoffer = Outcome()
@@ -166,8 +166,7 @@ class Call:
         """
         if self._say_bye(reason):
             await self._close_media()
-        if self._give_up_at is not None:
-            await self._ended.wait(self._give_up_at)
+        await self._ended.settled()
         if not self._ended.done:
             self.end("local", "no answer to our BYE")
 
@@ -181,7 +180,8 @@ class Call:
         if self.is_over:
             return False
         headers = (("Reason", writable(reason)),) if reason else ()
-        self._give_up_at = self._agent.now() + self._agent.patience  # for all who want it over together
+        self._left = True
+        self._agent.goodbyes.limit(self._ended)  # for all who want it over together
         self._agent.command(self._session.hang_up, self._agent.now(), headers)
         self._media.audio.end(CallEnded("local"))
         return True
@@ -201,14 +201,14 @@ class Call:
     @property
     def is_over(self) -> bool:
         """Whether the call has ended, or is on its way there by our BYE."""
-        return self._ended.done or self._give_up_at is not None
+        return self._ended.done or self._left
 
     def check_alive(self) -> None:
         """Raises CallEnded when the call is over, or on its way there by our BYE."""
         if self._ended.done:
             end = self._ended.result()
             raise CallEnded(end.by, end.reason)
-        if self._give_up_at is not None:
+        if self._left:
             raise CallEnded("local")
 
     # -- events --------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class Call:
         self._settle(CallEnded(by, reason))
         if self._acknowledged is not None:
             self._acknowledged.fail(CallEnded(by, reason))
-        if self._give_up_at is None:
+        if not self._left:
             self._media.audio.end(CallEnded(by, reason))
             self._agent.close_media(self._media)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import types
+from collections import deque
 from collections.abc import Generator
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -17,35 +19,35 @@ class Waiters:
     def __init__(self) -> None:
         self._futures: list[asyncio.Future[None]] = []
 
-    async def wait(self, until: float | None = None) -> None:
-        """Wait for ``release``, or for the event loop's clock to show ``until``."""
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
+    @types.coroutine
+    def wait(self) -> Generator[Any, None, None]:
+        """Wait for ``release``."""
+        future = asyncio.get_running_loop().create_future()
         self._futures.append(future)
-        alarm = None if until is None else loop.call_at(until, _release, future)
         try:
-            await future
+            yield from future
         finally:
             self._futures.remove(future)
-            if alarm is not None:
-                alarm.cancel()
 
     def release(self) -> None:
         """Let all go on who wait."""
         for future in self._futures:
-            _release(future)
+            if not future.done():
+                future.set_result(None)
 
 
-class Outcome(Generic[T]):
+class Outcome(Waiters, Generic[T]):
     """A value or an error that comes once, for any number of tasks. The first to come counts."""
 
-    __slots__ = ("_error", "_value", "_waiters", "done")
+    __slots__ = ("_error", "_value", "done", "late")
 
     def __init__(self) -> None:
+        super().__init__()
         self.done = False
+        self.late = False
+        """Whether the patience for it is at its end; it may still come."""
         self._value: T | None = None
         self._error: Exception | None = None
-        self._waiters = Waiters()
 
     def set(self, value: T) -> None:
         """It is ``value``."""
@@ -58,7 +60,7 @@ class Outcome(Generic[T]):
     def _settle(self, value: T | None, error: Exception | None) -> None:
         if not self.done:
             self.done, self._value, self._error = True, value, error
-            self._waiters.release()
+            self.release()
 
     def result(self) -> T:
         """The value. Raises the error. Only once it is ``done``."""
@@ -67,16 +69,49 @@ class Outcome(Generic[T]):
             raise self._error
         return cast(T, self._value)
 
-    async def wait(self, until: float | None = None) -> None:
-        """Wait for it, or for the event loop's clock to show ``until``; raises nothing."""
-        if not self.done:
-            await self._waiters.wait(until)
+    async def settled(self) -> None:
+        """Wait until it is done or late; raises nothing."""
+        if not self.done and not self.late:
+            await self.wait()
 
-    def __await__(self) -> Generator[object, None, T]:
-        yield from self.wait().__await__()
+    def __await__(self) -> Generator[Any, None, T]:
+        while not self.done:
+            yield from self.wait()
         return self.result()
 
 
-def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+class Patience:
+    """Makes outcomes late. All have the same number of seconds: so the oldest is the next, and one timer
+    serves thousands.
+    """
+
+    __slots__ = ("_limited", "_timer", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._limited: deque[tuple[float, Outcome[Any]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def limit(self, outcome: Outcome[Any]) -> None:
+        """From now on it has ``seconds``."""
+        loop = asyncio.get_running_loop()
+        self._limited.append((loop.time() + self.seconds, outcome))
+        if self._timer is None:
+            self._timer = loop.call_at(self._limited[0][0], self._expire)
+
+    def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
+        # the loop may call a shade early, by its clock's resolution
+        now = loop.time() + 0.01
+        while self._limited and self._limited[0][0] <= now:
+            _, outcome = self._limited.popleft()
+            outcome.late = True
+            outcome.release()
+        self._timer = loop.call_at(self._limited[0][0], self._expire) if self._limited else None
+
+    def close(self) -> None:
+        """Nothing more becomes late."""
+        self._limited.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

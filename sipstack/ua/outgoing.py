@@ -40,7 +40,7 @@ class OutgoingInvite:
         self._outcome: Outcome[Call] = Outcome()
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
-        self._give_up_at: float | None = None
+        self._leaving = False
         self._preview = b""  # the latest, not yet taken
         self._one_answer = asyncio.Lock()  # the media takes previews and the answer in their order
         agent.invite_opened(usage, self)
@@ -97,9 +97,10 @@ class OutgoingInvite:
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
         self.abandon()
-        if self._give_up_at is None:
-            self._give_up_at = self._agent.now() + self._agent.patience
-        await self._outcome.wait(self._give_up_at)
+        if not self._leaving:
+            self._leaving = True
+            self._agent.goodbyes.limit(self._outcome)
+        await self._outcome.settled()
 
     def abandon(self) -> None:
         """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""

@@ -45,7 +45,6 @@ class Registration:
         self._states: Stream[RegistrationState] = Stream()
         self._first: Outcome[None] = Outcome()
         self._gone: Outcome[None] = Outcome()
-        self._give_up_at: float | None = None
         self._pending = False  # a REGISTER is under way
         self._leaving = False
         self._removing = False
@@ -73,10 +72,10 @@ class Registration:
 
     async def close(self) -> None:
         """Un-register, waiting a few seconds at the most."""
+        if not self._leaving:
+            self._agent.goodbyes.limit(self._gone)
         self.leave()
-        if self._give_up_at is None:
-            self._give_up_at = self._agent.now() + self._agent.patience
-        await self._gone.wait(self._give_up_at)
+        await self._gone.settled()
 
     def leave(self) -> None:
         """Un-register without waiting: at once, or after the REGISTER that is under way, because they must
