@@ -62,7 +62,7 @@ class Core:
         self.transactions = TransactionLayer(configuration.timers, self.deadlines, self.retransmit)
         self.authenticator = Authenticator(configuration.account, identifiers)
         self._server = Server(self)
-        self._dialogs: dict[Hashable, tuple[Dialog, Usage]] = {}
+        self._dialogs: dict[Hashable, Usage] = {}
         self._invitations: dict[Hashable, IncomingInvite] = {}
         self._introduction = Headers((*self._identity(), *self.capabilities()))
         self._described_introduction = self._introduction.with_("Content-Type", SDP)
@@ -213,7 +213,7 @@ class Core:
         if found is None:
             self.counters.unmatched += 1
         else:
-            found[1].ack_received(request, now)
+            found.ack_received(request, now)
 
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
         found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
@@ -224,7 +224,7 @@ class Core:
         if refused is not None:
             self.respond(transaction, request.response(refused[0], headers=refused[1]), now)
         else:
-            found[1].request_received(request, transaction, now)
+            found.request_received(request, transaction, now)
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)
@@ -241,8 +241,8 @@ class Core:
 
     def _cancel_in_dialog(self, request: Request, invite: AnyServer, now: float) -> None:
         found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
-        if found is not None and isinstance(found[1], Session):
-            found[1].cancel_received(invite, now)
+        if found is not None and isinstance(found, Session):
+            found.cancel_received(invite, now)
 
     def _malformed(self, flow: Flow, error: ParseError) -> None:
         """Answer what can be answered (RFC 4475 §3.1.2), statelessly; drop the rest."""
@@ -336,7 +336,7 @@ class Core:
         self.deadlines.schedule(item)
 
     def open_dialog(self, dialog: Dialog, usage: Usage) -> None:
-        self._dialogs[dialog.key] = (dialog, usage)
+        self._dialogs[dialog.key] = usage
 
     def close_dialog(self, dialog: Dialog) -> None:
         self._dialogs.pop(dialog.key, None)
@@ -354,7 +354,7 @@ class Core:
 
     def leftovers(self) -> list[str]:
         """What is still alive, in words; empty once everything is over. O(n): for tests and diagnosis."""
-        left = [repr(usage) for _, usage in self._dialogs.values()]
+        left = [repr(usage) for usage in self._dialogs.values()]
         left += [repr(invitation) for invitation in self._invitations.values()]
         left += [repr(way) for ways in (*self._opening.values(), *self._resolving.values()) for way in ways]
         if len(self.transactions):

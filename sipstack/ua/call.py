@@ -43,7 +43,14 @@ class Call:
     What is in progress when the call ends raises CallEnded; iteration over its audio just ends.
     """
 
-    def __init__(self, agent: UserAgent, session: Session, media: MediaPort) -> None:
+    def __init__(
+        self,
+        agent: UserAgent,
+        session: Session,
+        media: MediaPort,
+        answer: bytes = b"",
+        one_description: asyncio.Lock | None = None,
+    ) -> None:
         self._agent = agent
         self._session = session
         self._media = media
@@ -54,7 +61,10 @@ class Call:
         self._acknowledged: Outcome[bytes] | None = None  # somebody waits for the answer in the ACK
         self._reoffer: Outcome[None] | None = None
         self._one_offer = asyncio.Lock()
-        self.one_description = asyncio.Lock()  # the media takes offers and answers in the order they came
+        # the media takes offers and answers in the order they came
+        self.one_description = one_description or asyncio.Lock()
+        self.first_answer = answer  # that of the 2xx, until somebody needs the media to know it
+        self._disagreement: Exception | None = None
         self._wish = Direction.SENDRECV
         self.held = False
         """Whether we have put the other side on hold."""
@@ -300,8 +310,38 @@ class Call:
         """Give the answer to our offer to the media. Raises CallEnded."""
         answer = sdp.parse(body)
         async with _Describing(self):
-            await self._media.answered(answer)
-            self.remote_held = _holds(answer)
+            await self._follow(answer)
+
+    async def _follow(self, answer: SessionDescription) -> None:
+        await self._media.answered(answer)
+        self.remote_held = _holds(answer)
+
+    async def agreed(self) -> None:
+        """The media knows the answer of the 2xx. Raises what is wrong with it; nothing when the call ended
+        meanwhile.
+        """
+        if self.first_answer:
+            with contextlib.suppress(CallEnded):
+                async with _Describing(self):
+                    pass  # it takes the answer first
+        if self._disagreement is not None:
+            raise self._disagreement
+
+    async def take_first_answer(self) -> None:
+        """Raises CallEnded when there is something wrong with it: then BYE is on its way."""
+        try:
+            await self._follow(sdp.parse(self.first_answer))
+        except Exception as error:
+            self.disagree(error)
+            self.check_alive()
+        self.first_answer = b""
+
+    def disagree(self, error: Exception) -> None:
+        """Nothing can come of the description in the 2xx: say BYE, unless the call is over already."""
+        if not self.is_over:
+            broken = isinstance(error, ParseError | RemoteProtocolError)
+            self._disagreement = NegotiationError(str(error)) if broken else error
+            self.leave("SIP;cause=488")
 
     async def acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""
@@ -329,10 +369,13 @@ class _Describing:
         self._lock = call.one_description
 
     async def __aenter__(self) -> None:
+        call = self._call
         await self._lock.acquire()
         try:
-            self._call.check_alive()
-        except CallEnded:
+            call.check_alive()
+            if call.first_answer:
+                await call.take_first_answer()
+        except BaseException:
             self._lock.release()
             raise
 

@@ -14,7 +14,6 @@ from sipstack.core.usages import Session
 from sipstack.errors import (
     AuthenticationFailed,
     CallRejected,
-    NegotiationError,
     ParseError,
     RemoteProtocolError,
     SipError,
@@ -42,7 +41,7 @@ class OutgoingInvite:
         self._call: Call | None = None
         self._leaving = False
         self._preview = b""  # the latest, not yet taken
-        self._one_answer = asyncio.Lock()  # the media takes previews and the answer in their order
+        self._one_description = asyncio.Lock()  # previews and the answer, in the order they came
         agent.invite_opened(usage, self)
 
     def __repr__(self) -> str:
@@ -65,34 +64,21 @@ class OutgoingInvite:
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         NegotiationError, RemoteProtocolError, or CallEnded when it was cancelled."""
-        return await self._outcome
+        call = await self._outcome
+        await call.agreed()
+        return call
 
-    async def _establish(self, call: Call, session: Session) -> None:
-        """Follow the answer, or give ours; then the call is the application's."""
-        error: Exception | None = None
+    async def _answer_offer(self, call: Call, session: Session) -> None:
+        """Late offer: theirs came in the 2xx, our answer goes in the ACK, waited for or not."""
         try:
-            async with self._one_answer:
-                await self._agree(call, session)
-        except (ParseError, RemoteProtocolError) as broken:
-            error = NegotiationError(str(broken))
-        except Exception as failure:
-            error = failure
-        if error is not None and not call.is_over:
-            call.leave("SIP;cause=488")
-            self._outcome.fail(error)
+            answer = await call.describe(session.exchange.offer or b"")
+        except Exception as error:
+            call.disagree(error)
         else:
-            self._outcome.set(call)
+            if not call.is_over:
+                self._agent.command(session.answer, bytes(answer), self._agent.now())
+        self._outcome.set(call)
         self._finished()
-
-    async def _agree(self, call: Call, session: Session) -> None:
-        remote = session.exchange.remote
-        if remote is not None:
-            await call.take_answer(remote)
-            return
-        # late offer: theirs came in the 2xx, our answer goes in the ACK
-        answer = await call.describe(session.exchange.offer or b"")
-        if not call.is_over:
-            self._agent.command(session.answer, bytes(answer), self._agent.now())
 
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
@@ -131,9 +117,12 @@ class OutgoingInvite:
                 self._provisionals.put(response)
                 return
             case Answered(session=session):
-                self._call = Call(self._agent, session, self._media)
-                self._agent.spawn(self._establish(self._call, session))
-                return
+                answer = session.exchange.remote
+                self._call = Call(self._agent, session, self._media, answer or b"", self._one_description)
+                if answer is None:
+                    self._agent.spawn(self._answer_offer(self._call, session))
+                    return
+                self._outcome.set(self._call)
             case Refused(response=response):
                 self._outcome.fail(rejection(response))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
@@ -149,7 +138,7 @@ class OutgoingInvite:
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
         with contextlib.suppress(SipError):
-            async with self._one_answer:
+            async with self._one_description:
                 body, self._preview = self._preview, b""
                 if self._call is None:
                     await self._media.answered(sdp.parse(body))

@@ -17,8 +17,6 @@ from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, v
 OPTIONS = Request("OPTIONS", "sip:bob@example.com")
 HEADERS = (("Subject", "1"),)
 DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=HEADERS)
-    "OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=(("Subject", "1"),)
-)
 
 
 def authenticator(account: Account | None) -> Authenticator:
