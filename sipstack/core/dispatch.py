@@ -144,7 +144,8 @@ class Dispatch(Way):
         self.transaction = core.transactions.request(self.request, branch, flow, self, now)
 
     def failed(self, error: SipError, now: float) -> None:
-        self._user.request_failed(error, now)
+        user, self._user = self._user, NOBODY
+        user.request_failed(error, now)
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
@@ -159,7 +160,10 @@ class Dispatch(Way):
             return
         if status >= 200 and self._authentication is not NOTHING:
             self.core.authenticator.concluded(self.draft, self._authentication, status)
-        self._user.response_received(response, now)
+        user = self._user
+        if status >= 300 or (status >= 200 and self.draft.method != "INVITE"):
+            self._user = NOBODY  # that was the last: he may refer to us, and need not outlive us
+        user.response_received(response, now)
 
     def request_failed(self, error: SipError, now: float) -> None:
         if isinstance(error, TransportError) and self._dialog is not None:

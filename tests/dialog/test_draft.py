@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
+import pytest
+
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
+from sipstack.errors import LocalProtocolError
 from sipstack.message import Request
 from tests.dialog.examples import ROUTES, answer, invite
 
@@ -91,3 +95,32 @@ def test_the_contact_may_have_parameters() -> None:
 def test_the_route_set_is_that_of_the_proxies_seen_from_here() -> None:
     callee = Dialog.as_server(invite(record_routes=ROUTES), "b1")
     assert callee.draft("BYE").write(VIA, CONTACT).headers.raw("Route") == ROUTES
+
+
+EVIL = "<sip:x@h>\r\nEvil: 1"
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft("INVITE", EVIL, "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1),
+        Draft("INVITE", "sip:b@h", EVIL, "<sip:b@h>", "c", 1),
+        Draft("INVITE", "sip:b@h", "<sip:a@h>;tag=1", EVIL, "c", 1),
+        Draft("INVITE", "sip:b@h", "<sip:a@h>;tag=1", "<sip:b@h>", EVIL, 1),
+        Draft("INVITE", "sip:b@h", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, (EVIL,)),
+        Draft("INVITE", "sip:b@h", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, contact=EVIL),
+        Draft(EVIL, "sip:b@h", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1),
+    ],
+)
+def test_no_part_of_a_draft_can_add_a_line_of_its_own(draft: Draft) -> None:
+    with pytest.raises(LocalProtocolError):
+        draft.write(VIA, CONTACT)
+
+
+def test_neither_can_what_comes_with_its_flow_nor_its_header_fields() -> None:
+    draft = Draft("INVITE", "sip:b@h", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, contact="")
+    for via, contact in ((EVIL, CONTACT), (VIA, EVIL)):
+        with pytest.raises(LocalProtocolError):
+            draft.write(via, contact)
+    with pytest.raises(LocalProtocolError):
+        attrs.evolve(draft, headers=(("Subject", EVIL),))

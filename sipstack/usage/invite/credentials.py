@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from sipstack.dialog.draft import Lines
-from sipstack.dialog.usage import Sent
+from sipstack.message import Request
 
 
-def credentials_of(sent: Sent | None) -> Lines:
-    """The Authorization and Proxy-Authorization lines that ``sent`` last went out with."""
-    request = sent.request if sent is not None else None
-    if request is None:
+def credentials_of(invite: Request | None) -> Lines:
+    """The Authorization and Proxy-Authorization lines that ``invite`` went out with."""
+    if invite is None:
         return ()
-    headers = request.headers
+    headers = invite.headers
     return tuple(
         (name, value) for name in ("Authorization", "Proxy-Authorization") for value in headers.raw(name)
     )

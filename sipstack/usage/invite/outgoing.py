@@ -31,6 +31,7 @@ class OutgoingInvite:
         "_draft",
         "_early",
         "_offer",
+        "_request",
         "_sent",
         "cancelled",
         "finished",
@@ -43,7 +44,8 @@ class OutgoingInvite:
         self.finished = False  # the user agent has heard the outcome
         self._draft = draft
         self._offer = offer
-        self._sent: Sent | None = None
+        self._sent: Sent | None = None  # until the outcome: it refers to us in turn
+        self._request: Request | None = None  # from then on
         self._early: dict[str, Dialog] = {}
         self._acks: dict[str, Acks] = {}  # by To tag, longer than the sessions: a 2xx may come again
 
@@ -57,11 +59,13 @@ class OutgoingInvite:
     @property
     def request(self) -> Request | None:
         """The INVITE as it last went out; None while it is being routed."""
-        return self._sent.request if self._sent is not None else None
+        return self._sent.request if self._sent is not None else self._request
 
     def start(self, now: float) -> None:
         """Route and send the INVITE."""
-        self._sent = self.host.send(self._draft, self, now)
+        sent = self.host.send(self._draft, self, now)
+        if not self.finished:
+            self._sent = sent
 
     # -- giving up -----------------------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ class OutgoingInvite:
         session = self._establish(tag, response)
         self._acks[tag] = session.acks
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
-            session.acknowledge(response.cseq.number, credentials_of(self._sent), now)
+            session.acknowledge(response.cseq.number, credentials_of(self.request), now)
             session.hang_up(now)
             self._finish(Failed(self, CallEnded("local", "cancelled")))
             return
@@ -144,7 +148,7 @@ class OutgoingInvite:
         ACK.
         """
         body = session_description(response)
-        cseq, credentials = response.cseq.number, credentials_of(self._sent)
+        cseq, credentials = response.cseq.number, credentials_of(self.request)
         if self._offer:
             session.exchange.offer_sent(self._offer)
             session.acknowledge(cseq, credentials, now)
@@ -161,7 +165,7 @@ class OutgoingInvite:
 
     def _reject_answer(self, session: Session, cseq: int, now: float) -> None:
         if not self._offer:
-            session.acknowledge(cseq, credentials_of(self._sent), now)
+            session.acknowledge(cseq, credentials_of(self.request), now)
         session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
         self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
 
@@ -174,6 +178,7 @@ class OutgoingInvite:
         self._early.clear()
         if not self.finished:
             self.finished = True
+            self._request, self._sent = self.request, None
             self.host.emit(event)
 
     # -- requests in an early dialog -----------------------------------------------------------------------

@@ -100,7 +100,8 @@ class Reinvite:
             session.dialog.refresh_target(response)
         except (ParseError, RemoteProtocolError):
             body = b""
-        session.acknowledge(cseq, credentials_of(self._sent), now)
+        sent, self._sent = self._sent, None  # it refers to us in turn
+        session.acknowledge(cseq, credentials_of(sent.request if sent is not None else None), now)
         if not session.is_established:
             return
         if not body:  # a 2xx to an offer must bring the answer (§13.2.1)

@@ -282,5 +282,6 @@ class Session:
             self._acceptance.acknowledged()
         if self._reinvite is not None:
             self._reinvite.abandon(now)
+        self._acceptance = self._reinvite = None  # they refer to us in turn
         self.host.close_dialog(self.dialog)
         self.host.emit(Ended(self, by, reason))

@@ -1,0 +1,45 @@
+"""Real sockets on uvloop: what asyncio's own loop does, it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+import pytest
+import uvloop
+
+from sipstack import TransportError, UserAgent
+from tests.ua.handlers import Answering
+
+HERE = "udp:127.0.0.1:0"
+
+
+def run(work: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+def test_a_call_is_placed_held_resumed_and_ended() -> None:
+    async def main() -> None:
+        callee = Answering()
+        async with UserAgent("sip:bob@127.0.0.1", listen=HERE) as bob, bob.serving(callee):
+            async with UserAgent("sip:alice@127.0.0.1", listen=HERE) as alice:
+                async with alice.call(bob.contact) as call:
+                    held = []
+                    for change in (call.hold, call.resume):
+                        await change()
+                        held.append(callee.calls[0].remote_held)
+                    assert held == [True, False]
+                end = await callee.calls[0].ended()
+                assert (end.by, alice.calls) == ("remote", [])
+
+    run(main())
+
+
+def test_a_port_that_nobody_has_is_reported_by_the_network() -> None:
+    async def main() -> None:
+        async with UserAgent("sip:alice@127.0.0.1", listen=HERE) as alice:
+            with pytest.raises(TransportError):
+                await asyncio.wait_for(alice.options("sip:nobody@127.0.0.1:9"), 3)
+
+    run(main())

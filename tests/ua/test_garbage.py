@@ -1,0 +1,62 @@
+"""Calls leave nothing to the garbage collector: a process that holds many can do without its long pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from sipstack import Accept, CallRejected
+from sipstack.testing.world import World
+from tests.ua.handlers import Answering, busy
+
+pytestmark = pytest.mark.virtual_time
+ANSWER = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _without_collecting() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def place(world: World, calls: int, callee: str, *, hold: bool = False) -> None:
+    """Some calls of a second each; then every transaction runs out."""
+    async with world.user_agent("alice") as alice:
+        for round_ in range(2):
+            for _ in range(calls):
+                async with alice.call(callee) as call:
+                    await asyncio.sleep(1)
+                    if hold:
+                        await call.hold()
+            await asyncio.sleep(100)
+            assert gc.collect() == 0 or not round_  # the first finds what starting a user agent left
+
+
+async def test_calls_that_a_handler_answers_leave_no_cycles(world: World) -> None:
+    async with world.user_agent("bob") as bob, bob.serving(Answering(ring=1)):
+        await place(world, 5, "sip:bob@bob.test", hold=True)
+    assert world.leftovers == []
+
+
+async def test_calls_that_the_policy_answers_leave_no_cycles(world: World) -> None:
+    async with world.user_agent("bob", policy=lambda received: Accept(ANSWER)):
+        await place(world, 5, "sip:bob@bob.test")
+    assert world.leftovers == []
+
+
+async def test_calls_that_are_refused_leave_no_cycles_in_the_endpoint(world: World) -> None:
+    """The exception that the caller catches has a traceback, and that is the caller's."""
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(busy):
+        for _ in range(5):
+            with pytest.raises(CallRejected):
+                async with alice.call("sip:bob@bob.test"):
+                    raise AssertionError
+        await asyncio.sleep(100)
+        gc.collect()
+        assert [type(left).__name__ for left in gc.get_objects() if "Transaction" in type(left).__name__] == [
+            "TransactionLayer"
+        ] * 2
