@@ -67,7 +67,7 @@ class Core:
         self._introduction = Headers((*self._identity(), *self.capabilities()))
         self._described_introduction = self._introduction.with_("Content-Type", SDP)
         self._announcements: dict[tuple[str, bool], Headers] = {}
-        self.flows: dict[Target, Flow] = {}
+        self.flows: dict[Target, Flow] = {}  # known ways; the driver looks as well
         self._opening: dict[Target, list[Way]] = {}
         self._resolving: dict[Question, list[Way]] = {}
         self._contact_prefix = f"sip:{configuration.user}@" if configuration.user else "sip:"

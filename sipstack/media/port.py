@@ -35,4 +35,6 @@ class MediaPort(Protocol):
         """
 
     async def close(self) -> None:
-        """The call is over: free all. Calling it again does nothing."""
+        """The call is over: free all, and wait for nobody: leaving a call waits for this. When that is
+        cancelled, it is called again; calling it again after it is done does nothing.
+        """

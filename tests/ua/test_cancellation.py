@@ -8,6 +8,7 @@ import pytest
 
 from sipstack import Invitation
 from sipstack.testing.link import Link
+from sipstack.testing.media import SilentMedia
 from sipstack.testing.world import World
 
 pytestmark = pytest.mark.virtual_time
@@ -99,4 +100,36 @@ async def test_the_callee_stops_serving(moment: float, offer: bool) -> None:
         await quiet(world)
         assert (alice.calls, bob.calls) == ([], [])
         assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+    assert world.leftovers == []
+
+
+class SlowToClose(SilentMedia):
+    """Media that takes a second to free what it holds."""
+
+    async def close(self) -> None:
+        await asyncio.sleep(1)
+        await super().close()
+
+
+@pytest.mark.parametrize("after", [0.5, 3])
+async def test_media_is_closed_even_when_leaving_is_cancelled_meanwhile(world: World, after: float) -> None:
+    made: list[SlowToClose] = []
+
+    def media(host: str) -> SlowToClose:
+        made.append(SlowToClose(host))
+        return made[-1]
+
+    async with world.user_agent("bob") as bob, bob.serving(answering):
+        async with world.user_agent("alice", media=media) as alice:
+
+            async def call() -> None:
+                async with alice.call("sip:bob@bob.test"):
+                    pass
+
+            calling = asyncio.create_task(call())
+            await asyncio.sleep(0.3 + after)
+            calling.cancel()
+            await asyncio.wait([calling])
+            await asyncio.sleep(2)
+            assert [media.closed for media in made] == [True]
     assert world.leftovers == []
