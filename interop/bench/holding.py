@@ -34,6 +34,8 @@ class Held:
     """CPU time of one more call, placed and ended at once, in microseconds."""
     pause: float
     """Milliseconds that the event loop stood still at the worst, while those were placed."""
+    filling: float
+    """The same, while the calls to hold were placed."""
 
 
 def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
@@ -45,14 +47,17 @@ def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
         empty, held = server.resident_bytes, 0
         for size in sizes:
             progress.show(f"{recipe.name}: filling up to {size:,} calls")
+            printed = len(server.output)
             stack.enter_context(_filled(server, folder, size - held))
             held = size
             grown = server.resident_bytes - empty
+            filling = worst_pause(server.output[printed:])
             progress.show(f"{recipe.name}: cost of a call with {size:,} held")
             costs, pauses = _probed(server, folder)
             if not costs:
                 raise StartError(f"no call got through while {size:,} were held")
-            found.append(Held(size, grown / size / 1024 if size else 0.0, min(costs), min(pauses)))
+            kilobytes = grown / size / 1024 if size else 0.0
+            found.append(Held(size, kilobytes, min(costs), min(pauses), filling))
     return found
 
 
@@ -103,9 +108,11 @@ def tables(folder: Path, quick: bool) -> list[Table]:
             continue
         memory.append(Row(recipe.name, {f"{one.calls:,} calls": one.kilobytes for one in found if one.calls}))
         scale.append(Row(recipe.name, {f"{one.calls:,} held": one.cpu_us for one in found}))
-        pauses.append(Row(recipe.name, {f"{one.calls:,} held": one.pause for one in found}))
+        stood = {f"{one.calls:,} held": one.pause for one in found}
+        stood |= {f"up to {one.calls:,}": one.filling for one in found[-1:]}
+        pauses.append(Row(recipe.name, {**stood}))
     return [
         Table("memory", "KB of resident memory a held call, filled by sipp -sn uac", memory),
         Table("scale", f"µs CPU a call at {PROBE} calls/s while others are held", scale),
-        Table("scale", f"ms that the event loop stood still at the worst, at {PROBE} calls/s", pauses),
+        Table("scale", f"ms that the loop stood still at the worst: {PROBE} calls/s, and filling", pauses),
     ]
