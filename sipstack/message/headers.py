@@ -116,8 +116,9 @@ class Headers:
     def joined(self, other: Headers) -> Headers:
         """A copy with the fields of ``other`` behind ours; those of one name come together."""
         index = self.index | other.index
-        for name in self.index.keys() & other.index.keys():
-            index[name] = [*self.raw(name), *other.raw(name)]
+        if len(index) != len(self.index) + len(other.index):
+            for name in self.index.keys() & other.index.keys():
+                index[name] = [*self.raw(name), *other.raw(name)]
         return Headers.of_index(index)
 
     def without(self, *names: str) -> Headers:

@@ -13,7 +13,7 @@ _new = object.__new__
 _PORT = r"(?::([0-9]{1,5}))?"
 # What nearly all of them look like.
 _common = re.compile(
-    rf"SIP/2\.0/([A-Z]++) ({HOST}){_PORT}(;branch=({VISIBLE}++)(?:;rport(?:={VISIBLE}++)?)?)"
+    rf"SIP/2\.0/([A-Z]++) ({HOST}){_PORT}(;branch=({VISIBLE}++)(;rport(?:={VISIBLE}++)?)?)"
 ).fullmatch
 _any = re.compile(
     rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++"
@@ -28,7 +28,7 @@ class Via(Lazy):
     ``transport`` is upper case; ``host`` keeps the brackets of an IPv6 reference.
     """
 
-    __slots__ = ("branch", "host", "port", "protocol", "transport")
+    __slots__ = ("branch", "host", "port", "protocol", "transport", "wants_port")
 
     protocol: str
     transport: str
@@ -36,6 +36,8 @@ class Via(Lazy):
     port: int | None
     branch: str | None
     """The transaction's identifier (§8.1.1.7); None from an RFC 2543 peer."""
+    wants_port: bool
+    """Whether the peer asks for responses at its source port: ``rport``, with or without a value."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Via(Lazy):
         self.host = host
         self.port = port
         self.branch = parameters.get("branch")
+        self.wants_port = "rport" in parameters
         self._parameters = parameters
 
     @classmethod
@@ -60,7 +63,8 @@ class Via(Lazy):
             return cls._parse_any(text.strip(" \t"))
         via = _new(cls)
         via.protocol = "SIP/2.0"
-        via.transport, via.host, port, via._parameters, via.branch = match.groups()
+        via.transport, via.host, port, via._parameters, via.branch, rport = match.groups()
+        via.wants_port = rport is not None
         via.port = None if port is None else read_port(port)
         return via
 
@@ -89,14 +93,6 @@ class Via(Lazy):
         """The source port that the next hop saw (RFC 3581 §4); None also for an ``rport`` without value."""
         text = self.parameters.get("rport")
         return number(text, 65535, "rport") if text else None
-
-    @property
-    def wants_port(self) -> bool:
-        """Whether the peer asks for responses at its source port: ``rport``, with or without a value."""
-        parameters = self._parameters
-        if isinstance(parameters, str) and "rport" not in parameters.lower():
-            return False  # nothing to take apart, as for most peers on a local network
-        return "rport" in self.parameters
 
     @property
     def sent_by(self) -> str:
