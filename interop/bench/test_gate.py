@@ -21,4 +21,4 @@ def test_a_cost_may_exceed_its_budget_by_the_tolerance(cost: float, kept: bool) 
 def test_a_planted_slowdown_closes_the_gate() -> None:
     honest, planted = gate.costs(), gate.costs(planted=0.3)
     verdicts = [Verdict(name, planted[name], budget=honest[name]) for name in honest]
-    assert [verdict.name for verdict in verdicts if not verdict.kept] == ["parse", "respond", "call"]
+    assert [verdict.name for verdict in verdicts if not verdict.kept] == ["parse", "respond", "call", "place"]
