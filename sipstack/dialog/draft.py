@@ -14,14 +14,14 @@ from sipstack.message.headers import writable
 from sipstack.message.registry import Row
 
 Lines = tuple[tuple[str, object], ...]
-NOTHING = Headers()
+NO_HEADERS = Headers()
 
 
 def as_headers(headers: Headers | Lines) -> Headers:
     """``headers`` ready to be written. Raises LocalProtocolError for what cannot be."""
     if isinstance(headers, Headers):
         return headers
-    return Headers(headers) if headers else NOTHING
+    return Headers(headers) if headers else NO_HEADERS
 
 
 @attrs.define
@@ -38,7 +38,7 @@ class Draft:
     call_id: str
     cseq: int
     routes: tuple[str, ...] = ()
-    headers: Headers = attrs.field(default=NOTHING, converter=as_headers)
+    headers: Headers = attrs.field(default=NO_HEADERS, converter=as_headers)
     body: bytes = b""
     contact: str | None = None
     """Parameters of our Contact, such as ``;expires=60``; "" for none; None for a request without Contact."""

@@ -2,6 +2,7 @@
 
 A machine returns a tuple of effects from each input. They are compared with ``==``, so a test states the
 whole list and an unexpected retransmission cannot hide.
+Immutable by convention: each message makes one, and a frozen class takes twice the time.
 """
 
 from __future__ import annotations
