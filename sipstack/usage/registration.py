@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from sipstack.dialog.draft import Draft, Lines
@@ -19,12 +21,20 @@ class Registered:
     expires: float
     response: Response
 
+    @property
+    def receiver(self) -> Any:
+        return self.registration.user
+
 
 @attrs.frozen
 class Unregistered:
     """The binding is removed, as we asked."""
 
     registration: Registration
+
+    @property
+    def receiver(self) -> Any:
+        return self.registration.user
 
 
 @attrs.frozen
@@ -36,6 +46,10 @@ class RegistrationFailed:
     registration: Registration
     response: Response | None
     error: SipError | None
+
+    @property
+    def receiver(self) -> Any:
+        return self.registration.user
 
 
 class Registration:
@@ -57,6 +71,7 @@ class Registration:
         "_sent",
         "_waiting",
         "scheduled",
+        "user",
     )
 
     def __init__(
@@ -68,6 +83,7 @@ class Registration:
         routes: tuple[str, ...] = (),
         headers: Lines = (),
     ) -> None:
+        self.user: Any = None
         self._host = host
         self._registrar = registrar
         self._aor = aor

@@ -4,6 +4,8 @@ invents.
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from sipstack.dialog.draft import Draft
@@ -19,6 +21,10 @@ class ResponseReceived:
     standalone: StandaloneRequest
     response: Response
 
+    @property
+    def receiver(self) -> Any:
+        return self.standalone.user
+
 
 @attrs.frozen
 class Unanswered:
@@ -27,13 +33,18 @@ class Unanswered:
     standalone: StandaloneRequest
     error: SipError
 
+    @property
+    def receiver(self) -> Any:
+        return self.standalone.user
+
 
 class StandaloneRequest:
     """Sends ``draft`` and tells the outcome once."""
 
-    __slots__ = ("_draft", "_host", "_sent")
+    __slots__ = ("_draft", "_host", "_sent", "user")
 
     def __init__(self, host: Host, draft: Draft) -> None:
+        self.user: Any = None
         self._host = host
         self._draft = draft
         self._sent: Sent | None = None

@@ -1,11 +1,12 @@
 """What the INVITE usage tells the user agent.
 
-Immutable by convention, as each call makes several: a frozen class takes twice the time.
+Immutable by convention, as each call makes several: a frozen class takes twice the time. ``receiver`` is the
+``user`` of the usage that the event is about.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -25,6 +26,10 @@ class InvitationReceived:
     invitation: IncomingInvite
     request: Request
 
+    @property
+    def receiver(self) -> Any:
+        return self.invitation.user
+
 
 @attrs.define(eq=False)
 class InvitationCancelled:
@@ -33,6 +38,10 @@ class InvitationCancelled:
     invitation: IncomingInvite
     reason: str
 
+    @property
+    def receiver(self) -> Any:
+        return self.invitation.user
+
 
 @attrs.define(eq=False)
 class Progressed:
@@ -40,6 +49,10 @@ class Progressed:
 
     outgoing: OutgoingInvite
     response: Response
+
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
 
 
 @attrs.define(eq=False)
@@ -50,6 +63,10 @@ class Answered:
     session: Session
     response: Response
 
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
+
 
 @attrs.define(eq=False)
 class Refused:
@@ -57,6 +74,10 @@ class Refused:
 
     outgoing: OutgoingInvite
     response: Response
+
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
 
 
 @attrs.define(eq=False)
@@ -66,6 +87,10 @@ class Failed:
     outgoing: OutgoingInvite
     error: SipError
 
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
+
 
 @attrs.define(eq=False)
 class Acknowledged:
@@ -73,6 +98,10 @@ class Acknowledged:
 
     session: Session
     body: bytes
+
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
 
 
 @attrs.define(eq=False)
@@ -82,6 +111,10 @@ class OfferReceived:
     session: Session
     body: bytes
 
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
+
 
 @attrs.define(eq=False)
 class OfferAnswered:
@@ -90,12 +123,20 @@ class OfferAnswered:
     session: Session
     body: bytes
 
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
+
 
 @attrs.define(eq=False)
 class OfferDue:
     """Our re-INVITE met one of the other side (glare) and the wait is over: make the offer again."""
 
     session: Session
+
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
 
 
 @attrs.define(eq=False)
@@ -105,6 +146,10 @@ class OfferRefused:
     session: Session
     response: Response
 
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
+
 
 @attrs.define(eq=False)
 class Ended:
@@ -113,3 +158,7 @@ class Ended:
     session: Session
     by: str
     reason: str
+
+    @property
+    def receiver(self) -> Any:
+        return self.session.user

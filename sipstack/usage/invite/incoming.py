@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Lines
 from sipstack.dialog.usage import Host
@@ -36,11 +38,13 @@ class IncomingInvite:
         "scheduled",
         "tag",
         "transaction",
+        "user",
     )
 
     def __init__(
         self, host: Host, request: Request, transaction: InviteServerTransaction, now: float
     ) -> None:
+        self.user: Any = None
         self.host = host
         self.request = request
         self.transaction = transaction

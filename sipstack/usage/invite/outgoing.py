@@ -6,6 +6,8 @@ first 2xx is the call; a later one from another fork is acknowledged and ended b
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import Host, Sent
@@ -36,9 +38,11 @@ class OutgoingInvite:
         "cancelled",
         "finished",
         "host",
+        "user",
     )
 
     def __init__(self, host: Host, draft: Draft, offer: bytes) -> None:
+        self.user: Any = None
         self.host = host
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome

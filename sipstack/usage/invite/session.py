@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Any
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Lines
@@ -42,9 +43,11 @@ class Session:
         "host",
         "is_caller",
         "state",
+        "user",
     )
 
     def __init__(self, host: Host, dialog: Dialog, exchange: Exchange[bytes], *, is_caller: bool) -> None:
+        self.user: Any = None
         self.host = host
         self.dialog = dialog
         self.exchange = exchange
