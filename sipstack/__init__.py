@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sipstack.core.configuration import Timers
     from sipstack.core.events import InvitationReceived
-    from sipstack.core.trace import Trace
+    from sipstack.core.trace import TracedMessage
     from sipstack.errors import (
         AuthenticationFailed,
         CallEnded,
@@ -88,7 +88,7 @@ __all__ = [
     "Response",
     "SipError",
     "Timers",
-    "Trace",
+    "TracedMessage",
     "TransactionTimeout",
     "TransportError",
     "UserAgent",
@@ -131,7 +131,7 @@ _HOMES = {
     "Response": "sipstack.message",
     "SipError": "sipstack.errors",
     "Timers": "sipstack.core.configuration",
-    "Trace": "sipstack.core.trace",
+    "TracedMessage": "sipstack.core.trace",
     "TransactionTimeout": "sipstack.errors",
     "TransportError": "sipstack.errors",
     "UserAgent": "sipstack.ua.agent",

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": {"errors", "identifiers", "message", "core"},
     "media": {"errors", "identifiers", "sdp", "rtp"},
     "store": {"errors"},
-    "ua": {"errors", "identifiers", "message", "sdp", "core", "net", "media", "store"},
+    "ua": {"errors", "identifiers", "message", "sdp", "usage", "core", "net", "media", "store"},
     "cli": {"errors", "ua", "sipstack"},
     "__init__": {"errors", "identifiers", "ua", "store", "net", "media", *PURE},
     "__main__": {"cli"},

@@ -40,7 +40,7 @@ PUBLIC = [
     "Response",
     "SipError",
     "Timers",
-    "Trace",
+    "TracedMessage",
     "TransactionTimeout",
     "TransportError",
     "UserAgent",

@@ -9,7 +9,7 @@ import pytest
 
 from interop.asterisk.server import Asterisk
 from sipstack import UserAgent
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 
 RFC8760 = {"SHA-256": "sha256", "SHA-512-256": "sha512", "three challenges": "every"}
 ACCOUNTS = {"MD5": "alice", **RFC8760}
@@ -27,7 +27,7 @@ class AgentFactory:
         name: str = "open",
         *,
         password: str = "secret",
-        trace: Callable[[Trace], None] | None = None,
+        trace: Callable[[TracedMessage], None] | None = None,
     ) -> UserAgent:
         if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:
             pytest.skip(f"{self.asterisk.installation} knows MD5 only")

@@ -14,14 +14,19 @@ from interop.asterisk.listening import answering, eventually, hear_tone, next_ca
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
 from sipstack import Call
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 
 OUR_TONE, THEIR_TONE = 440, 620  # Hz
 
 
 @asynccontextmanager
 async def connected(
-    asterisk: Asterisk, caller: str, callee: str, agent: AgentFactory, folder: Path, trace: list[Trace]
+    asterisk: Asterisk,
+    caller: str,
+    callee: str,
+    agent: AgentFactory,
+    folder: Path,
+    trace: list[TracedMessage],
 ) -> AsyncIterator[tuple[Call, Call]]:
     """Two user agents of ours, connected through Asterisk, each sends a tone. Both are traced."""
     ours = write_wav(folder / "ours.wav", tone(OUR_TONE, 1.0))
@@ -85,7 +90,7 @@ async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 
 async def test_offers_cross(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
     """Both hold at the same time, so that each refuses the other's re-INVITE with 491 and tries again."""
-    trace: list[Trace] = []
+    trace: list[TracedMessage] = []
     async with connected(asterisk, "alice", "held", agent, tmp_path, trace) as (alice, held):
         async with asyncio.timeout(30):
             while not any(entry.data.startswith(b"SIP/2.0 491") for entry in trace):
@@ -96,7 +101,7 @@ async def test_offers_cross(asterisk: Asterisk, agent: AgentFactory, tmp_path: P
 
 
 async def test_asterisk_changes_the_codec(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
-    trace: list[Trace] = []
+    trace: list[TracedMessage] = []
     beep = write_wav(tmp_path / "beep.wav", tone(OUR_TONE, 1.0))
     async with agent(trace=trace.append) as ua, ua.call(asterisk.uri("reinvite")) as call:
         before = call.codec
@@ -110,7 +115,7 @@ async def test_asterisk_changes_the_codec(asterisk: Asterisk, agent: AgentFactor
 async def test_the_call_goes_on_after_an_update(
     asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 ) -> None:
-    trace: list[Trace] = []
+    trace: list[TracedMessage] = []
     beep = write_wav(tmp_path / "beep.wav", tone(OUR_TONE, 1.0))
     async with agent(trace=trace.append) as ua, ua.call(asterisk.uri("update")) as call:
         await eventually(lambda: bool(requests(trace, "UPDATE")))
@@ -120,7 +125,7 @@ async def test_the_call_goes_on_after_an_update(
 
 
 async def test_asterisk_connects_us_directly(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
-    trace: list[Trace] = []
+    trace: list[TracedMessage] = []
     async with connected(asterisk, "near", "far", agent, tmp_path, trace) as (near, far):
         await eventually(
             lambda: any(media_port(request) not in asterisk.media for request in requests(trace, "INVITE"))
@@ -129,7 +134,7 @@ async def test_asterisk_connects_us_directly(asterisk: Asterisk, agent: AgentFac
         await hear_tone(far.audio, OUR_TONE)
 
 
-def requests(trace: list[Trace], method: str) -> list[bytes]:
+def requests(trace: list[TracedMessage], method: str) -> list[bytes]:
     """The requests of this method that came from Asterisk."""
     return [entry.data for entry in trace if not entry.sent and entry.data.startswith(f"{method} ".encode())]
 

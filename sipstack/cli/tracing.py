@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sipstack import Trace
+    from sipstack import TracedMessage
 
-Sink = Callable[["Trace"], None]
+Sink = Callable[["TracedMessage"], None]
 
 
 class Tracing:
@@ -24,7 +24,7 @@ class Tracing:
         self._sinks = list(sinks)
         self._failed = failed
 
-    def __call__(self, trace: Trace) -> None:
+    def __call__(self, trace: TracedMessage) -> None:
         for sink in tuple(self._sinks):
             try:
                 sink(trace)

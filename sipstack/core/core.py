@@ -19,11 +19,12 @@ from sipstack.core.outputs import Open, Output, Question, Resolve, Target, Trans
 from sipstack.core.routing import reply_flow
 from sipstack.core.server import Server
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.draft import Draft, Lines
+from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import AckSent, Sent, Usage
 from sipstack.errors import ParseError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Request, Response, Via, parse
+from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Waiting
 from sipstack.transaction.flow import Flow
@@ -125,7 +126,7 @@ class Core:
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def outgoing(self, target: str, offer: bytes, headers: Lines = ()) -> OutgoingInvite:
+    def outgoing(self, target: str, offer: bytes, headers: HeaderFields = ()) -> OutgoingInvite:
         """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late
         offer).
         """
@@ -136,13 +137,13 @@ class Core:
         return OutgoingInvite(self, draft, offer)
 
     def standalone(
-        self, method: str, target: str, headers: Lines = (), body: bytes = b""
+        self, method: str, target: str, headers: HeaderFields = (), body: bytes = b""
     ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
         draft = self._draft(method, target, Headers((*self._identity(), *headers)), body)
         return StandaloneRequest(self, draft)
 
-    def register(self, registrar: str, expires: int, headers: Lines = ()) -> Registration:
+    def register(self, registrar: str, expires: int, headers: HeaderFields = ()) -> Registration:
         """A registration of our address-of-record; ``refresh`` sends it."""
         return Registration(
             self, registrar, self.configuration.aor, expires, self._routes(), (*self._identity(), *headers)
@@ -169,7 +170,7 @@ class Core:
         proxy = self.configuration.proxy
         return () if proxy is None else (proxy,)
 
-    def _identity(self) -> Lines:
+    def _identity(self) -> HeaderFields:
         agent = self.configuration.user_agent
         return (("User-Agent", agent),) if agent else ()
 
@@ -255,7 +256,7 @@ class Core:
         except ParseError:
             return
 
-    def _reply(self, flow: Flow, request: Request, status: int, headers: Lines = ()) -> None:
+    def _reply(self, flow: Flow, request: Request, status: int, headers: HeaderFields = ()) -> None:
         self.retransmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
 
     # -- responses from the network ------------------------------------------------------------------------
@@ -321,12 +322,12 @@ class Core:
         key = (flow.contact_address, described)
         headers = self._announcements.get(key)
         if headers is None:
-            lines: Lines = (("Contact", f"<{self.contact(flow)}>"), *self.capabilities())
-            content: Lines = (("Content-Type", SDP),) if described else ()
+            lines: HeaderFields = (("Contact", f"<{self.contact(flow)}>"), *self.capabilities())
+            content: HeaderFields = (("Content-Type", SDP),) if described else ()
             headers = self._announcements[key] = Headers((*lines, *content))
         return headers
 
-    def capabilities(self) -> Lines:
+    def capabilities(self) -> HeaderFields:
         return self._server.capabilities
 
     def emit(self, event: Event) -> None:

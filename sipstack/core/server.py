@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipstack.core.events import InvitationReceived, MessageReceived
-from sipstack.dialog.draft import Lines
 from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Request, SipUri
+from sipstack.message.headers import HeaderFields
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import SDP, Refusal, refusal
@@ -40,7 +40,7 @@ class Server:
         # Answered elsewhere: ACK and CANCEL by the endpoint, BYE by the session
         allow = ", ".join(sorted({*self._handlers, "ACK", "BYE", "CANCEL"}))
         self._supported: frozenset[str] = frozenset()
-        self.capabilities: Lines = (("Allow", allow),)
+        self.capabilities: HeaderFields = (("Allow", allow),)
 
     def receive(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request outside of a dialog (§8.2)."""
@@ -62,7 +62,7 @@ class Server:
         else:
             self._handlers[request.method](request, transaction, now)
 
-    def _inspect(self, request: Request) -> tuple[int, Lines] | None:
+    def _inspect(self, request: Request) -> tuple[int, HeaderFields] | None:
         method = request.method
         if method not in self._handlers:
             if method == "BYE":  # that of a call which is gone, or never was (§15.1.2)
@@ -72,7 +72,7 @@ class Server:
             return 416, ()
         return self.unsupported(request)
 
-    def unsupported(self, request: Request) -> tuple[int, Lines] | None:
+    def unsupported(self, request: Request) -> tuple[int, HeaderFields] | None:
         """The refusal of a request that requires an extension which we lack (§8.2.2.3)."""
         if "Require" not in request.headers:
             return None
@@ -85,7 +85,7 @@ class Server:
         transaction: AnyServer,
         status: int,
         now: float,
-        headers: Lines = (),
+        headers: HeaderFields = (),
         body: bytes = b"",
     ) -> None:
         core = self._core

@@ -8,7 +8,7 @@ from sipstack.transaction.flow import Flow
 
 
 @attrs.frozen
-class Trace:
+class TracedMessage:
     """One message sent or received. ``time`` is the driver's clock in seconds."""
 
     time: float

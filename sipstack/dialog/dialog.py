@@ -6,9 +6,10 @@ from collections.abc import Hashable
 
 import attrs
 
-from sipstack.dialog.draft import Draft, Lines
+from sipstack.dialog.draft import Draft
 from sipstack.errors import RemoteProtocolError
 from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 
 
@@ -104,13 +105,15 @@ class Dialog:
         if "Contact" in message.headers:
             self.remote_target = target_of(message)
 
-    def draft(self, method: str, headers: Lines = (), body: bytes = b"", *, contact: bool = False) -> Draft:
+    def draft(
+        self, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
+    ) -> Draft:
         """A new request of ours (§12.2.1.1), with the next CSeq."""
         self.local_cseq += 1
         return self.draft_with(self.local_cseq, method, headers, body, contact=contact)
 
     def draft_with(
-        self, cseq: int, method: str, headers: Lines = (), body: bytes = b"", *, contact: bool = False
+        self, cseq: int, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
     ) -> Draft:
         """A request with a given CSeq number: an ACK repeats that of its INVITE."""
         uri, routes, strict = self._route()

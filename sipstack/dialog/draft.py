@@ -10,14 +10,13 @@ from __future__ import annotations
 import attrs
 
 from sipstack.message import Headers, Request
-from sipstack.message.headers import writable
+from sipstack.message.headers import HeaderFields, writable
 from sipstack.message.registry import Row
 
-Lines = tuple[tuple[str, object], ...]
 NO_HEADERS = Headers()
 
 
-def as_headers(headers: Headers | Lines) -> Headers:
+def as_headers(headers: Headers | HeaderFields) -> Headers:
     """``headers`` ready to be written. Raises LocalProtocolError for what cannot be."""
     if isinstance(headers, Headers):
         return headers

@@ -48,7 +48,7 @@ class AckSent(Protocol):
     def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None: ...
 
 
-class Host(Protocol):
+class CoreServices(Protocol):
     """The endpoint, as its usages see it."""
 
     identifiers: Identifiers

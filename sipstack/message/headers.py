@@ -9,6 +9,9 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message.grammar import is_token
 from sipstack.message.registry import FIELDS, NAMES, Row, Rows
 
+HeaderFields = tuple[tuple[str, object], ...]
+"""Names and values of header fields in order, not yet checked."""
+
 _new = object.__new__
 
 

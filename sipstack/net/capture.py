@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from sipstack.core.trace import Trace
+    from sipstack.core.trace import TracedMessage
 
 LINK_TYPE_RAW = 101
 MAX_PAYLOAD = 65_535 - 40 - 8  # what an IP packet carries behind an IPv6 and a UDP header
@@ -57,7 +57,7 @@ class Capture:
             self._writer.close()
             raise
 
-    def __call__(self, trace: Trace) -> None:
+    def __call__(self, trace: TracedMessage) -> None:
         """Write one message. A capture that is closed takes no more and says nothing."""
         if self._writer is None:
             return

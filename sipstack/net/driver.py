@@ -15,13 +15,13 @@ from sipstack.core.core import Core
 from sipstack.core.events import Event
 from sipstack.core.outputs import Flow, Open, Question, Resolve, Target, Transmit
 from sipstack.core.routing import destination
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.net.network import Endpoint, Listen, Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Tracer = Callable[[Trace], None]
+Tracer = Callable[[TracedMessage], None]
 ALARM_INTERVAL = 0.005
 """Seconds between two alarms at the least: thousands of transactions that end in one second share them. The
 timers of RFC 3261 count in hundreds of milliseconds."""
@@ -94,7 +94,7 @@ class Driver:
         self._drain()
 
     def _receive_traced(self, flow: Flow, data: bytes) -> None:
-        self._note(Trace(self._loop.time(), False, flow, data))
+        self._note(TracedMessage(self._loop.time(), False, flow, data))
         self._receive(flow, data)
 
     def _flow_failed(self, flow: Flow, error: TransportError) -> None:
@@ -148,10 +148,10 @@ class Driver:
 
     def _transmit(self, flow: Flow, data: bytes) -> None:
         if self._trace is not None:
-            self._note(Trace(self._loop.time(), True, flow, data))
+            self._note(TracedMessage(self._loop.time(), True, flow, data))
         flow.carrier.send(flow, data)
 
-    def _note(self, trace: Trace) -> None:
+    def _note(self, trace: TracedMessage) -> None:
         assert self._trace is not None
         try:
             self._trace(trace)

@@ -14,10 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from sipstack.core import events
 from sipstack.core.configuration import Configuration, Timers
 from sipstack.core.core import Core
-from sipstack.core.trace import Trace
-from sipstack.core.usages import OutgoingInvite as InviteUsage
-from sipstack.core.usages import Registration as RegistrationUsage
-from sipstack.core.usages import Session, StandaloneRequest
+from sipstack.core.trace import TracedMessage
 from sipstack.errors import (
     CallEnded,
     FlowClosed,
@@ -29,6 +26,7 @@ from sipstack.media.port import MediaPort
 from sipstack.media.session import AudioSession
 from sipstack.message import NameAddr, Request, Response
 from sipstack.message.digest import Account
+from sipstack.message.headers import HeaderFields
 from sipstack.net.driver import Driver
 from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.arguments import check_headers, check_method, check_target, loose_route, sip_uri
@@ -37,9 +35,12 @@ from sipstack.ua.call import Call, CallEvent
 from sipstack.ua.outcome import Patience
 from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.owning import Calling, Inviting
-from sipstack.ua.policy import Headers
 from sipstack.ua.registration import Registration, registered
 from sipstack.ua.server import Handler, Policy, Server
+from sipstack.usage.invite.outgoing import OutgoingInvite as InviteUsage
+from sipstack.usage.invite.session import Session
+from sipstack.usage.registration import Registration as RegistrationUsage
+from sipstack.usage.standalone import StandaloneRequest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +75,7 @@ class UserAgent:
         registrar: str | None = None,
         media: MediaFactory | None = None,
         policy: Policy | None = None,
-        trace: Callable[[Trace], None] | None = None,
+        trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
         timers: Timers | None = None,
         network: Network | None = None,
@@ -227,7 +228,7 @@ class UserAgent:
         self,
         target: str,
         *,
-        headers: Headers = (),
+        headers: HeaderFields = (),
         media: MediaFactory | None = None,
         ring_timeout: float | None = None,
     ) -> AbstractAsyncContextManager[Call]:
@@ -240,7 +241,12 @@ class UserAgent:
         return Calling(partial(self._invite, target, headers, media, True), ring_timeout)
 
     def invite(
-        self, target: str, *, headers: Headers = (), media: MediaFactory | None = None, offer: bool = True
+        self,
+        target: str,
+        *,
+        headers: HeaderFields = (),
+        media: MediaFactory | None = None,
+        offer: bool = True,
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
         cancels or hangs up. Without ``offer`` the callee makes it (late offer).
@@ -248,7 +254,7 @@ class UserAgent:
         return Inviting(partial(self._invite, target, headers, media, offer))
 
     async def _invite(
-        self, target: str, headers: Headers, factory: MediaFactory | None, offer: bool
+        self, target: str, headers: HeaderFields, factory: MediaFactory | None, offer: bool
     ) -> OutgoingInvite:
         driver = self.driver
         check_target(target)
@@ -286,7 +292,7 @@ class UserAgent:
     # -- registrations and single requests -----------------------------------------------------------------
 
     def register(
-        self, *, expires: int = 600, retry: Backoff | None = None, headers: Headers = ()
+        self, *, expires: int = 600, retry: Backoff | None = None, headers: HeaderFields = ()
     ) -> AbstractAsyncContextManager[Registration]:
         """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
 
@@ -297,7 +303,7 @@ class UserAgent:
 
     @contextlib.asynccontextmanager
     async def _registering(
-        self, expires: int, retry: Backoff | None, headers: Headers
+        self, expires: int, retry: Backoff | None, headers: HeaderFields
     ) -> AsyncIterator[Registration]:
         check_headers(headers)
         usage = self.driver.core.register(self._registrar, expires, headers)
@@ -316,7 +322,7 @@ class UserAgent:
             await registration.close()
 
     async def request(
-        self, method: str, target: str, *, headers: Headers = (), body: bytes = b""
+        self, method: str, target: str, *, headers: HeaderFields = (), body: bytes = b""
     ) -> Response:
         """Send one request outside of a dialog and wait for its final response, whatever its status.
 

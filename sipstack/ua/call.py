@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from sipstack import sdp
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
-from sipstack.core.usages import Session
 from sipstack.errors import (
     CallEnded,
     LocalProtocolError,
@@ -30,6 +29,7 @@ from sipstack.message import NameAddr, Uri
 from sipstack.message.headers import writable
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.outcome import Outcome
+from sipstack.usage.invite.session import Session
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent

@@ -9,14 +9,15 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from sipstack import sdp
-from sipstack.core.content import session_description
-from sipstack.core.usages import IncomingInvite
 from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
 from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Request
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call, hanging_up
-from sipstack.ua.policy import Headers, Redirect
+from sipstack.ua.policy import Redirect
+from sipstack.usage.content import session_description
+from sipstack.usage.invite.incoming import IncomingInvite
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import MediaFactory, UserAgent
@@ -68,7 +69,9 @@ class Invitation:
         """Whether a final response is sent."""
         return self.usage.answered
 
-    async def progress(self, status: int = 180, *, early_media: bool = False, headers: Headers = ()) -> None:
+    async def progress(
+        self, status: int = 180, *, early_media: bool = False, headers: HeaderFields = ()
+    ) -> None:
         """Send a provisional response, 101 to 199. With ``early_media`` it carries our session description,
         and audio flows before the call is accepted. Raises LocalProtocolError once it is answered.
         """
@@ -78,7 +81,9 @@ class Invitation:
             body = bytes(description)
         self._agent.command(self.usage.progress, status, self._agent.now(), headers, body)
 
-    async def reject(self, status: int = 486, reason: str | None = None, *, headers: Headers = ()) -> None:
+    async def reject(
+        self, status: int = 486, reason: str | None = None, *, headers: HeaderFields = ()
+    ) -> None:
         """Refuse with a final response, 300 to 699. Raises LocalProtocolError once it is answered."""
         self._agent.command(self.usage.refuse, status, self._agent.now(), reason, headers)
         await self._close_early()
@@ -89,7 +94,7 @@ class Invitation:
         await self.reject(redirection.status, headers=redirection.headers)
 
     def accept(
-        self, *, media: MediaFactory | None = None, headers: Headers = ()
+        self, *, media: MediaFactory | None = None, headers: HeaderFields = ()
     ) -> AbstractAsyncContextManager[Call]:
         """Answer 200 and own the call: leaving the ``async with`` block hangs up.
 
@@ -99,11 +104,11 @@ class Invitation:
         return self._accepting(media, headers)
 
     @contextlib.asynccontextmanager
-    async def _accepting(self, media: MediaFactory | None, headers: Headers) -> AsyncIterator[Call]:
+    async def _accepting(self, media: MediaFactory | None, headers: HeaderFields) -> AsyncIterator[Call]:
         async with hanging_up(await self._establish(media, headers)) as call:
             yield call
 
-    async def _establish(self, factory: MediaFactory | None, headers: Headers) -> Call:
+    async def _establish(self, factory: MediaFactory | None, headers: HeaderFields) -> Call:
         agent = self._agent
         media, description = await self._begin_media(factory)
         try:

@@ -7,10 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sipstack import sdp
-from sipstack.core.content import session_description
 from sipstack.core.events import Answered, Failed, Progressed, Refused
-from sipstack.core.usages import OutgoingInvite as Usage
-from sipstack.core.usages import Session
 from sipstack.errors import (
     AuthenticationFailed,
     CallRejected,
@@ -24,6 +21,9 @@ from sipstack.message import Response
 from sipstack.ua.call import Call
 from sipstack.ua.outcome import Outcome
 from sipstack.ua.stream import Stream
+from sipstack.usage.content import session_description
+from sipstack.usage.invite.outgoing import OutgoingInvite as Usage
+from sipstack.usage.invite.session import Session
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent

@@ -5,8 +5,7 @@ from __future__ import annotations
 import attrs
 
 from sipstack.errors import LocalProtocolError
-
-Headers = tuple[tuple[str, object], ...]
+from sipstack.message.headers import HeaderFields
 
 
 @attrs.frozen
@@ -17,7 +16,7 @@ class Accept:
     """
 
     description: bytes
-    headers: Headers = ()
+    headers: HeaderFields = ()
 
 
 @attrs.frozen
@@ -26,7 +25,7 @@ class Reject:
 
     status: int = 486
     reason: str | None = None
-    headers: Headers = ()
+    headers: HeaderFields = ()
 
 
 @attrs.frozen(init=False)
@@ -42,7 +41,7 @@ class Redirect:
         self.__attrs_init__(targets, status)
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> HeaderFields:
         """The Contact fields of the response (RFC 3261 §8.1.3.4): q falls from target to target."""
         count = len(self.targets)
         return tuple(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sipstack.core.events import Registered, RegistrationFailed, Unregistered
-from sipstack.core.usages import Registration as Usage
 from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.outcome import Outcome
 from sipstack.ua.stream import Stream
+from sipstack.usage.registration import Registration as Usage
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent

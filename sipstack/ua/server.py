@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sipstack.core.events import InvitationReceived
-from sipstack.core.usages import IncomingInvite
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.policy import Accept, Decision, Redirect
+from sipstack.usage.invite.incoming import IncomingInvite
 
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent

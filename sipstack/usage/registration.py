@@ -6,10 +6,11 @@ from typing import Any
 
 import attrs
 
-from sipstack.dialog.draft import Draft, Lines
-from sipstack.dialog.usage import Host, Sent
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.usage import CoreServices, Sent
 from sipstack.errors import ParseError, SipError
 from sipstack.message import Request, Response, SipUri
+from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
 
 
@@ -62,7 +63,7 @@ class Registration:
         "_expires",
         "_from",
         "_headers",
-        "_host",
+        "_core",
         "_next",
         "_refresh_at",
         "_registrar",
@@ -76,27 +77,27 @@ class Registration:
 
     def __init__(
         self,
-        host: Host,
+        core: CoreServices,
         registrar: str,
         aor: str,
         expires: int,
         routes: tuple[str, ...] = (),
-        headers: Lines = (),
+        headers: HeaderFields = (),
     ) -> None:
         self.user: Any = None
-        self._host = host
+        self._core = core
         self._registrar = registrar
         self._aor = aor
         self._expires = expires
         self._routes = routes
         self._headers = headers
-        self._call_id = host.identifiers.call_id()  # the same for all REGISTERs of one boot (§10.2)
-        self._from = f"{aor};tag={host.identifiers.tag()}"
+        self._call_id = core.identifiers.call_id()  # the same for all REGISTERs of one boot (§10.2)
+        self._from = f"{aor};tag={core.identifiers.tag()}"
         self._cseq = 0
         self._refresh_at = NEVER
         self._removing = False
         self._sent: Sent | None = None
-        self._next: tuple[str | None, Lines] | None = None
+        self._next: tuple[str | None, HeaderFields] | None = None
         self._waiting = False
         self.scheduled = NEVER
 
@@ -124,7 +125,7 @@ class Registration:
     def timeout(self, now: float) -> None:
         self.refresh(now)
 
-    def _send(self, contact: str | None, headers: Lines, now: float) -> None:
+    def _send(self, contact: str | None, headers: HeaderFields, now: float) -> None:
         self._refresh_at = NEVER
         if self._waiting:  # one REGISTER at a time (§10.2): the latest wish is sent after the answer
             self._next = contact, headers
@@ -144,7 +145,7 @@ class Registration:
             headers=(*headers, *self._headers),
             contact=contact,
         )
-        self._sent = self._host.send(draft, self, now)
+        self._sent = self._core.send(draft, self, now)
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
@@ -155,11 +156,11 @@ class Registration:
         elif status == 423 and not self._removing and self._lengthen(response):
             self.refresh(now)
         else:
-            self._host.emit(RegistrationFailed(self, response, None))
+            self._core.emit(RegistrationFailed(self, response, None))
 
     def request_failed(self, error: SipError, now: float) -> None:
         if not self._went_on(now):
-            self._host.emit(RegistrationFailed(self, None, error))
+            self._core.emit(RegistrationFailed(self, None, error))
 
     def _went_on(self, now: float) -> bool:
         """A REGISTER is done. Whether another one was waiting for that, and is sent now."""
@@ -171,16 +172,16 @@ class Registration:
 
     def _succeeded(self, response: Response, now: float) -> None:
         if self._removing:
-            self._host.emit(Unregistered(self))
+            self._core.emit(Unregistered(self))
             return
         granted = self._granted(response)
         if granted == 0.0:  # nothing is bound, and asking again at once will not help
-            self._host.emit(RegistrationFailed(self, response, None))
+            self._core.emit(RegistrationFailed(self, response, None))
             return
         # Registrars cut off at the second, and many clients must not come back in step: 75-90 % of the time
-        self._refresh_at = now + granted * self._host.identifiers.uniform(0.75, 0.9)
-        self._host.schedule(self)
-        self._host.emit(Registered(self, granted, response))
+        self._refresh_at = now + granted * self._core.identifiers.uniform(0.75, 0.9)
+        self._core.schedule(self)
+        self._core.emit(Registered(self, granted, response))
 
     def _granted(self, response: Response) -> float:
         """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import Host, Sent
+from sipstack.dialog.usage import CoreServices, Sent
 from sipstack.errors import SipError
 from sipstack.message import Response
 
@@ -41,11 +41,11 @@ class Unanswered:
 class StandaloneRequest:
     """Sends ``draft`` and tells the outcome once."""
 
-    __slots__ = ("_draft", "_host", "_sent", "user")
+    __slots__ = ("_draft", "_core", "_sent", "user")
 
-    def __init__(self, host: Host, draft: Draft) -> None:
+    def __init__(self, core: CoreServices, draft: Draft) -> None:
         self.user: Any = None
-        self._host = host
+        self._core = core
         self._draft = draft
         self._sent: Sent | None = None
 
@@ -53,11 +53,11 @@ class StandaloneRequest:
         return f"<StandaloneRequest {self._draft.method} {self._draft.uri}>"
 
     def start(self, now: float) -> None:
-        self._sent = self._host.send(self._draft, self, now)
+        self._sent = self._core.send(self._draft, self, now)
 
     def response_received(self, response: Response, now: float) -> None:
         if response.status >= 200:
-            self._host.emit(ResponseReceived(self, response))
+            self._core.emit(ResponseReceived(self, response))
 
     def request_failed(self, error: SipError, now: float) -> None:
-        self._host.emit(Unanswered(self, error))
+        self._core.emit(Unanswered(self, error))

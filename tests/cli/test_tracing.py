@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from sipstack.cli.tracing import Tracing
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 from sipstack.transaction.flow import Flow
 
 FLOW = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5070))
-FIRST = Trace(1.0, True, FLOW, b"INVITE")
-SECOND = Trace(2.0, False, FLOW, b"SIP/2.0 200 OK")
+FIRST = TracedMessage(1.0, True, FLOW, b"INVITE")
+SECOND = TracedMessage(2.0, False, FLOW, b"SIP/2.0 200 OK")
 
 
 def test_every_sink_gets_every_trace() -> None:
-    one: list[Trace] = []
-    two: list[Trace] = []
+    one: list[TracedMessage] = []
+    two: list[TracedMessage] = []
     tracing = Tracing([one.append, two.append], lambda error: None)
     tracing(FIRST)
     tracing(SECOND)
@@ -21,11 +21,11 @@ def test_every_sink_gets_every_trace() -> None:
 
 
 def test_a_sink_that_cannot_write_is_told_of_once_and_left_out() -> None:
-    seen: list[Trace] = []
+    seen: list[TracedMessage] = []
     failures: list[OSError] = []
     full = OSError(28, "No space left on device")
 
-    def write(trace: Trace) -> None:
+    def write(trace: TracedMessage) -> None:
         raise full
 
     tracing = Tracing([write, seen.append], failures.append)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
 
-from sipstack import Timers, Trace, UserAgent
+from sipstack import Timers, TracedMessage, UserAgent
 from sipstack.core.core import Core
 from sipstack.core.outputs import Flow
 from sipstack.errors import ResolutionError, TransportError
@@ -95,7 +95,7 @@ class Attack:
 
 @asynccontextmanager
 async def attack(
-    trace: Callable[[Trace], None] | None = None, timers: Timers = TIMERS
+    trace: Callable[[TracedMessage], None] | None = None, timers: Timers = TIMERS
 ) -> AsyncIterator[Attack]:
     """Leaving the block checks what must hold in any case: it still answers, nothing is left over, no
     exception was reported, and all that it sent is well formed.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 from sipstack.net.capture import MAX_PAYLOAD, Capture
 from sipstack.transaction.flow import Flow
 
@@ -35,7 +35,7 @@ def datagrams(path: Path) -> list[tuple[str, int, str, int, bytes]]:
     return [(p.src, udp.sport, p.dst, udp.dport, bytes(udp.payload)) for p, udp in read]
 
 
-def capture(path: Path, *traces: Trace) -> None:
+def capture(path: Path, *traces: TracedMessage) -> None:
     with Capture(path, WALL_CLOCK_OFFSET) as sink:
         for trace in traces:
             sink(trace)
@@ -81,7 +81,9 @@ def test_a_capture_of_nothing_is_an_empty_file_that_readers_accept(tmp_path: Pat
 
 def test_sent_and_received_messages_travel_between_the_addresses_of_the_flow(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(1.0, True, IPV4, b"OPTIONS"), Trace(1.5, False, IPV4, b"SIP/2.0 200 OK"))
+    capture(
+        path, TracedMessage(1.0, True, IPV4, b"OPTIONS"), TracedMessage(1.5, False, IPV4, b"SIP/2.0 200 OK")
+    )
     assert datagrams(path) == [
         ("192.0.2.1", 5060, "192.0.2.2", 5070, b"OPTIONS"),
         ("192.0.2.2", 5070, "192.0.2.1", 5060, b"SIP/2.0 200 OK"),
@@ -90,14 +92,14 @@ def test_sent_and_received_messages_travel_between_the_addresses_of_the_flow(tmp
 
 def test_packet_times_are_wall_clock_times_to_the_microsecond(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(0.9999999, True, IPV4, b"a"), Trace(12.345678, True, IPV4, b"b"))
+    capture(path, TracedMessage(0.9999999, True, IPV4, b"a"), TracedMessage(12.345678, True, IPV4, b"b"))
     assert [float(packet.time) for packet in packets(path)] == [1_700_000_001.0, 1_700_000_012.345678]
 
 
 def test_ipv6_is_written_as_ipv6_without_its_zone(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
     link_local = Flow("UDP", ("fe80::1%eth0", 5060), ("fe80::2%eth0", 5070))
-    capture(path, Trace(1.0, True, IPV6, b"INVITE"), Trace(2.0, False, link_local, b"BYE"))
+    capture(path, TracedMessage(1.0, True, IPV6, b"INVITE"), TracedMessage(2.0, False, link_local, b"BYE"))
     assert datagrams(path) == [
         ("2001:db8::1", 5060, "2001:db8::2", 5070, b"INVITE"),
         ("fe80::2", 5070, "fe80::1", 5060, b"BYE"),
@@ -106,26 +108,30 @@ def test_ipv6_is_written_as_ipv6_without_its_zone(tmp_path: Path) -> None:
 
 def test_mixed_families_are_written_as_mapped_ipv6(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(1.0, True, Flow("UDP", ALICE, ("2001:db8::2", 5070)), b"INVITE"))
+    capture(path, TracedMessage(1.0, True, Flow("UDP", ALICE, ("2001:db8::2", 5070)), b"INVITE"))
     assert datagrams(path) == [("::ffff:192.0.2.1", 5060, "2001:db8::2", 5070, b"INVITE")]
 
 
 def test_a_host_name_has_no_address_to_write(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(1.0, True, Flow("UDP", ("alice", 5060), BOB), b"INVITE"))
+    capture(path, TracedMessage(1.0, True, Flow("UDP", ("alice", 5060), BOB), b"INVITE"))
     assert datagrams(path) == [("0.0.0.0", 5060, "192.0.2.2", 5070, b"INVITE")]
 
 
 @pytest.mark.parametrize("flow", [IPV4, IPV6], ids=["IPv4", "IPv6"])
 def test_the_largest_message_fits_and_a_larger_one_is_cut(tmp_path: Path, flow: Flow) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(1.0, True, flow, b"x" * MAX_PAYLOAD), Trace(2.0, True, flow, b"y" * 100_000))
+    capture(
+        path,
+        TracedMessage(1.0, True, flow, b"x" * MAX_PAYLOAD),
+        TracedMessage(2.0, True, flow, b"y" * 100_000),
+    )
     assert [datagram[-1] for datagram in datagrams(path)] == [b"x" * MAX_PAYLOAD, b"y" * MAX_PAYLOAD]
 
 
 def test_the_checksums_are_right(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
-    capture(path, Trace(1.0, True, IPV4, b"INVITE"), Trace(1.0, True, IPV6, b"INVITE"))
+    capture(path, TracedMessage(1.0, True, IPV4, b"INVITE"), TracedMessage(1.0, True, IPV6, b"INVITE"))
     for packet in packets(path):
         written = packet["UDP"].chksum
         del packet["UDP"].chksum
@@ -135,7 +141,7 @@ def test_the_checksums_are_right(tmp_path: Path) -> None:
 def test_the_file_is_whole_after_every_message(tmp_path: Path) -> None:
     path = tmp_path / "call.pcap"
     sink = Capture(path)
-    sink(Trace(1.0, True, IPV4, b"INVITE"))
+    sink(TracedMessage(1.0, True, IPV4, b"INVITE"))
     assert path.stat().st_size == 24 + 16 + 20 + 8 + len(b"INVITE")
     magic, major, minor, _, _, _, link_type = struct.unpack("=IHHiIII", path.read_bytes()[:24])
     assert (magic, major, minor, link_type) == (0xA1B2C3D4, 2, 4, 101)
@@ -147,5 +153,5 @@ def test_a_closed_capture_takes_no_more(tmp_path: Path) -> None:
     sink = Capture(path)
     sink.close()
     sink.close()
-    sink(Trace(1.0, True, IPV4, b"INVITE"))
+    sink(TracedMessage(1.0, True, IPV4, b"INVITE"))
     assert packets(path) == []

@@ -11,7 +11,7 @@ import pytest
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.events import Event, MessageReceived, ResponseReceived, Unanswered
-from sipstack.core.trace import Trace
+from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.net.driver import Driver, Tracer
@@ -198,7 +198,7 @@ async def test_what_deliver_raises_is_reported_and_the_driver_lives_on(world: Wo
 
 async def test_the_trace_sees_each_message_once() -> None:
     world = World(link=Link(delay=0.1))
-    traced: list[Trace] = []
+    traced: list[TracedMessage] = []
     alice, bob = await started(Station(world, trace=traced.append)), await started(Station(world), THERE)
     alice.request("sip:10.0.0.2")
     await asyncio.sleep(1)
@@ -216,7 +216,7 @@ async def test_a_trace_that_raises_stops_nothing(world: World) -> None:
         lambda _, context: reported.append(f"{context['message']}: {context['exception']}")
     )
 
-    def trace(_: Trace) -> None:
+    def trace(_: TracedMessage) -> None:
         raise OSError("disk full")
 
     alice, bob = await started(Station(world, trace=trace)), await started(Station(world), THERE)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sipstack import AuthenticationFailed, Trace, UserAgent
+from sipstack import AuthenticationFailed, TracedMessage, UserAgent
 from sipstack.message import Request, Response
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
@@ -156,7 +156,7 @@ async def test_what_was_accepted_once_is_offered_at_once_the_next_time(world: Wo
 
 
 async def test_the_password_is_nowhere_to_be_seen(world: World) -> None:
-    traced: list[Trace] = []
+    traced: list[TracedMessage] = []
     async with Guarded(world, Challenger("wrong")):
         async with world.user_agent("alice", password=PASSWORD, trace=traced.append) as alice:
             with pytest.raises(AuthenticationFailed) as raised:

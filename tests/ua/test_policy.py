@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
-from sipstack.core.content import session_description
 from sipstack.identifiers import Identifiers
 from sipstack.sdp import STATIC_CODECS, Capabilities, Origin, make_answer, parse
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
+from sipstack.usage.content import session_description
 from tests.ua.handlers import Answering
 from tests.ua.ladder import ladder
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipstack.dialog.usage import Host
+from sipstack.dialog.usage import CoreServices
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
@@ -26,7 +26,7 @@ class Acceptance:
         "_data",
         "_expires_at",
         "_flow",
-        "_host",
+        "_core",
         "_interval",
         "_retransmit_at",
         "_user",
@@ -35,12 +35,12 @@ class Acceptance:
     )
 
     def __init__(
-        self, host: Host, user: Unacknowledged, cseq: int, flow: Flow, data: bytes, now: float
+        self, core: CoreServices, user: Unacknowledged, cseq: int, flow: Flow, data: bytes, now: float
     ) -> None:
-        timers = host.timers
+        timers = core.timers
         self.cseq = cseq
         self.scheduled = NEVER
-        self._host = host
+        self._core = core
         self._user = user
         self._flow = flow
         self._data = data
@@ -63,7 +63,7 @@ class Acceptance:
             self.acknowledged()
             self._user.not_acknowledged(now)
         elif now >= self._retransmit_at:
-            self._host.retransmit(self._flow, self._data)
-            self._interval = min(2 * self._interval, self._host.timers.t2)
+            self._core.retransmit(self._flow, self._data)
+            self._interval = min(2 * self._interval, self._core.timers.t2)
             self._retransmit_at = now + self._interval
-            self._host.schedule(self)
+            self._core.schedule(self)

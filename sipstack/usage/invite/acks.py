@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipstack.dialog.usage import Host
+from sipstack.dialog.usage import CoreServices
 from sipstack.transaction.flow import Flow
 
 MAXIMUM_ACKS = 4
@@ -19,7 +19,7 @@ def keep(acks: Acks, cseq: int, flow: Flow, data: bytes) -> None:
         del acks[min(acks)]
 
 
-def repeat(acks: Acks, cseq: int, host: Host) -> None:
+def repeat(acks: Acks, cseq: int, core: CoreServices) -> None:
     """The 2xx came again: the same octets go out again."""
     if cseq in acks:
-        host.retransmit(*acks[cseq])
+        core.retransmit(*acks[cseq])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sipstack.dialog.draft import Lines
 from sipstack.message import Request
+from sipstack.message.headers import HeaderFields
 
 
-def credentials_of(invite: Request | None) -> Lines:
+def credentials_of(invite: Request | None) -> HeaderFields:
     """The Authorization and Proxy-Authorization lines that ``invite`` went out with."""
     if invite is None:
         return ()

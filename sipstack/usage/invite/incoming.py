@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.draft import Lines
-from sipstack.dialog.usage import Host
+from sipstack.dialog.usage import CoreServices
 from sipstack.errors import LocalProtocolError, RemoteProtocolError
 from sipstack.message import Headers, Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
@@ -33,7 +33,7 @@ class IncomingInvite:
         "_provisional",
         "_repeat_at",
         "answered",
-        "host",
+        "core",
         "request",
         "scheduled",
         "tag",
@@ -42,13 +42,13 @@ class IncomingInvite:
     )
 
     def __init__(
-        self, host: Host, request: Request, transaction: InviteServerTransaction, now: float
+        self, core: CoreServices, request: Request, transaction: InviteServerTransaction, now: float
     ) -> None:
         self.user: Any = None
-        self.host = host
+        self.core = core
         self.request = request
         self.transaction = transaction
-        self.tag = transaction.tag = host.identifiers.tag()
+        self.tag = transaction.tag = core.identifiers.tag()
         self._dialog = Dialog.as_server(
             request, self.tag
         )  # announced with the first response that has the tag
@@ -60,7 +60,7 @@ class IncomingInvite:
         self._expires_at = NEVER
         if "Expires" in request.headers and request.expires is not None:
             self._expires_at = now + request.expires
-            host.schedule(self)
+            core.schedule(self)
         offer = session_description(request)
         if offer:
             self._exchange.offer_received(offer)
@@ -74,19 +74,19 @@ class IncomingInvite:
 
     # -- answers -------------------------------------------------------------------------------------------
 
-    def progress(self, status: int, now: float, headers: Lines = (), body: bytes = b"") -> None:
+    def progress(self, status: int, now: float, headers: HeaderFields = (), body: bytes = b"") -> None:
         """Send a 101-199. A body is a preview of the answer: the 2xx carries it again (RFC 6337 §3.1.1)."""
         self._check_unanswered()
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
         if self._provisional is None:
-            self.host.open_dialog(self._dialog, self)
+            self.core.open_dialog(self._dialog, self)
         self._provisional = self._response(status, headers, body)
-        self.host.respond(self.transaction, self._provisional, now)
+        self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
-        self.host.schedule(self)
+        self.core.schedule(self)
 
-    def accept(self, body: bytes, now: float, headers: Lines = ()) -> Session:
+    def accept(self, body: bytes, now: float, headers: HeaderFields = ()) -> Session:
         """Send the 200. ``body`` is the answer, or the offer when the INVITE had none."""
         self._check_unanswered()
         exchange = self._exchange
@@ -97,20 +97,20 @@ class IncomingInvite:
         self._dialog.early = False
         response = self._response(200, headers, body)
         self._finish()
-        self.host.respond(self.transaction, response, now)
-        session = Session(self.host, self._dialog, exchange, is_caller=False)
+        self.core.respond(self.transaction, response, now)
+        session = Session(self.core, self._dialog, exchange, is_caller=False)
         session.accepted(self.request.cseq.number, self.transaction.flow, bytes(response), now)
         return session
 
-    def refuse(self, status: int, now: float, reason: str | None = None, headers: Lines = ()) -> None:
+    def refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderFields = ()) -> None:
         """Send a 300-699."""
         self._check_unanswered()
         if not 300 <= status <= 699:
             raise LocalProtocolError(f"{status} does not refuse a call")
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
         self._finish()
-        self.host.close_dialog(self._dialog)
-        self.host.respond(self.transaction, response, now)
+        self.core.close_dialog(self._dialog)
+        self.core.respond(self.transaction, response, now)
 
     def _check_unanswered(self) -> None:
         if self.answered:
@@ -121,9 +121,9 @@ class IncomingInvite:
         self._provisional = None
         self._repeat_at = self._expires_at = NEVER
 
-    def _response(self, status: int, headers: Lines, body: bytes) -> Response:
+    def _response(self, status: int, headers: HeaderFields, body: bytes) -> Response:
         request = self.request
-        announcement = self.host.announcement(self.transaction.flow, described=bool(body))
+        announcement = self.core.announcement(self.transaction.flow, described=bool(body))
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
         if headers:
@@ -137,25 +137,25 @@ class IncomingInvite:
         if self.answered:
             return
         self.refuse(487, now)
-        self.host.emit(InvitationCancelled(self, reason))
+        self.core.emit(InvitationCancelled(self, reason))
 
     def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request in the early dialog."""
-        host = self.host
+        core = self.core
         try:
             self._dialog.receive(request)
         except RemoteProtocolError as error:
-            host.respond(transaction, request.response(error.status), now)
+            core.respond(transaction, request.response(error.status), now)
             return
         match request.method:
             case "BYE":
-                host.respond(transaction, request.response(200), now)
+                core.respond(transaction, request.response(200), now)
                 self.cancelled(request.headers.get("Reason") or "", now)
             case "INVITE":  # a second one before the first is answered (§14.2)
-                later = ("Retry-After", int(host.identifiers.uniform(0, 11)))
-                host.respond(transaction, request.response(500, headers=[later]), now)
+                later = ("Retry-After", int(core.identifiers.uniform(0, 11)))
+                core.respond(transaction, request.response(500, headers=[later]), now)
             case _:
-                host.serve(request, transaction, now)
+                core.serve(request, transaction, now)
 
     def ack_received(self, request: Request, now: float) -> None:
         """No 2xx is out that could be acknowledged."""
@@ -164,6 +164,6 @@ class IncomingInvite:
         if now >= self._expires_at:
             self.cancelled("expired", now)
         elif now >= self._repeat_at and self._provisional is not None:
-            self.host.respond(self.transaction, self._provisional, now)
+            self.core.respond(self.transaction, self._provisional, now)
             self._repeat_at = now + PROVISIONAL_INTERVAL
-            self.host.schedule(self)
+            self.core.schedule(self)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import Host, Sent
+from sipstack.dialog.usage import CoreServices, Sent
 from sipstack.errors import CallEnded, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.sdp.exchange import Exchange
@@ -37,13 +37,13 @@ class OutgoingInvite:
         "_sent",
         "cancelled",
         "finished",
-        "host",
+        "core",
         "user",
     )
 
-    def __init__(self, host: Host, draft: Draft, offer: bytes) -> None:
+    def __init__(self, core: CoreServices, draft: Draft, offer: bytes) -> None:
         self.user: Any = None
-        self.host = host
+        self.core = core
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome
         self._draft = draft
@@ -67,7 +67,7 @@ class OutgoingInvite:
 
     def start(self, now: float) -> None:
         """Route and send the INVITE."""
-        sent = self.host.send(self._draft, self, now)
+        sent = self.core.send(self._draft, self, now)
         if not self.finished:
             self._sent = sent
 
@@ -79,7 +79,7 @@ class OutgoingInvite:
             return
         self.cancelled = True
         if self._sent is not None:
-            self.host.cancel(self._sent, now)
+            self.core.cancel(self._sent, now)
         if self.request is None:
             self._finish(Failed(self, CallEnded("local", "cancelled")))
 
@@ -103,7 +103,7 @@ class OutgoingInvite:
         tag = response.to.tag
         if tag and tag not in self._early and len(self._early) < MAXIMUM_FORKS:
             self._open_early(tag, response)
-        self.host.emit(Progressed(self, response))
+        self.core.emit(Progressed(self, response))
 
     def _open_early(self, tag: str, response: Response) -> None:
         assert self.request is not None
@@ -112,13 +112,13 @@ class OutgoingInvite:
         except (RemoteProtocolError, ParseError):
             return  # the provisional is still news for the user; its dialog cannot be used
         self._early[tag] = dialog
-        self.host.open_dialog(dialog, self)
+        self.core.open_dialog(dialog, self)
 
     def _accepted(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
         known = self._acks.get(tag)
         if known is not None:
-            repeat(known, response.cseq.number, self.host)
+            repeat(known, response.cseq.number, self.core)
             return
         if len(self._acks) >= MAXIMUM_FORKS:
             return
@@ -145,7 +145,7 @@ class OutgoingInvite:
             dialog = Dialog.as_client(self.request, response.replace(status=183, headers=headers))
             dialog.early = False
             self._finish(Failed(self, RemoteProtocolError(str(error), error.status)))
-        return Session(self.host, dialog, Exchange(), is_caller=True)
+        return Session(self.core, dialog, Exchange(), is_caller=True)
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
         """Follow the offer/answer of the INVITE: answer in the 2xx, or offer in the 2xx and answer in the
@@ -178,12 +178,12 @@ class OutgoingInvite:
         §13.2.2.4).
         """
         for dialog in self._early.values():
-            self.host.close_dialog(dialog)
+            self.core.close_dialog(dialog)
         self._early.clear()
         if not self.finished:
             self.finished = True
             self._request, self._sent = self.request, None
-            self.host.emit(event)
+            self.core.emit(event)
 
     # -- requests in an early dialog -----------------------------------------------------------------------
 
@@ -196,20 +196,20 @@ class OutgoingInvite:
             if request.method == "INVITE":
                 raise RemoteProtocolError("an INVITE while ours is in progress (§14.2)", 491)
         except RemoteProtocolError as error:
-            self.host.respond(transaction, request.response(error.status), now)
+            self.core.respond(transaction, request.response(error.status), now)
             return
         if request.method == "BYE":
-            self.host.respond(transaction, request.response(200), now)
+            self.core.respond(transaction, request.response(200), now)
             self._left(dialog, request.headers.get("Reason") or "", now)
         else:
-            self.host.serve(request, transaction, now)
+            self.core.serve(request, transaction, now)
 
     def _left(self, dialog: Dialog, reason: str, now: float) -> None:
         """A callee said BYE. It has accepted the call, every 2xx was lost, and it waits no longer for our ACK
         (§13.3.1.4). When no other fork is left, the call has come to nothing.
         """
         del self._early[dialog.remote_tag]
-        self.host.close_dialog(dialog)
+        self.core.close_dialog(dialog)
         if not self._early:
             self.cancel(now)  # a 2xx that still comes is acknowledged and ended
             self._finish(Failed(self, CallEnded("remote", reason)))

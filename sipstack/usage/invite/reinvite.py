@@ -53,9 +53,9 @@ class Reinvite:
             return
         self._state = ReinviteState.SENT
         session.exchange.offer_sent(self._body)
-        headers = (*session.host.capabilities(), ("Content-Type", SDP))
+        headers = (*session.core.capabilities(), ("Content-Type", SDP))
         draft = session.dialog.draft("INVITE", headers, self._body, contact=True)
-        self._sent = session.host.send(draft, self, now, session.dialog)
+        self._sent = session.core.send(draft, self, now, session.dialog)
 
     def abandon(self, now: float) -> None:
         """The session ends: no retry. A 2xx that still comes is acknowledged."""
@@ -69,15 +69,15 @@ class Reinvite:
         """Ask for the offer again: what was agreed meanwhile has made the old one stale."""
         self._retry_at = NEVER
         self._state = ReinviteState.DONE
-        self._session.host.emit(OfferDue(self._session))
+        self._session.core.emit(OfferDue(self._session))
 
     def _wait(self, now: float) -> None:
         # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms
         session = self._session
         low, high = (2.1, 4.0) if session.is_caller else (0.0, 2.0)
         self._state = ReinviteState.WAITING
-        self._retry_at = now + round(session.host.identifiers.uniform(low, high), 2)
-        session.host.schedule(self)
+        self._retry_at = now + round(session.core.identifiers.uniform(low, high), 2)
+        session.core.schedule(self)
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
@@ -92,7 +92,7 @@ class Reinvite:
         session = self._session
         cseq = response.cseq.number
         if self._state is ReinviteState.DONE:
-            repeat(session.acks, cseq, session.host)
+            repeat(session.acks, cseq, session.core)
             return
         self._state = ReinviteState.DONE
         body = session_description(response)
@@ -109,7 +109,7 @@ class Reinvite:
             session.hang_up(now)
             return
         session.exchange.answer_received(body)
-        session.host.emit(OfferAnswered(session, body))
+        session.core.emit(OfferAnswered(session, body))
 
     def _refused(self, response: Response, now: float) -> None:
         session = self._session
@@ -127,7 +127,7 @@ class Reinvite:
         if response.status == 408:
             session.lost(TransactionTimeout(outcome), now)
             return
-        session.host.emit(OfferRefused(session, response))
+        session.core.emit(OfferRefused(session, response))
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._state = ReinviteState.DONE

@@ -6,10 +6,10 @@ from enum import Enum, auto
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.draft import Lines
-from sipstack.dialog.usage import Host
+from sipstack.dialog.usage import CoreServices
 from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError, TransportError
 from sipstack.message import Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
@@ -40,15 +40,17 @@ class Session:
         "acks",
         "dialog",
         "exchange",
-        "host",
+        "core",
         "is_caller",
         "state",
         "user",
     )
 
-    def __init__(self, host: Host, dialog: Dialog, exchange: Exchange[bytes], *, is_caller: bool) -> None:
+    def __init__(
+        self, core: CoreServices, dialog: Dialog, exchange: Exchange[bytes], *, is_caller: bool
+    ) -> None:
         self.user: Any = None
-        self.host = host
+        self.core = core
         self.dialog = dialog
         self.exchange = exchange
         self.is_caller = is_caller  # we chose the Call-ID: decides who yields in a glare
@@ -59,9 +61,9 @@ class Session:
         self.acks: Acks = {}
         self._ack_cseq = 0
         self._offer_in_2xx = exchange.state is ExchangeState.LOCAL_OFFER  # its answer comes in the ACK
-        self._credentials: Lines = ()
-        self._bye_headers: Lines | None = None
-        host.open_dialog(dialog, self)
+        self._credentials: HeaderFields = ()
+        self._bye_headers: HeaderFields | None = None
+        core.open_dialog(dialog, self)
 
     @property
     def is_established(self) -> bool:
@@ -77,8 +79,8 @@ class Session:
         """Our 2xx went out: repeat it until the ACK comes."""
         if self._acceptance is not None:
             self._acceptance.acknowledged()
-        self._acceptance = Acceptance(self.host, self, cseq, flow, data, now)
-        self.host.schedule(self._acceptance)
+        self._acceptance = Acceptance(self.core, self, cseq, flow, data, now)
+        self.core.schedule(self._acceptance)
 
     def ack_received(self, request: Request, now: float) -> None:
         acceptance = self._acceptance
@@ -92,7 +94,7 @@ class Session:
         if self._offer_in_2xx:
             self._answer_in_ack(request, now)
         else:
-            self.host.emit(Acknowledged(self, b""))
+            self.core.emit(Acknowledged(self, b""))
 
     def _answer_in_ack(self, request: Request, now: float) -> None:
         body = session_description(request)
@@ -101,7 +103,7 @@ class Session:
             return
         self._offer_in_2xx = False
         self.exchange.answer_received(body)
-        self.host.emit(Acknowledged(self, body))
+        self.core.emit(Acknowledged(self, body))
 
     def not_acknowledged(self, now: float) -> None:
         """§13.3.1.4: without an ACK the session is ended by BYE."""
@@ -113,13 +115,13 @@ class Session:
 
     # -- their 2xx and our ACK -----------------------------------------------------------------------------
 
-    def acknowledge(self, cseq: int, credentials: Lines, now: float, answer: bytes = b"") -> None:
+    def acknowledge(self, cseq: int, credentials: HeaderFields, now: float, answer: bytes = b"") -> None:
         """Send the ACK for a 2xx, with the answer when the 2xx carried an offer."""
         headers = (*credentials, ("Content-Type", SDP)) if answer else credentials
         draft = self.dialog.draft_with(cseq, "ACK", headers, answer)
-        self.host.send_ack(draft, self, now, self.dialog)
+        self.core.send_ack(draft, self, now, self.dialog)
 
-    def await_answer(self, cseq: int, credentials: Lines) -> None:
+    def await_answer(self, cseq: int, credentials: HeaderFields) -> None:
         """A 2xx carried an offer: its ACK waits for our answer."""
         self._ack_cseq, self._credentials = cseq, credentials
 
@@ -152,37 +154,37 @@ class Session:
                 case "INVITE":
                     self._reinvite_received(request, transaction, now)
                 case _:
-                    self.host.serve(request, transaction, now)
+                    self.core.serve(request, transaction, now)
         except (ParseError, RemoteProtocolError) as error:
-            self.host.respond(transaction, request.response(error.status), now)
+            self.core.respond(transaction, request.response(error.status), now)
 
     def _bye_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        self.host.respond(transaction, request.response(200), now)
+        self.core.respond(transaction, request.response(200), now)
         by = "local" if self.state is SessionState.CLOSING else "remote"
         self._end(by, request.headers.get("Reason") or "", now)
 
     def _reinvite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        host = self.host
+        core = self.core
         if self.state is not SessionState.ESTABLISHED:
-            host.respond(transaction, request.response(481), now)
+            core.respond(transaction, request.response(481), now)
             return
         if self.exchange.state is ExchangeState.LOCAL_OFFER:  # glare (§14.2), or our 2xx made an offer
-            host.respond(transaction, request.response(491), now)
+            core.respond(transaction, request.response(491), now)
             return
         if self._offered_by is not None or self.exchange.offer is not None:
-            seconds = int(host.identifiers.uniform(0, 11))
-            host.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
+            seconds = int(core.identifiers.uniform(0, 11))
+            core.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
             return
         refused = refusal(request)
         if refused is not None:
-            host.respond(transaction, request.response(refused[0], headers=refused[1]), now)
+            core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
             return
         self.dialog.refresh_target(request)
         body = session_description(request)
         if body:
             self.exchange.offer_received(body)
         self._offered_by = (transaction, request)
-        host.emit(OfferReceived(self, body))
+        core.emit(OfferReceived(self, body))
 
     def accept_offer(self, body: bytes, now: float) -> None:
         """Answer a re-INVITE with 200; ``body`` is the answer, or the offer when theirs had none."""
@@ -192,9 +194,9 @@ class Session:
         else:
             self.exchange.offer_sent(body)
             self._offer_in_2xx = True
-        headers = self.host.announcement(transaction.flow, described=True)
+        headers = self.core.announcement(transaction.flow, described=True)
         response = request.response(200, headers=headers, body=body)
-        self.host.respond(transaction, response, now)
+        self.core.respond(transaction, response, now)
         self.accepted(request.cseq.number, transaction.flow, bytes(response), now)
 
     def refuse_offer(self, status: int, now: float) -> None:
@@ -202,7 +204,7 @@ class Session:
         transaction, request = self._take_offer()
         if self.exchange.state is ExchangeState.REMOTE_OFFER:
             self.exchange.cancel()
-        self.host.respond(transaction, request.response(status), now)
+        self.core.respond(transaction, request.response(status), now)
 
     def _take_offer(self) -> tuple[AnyServer, Request]:
         if self._offered_by is None:
@@ -235,7 +237,7 @@ class Session:
 
     # -- the end -------------------------------------------------------------------------------------------
 
-    def hang_up(self, now: float, headers: Lines = ()) -> None:
+    def hang_up(self, now: float, headers: HeaderFields = ()) -> None:
         """End the session by BYE. A callee waits for the ACK first (§15). Does nothing when it is ending."""
         if self.state is not SessionState.ESTABLISHED:
             return
@@ -252,7 +254,7 @@ class Session:
             self._send_bye(now)
 
     def _send_bye(self, now: float) -> None:
-        self.host.send(self.dialog.draft("BYE", self._bye_headers or ()), self, now, self.dialog)
+        self.core.send(self.dialog.draft("BYE", self._bye_headers or ()), self, now, self.dialog)
 
     def response_received(self, response: Response, now: float) -> None:
         """The answer to our BYE. Whatever it says, the session is over (§15.1.1)."""
@@ -286,5 +288,5 @@ class Session:
         if self._reinvite is not None:
             self._reinvite.abandon(now)
         self._acceptance = self._reinvite = None  # they refer to us in turn
-        self.host.close_dialog(self.dialog)
-        self.host.emit(Ended(self, by, reason))
+        self.core.close_dialog(self.dialog)
+        self.core.emit(Ended(self, by, reason))
