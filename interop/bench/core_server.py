@@ -8,7 +8,8 @@ from interop.bench.floor import ANSWER
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.events import InvitationReceived
-from sipstack.core.outputs import Transmit
+from sipstack.core.outputs import Transmit, Transport
+from sipstack.dialog.identity import Identity
 from sipstack.identifiers import Identifiers
 from sipstack.transaction.flow import Flow
 
@@ -33,8 +34,9 @@ class CoreServer:
     """Takes calls, identified by a number, at a time of its own that goes on by a millisecond a call."""
 
     def __init__(self) -> None:
-        configuration = Configuration(aor="<sip:bench@127.0.0.1>")
+        configuration = Configuration(Identity("<sip:bench@127.0.0.1>"))
         self._core = Core(configuration, Identifiers(random.Random(1)))
+        self._core.speak(Transport("UDP"))
         self._flow = Flow("UDP", ("127.0.0.1", 5060), ("127.0.0.1", 5061))
         self._now = 0.0
 

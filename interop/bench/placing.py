@@ -6,12 +6,13 @@ What is measured over sockets (`uac`) is what counts; this is what can be counte
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from interop.bench.floor import ANSWER
 from interop.bench.silent import Silent
 from sipstack import UserAgent
-from sipstack.core.outputs import Address, Flow
-from sipstack.net.network import Endpoint, Failed, Listen, Receive
+from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.net.network import Endpoint, EndpointUser, Listen
 
 TOGETHER = 20
 _RINGING = b"SIP/2.0 180 Ringing\r\n%b;tag=placed\r\n%b\r\n%b\r\nContent-Length: 0\r\n\r\n"
@@ -35,19 +36,28 @@ def answers(request: bytes) -> list[bytes]:
 class Answering:
     """A network with one host on it, that answers all calls; and the endpoint that we have there."""
 
+    transport = Transport("UDP")
+    transports: Collection[str] = ("udp",)
+
     def __init__(self) -> None:
         self.local: Address = ("127.0.0.1", 5070)
         self._loop = asyncio.get_running_loop()
 
-    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
-        self._receive = receive
+    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
+        self._receive = user.received
         return self
 
-    async def resolve(self, host: str) -> list[str]:
+    async def resolve(self, question: Question) -> list[Target]:
         raise AssertionError("the target is an address")
 
+    def open(self, target: Target) -> Flow:
+        return self.flow_to(target.address)
+
+    def close_flow(self, flow: Flow) -> None:
+        """Nothing: there is no connection."""
+
     def flow_to(self, remote: Address) -> Flow:
-        return Flow("UDP", self.local, remote, carrier=self)
+        return Flow("UDP", self.local, remote, endpoint=self)
 
     def send(self, flow: Flow, data: bytes) -> None:
         for response in answers(data):

@@ -1,6 +1,8 @@
-"""Answers 401 and 407 with our account's credentials (RFC 3261 §22, RFC 8760)."""
+"""Answers 401 and 407 with the credentials of an identity (RFC 3261 §22, RFC 8760)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sipstack.dialog.draft import Draft
 from sipstack.errors import ParseError
@@ -14,16 +16,16 @@ NOTHING = Authentication()
 
 
 class Authenticator:
-    """Knows our account and counts how often each nonce is used."""
+    """Knows the accounts of one identity and counts how often each nonce is used."""
 
     __slots__ = ("_client", "_identifiers", "_remembered")
 
-    def __init__(self, account: Account | None, identifiers: Identifiers) -> None:
-        self._client = DigestClient(account) if account is not None else None
+    def __init__(self, accounts: Sequence[Account], identifiers: Identifiers) -> None:
+        self._client = DigestClient(*accounts) if accounts else None
         self._identifiers = identifiers
         self._remembered: dict[str, Authentication] = {}
 
-    def remembered(self, draft: Draft) -> Authentication:
+    def accepted(self, draft: Draft) -> Authentication:
         """What was accepted last for this Request-URI, to be given before we are asked (§22.3)."""
         return self._remembered.get(draft.uri, NOTHING)
 

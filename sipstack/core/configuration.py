@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from sipstack.message.digest import Account
+from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.transaction.timers import Timers
 
 
@@ -12,14 +12,10 @@ from sipstack.transaction.timers import Timers
 class Configuration:
     """Fixed for the life of an endpoint."""
 
-    aor: str
-    """Our From value: a name-addr, such as ``"Alice" <sip:alice@example.com>``."""
-    user: str = ""
-    """The user part of our Contact."""
-    account: Account | None = None
-    """The credentials for 401 and 407."""
-    proxy: str | None = None
-    """A route value (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first."""
+    identity: Identity = ANONYMOUS
+    """Who we are unless a request says otherwise."""
+    identities: tuple[Identity, ...] = ()
+    """Our other identities: calls to them are answered with their Contact and credentials."""
     user_agent: str = ""
     timers: Timers = Timers()
     maximum_transactions: int = 1_000_000
@@ -28,4 +24,4 @@ class Configuration:
     """Dialogs beyond which a new INVITE gets 503."""
 
 
-__all__ = ["Configuration", "Timers"]
+__all__ = ["Configuration", "Identity", "Timers"]

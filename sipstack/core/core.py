@@ -12,32 +12,34 @@ from collections.abc import Hashable, Sequence
 import attrs
 
 from sipstack.core.authenticator import Authenticator
+from sipstack.core.client_request import AckRequest, ClientRequest
 from sipstack.core.configuration import Configuration
-from sipstack.core.dispatch import AckDispatch, Dispatch, Way
 from sipstack.core.events import Event
-from sipstack.core.outputs import Open, Output, Question, Resolve, Target, Transmit
+from sipstack.core.outputs import Output, Question, Target, Transmit, Transport
+from sipstack.core.registry import Registry
+from sipstack.core.router import Router
 from sipstack.core.routing import reply_flow
-from sipstack.core.server import Server
-from sipstack.dialog.dialog import Dialog
+from sipstack.core.uas import RETRY_AFTER, UserAgentServer
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import AckSent, Sent, Usage
-from sipstack.errors import ParseError, TransportError
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import LocalProtocolError, ParseError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, Request, Response, Via, parse
+from sipstack.message import Headers, Request, Response, SipUri, Via, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
-from sipstack.transaction.deadlines import Deadlines, Waiting
+from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.transaction.machine import ClientUser, Transaction
+from sipstack.transaction.machine import ClientUser
 from sipstack.usage.content import SDP
-from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from sipstack.usage.registration import Registration
 from sipstack.usage.standalone import StandaloneRequest
-
-MAXIMUM_FLOWS = 10_000
 
 
 @attrs.define
@@ -45,7 +47,7 @@ class Counters:
     """What was dropped or refused without reaching anyone."""
 
     malformed: int = 0  # octets that are not SIP, or break its rules
-    unmatched: int = 0  # responses and ACKs that nobody waits for
+    unmatched: int = 0  # responses, ACKs and requests inside a dialog that nobody waits for
     overloaded: int = 0  # requests refused with 503
 
 
@@ -59,24 +61,24 @@ class Core:
         self.outputs: deque[Output] = deque()
         self.events: deque[Event] = deque()
         self.counters = Counters()
-        self.deadlines = Deadlines()
-        self.transactions = TransactionLayer(configuration.timers, self.deadlines, self.retransmit)
-        self.authenticator = Authenticator(configuration.account, identifiers)
-        self._server = Server(self)
-        self._dialogs: dict[Hashable, Usage] = {}
-        self._invitations: dict[Hashable, IncomingInvite] = {}
-        self._introduction = Headers((*self._identity(), *self.capabilities()))
-        self._described_introduction = self._introduction.with_("Content-Type", SDP)
-        self._announcements: dict[tuple[str, bool], Headers] = {}
-        self.flows: dict[Target, Flow] = {}  # known ways; the driver looks as well
-        self._opening: dict[Target, list[Way]] = {}
-        self._resolving: dict[Question, list[Way]] = {}
-        self._contact_prefix = f"sip:{configuration.user}@" if configuration.user else "sip:"
+        self.deadlines: Deadlines[Timed] = Deadlines()
+        self.transactions = TransactionLayer(configuration.timers, self.transmit)
+        self.router = Router(self.outputs)
+        self._authenticators: dict[Identity, Authenticator] = {}
+        self._dialogs: dict[Hashable, DialogUsages] = {}
+        self._dialog_sets: dict[Hashable, DialogSet] = {}
+        self._identified = Headers(self._user_agent())
+        self._introduction = self._identified
+        self._dialog_fields: dict[tuple[str, bool], Headers] = {}
+        self.registry = Registry(self._prepare_fields)
+        self.uas = UserAgentServer(self)
 
     # -- inputs --------------------------------------------------------------------------------------------
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
-        """A datagram or a framed message arrived on ``flow``. Never raises for what the network sent."""
+        """A datagram, or a whole message of a stream, arrived on ``flow``. Never raises for what the network
+        sent.
+        """
         try:
             message = parse(data)
             validate(message)
@@ -89,95 +91,146 @@ class Core:
 
     def timeout(self, now: float) -> None:
         """The deadline is reached: run everything that is due."""
+        self.transactions.timeout(now)
         for item in self.deadlines.due(now):
-            if isinstance(item, Transaction):
-                self.transactions.timeout(item, now)  # type: ignore[arg-type]
-            else:
-                item.timeout(now)  # type: ignore[attr-defined]
+            item.timeout(now)
 
     @property
     def deadline(self) -> float:
         """When ``timeout`` wants to be called; infinite when nothing waits."""
-        return self.deadlines.next
+        transactions, usages = self.transactions.deadline, self.deadlines.next
+        return transactions if transactions < usages else usages
 
-    def resolved(self, question: Question, addresses: Sequence[str], now: float) -> None:
+    def speak(self, transport: Transport) -> None:
+        """An endpoint of ours speaks ``transport``: from now on requests may take it."""
+        self.router.speak(transport)
+
+    def resolved(self, question: Question, targets: Sequence[Target], now: float) -> None:
         """The answer to a Resolve."""
-        targets = [Target(question.transport, (address, question.port)) for address in addresses]
-        for way in self._resolving.pop(question, ()):
-            way.resolved(targets, now)
+        self.router.resolved(question, targets, now)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""
-        if len(self.flows) >= MAXIMUM_FLOWS:
-            self.flows.pop(next(iter(self.flows)))
-        self.flows[target] = flow
-        for way in self._opening.pop(target, ()):
-            way.flow_found(flow, now)
+        self.router.opened(target, flow, now)
+
+    def flow_accepted(self, flow: Flow, now: float) -> None:
+        """A peer has opened a connection to us."""
+        self.router.accepted(flow)
 
     def flow_refused(self, target: Target, error: TransportError, now: float) -> None:
         """There is no way to the target, such as no route to its network."""
-        for way in self._opening.pop(target, ()):
-            way.flow_refused(error, now)
+        self.router.refused(target, error, now)
 
     def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
-        """The network reported that the peer of ``flow`` is not there."""
-        self.flows.pop(Target(flow.transport, flow.remote), None)
+        """The network reported that the peer of ``flow`` is not there, or the connection is closed."""
+        self.router.forget(flow)
         self.transactions.flow_failed(flow, error, now)
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def outgoing(self, target: str, offer: bytes, headers: HeaderFields = ()) -> OutgoingInvite:
-        """A call to ``target`` (a URI); ``start`` sends it. Without an offer the callee makes it (late
-        offer).
+    def outgoing(
+        self,
+        target: str,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> OutgoingInvite:
+        """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
+
+        ``from_`` is a name-addr in place of the identity's own.
         """
-        introduction = self._described_introduction if offer else self._introduction
+        introduction = self._introduction
+        if self.registry.requirements:
+            headers = (*self.registry.requirements, *headers)
         if headers:
             introduction = introduction.joined(Headers(headers))
-        draft = self._draft("INVITE", target, introduction, offer, contact="")
-        return OutgoingInvite(self, draft, offer)
+        draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
+        outgoing = OutgoingInvite(self, draft)
+        parts = self.registry.extensions(is_caller=True)
+        if parts:
+            outgoing.extend(parts)
+        return outgoing
 
     def standalone(
-        self, method: str, target: str, headers: HeaderFields = (), body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
     ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
-        draft = self._draft(method, target, Headers((*self._identity(), *headers)), body)
+        fields = self._identified.joined(Headers(headers))
+        draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
         return StandaloneRequest(self, draft)
 
-    def register(self, registrar: str, expires: int, headers: HeaderFields = ()) -> Registration:
-        """A registration of our address-of-record; ``refresh`` sends it."""
-        return Registration(
-            self, registrar, self.configuration.aor, expires, self._routes(), (*self._identity(), *headers)
-        )
+    def register(
+        self,
+        registrar: str,
+        expires: int,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+    ) -> Registration:
+        """A registration of an address-of-record of ours; ``refresh`` sends it."""
+        fields = (*self._user_agent(), *headers)
+        return Registration(self, registrar, identity or self.configuration.identity, expires, fields)
+
+    def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
+        """Go on with an established session that another core has recorded. Raises LocalProtocolError when
+        its dialog is here already.
+        """
+        if record.dialog.key in self._dialogs:
+            raise LocalProtocolError("the dialog is here already")
+        usages = DialogUsages(self, attrs.evolve(record.dialog), identity or self.configuration.identity)
+        session = Session.resumed(self, usages, record)
+        parts = self.registry.extensions(is_caller=record.is_caller)
+        if parts:
+            session.extensions = Extensions(self, parts, session)
+            session.extensions.restore(record.extensions, now)
+        return session
 
     def _draft(
-        self, method: str, target: str, headers: Headers, body: bytes, contact: str | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        contact: str | None,
+        identity: Identity | None,
+        from_: str,
+        max_forwards: int,
     ) -> Draft:
-        configuration, identifiers = self.configuration, self.identifiers
+        identity, identifiers = identity or self.configuration.identity, self.identifiers
         return Draft(
             method,
             target,
-            f"{configuration.aor};tag={identifiers.tag()}",
+            f"{from_ or identity.aor};tag={identifiers.tag()}",
             f"<{target}>",
             identifiers.call_id(),
             1,
-            self._routes(),
+            identity.routes,
             headers,
             body,
             contact,
+            False,
+            identity,
+            str(max_forwards),
         )
 
-    def _routes(self) -> tuple[str, ...]:
-        proxy = self.configuration.proxy
-        return () if proxy is None else (proxy,)
-
-    def _identity(self) -> HeaderFields:
+    def _user_agent(self) -> HeaderFields:
         agent = self.configuration.user_agent
         return (("User-Agent", agent),) if agent else ()
 
     # -- requests from the network -------------------------------------------------------------------------
 
     def _receive_request(self, flow: Flow, request: Request, now: float) -> None:
-        request = stamped(request, flow)
+        request = with_source(request, flow)
         method = request.method
         if method == "ACK":
             self._receive_ack(request, now)
@@ -187,23 +240,23 @@ class Core:
         full = transactions.server_count >= self.configuration.maximum_transactions
         if full and not transactions.is_known(request):
             self.counters.overloaded += 1
-            self._reply(reply, request, 503, (("Retry-After", "10"),))
+            self._reply(reply, request, 503, RETRY_AFTER)
             return
         transaction = transactions.receive_request(request, reply, now)
         if transaction is None:
             return
         try:
-            self._serve(request, transaction, now)
+            self._dispatch(request, transaction, now)
         except ParseError as error:  # in a field that only its user reads, such as Expires
             self.counters.malformed += 1
             tag = self.identifiers.tag()
             self.respond(transaction, request.response(error.status, to_tag=tag), now)
 
-    def _serve(self, request: Request, transaction: AnyServer, now: float) -> None:
+    def _dispatch(self, request: Request, transaction: AnyServer, now: float) -> None:
         if request.method == "CANCEL":
             self._receive_cancel(request, transaction, now)
         elif request.to.tag is None:
-            self._server.receive(request, transaction, now)
+            self.uas.receive(request, transaction, now)
         else:
             self._receive_in_dialog(request, transaction, now)
 
@@ -217,33 +270,24 @@ class Core:
             found.ack_received(request, now)
 
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
-        found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+        tag = request.to.tag
+        found = self._dialogs.get((request.call_id, tag, request.from_.tag or ""))
+        if found is None:
+            dialogs = self._dialog_sets.get((request.call_id, tag)) if self._dialog_sets else None
+            found = dialogs.dialog_of(request) if dialogs is not None else None
         if found is None:  # §12.2.2
+            self.counters.unmatched += 1
             self.respond(transaction, request.response(481), now)
-            return
-        refused = self._server.unsupported(request)
-        if refused is not None:
-            self.respond(transaction, request.response(refused[0], headers=refused[1]), now)
         else:
             found.request_received(request, transaction, now)
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)
-        if invite is None:
-            self.respond(transaction, request.response(481, to_tag=self.identifiers.tag()), now)
-            return
-        invitation = self._invitations.get(invite.key)
-        tag = invite.tag or self.identifiers.tag()
-        self.respond(transaction, request.response(200, to_tag=tag), now)
-        if invitation is not None:
-            invitation.cancelled(request.headers.get("Reason") or "", now)
-        elif request.to.tag is not None:
-            self._cancel_in_dialog(request, invite, now)
-
-    def _cancel_in_dialog(self, request: Request, invite: AnyServer, now: float) -> None:
-        found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
-        if found is not None and isinstance(found, Session):
-            found.cancel_received(invite, now)
+        status = 481 if invite is None else 200
+        tag = (invite.tag if invite is not None else "") or self.identifiers.tag()
+        self.respond(transaction, request.response(status, to_tag=tag), now)
+        if invite is not None and invite.user is not None:
+            invite.user.cancelled(request.headers.get("Reason") or "", now)
 
     def _malformed(self, flow: Flow, error: ParseError) -> None:
         """Answer what can be answered (RFC 4475 §3.1.2), statelessly; drop the rest."""
@@ -252,12 +296,12 @@ class Core:
         if request is None or request.method == "ACK":
             return
         try:
-            self._reply(reply_flow(flow, request.via), stamped(request, flow), error.status)
+            self._reply(reply_flow(flow, request.via), with_source(request, flow), error.status)
         except ParseError:
             return
 
     def _reply(self, flow: Flow, request: Request, status: int, headers: HeaderFields = ()) -> None:
-        self.retransmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
+        self.transmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
 
     # -- responses from the network ------------------------------------------------------------------------
 
@@ -268,103 +312,110 @@ class Core:
         if not alone or not self.transactions.receive_response(response, now):
             self.counters.unmatched += 1
 
-    # -- what usages and dispatches ask for ----------------------------------------------------------------
+    # -- services for usages -------------------------------------------------------------------------------
 
-    def send(self, draft: Draft, user: ClientUser, now: float, dialog: Dialog | None = None) -> Sent:
-        dispatch = Dispatch(self, draft, dialog, user)
-        dispatch.find(now)
-        return dispatch
+    def send(
+        self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
+    ) -> SentRequest:
+        request = ClientRequest(self, draft, usages, user, self._authenticator(draft.identity))
+        request.start(now)
+        return request
 
-    def send_ack(self, draft: Draft, user: AckSent, now: float, dialog: Dialog) -> None:
-        AckDispatch(self, draft, dialog, user).find(now)
+    def route(self, draft: Draft, user: RequestUser, now: float) -> SentRequest:
+        request = ClientRequest(self, draft, None, user, self._authenticator(draft.identity), asks=user)
+        request.start(now)
+        return request
 
-    def cancel(self, sent: Sent, now: float) -> None:
-        if isinstance(sent, Dispatch):
-            sent.cancel(now)
-
-    def resolve(self, question: Question, way: Way) -> None:
-        """Look a host name up for ``way``; one question serves all that ask it at a time."""
-        waiting = self._resolving.get(question)
-        if waiting is None:
-            self._resolving[question] = [way]
-            self.outputs.append(Resolve(question))
-        else:
-            waiting.append(way)
-
-    def find_flow(self, target: Target, way: Way, now: float) -> None:
-        """Give ``way`` the flow to ``target``, known or opened."""
-        flow = self.flows.get(target)
-        if flow is not None:
-            way.flow_found(flow, now)
-            return
-        waiting = self._opening.get(target)
-        if waiting is None:
-            self._opening[target] = [way]
-            self.outputs.append(Open(target))
-        else:
-            waiting.append(way)
+    def send_ack(self, draft: Draft, user: AckUser, now: float, usages: DialogUsages) -> None:
+        AckRequest(self, draft, usages, user).start(now)
 
     def respond(self, transaction: AnyServer, response: Response, now: float) -> None:
         self.transactions.respond(transaction, response, now)
-        if response.status >= 200 and transaction.key in self._invitations:
-            del self._invitations[transaction.key]
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        self._server.serve(request, transaction, now)
+        self.uas.serve(request, transaction, now)
 
-    def retransmit(self, flow: Flow, data: bytes) -> None:
+    def owner_key(self, request: Request) -> Hashable | None:
+        return self.registry.owner_key(request)
+
+    def refusal(self, request: Request) -> Refusal | None:
+        registry = self.registry
+        return registry.refusal(request, in_dialog=True) or registry.content_refusal(request)
+
+    def transmit(self, flow: Flow, data: bytes) -> None:
         self.outputs.append(Transmit(flow, data))
 
-    def contact(self, flow: Flow) -> str:
-        return self._contact_prefix + flow.contact_address
-
-    def announcement(self, flow: Flow, *, described: bool) -> Headers:
-        key = (flow.contact_address, described)
-        headers = self._announcements.get(key)
+    def dialog_fields(self, flow: Flow, identity: Identity, *, session_description: bool) -> Headers:
+        contact = identity.contact(flow)
+        headers = self._dialog_fields.get((contact, session_description))
         if headers is None:
-            lines: HeaderFields = (("Contact", f"<{self.contact(flow)}>"), *self.capabilities())
-            content: HeaderFields = (("Content-Type", SDP),) if described else ()
-            headers = self._announcements[key] = Headers((*lines, *content))
+            content: HeaderFields = (("Content-Type", SDP),) if session_description else ()
+            headers = Headers((("Contact", f"<{contact}>"), *self.registry.fields, *content))
+            self._dialog_fields[contact, session_description] = headers
         return headers
 
-    def capabilities(self) -> HeaderFields:
-        return self._server.capabilities
+    def announced(self) -> HeaderFields:
+        return self.registry.fields
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
 
-    def schedule(self, item: Waiting) -> None:
+    def schedule(self, item: Timed) -> None:
         self.deadlines.schedule(item)
 
-    def open_dialog(self, dialog: Dialog, usage: Usage) -> None:
-        self._dialogs[dialog.key] = usage
+    def open_dialog(self, usages: DialogUsages) -> None:
+        self._dialogs[usages.dialog.key] = usages
 
-    def close_dialog(self, dialog: Dialog) -> None:
-        self._dialogs.pop(dialog.key, None)
+    def close_dialog(self, usages: DialogUsages) -> None:
+        self._dialogs.pop(usages.dialog.key, None)
 
-    def invitation_opened(self, invitation: IncomingInvite) -> None:
-        """From now on CANCEL finds it, until its final response."""
-        self._invitations[invitation.transaction.key] = invitation
+    def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
+        self._dialog_sets[call_id, local_tag] = dialogs
+
+    def close_dialog_set(self, call_id: str, local_tag: str) -> None:
+        self._dialog_sets.pop((call_id, local_tag), None)
+
+    def identity_of(self, request: Request) -> Identity:
+        others = self.configuration.identities
+        if others and isinstance(request.uri, SipUri):
+            for identity in others:
+                if identity.user and identity.user == request.uri.user:
+                    return identity
+        return self.configuration.identity
+
+    def count_malformed(self) -> None:
+        self.counters.malformed += 1
+
+    def _authenticator(self, identity: Identity) -> Authenticator:
+        found = self._authenticators.get(identity)
+        if found is None:
+            found = self._authenticators[identity] = Authenticator(identity.accounts, self.identifiers)
+        return found
+
+    def _prepare_fields(self) -> None:
+        """Something was registered or withdrawn: what we announce is written anew."""
+        self._introduction = self._identified.joined(Headers(self.registry.fields))
+        self._dialog_fields.clear()
 
     # -- looking at it -------------------------------------------------------------------------------------
 
     @property
     def is_full(self) -> bool:
         """Whether a new call would exceed what was configured."""
-        return len(self._dialogs) + len(self._invitations) >= self.configuration.maximum_dialogs
+        return len(self._dialogs) >= self.configuration.maximum_dialogs
 
     def leftovers(self) -> list[str]:
         """What is still alive, in words; empty once everything is over. O(n): for tests and diagnosis."""
-        left = [repr(usage) for usage in self._dialogs.values()]
-        left += [repr(invitation) for invitation in self._invitations.values()]
-        left += [repr(way) for ways in (*self._opening.values(), *self._resolving.values()) for way in ways]
+        left = [repr(usages) for usages in self._dialogs.values()]
+        left += [repr(dialogs) for dialogs in self._dialog_sets.values()]
+        left += [repr(route) for route in self.router.waiting()]
         if len(self.transactions):
             left.append(repr(self.transactions))
-        left += [repr(item) for item in self.deadlines.waiting() if not isinstance(item, Transaction)]
+        left += [repr(item) for item in self.deadlines.waiting()]
         return left
 
 
-def stamped(request: Request, flow: Flow) -> Request:
+def with_source(request: Request, flow: Flow) -> Request:
     """The request with the source address in its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
     via = request.via
     host, port = flow.remote

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
-from sipstack.message import Request
 from sipstack.usage.invite.events import (
     Acknowledged,
     Answered,
@@ -18,17 +15,11 @@ from sipstack.usage.invite.events import (
     OfferRefused,
     Progressed,
     Refused,
+    Routed,
 )
+from sipstack.usage.received import RequestReceived
 from sipstack.usage.registration import Registered, RegistrationFailed, Unregistered
 from sipstack.usage.standalone import ResponseReceived, Unanswered
-
-
-@attrs.frozen
-class MessageReceived:
-    """An instant message (RFC 3428); 200 is already sent."""
-
-    request: Request
-
 
 Event = (
     Acknowledged
@@ -37,7 +28,6 @@ Event = (
     | Failed
     | InvitationCancelled
     | InvitationReceived
-    | MessageReceived
     | OfferAnswered
     | OfferDue
     | OfferReceived
@@ -46,7 +36,9 @@ Event = (
     | Refused
     | Registered
     | RegistrationFailed
+    | RequestReceived
     | ResponseReceived
+    | Routed
     | Unanswered
     | Unregistered
 )
@@ -59,7 +51,6 @@ __all__ = [
     "Failed",
     "InvitationCancelled",
     "InvitationReceived",
-    "MessageReceived",
     "OfferAnswered",
     "OfferDue",
     "OfferReceived",
@@ -68,7 +59,9 @@ __all__ = [
     "Refused",
     "Registered",
     "RegistrationFailed",
+    "RequestReceived",
     "ResponseReceived",
+    "Routed",
     "Unanswered",
     "Unregistered",
 ]

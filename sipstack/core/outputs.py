@@ -1,4 +1,4 @@
-"""What the endpoint asks of its driver."""
+"""What the endpoint asks of its driver, and the values in which it asks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,39 @@ from sipstack.transaction.flow import Address, Flow
 
 
 @attrs.frozen
+class Transport:
+    """A transport protocol that an endpoint of ours speaks. ``name`` is as in Via: "UDP", "TLS", "WSS"."""
+
+    name: str
+    reliable: bool = False
+    secure: bool = False
+    default_port: int = 5060
+
+
+@attrs.frozen
 class Target:
-    """A transport address to send to: the result of RFC 3263."""
+    """A transport address to send to: the result of RFC 3263.
+
+    ``domain`` is the name that the peer's certificate must prove on a secure transport. A lower ``priority``
+    is tried first; between equals the order in which they were given counts.
+    """
 
     transport: str
     address: Address
+    domain: str = ""
+    priority: int = attrs.field(default=0, eq=False)
 
 
 @attrs.frozen
 class Question:
-    """A host name to look up. ``port`` and ``transport`` are already decided by the URI."""
+    """A host name to look up. ``port`` and ``transport`` are those that the URI decides; ``secure``: the
+    targets must prove the name.
+    """
 
     transport: str
     host: str
     port: int
+    secure: bool = False
 
 
 @attrs.define
@@ -34,18 +53,36 @@ class Transmit:
 
 @attrs.frozen
 class Open:
-    """Find the flow to this target; answer with ``flow_opened`` or ``flow_refused``."""
+    """Find or make the flow to this target; answer with ``flow_opened`` or ``flow_refused``."""
 
     target: Target
 
 
 @attrs.frozen
+class Close:
+    """The flow is not needed any more; answer with ``flow_closed`` when it is gone."""
+
+    flow: Flow
+
+
+@attrs.frozen
 class Resolve:
-    """Find the addresses; answer with ``resolved``: in order of preference, none when there are none."""
+    """Find the targets; answer with ``resolved``: none when there are none."""
 
     question: Question
 
 
-Output = Transmit | Open | Resolve
+Output = Transmit | Open | Close | Resolve
 
-__all__ = ["Address", "Flow", "Open", "Output", "Question", "Resolve", "Target", "Transmit"]
+__all__ = [
+    "Address",
+    "Close",
+    "Flow",
+    "Open",
+    "Output",
+    "Question",
+    "Resolve",
+    "Target",
+    "Transmit",
+    "Transport",
+]

@@ -1,49 +1,55 @@
-"""From a URI to transport addresses, as questions to the driver (RFC 3261 §8.1.2, §18.2.2, RFC 3263 §4).
+"""From a URI to a transport address or a question about a name (RFC 3261 §8.1.2, §18.2.2, RFC 3263 §4).
 
-What the URI itself decides is decided here; a name becomes a Question. NAPTR and SRV will be further
-questions.
+Pure functions: what the URI itself decides is decided here, with the transports that we have.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
+from collections.abc import Mapping
 
 import attrs
 
-from sipstack.core.outputs import Question, Target
+from sipstack.core.outputs import Question, Target, Transport
 from sipstack.errors import ResolutionError
 from sipstack.message import NameAddr, SipUri, Uri, Via
 from sipstack.transaction.flow import Flow
 
-TRANSPORTS = ("UDP",)
 DEFAULT_PORT = 5060
+UNSECURED, SECURED = "UDP", "TLS"
+"""The transport of a sip: and of a sips: URI that names none, where we have it (RFC 3263 §4.1)."""
 
 
-def destination(next_hop: str) -> Target | Question:
+def destination(next_hop: str, transports: Mapping[str, Transport]) -> Target | Question:
     """Where a request for ``next_hop`` (a URI or name-addr) goes. Raises ResolutionError or ParseError."""
-    # A peer that calls often has one Contact. A peer that means harm gets no megabytes of our memory
-    return _remembered(next_hop) if len(next_hop) < 200 else _read(next_hop)
-
-
-def _read(next_hop: str) -> Target | Question:
     uri = NameAddr.parse(next_hop).uri if "<" in next_hop else _uri(next_hop)
     if not isinstance(uri, SipUri):
         raise ResolutionError(f"cannot send to a {uri.scheme}: URI without a proxy")
-    transport = (uri.parameters.get("transport") or "UDP").upper()
-    if uri.scheme == "sips" or transport not in TRANSPORTS:
-        raise ResolutionError(
-            f"{uri}: the transport is not available; give a proxy or a URI with transport=udp"
-        )
+    transport = _transport(uri, transports)
     host = uri.parameters.get("maddr") or uri.host
-    port = uri.port if uri.port is not None else DEFAULT_PORT
+    port = uri.port if uri.port is not None else transport.default_port
     address = as_address(host)
     if address is not None:
-        return Target(transport, (address, port))
-    return Question(transport, host, port)
+        return Target(transport.name, (address, port), uri.host if transport.secure else "")
+    return Question(transport.name, host, port, transport.secure)
 
 
-_remembered = lru_cache(maxsize=1024)(_read)
+def _transport(uri: SipUri, transports: Mapping[str, Transport]) -> Transport:
+    """The one that the URI names, else the usual one, else any of ours that is good enough."""
+    secure = uri.scheme == "sips"
+    named = (uri.parameters.get("transport") or "").upper()
+    usual = transports.get(named or (SECURED if secure else UNSECURED))
+    if usual is not None and usual.secure >= secure:
+        return usual
+    fitting = (each for each in transports.values() if each.secure >= secure and not named)
+    found = next(fitting, None)
+    if found is None:
+        ours = ", ".join(sorted(transports)).lower() or "none"
+        raise ResolutionError(
+            f"{uri}: the transport is not available (we have {ours}); "
+            "give a proxy or a URI with transport=udp"
+        )
+    return found
 
 
 def _uri(text: str) -> Uri:

@@ -1,4 +1,8 @@
-"""The dialog: a small record of who talks to whom, and by which way (RFC 3261 §12)."""
+"""The dialog: a small record of values, who talks to whom and where requests go (RFC 3261 §12).
+
+Nothing in it lives: it can be written out and read back in another process. Its usages and the flow that its
+requests take are kept by `DialogUsages`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,13 @@ from collections.abc import Hashable
 import attrs
 
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.errors import RemoteProtocolError
 from sipstack.message import NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
-from sipstack.transaction.flow import Flow
 
 
-@attrs.define(eq=False)
+@attrs.define
 class Dialog:
     """One peer-to-peer relation of two user agents.
 
@@ -31,9 +35,8 @@ class Dialog:
     local_cseq: int
     remote_cseq: int | None
     early: bool
-    hop_flow: Flow | None = None
-    """The flow that ``hop`` led to: a dialog resolves its next hop once, not for each request."""
-    hop: str = ""
+    secure: bool = False
+    """Whether it was made by a request to a sips: URI over a secure flow (§12.1.1)."""
 
     @property
     def key(self) -> Hashable:
@@ -43,7 +46,7 @@ class Dialog:
     # -- creation ------------------------------------------------------------------------------------------
 
     @classmethod
-    def as_server(cls, request: Request, local_tag: str) -> Dialog:
+    def as_server(cls, request: Request, local_tag: str, *, secure: bool = False) -> Dialog:
         """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without
         Contact.
         """
@@ -61,10 +64,11 @@ class Dialog:
             local_cseq=0,
             remote_cseq=request.cseq.number,
             early=True,
+            secure=secure,
         )
 
     @classmethod
-    def as_client(cls, request: Request, response: Response) -> Dialog:
+    def as_client(cls, request: Request, response: Response, *, secure: bool = False) -> Dialog:
         """The UAC's dialog from a response (§12.1.2). Raises ParseError or RemoteProtocolError without
         Contact.
         """
@@ -83,6 +87,7 @@ class Dialog:
             local_cseq=request.cseq.number,
             remote_cseq=None,
             early=early,
+            secure=secure,
         )
 
     def confirm(self, response: Response) -> None:
@@ -93,33 +98,51 @@ class Dialog:
 
     # -- requests inside -----------------------------------------------------------------------------------
 
-    def receive(self, request: Request) -> None:
-        """Check and take the CSeq of a request other than ACK (§12.2.2). Raises RemoteProtocolError(500)."""
-        number = request.cseq.number
-        if self.remote_cseq is not None and number < self.remote_cseq:
-            raise RemoteProtocolError(f"CSeq {number} after {self.remote_cseq}", 500)
-        self.remote_cseq = number
+    def new_target(self, message: Request | Response) -> str:
+        """Where requests will go once ``message`` has taken effect: its Contact, else as now."""
+        return target_of(message) if "Contact" in message.headers else self.remote_target
 
     def refresh_target(self, message: Request | Response) -> None:
         """A target refresh request or its 2xx carries the peer's present address (§12.2.1.2, §12.2.2)."""
-        if "Contact" in message.headers:
-            self.remote_target = target_of(message)
+        self.remote_target = self.new_target(message)
+
+    @property
+    def next_hop(self) -> str:
+        """The URI or name-addr that decides where our requests go first (§8.1.2)."""
+        uri, routes, strict = self._route()
+        return routes[0] if routes and not strict else uri
+
+    def next_cseq(self) -> int:
+        """Count one request of ours (§12.2.1.1)."""
+        self.local_cseq += 1
+        return self.local_cseq
 
     def draft(
-        self, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
+        self,
+        cseq: int,
+        method: str,
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        *,
+        contact: bool = False,
+        identity: Identity = ANONYMOUS,
     ) -> Draft:
-        """A new request of ours (§12.2.1.1), with the next CSeq."""
-        self.local_cseq += 1
-        return self.draft_with(self.local_cseq, method, headers, body, contact=contact)
-
-    def draft_with(
-        self, cseq: int, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
-    ) -> Draft:
-        """A request with a given CSeq number: an ACK repeats that of its INVITE."""
+        """A request of ours (§12.2.1.1) with this CSeq number: an ACK has that of its INVITE."""
         uri, routes, strict = self._route()
         own = "" if contact else None
         return Draft(
-            method, uri, self.local, self.remote, self.call_id, cseq, routes, headers, body, own, strict
+            method,
+            uri,
+            self.local,
+            self.remote,
+            self.call_id,
+            cseq,
+            routes,
+            headers,
+            body,
+            own,
+            strict,
+            identity,
         )
 
     def _route(self) -> tuple[str, tuple[str, ...], bool]:

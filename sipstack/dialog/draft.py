@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import attrs
 
+from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.message import Headers, Request
 from sipstack.message.headers import HeaderFields, writable
 from sipstack.message.registry import Row
@@ -43,6 +44,8 @@ class Draft:
     """Parameters of our Contact, such as ``;expires=60``; "" for none; None for a request without Contact."""
     strict: bool = False
     """Whether ``uri`` is a strict router, to which the request goes before all routes."""
+    identity: Identity = ANONYMOUS
+    max_forwards: str = "70"
 
     @property
     def next_hop(self) -> str:
@@ -59,7 +62,7 @@ class Draft:
         if self.routes:
             routes = [writable(route) for route in self.routes]
             index["Route"] = routes if len(routes) > 1 else routes[0]
-        index["Max-Forwards"] = "70"
+        index["Max-Forwards"] = self.max_forwards
         index["From"] = self.from_
         index["To"] = self.to
         index["Call-ID"] = self.call_id

@@ -124,6 +124,10 @@ class Headers:
                 index[name] = [*self.raw(name), *other.raw(name)]
         return Headers.of_index(index)
 
+    def replaced(self, other: Headers) -> Headers:
+        """A copy in which the fields of ``other`` stand in place of ours of the same names."""
+        return Headers.of_index(self.index | other.index)
+
     def without(self, *names: str) -> Headers:
         """A copy without the fields of these names."""
         keys = {self._find(name) for name in names}

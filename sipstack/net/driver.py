@@ -13,8 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core
 from sipstack.core.events import Event
-from sipstack.core.outputs import Flow, Open, Question, Resolve, Target, Transmit
-from sipstack.core.routing import destination
+from sipstack.core.outputs import Close, Flow, Open, Question, Resolve, Target, Transmit
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.net.network import Endpoint, Listen, Network
@@ -47,16 +46,18 @@ class Driver:
         self._alarmed_at = -math.inf
         self._draining = False
         self._closed = False
+        self.received = self._receive if trace is None else self._receive_traced
         self._lookups: set[asyncio.Task[None]] = set()
 
     # -- life ----------------------------------------------------------------------------------------------
 
     async def start(self, listens: Sequence[Listen]) -> None:
         """Listen on all addresses. Raises TransportError, with none left open."""
-        receive = self._receive if self._trace is None else self._receive_traced
         try:
             for listen in listens:
-                self.endpoints.append(await self._network.listen(listen, receive, self._flow_failed))
+                endpoint = await self._network.listen(listen, self)
+                self.endpoints.append(endpoint)
+                self.core.speak(endpoint.transport)
         except BaseException:
             self._stop()
             raise
@@ -67,7 +68,7 @@ class Driver:
         await asyncio.gather(*self._lookups, return_exceptions=True)
 
     def _stop(self) -> None:
-        self._closed = self._draining = True  # what the sockets still have to say is not answered
+        self._closed = True  # news that the sockets still have is not answered
         for endpoint in self.endpoints:
             endpoint.close()
         self.endpoints.clear()
@@ -97,7 +98,19 @@ class Driver:
         self._note(TracedMessage(self._loop.time(), False, flow, data))
         self._receive(flow, data)
 
-    def _flow_failed(self, flow: Flow, error: TransportError) -> None:
+    def opened(self, target: Target, flow: Flow) -> None:
+        self.core.flow_opened(target, flow, self._loop.time())
+        self._drain()
+
+    def refused(self, target: Target, error: TransportError) -> None:
+        self.core.flow_refused(target, error, self._loop.time())
+        self._drain()
+
+    def accepted(self, flow: Flow) -> None:
+        self.core.flow_accepted(flow, self._loop.time())
+        self._drain()
+
+    def failed(self, flow: Flow, error: TransportError) -> None:
         self.core.flow_failed(flow, error, self._loop.time())
         self._drain()
 
@@ -113,7 +126,7 @@ class Driver:
     # -- outputs -------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        if self._draining:
+        if self._draining or self._closed:
             return
         self._draining = True
         core, outputs, events = self.core, self.core.outputs, self.core.events
@@ -127,6 +140,8 @@ class Driver:
                         self._open(output.target)
                     elif type(output) is Resolve:
                         self._resolve(output.question)
+                    elif type(output) is Close:
+                        output.flow.endpoint.close_flow(output.flow)
                 if not events:
                     break
                 event = events.popleft()
@@ -135,7 +150,7 @@ class Driver:
                 except Exception as error:
                     self._report(f"{event!r} could not be handled", error)
         finally:
-            self._draining = self._closed
+            self._draining = False
             alarm = max(core.deadline, self._alarmed_at + ALARM_INTERVAL)
             if alarm < self._armed_at and not self._closed:
                 self._arm(alarm)
@@ -149,7 +164,7 @@ class Driver:
     def _transmit(self, flow: Flow, data: bytes) -> None:
         if self._trace is not None:
             self._note(TracedMessage(self._loop.time(), True, flow, data))
-        flow.carrier.send(flow, data)
+        flow.endpoint.send(flow, data)
 
     def _note(self, trace: TracedMessage) -> None:
         assert self._trace is not None
@@ -162,21 +177,19 @@ class Driver:
         self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _open(self, target: Target) -> None:
-        try:
-            flow = self._flow_to(target)
-        except TransportError as error:
-            self.core.flow_refused(target, error, self._loop.time())
-        else:
-            self.core.flow_opened(target, flow, self._loop.time())
-
-    def _flow_to(self, target: Target) -> Flow:
         failure = TransportError("not listening")
         for endpoint in self.endpoints:
+            if endpoint.transport.name != target.transport:
+                continue
             try:
-                return endpoint.flow_to(target.address)
+                flow = endpoint.open(target)
             except TransportError as error:
                 failure = error
-        raise failure
+            else:
+                if flow is not None:
+                    self.core.flow_opened(target, flow, self._loop.time())
+                return
+        self.core.flow_refused(target, failure, self._loop.time())
 
     def _resolve(self, question: Question) -> None:
         lookup = self._loop.create_task(self._look_up(question))
@@ -185,28 +198,8 @@ class Driver:
 
     async def _look_up(self, question: Question) -> None:
         try:
-            addresses = await self._network.resolve(question.host)
+            targets = await self._network.resolve(question)
         except ResolutionError:
-            addresses = []
-        self.core.resolved(question, addresses, self._loop.time())
+            targets = []
+        self.core.resolved(question, targets, self._loop.time())
         self._drain()
-
-    async def local_host(self, next_hop: str) -> str:
-        """Our address as the peer behind ``next_hop`` will see it, for the session description.
-
-        Raises ResolutionError or TransportError.
-        """
-        where = destination(next_hop)
-        if isinstance(where, Question):
-            addresses = await self._network.resolve(where.host)
-            targets = [Target(where.transport, (address, where.port)) for address in addresses]
-        else:
-            targets = [where]
-        failure: TransportError = ResolutionError(f"no address for {next_hop}")
-        for target in targets:
-            known = self.core.flows.get(target)
-            try:
-                return (known or self._flow_to(target)).local[0]
-            except TransportError as error:
-                failure = error
-        raise failure

@@ -1,57 +1,88 @@
-"""What the driver needs of a network, and the real one."""
+"""The protocols between the driver and a network, and the network of this host."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 import attrs
 
-from sipstack.core.outputs import Address, Flow
+from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
 from sipstack.net.udp import UdpEndpoint
 
-Receive = Callable[[Flow, bytes], None]
-Failed = Callable[[Flow, TransportError], None]
-
 
 @attrs.frozen
 class Listen:
-    """An address to listen on, written ``udp:HOST:PORT``; port 0 takes any free one."""
+    """An address to listen on, written ``udp:HOST:PORT``; port 0 takes any free one.
+
+    ``advertise`` is the host that peers are told in place of the one that is bound.
+    """
 
     transport: str
     host: str
     port: int
+    advertise: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Listen:
+    def parse(cls, text: str, transports: Collection[str] = ("udp",)) -> Listen:
         """Raises LocalProtocolError that says how to write it."""
         transport, _, rest = text.partition(":")
         host, _, port = rest.rpartition(":")
         address = as_address(host) if host.startswith("[") == host.endswith("]") else None
         is_port = port.isascii() and port.isdigit() and len(port) < 6
-        if transport.lower() != "udp" or address is None or not is_port:
+        if transport.lower() not in transports or address is None or not is_port:
+            ways = " or ".join(f"{each}:HOST:PORT" for each in transports)
             raise LocalProtocolError(
-                f"{text!r} is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
+                f"{text!r} is no listening address: write {ways}, such as udp:0.0.0.0:5060"
             )
         if int(port) > 65535:
             raise LocalProtocolError(f"{text!r}: {port} is no port: it must be below 65536")
         return cls(transport.lower(), address, int(port))
 
 
-class Endpoint(Protocol):
-    """One listening address."""
+class EndpointUser(Protocol):
+    """Receives what happens at an endpoint."""
 
+    def received(self, flow: Flow, data: bytes) -> None:
+        """A datagram, or one whole message of a stream: endpoints frame."""
+
+    def opened(self, target: Target, flow: Flow) -> None:
+        """A connection that ``open`` has begun is there."""
+
+    def refused(self, target: Target, error: TransportError) -> None:
+        """A connection that ``open`` has begun came to nothing."""
+
+    def accepted(self, flow: Flow) -> None:
+        """A peer has opened a connection to us."""
+
+    def failed(self, flow: Flow, error: TransportError) -> None:
+        """The peer of the flow is not there, or the connection is closed."""
+
+
+class Endpoint(Protocol):
+    """One listening address, and the flows that begin there."""
+
+    transport: Transport
     local: Address
     """As bound: the host may be a wildcard, the port is real."""
 
+    def open(self, target: Target) -> Flow | None:
+        """The flow to ``target``; None when a connection must be made first: ``opened`` or ``refused`` tell.
+
+        Raises TransportError when there is no way from here.
+        """
+
     def flow_to(self, remote: Address) -> Flow:
-        """The flow to ``remote``. Raises TransportError when there is no way from here."""
+        """A flow as one to ``remote`` would be, to know our address on the way. Raises TransportError."""
 
     def send(self, flow: Flow, data: bytes) -> None: ...
+
+    def close_flow(self, flow: Flow) -> None:
+        """End a connection; ``failed`` tells when it is gone."""
 
     def close(self) -> None: ...
 
@@ -59,23 +90,45 @@ class Endpoint(Protocol):
 class Network(Protocol):
     """A network: the real one, or a simulated one."""
 
-    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
+    transports: Collection[str]
+    """The transports that ``listen`` knows, as a listening address names them."""
+
+    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         """Raises TransportError when the address cannot be bound."""
 
-    async def resolve(self, host: str) -> list[str]:
-        """The IP addresses of ``host``, best first. Raises ResolutionError."""
+    async def resolve(self, question: Question) -> list[Target]:
+        """The targets of a name, best first. Raises ResolutionError."""
+
+
+def _listen_on_udp(listen: Listen, user: EndpointUser) -> Endpoint:
+    loop = asyncio.get_running_loop()
+    address = listen.host, listen.port
+    return UdpEndpoint(loop, address, user.received, user.failed, advertise=listen.advertise)
+
+
+ENDPOINTS = {"udp": _listen_on_udp}
+"""What makes the endpoint of each transport."""
 
 
 class HostNetwork:
     """The network of this host."""
 
-    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
-        return UdpEndpoint(asyncio.get_running_loop(), (listen.host, listen.port), receive, failed)
+    transports: Collection[str] = tuple(ENDPOINTS)
 
-    async def resolve(self, host: str) -> list[str]:
+    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
+        return ENDPOINTS[listen.transport](listen, user)
+
+    async def resolve(self, question: Question) -> list[Target]:
         loop = asyncio.get_running_loop()
+        host = question.host
         try:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
             raise ResolutionError(f"{host}: {error}") from error
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        return as_targets(question, (str(entry[4][0]) for entry in found))
+
+
+def as_targets(question: Question, addresses: Iterable[str]) -> list[Target]:
+    """One target an address, in order, with the transport and port of the question."""
+    transport, port, domain = question.transport, question.port, question.host if question.secure else ""
+    return [Target(transport, (address, port), domain) for address in dict.fromkeys(addresses)]

@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from sipstack.core.outputs import Address, Flow
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
@@ -28,9 +28,14 @@ MSG_ERRQUEUE = 0x2000
 
 
 class UdpEndpoint:
-    """One UDP socket. Raises TransportError when it cannot be bound."""
+    """One UDP socket. Raises TransportError when it cannot be bound.
 
-    __slots__ = ("_failed", "_flows", "_loop", "_maximum_peers", "_receive", "_socket", "local")
+    ``advertise`` is the host that peers are told in place of the one that is bound.
+    """
+
+    __slots__ = ("_advertise", "_failed", "_flows", "_loop", "_maximum_peers", "_receive", "_socket", "local")
+
+    transport = Transport("UDP")
 
     def __init__(
         self,
@@ -38,9 +43,12 @@ class UdpEndpoint:
         address: Address,
         receive: Callable[[Flow, bytes], None],
         failed: Callable[[Flow, TransportError], None],
+        *,
+        advertise: str = "",
         maximum_peers: int = MAXIMUM_PEERS,
     ) -> None:
         self._loop = loop
+        self._advertise = advertise
         self._maximum_peers = maximum_peers
         self._receive = receive
         self._failed = failed
@@ -111,7 +119,15 @@ class UdpEndpoint:
         flow = self._flows[address] = self.flow_to((address[0].partition("%")[0], address[1]))
         return flow
 
+    def open(self, target: Target) -> Flow:
+        """The flow to ``target``. Raises TransportError."""
+        return self.flow_to(target.address)
+
+    def close_flow(self, flow: Flow) -> None:
+        """Nothing: there is no connection."""
+
     def flow_to(self, remote: Address) -> Flow:
+        """The flow to ``remote``. Raises TransportError when there is no way from here."""
         if (":" in remote[0]) != (self._socket.family == socket.AF_INET6):
             raise TransportError(
                 f"{remote[0]} cannot be reached from {self.local[0]}: not the same IP version"
@@ -119,7 +135,7 @@ class UdpEndpoint:
         host, port = self.local
         if host in ("0.0.0.0", "::"):  # noqa: S104
             host = source_address(remote)
-        return Flow("UDP", (host, port), remote, carrier=self)
+        return Flow("UDP", (host, port), remote, advertised=(self._advertise or host, port), endpoint=self)
 
     # -- errors --------------------------------------------------------------------------------------------
 

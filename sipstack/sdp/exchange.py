@@ -33,7 +33,7 @@ ignored (RFC 3261 §13.2.1).
 from __future__ import annotations
 
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sipstack.errors import LocalProtocolError, RemoteProtocolError
 
@@ -54,9 +54,10 @@ _IDLE, _LOCAL_OFFER, _REMOTE_OFFER, _STABLE = ExchangeState
 
 class Exchange(Generic[D]):
     """The offer/answer state. ``local`` and ``remote`` are the pair in force, None before the first;
-    ``offer`` is the one outstanding. Give a pair to go on from a stored session."""
+    ``offer`` is the one outstanding, and ``carrier`` what it travels in: any value that its user chooses.
+    ``settled`` is the carrier of the latest pair. Give a pair to go on from a stored session."""
 
-    __slots__ = ("local", "offer", "remote", "state")
+    __slots__ = ("carrier", "local", "offer", "remote", "settled", "state")
 
     def __init__(self, local: D | None = None, remote: D | None = None) -> None:
         if (local is None) != (remote is None):
@@ -64,26 +65,28 @@ class Exchange(Generic[D]):
         self.local = local
         self.remote = remote
         self.offer: D | None = None
+        self.carrier: Any = None
+        self.settled: Any = None
         self.state = _IDLE if local is None else _STABLE
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.value}>"
 
-    def offer_sent(self, offer: D) -> None:
+    def offer_sent(self, offer: D, carrier: Any = None) -> None:
         """Raises LocalProtocolError while any offer is outstanding (RFC 3264 §4)."""
         if self.state is _LOCAL_OFFER or self.state is _REMOTE_OFFER:
             raise LocalProtocolError(f"no offer may be sent in state {self.state.value!r}")
-        self.offer = offer
+        self.offer, self.carrier = offer, carrier
         self.state = _LOCAL_OFFER
 
-    def offer_received(self, offer: D) -> None:
+    def offer_received(self, offer: D, carrier: Any = None) -> None:
         """Raises RemoteProtocolError: status 491 for glare, when our offer is outstanding; 500 when theirs
         is, and the response then needs a Retry-After of 0 to 10 s (RFC 3261 §14.2, RFC 3311 §5.2)."""
         if self.state is _LOCAL_OFFER:
             raise RemoteProtocolError("an offer while ours is outstanding", status=491)
         if self.state is _REMOTE_OFFER:
             raise RemoteProtocolError("an offer while the one before is unanswered", status=500)
-        self.offer = offer
+        self.offer, self.carrier = offer, carrier
         self.state = _REMOTE_OFFER
 
     def answer_sent(self, answer: D) -> None:
@@ -93,6 +96,7 @@ class Exchange(Generic[D]):
         self.local = answer
         self.remote = self.offer
         self.offer = None
+        self.carrier, self.settled = None, self.carrier
         self.state = _STABLE
 
     def answer_received(self, answer: D) -> None:
@@ -102,6 +106,7 @@ class Exchange(Generic[D]):
         self.remote = answer
         self.local = self.offer
         self.offer = None
+        self.carrier, self.settled = None, self.carrier
         self.state = _STABLE
 
     def cancel(self) -> None:
@@ -111,5 +116,10 @@ class Exchange(Generic[D]):
         """
         if self.state is _IDLE or self.state is _STABLE:
             raise LocalProtocolError(f"no offer is outstanding in state {self.state.value!r}")
-        self.offer = None
+        self.offer = self.carrier = None
         self.state = _IDLE if self.local is None else _STABLE
+
+    def withdraw(self, carrier: Any) -> None:
+        """What carried an offer has failed: its offer is withdrawn, if it is the one outstanding."""
+        if self.offer is not None and self.carrier == carrier:
+            self.cancel()

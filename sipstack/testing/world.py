@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+from collections.abc import Collection
 from typing import Any
 
-from sipstack.core.outputs import Address, Flow
+from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.errors import TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.net.network import Failed, Listen, Receive
+from sipstack.net.network import EndpointUser, Listen, as_targets
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.network import Network, Passage
@@ -104,13 +105,15 @@ class World:
 class _HostedNetwork:
     """The simulated network as a user agent's Network, seen from the host with this address."""
 
+    transports: Collection[str] = ("udp",)
+
     def __init__(self, world: World, address: str) -> None:
         self._world = world
         self._address = address
 
-    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> _HostedEndpoint:
+    async def listen(self, listen: Listen, user: EndpointUser) -> _HostedEndpoint:
         host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
-        endpoint = _HostedEndpoint(receive, failed)
+        endpoint = _HostedEndpoint(user, listen.advertise)
         simulated = self._world.simulated
         try:
             endpoint.opened(await simulated.listen(host, listen.port, endpoint.received, endpoint.refused))
@@ -118,36 +121,50 @@ class _HostedNetwork:
             raise TransportError(f"cannot listen on udp:{host}:{listen.port}: {error.strerror}") from error
         return endpoint
 
-    async def resolve(self, host: str) -> list[str]:
-        return await self._world.simulated.resolve(host)
+    async def resolve(self, question: Question) -> list[Target]:
+        return as_targets(question, await self._world.simulated.resolve(question.host))
 
 
 class _HostedEndpoint:
     """A simulated port as an Endpoint: addresses become flows."""
 
-    def __init__(self, receive: Receive, failed: Failed) -> None:
-        self._receive = receive
-        self._failed = failed
+    transport = Transport("UDP")
+
+    def __init__(self, user: EndpointUser, advertise: str) -> None:
+        self._user = user
+        self._advertise = advertise
         self._flows: dict[Address, Flow] = {}
 
     def opened(self, endpoint: SimulatedEndpoint) -> None:
         self._endpoint = endpoint
         self.local = endpoint.local
 
+    def open(self, target: Target) -> Flow:
+        return self.flow_to(target.address)
+
+    def close_flow(self, flow: Flow) -> None:
+        """Nothing: there is no connection."""
+
     def flow_to(self, remote: Address) -> Flow:
         flow = self._flows.get(remote)
         if flow is None:
-            flow = self._flows[remote] = Flow("UDP", self.local, remote, carrier=self)
+            flow = self._flows[remote] = Flow(
+                "UDP",
+                self.local,
+                remote,
+                advertised=(self._advertise or self.local[0], self.local[1]),
+                endpoint=self,
+            )
         return flow
 
     def send(self, flow: Flow, data: bytes) -> None:
         self._endpoint.send(data, flow.remote)
 
     def received(self, data: bytes, source: Address) -> None:
-        self._receive(self.flow_to(source), data)
+        self._user.received(self.flow_to(source), data)
 
     def refused(self, remote: Address, error: OSError) -> None:
-        self._failed(self.flow_to(remote), TransportError(str(error)))
+        self._user.failed(self.flow_to(remote), TransportError(str(error)))
 
     def close(self) -> None:
         self._endpoint.close()

@@ -1,4 +1,4 @@
-"""One source of deadlines for everything that waits.
+"""The deadlines of many things that wait, of transactions or of usages.
 
 A heap with lazy deletion. An item has one entry that matters, noted in ``item.scheduled``; moving a deadline
 later (what happens most) touches nothing: the entry fires early, finds the new deadline and goes back into
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from sipstack.transaction.timers import NEVER
 
@@ -23,19 +23,28 @@ class Waiting(Protocol):
     def deadline(self) -> float: ...
 
 
-class Deadlines:
+class Timed(Waiting, Protocol):
+    """What can be scheduled and acts by itself when its deadline is reached."""
+
+    def timeout(self, now: float) -> None: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Deadlines(Generic[W]):
     """The heap. Times are those of ``now``: seconds, any origin."""
 
     __slots__ = ("_count", "_heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Waiting]] = []
+        self._heap: list[tuple[float, int, W]] = []
         self._count = 0  # orders equal deadlines by age and keeps items out of comparisons
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def schedule(self, item: Waiting) -> None:
+    def schedule(self, item: W) -> None:
         """Call after each input to ``item``: its deadline may have come nearer."""
         deadline = item.deadline
         if deadline < item.scheduled:
@@ -48,7 +57,7 @@ class Deadlines:
         """When to look again: never later than the earliest deadline, sometimes earlier."""
         return self._heap[0][0] if self._heap else NEVER
 
-    def due(self, now: float) -> Iterator[Waiting]:
+    def due(self, now: float) -> Iterator[W]:
         """The items whose deadline is reached, in order. Schedule each again after its timeout."""
         heap = self._heap
         while heap and heap[0][0] <= now:
@@ -61,7 +70,7 @@ class Deadlines:
             else:
                 self.schedule(item)
 
-    def waiting(self) -> list[Waiting]:
+    def waiting(self) -> list[W]:
         """Who waits for something, in no order. O(n): for tests and for looking at a live process."""
         seen = {
             id(item): item for when, _, item in self._heap if when == item.scheduled and item.deadline < NEVER

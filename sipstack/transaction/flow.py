@@ -18,8 +18,10 @@ def uri_host(host: str) -> str:
 class Flow:
     """One pair of transport addresses and the protocol between them (RFC 5626 §2).
 
-    ``local`` is the address at which the peer reaches us, never a wildcard. Reliability belongs here and not
-    to the build: it decides which timers a transaction runs.
+    ``local`` is the address that is bound, never a wildcard; ``advertised`` the one that we write into Via
+    and Contact: another one behind a NAT. Reliability belongs here and not to the build: it decides which
+    timers a transaction runs. ``connection`` tells apart the connections that follow one another between
+    the same two addresses, so that late news of an old one never hits its successor; 0 where there are none.
     """
 
     transport: str  # as in Via: "UDP", "TCP", "TLS", "WS", "WSS"
@@ -27,20 +29,28 @@ class Flow:
     remote: Address
     reliable: bool = False
     secure: bool = False
-    carrier: Any = attrs.field(default=None, eq=False, repr=False)
-    """The driver's own mark (its socket). Nothing in the core looks at it."""
+    connection: int = 0
+    advertised: Address = attrs.field(eq=False)
+    endpoint: Any = attrs.field(default=None, eq=False, repr=False)
+    """The endpoint that carries the flow: the driver's own mark. Nothing in the core looks at it."""
     _via: str = attrs.field(init=False, repr=False, eq=False)
     contact_address: str = attrs.field(init=False, repr=False, eq=False)
     """``host:port`` and parameters of a Contact URI that leads to this flow's local end."""
 
+    @advertised.default
+    def _as_bound(self) -> Address:
+        return self.local
+
     @_via.default
     def _make_via(self) -> str:
-        return f"SIP/2.0/{self.transport} {uri_host(self.local[0])}:{self.local[1]};branch="
+        host, port = self.advertised
+        return f"SIP/2.0/{self.transport} {uri_host(host)}:{port};branch="
 
     @contact_address.default
     def _make_contact_address(self) -> str:
+        host, port = self.advertised
         parameter = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
-        return f"{uri_host(self.local[0])}:{self.local[1]}{parameter}"
+        return f"{uri_host(host)}:{port}{parameter}"
 
     def via(self, branch: str) -> str:
         """Our Via value for a request with this branch; it asks for the answer at our source port (RFC

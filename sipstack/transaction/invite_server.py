@@ -13,7 +13,7 @@ PROCEEDING ----- 2xx ----> ACCEPTED -- L --> TERMINATED
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sipstack.errors import LocalProtocolError, TransactionTimeout, TransportError
 from sipstack.message import Request
@@ -23,10 +23,17 @@ from sipstack.transaction.machine import State, Transaction
 from sipstack.transaction.timers import NEVER, Timers
 
 
+class Cancellable(Protocol):
+    """The user of an INVITE server transaction."""
+
+    def cancelled(self, reason: str, now: float) -> None:
+        """CANCEL has come, and is answered (RFC 3261 §9.2)."""
+
+
 class InviteServerTransaction(Transaction):
     """Answers one INVITE."""
 
-    __slots__ = ("last", "merge_key", "request", "tag")
+    __slots__ = ("last", "merge_key", "request", "tag", "user")
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, now: float) -> None:
         super().__init__(key, flow, timers, State.PROCEEDING)
@@ -37,6 +44,8 @@ class InviteServerTransaction(Transaction):
         """The To tag of our responses, which the response to a CANCEL repeats (§9.2); "" before there is
         one.
         """
+        self.user: Cancellable | None = None
+        """The transaction user until its final response."""
         self.retransmit_at = now + timers.trying_after
 
     def receive(self, now: float) -> Effects:
@@ -53,6 +62,8 @@ class InviteServerTransaction(Transaction):
         """The user answers with ``status``; ``data`` is the serialised response."""
         match self.state:
             case State.PROCEEDING:
+                if status >= 200:
+                    self.user = None  # it refers to us in turn
                 return self._respond_in_proceeding(status, data, now)
             case State.ACCEPTED if 200 <= status < 300:  # RFC 6026: any number of 2xx may follow
                 return (Send(data),)

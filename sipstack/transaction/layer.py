@@ -52,9 +52,9 @@ class TransactionLayer:
 
     __slots__ = ("_by_flow", "_clients", "_deadlines", "_merged", "_servers", "_timers", "_transmit")
 
-    def __init__(self, timers: Timers, deadlines: Deadlines, transmit: Callable[[Flow, bytes], None]) -> None:
+    def __init__(self, timers: Timers, transmit: Callable[[Flow, bytes], None]) -> None:
         self._timers = timers
-        self._deadlines = deadlines
+        self._deadlines: Deadlines[AnyClient | AnyServer] = Deadlines()
         self._transmit = transmit
         self._clients: dict[Hashable, AnyClient] = {}
         self._servers: dict[Hashable, AnyServer] = {}
@@ -160,14 +160,20 @@ class TransactionLayer:
 
     # -- time ----------------------------------------------------------------------------------------------
 
-    def timeout(self, transaction: AnyClient | AnyServer, now: float) -> None:
-        """The deadline of ``transaction`` is reached."""
-        effects = transaction.timeout(now)
-        if isinstance(transaction, (InviteClientTransaction, ClientTransaction)):
-            self._perform_client(transaction, effects, now)
-        else:
-            self._update_server(transaction)
-            self._perform_server(transaction, effects)
+    @property
+    def deadline(self) -> float:
+        """When ``timeout`` wants to be called; infinite when no transaction waits."""
+        return self._deadlines.next
+
+    def timeout(self, now: float) -> None:
+        """Let every transaction go on whose deadline is reached."""
+        for transaction in self._deadlines.due(now):
+            effects = transaction.timeout(now)
+            if isinstance(transaction, (InviteClientTransaction, ClientTransaction)):
+                self._perform_client(transaction, effects, now)
+            else:
+                self._update_server(transaction)
+                self._perform_server(transaction, effects)
 
     # -- tables --------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from sipstack.core import events
-from sipstack.core.configuration import Configuration, Timers
+from sipstack.core.configuration import Configuration, Identity, Timers
 from sipstack.core.core import Core
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import (
@@ -96,14 +96,16 @@ class UserAgent:
         self._trace = trace
         self._network = network or HostNetwork()
         self._configuration = Configuration(
-            aor=str(NameAddr(address, display_name)),
-            user=str(address.user or ""),
-            account=None if password is None else Account(username or address.user or "", password),
-            proxy=None if proxy is None else loose_route(proxy),
+            identity=Identity(
+                str(NameAddr(address, display_name)),
+                str(address.user or ""),
+                () if password is None else (Account(username or address.user or "", password),),
+                None if proxy is None else loose_route(proxy),
+            ),
             user_agent=user_agent,
             timers=timers or Timers(),
         )
-        check_headers([("From", self._configuration.aor), ("User-Agent", user_agent)])
+        check_headers([("From", self._configuration.identity.aor), ("User-Agent", user_agent)])
         self.patience = 8 * self._configuration.timers.t1
         """Seconds that leaving a block waits for the other side's answer: time for three retransmissions."""
         self.goodbyes = Patience(self.patience)
@@ -214,8 +216,8 @@ class UserAgent:
         probes = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
         for probe in probes:
             with contextlib.suppress(TransportError):
-                return self.driver.core.contact(endpoint.flow_to((probe, 5060)))
-        return self.driver.core.contact(endpoint.flow_to(endpoint.local))
+                return self._configuration.identity.contact(endpoint.flow_to((probe, 5060)))
+        return self._configuration.identity.contact(endpoint.flow_to(endpoint.local))
 
     @property
     def calls(self) -> list[Call]:
@@ -259,16 +261,12 @@ class UserAgent:
         driver = self.driver
         check_target(target)
         check_headers(headers)
-        host = await driver.local_host(self._configuration.proxy or target)
-        media = self.new_media(factory, host)
+        outgoing = OutgoingInvite(self, driver.core.outgoing(target, headers))
         try:
-            description = bytes(await media.offer()) if offer else b""
-            usage = driver.core.outgoing(target, description, headers)
+            await outgoing.start(partial(self.new_media, factory), offer=offer)
         except BaseException:
-            await media.close()
+            await outgoing.close()
             raise
-        outgoing = OutgoingInvite(self, usage, media)
-        self.command(usage.start, self.now())
         return outgoing
 
     # -- calls in ------------------------------------------------------------------------------------------
@@ -408,7 +406,9 @@ class UserAgent:
                 self._server.invited(event)
             case events.InvitationCancelled(invitation=usage):
                 self._server.cancelled(usage)
-            case events.Progressed() | events.Answered() | events.Refused() | events.Failed():
+            case (
+                events.Routed() | events.Progressed() | events.Answered() | events.Refused() | events.Failed()
+            ):
                 outgoing = self._invites.get(event.outgoing)
                 if outgoing is not None:
                     outgoing.on_event(event)
@@ -418,9 +418,8 @@ class UserAgent:
                     registration.on_event(event)
             case events.ResponseReceived() | events.Unanswered():
                 self._responded(event)
-            case events.MessageReceived(request=request):
-                if self.on_message is not None:
-                    self.on_message(request)
+            case events.RequestReceived():
+                self.command(event.received.respond, 405, self.now())
             case _:
                 self._of_call(event)
 

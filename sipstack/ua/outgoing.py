@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipstack import sdp
-from sipstack.core.events import Answered, Failed, Progressed, Refused
+from sipstack.core.events import Answered, Failed, Progressed, Refused, Routed
+from sipstack.core.outputs import Flow
 from sipstack.errors import (
     AuthenticationFailed,
     CallRejected,
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
 class OutgoingInvite:
     """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``."""
 
-    def __init__(self, agent: UserAgent, usage: Usage, media: MediaPort) -> None:
+    def __init__(self, agent: UserAgent, usage: Usage) -> None:
         self._agent = agent
         self._usage = usage
-        self._media = media
+        self._routed: Outcome[Flow] = Outcome()
+        self._media: MediaPort | None = None  # until the flow is known
         self._outcome: Outcome[Call] = Outcome()
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
@@ -47,6 +50,17 @@ class OutgoingInvite:
     def __repr__(self) -> str:
         return f"<OutgoingInvite {self._usage.call_id}>"
 
+    async def start(self, new_media: Callable[[str], MediaPort], *, offer: bool) -> None:
+        """Route the INVITE, make the media at our end of its flow, and send it with the offer. Raises
+        TransportError, ResolutionError, MediaError.
+        """
+        agent, usage = self._agent, self._usage
+        agent.command(usage.start, agent.now())
+        flow = await self._routed
+        media = self._media = new_media(flow.local[0])
+        description = bytes(await media.offer()) if offer else b""
+        agent.command(usage.offer, description, agent.now())
+
     @property
     def id(self) -> str:
         """The Call-ID."""
@@ -55,6 +69,7 @@ class OutgoingInvite:
     @property
     def audio(self) -> Audio:
         """Early media: what is heard before the call is answered."""
+        assert self._media is not None
         return self._media.audio
 
     def provisionals(self) -> Stream[Response]:
@@ -102,13 +117,17 @@ class OutgoingInvite:
             if not self._outcome.done:
                 await self.cancel()
         finally:
-            await self._media.close()
+            if self._media is not None:
+                await self._media.close()
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: Progressed | Answered | Refused | Failed) -> None:
+    def on_event(self, event: Routed | Progressed | Answered | Refused | Failed) -> None:
         """An event of our INVITE."""
         match event:
+            case Routed(flow=flow):
+                self._routed.set(flow)
+                return
             case Progressed(response=response):
                 preview = session_description(response)
                 if preview and not self._preview:  # however many come, no more than one waits
@@ -118,6 +137,7 @@ class OutgoingInvite:
                 return
             case Answered(session=session):
                 answer = session.exchange.remote
+                assert self._media is not None
                 self._call = Call(self._agent, session, self._media, answer or b"", self._one_description)
                 if answer is None:
                     self._agent.spawn(self._answer_offer(self._call, session))
@@ -128,6 +148,7 @@ class OutgoingInvite:
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
                 self._outcome.fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
+                self._routed.fail(error)
                 self._outcome.fail(error)
         self._finished()
 
@@ -140,7 +161,7 @@ class OutgoingInvite:
         with contextlib.suppress(SipError):
             async with self._one_description:
                 body, self._preview = self._preview, b""
-                if self._call is None:
+                if self._call is None and self._media is not None:
                     await self._media.answered(sdp.parse(body))
 
 

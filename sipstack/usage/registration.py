@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import CoreServices, Sent
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.errors import ParseError, SipError
 from sipstack.message import Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
@@ -57,18 +58,17 @@ class Registration:
     """Registers one Contact for one address-of-record and refreshes it until ``remove``."""
 
     __slots__ = (
-        "_aor",
         "_call_id",
         "_cseq",
         "_expires",
         "_from",
         "_headers",
+        "_identity",
         "_core",
         "_next",
         "_refresh_at",
         "_registrar",
         "_removing",
-        "_routes",
         "_sent",
         "_waiting",
         "scheduled",
@@ -79,30 +79,28 @@ class Registration:
         self,
         core: CoreServices,
         registrar: str,
-        aor: str,
+        identity: Identity,
         expires: int,
-        routes: tuple[str, ...] = (),
         headers: HeaderFields = (),
     ) -> None:
         self.user: Any = None
         self._core = core
         self._registrar = registrar
-        self._aor = aor
+        self._identity = identity
         self._expires = expires
-        self._routes = routes
         self._headers = headers
         self._call_id = core.identifiers.call_id()  # the same for all REGISTERs of one boot (§10.2)
-        self._from = f"{aor};tag={core.identifiers.tag()}"
+        self._from = f"{identity.aor};tag={core.identifiers.tag()}"
         self._cseq = 0
         self._refresh_at = NEVER
         self._removing = False
-        self._sent: Sent | None = None
+        self._sent: SentRequest | None = None
         self._next: tuple[str | None, HeaderFields] | None = None
         self._waiting = False
         self.scheduled = NEVER
 
     def __repr__(self) -> str:
-        return f"<Registration {self._aor} at {self._registrar}>"
+        return f"<Registration {self._identity.aor} at {self._registrar}>"
 
     @property
     def deadline(self) -> float:
@@ -138,12 +136,13 @@ class Registration:
             "REGISTER",
             self._registrar,
             self._from,
-            self._aor,
+            self._identity.aor,
             self._call_id,
             self._cseq,
-            self._routes,
+            self._identity.routes,
             headers=(*headers, *self._headers),
             contact=contact,
+            identity=self._identity,
         )
         self._sent = self._core.send(draft, self, now)
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import CoreServices, Sent
+from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.errors import SipError
 from sipstack.message import Response
 
@@ -47,7 +47,7 @@ class StandaloneRequest:
         self.user: Any = None
         self._core = core
         self._draft = draft
-        self._sent: Sent | None = None
+        self._sent: SentRequest | None = None
 
     def __repr__(self) -> str:
         return f"<StandaloneRequest {self._draft.method} {self._draft.uri}>"

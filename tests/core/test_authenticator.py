@@ -20,7 +20,7 @@ DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", 
 
 
 def authenticator(account: Account | None) -> Authenticator:
-    return Authenticator(account, Identifiers(random.Random(1)))
+    return Authenticator(() if account is None else (account,), Identifiers(random.Random(1)))
 
 
 def refusal(*digests: DigestServer, field: str = "WWW-Authenticate") -> Response:
@@ -67,14 +67,14 @@ def test_server_and_proxy_may_both_ask() -> None:
 
 def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     ours, digest = authenticator(Account(USERNAME, PASSWORD)), server()
-    assert ours.remembered(DRAFT) is NOTHING
+    assert ours.accepted(DRAFT) is NOTHING
     answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
     ours.concluded(DRAFT, answered, 486)
-    assert ours.remembered(DRAFT) == answered.remembered()
-    assert ours.remembered(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
+    assert ours.accepted(DRAFT) == answered.remembered()
+    assert ours.accepted(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
     ours.concluded(DRAFT, answered, 407)
-    assert ours.remembered(DRAFT) is NOTHING
+    assert ours.accepted(DRAFT) is NOTHING
 
 
 def test_only_so_much_is_remembered() -> None:
@@ -85,5 +85,5 @@ def test_only_so_much_is_remembered() -> None:
     drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in numbers]
     for draft in drafts:
         ours.concluded(draft, answered, 200)
-    remembered = [ours.remembered(draft) is not NOTHING for draft in drafts]
+    remembered = [ours.accepted(draft) is not NOTHING for draft in drafts]
     assert remembered == [False] + [True] * MAXIMUM_REMEMBERED

@@ -6,8 +6,8 @@ from math import inf
 
 import pytest
 
-from sipstack.core.core import MAXIMUM_FLOWS
 from sipstack.core.outputs import Target
+from sipstack.core.router import MAXIMUM_FLOWS
 from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
 from tests.simulation.peer import Peer
 from tests.simulation.world import World, ladder
@@ -215,8 +215,8 @@ def test_its_contact_names_its_user_and_the_flow() -> None:
     named = Agent(world, "bob", ("192.0.2.2", 5060))
     nameless = Agent(world, "x", ("2001:db8::1", 5070), user="")
     flows = [agent.flow(("192.0.2.9", 5060)) for agent in (named, nameless)]
-    assert named.core.contact(flows[0]) == "sip:bob@192.0.2.2:5060"
-    assert nameless.core.contact(flows[1]) == "sip:[2001:db8::1]:5070"
+    assert named.core.configuration.identity.contact(flows[0]) == "sip:bob@192.0.2.2:5060"
+    assert nameless.core.configuration.identity.contact(flows[1]) == "sip:[2001:db8::1]:5070"
 
 
 def test_leftovers_tell_what_is_alive() -> None:
@@ -225,7 +225,7 @@ def test_leftovers_tell_what_is_alive() -> None:
     bob.invitation.progress(180, world.now)
     bob.core.standalone("OPTIONS", carol.uri).start(world.now)
     kinds = [line.split()[0].strip("<") for line in bob.leftovers]
-    assert kinds == ["IncomingInvite", "IncomingInvite", "Dispatch", "TransactionLayer", "IncomingInvite"]
+    assert kinds == ["DialogUsages", "Route", "TransactionLayer", "IncomingInvite"]
 
 
 def test_only_so_many_flows_are_remembered() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.core.outputs import Question, Target
+from sipstack.core.outputs import Question, Target, Transport
 from sipstack.core.routing import as_address, destination, reply_flow
 from sipstack.errors import ParseError, ResolutionError
 from sipstack.message import Via
@@ -26,7 +26,7 @@ from sipstack.transaction.flow import Address, Flow
     ],
 )
 def test_an_address_needs_no_looking_up(hop: str, host: str, port: int) -> None:
-    assert destination(hop) == Target("UDP", (host, port))
+    assert destination(hop, {"UDP": Transport("UDP")}) == Target("UDP", (host, port))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_address_needs_no_looking_up(hop: str, host: str, port: int) -> None:
     ],
 )
 def test_a_name_is_a_question(hop: str, host: str, port: int) -> None:
-    assert destination(hop) == Question("UDP", host, port)
+    assert destination(hop, {"UDP": Transport("UDP")}) == Question("UDP", host, port)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_name_is_a_question(hop: str, host: str, port: int) -> None:
 )
 def test_where_we_cannot_send(hop: str) -> None:
     with pytest.raises(ResolutionError):
-        destination(hop)
+        destination(hop, {"UDP": Transport("UDP")})
 
 
 @pytest.mark.parametrize("hop", ["", "bob", "sip:", "sip:bob@", "<sip:bob@192.0.2.2", "sip:192.0.2.2:99999"])
 def test_what_is_no_uri(hop: str) -> None:
     with pytest.raises(ParseError):
-        destination(hop)
+        destination(hop, {"UDP": Transport("UDP")})
 
 
 def test_what_is_an_address() -> None:

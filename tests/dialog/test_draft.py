@@ -43,28 +43,28 @@ def written(
 
 
 def test_a_request_goes_to_the_remote_target() -> None:
-    draft = dialog().draft("BYE")
+    draft = dialog().draft(8, "BYE")
     assert draft.next_hop == "sip:bob@192.0.2.2:5060"
     assert draft.write(VIA, CONTACT) == written("BYE", "sip:bob@192.0.2.2:5060", 8)
 
 
 def test_loose_routes_are_copied_and_the_first_is_the_next_hop() -> None:
     """§12.2.1.1: "the UAC MUST place the remote target URI into the Request-URI"."""
-    draft = dialog(*LOOSE).draft("BYE")
+    draft = dialog(*LOOSE).draft(8, "BYE")
     assert draft.next_hop == LOOSE[0]
     assert draft.write(VIA, CONTACT) == written("BYE", "sip:bob@192.0.2.2:5060", 8, routes=LOOSE)
 
 
 def test_a_strict_router_takes_the_request_uri_and_the_remote_target_goes_last() -> None:
     """§12.2.1.1; §8.1.2: "the procedures MUST be applied to the Request-URI of the request"."""
-    draft = dialog(*STRICT).draft("BYE")
+    draft = dialog(*STRICT).draft(8, "BYE")
     assert draft.next_hop == "sip:p1.example.com"
     routes = ("<sip:p2.example.com;lr>", "<sip:bob@192.0.2.2:5060>")
     assert draft.write(VIA, CONTACT) == written("BYE", "sip:p1.example.com", 8, routes=routes)
 
 
 def test_a_lone_strict_router_is_the_next_hop_too() -> None:
-    draft = dialog("<sip:p1.example.com>").draft("BYE")
+    draft = dialog("<sip:p1.example.com>").draft(8, "BYE")
     assert draft.next_hop == "sip:p1.example.com"
     routes = ("<sip:bob@192.0.2.2:5060>",)
     assert draft.write(VIA, CONTACT) == written("BYE", "sip:p1.example.com", 8, routes=routes)
@@ -72,17 +72,19 @@ def test_a_lone_strict_router_is_the_next_hop_too() -> None:
 
 def test_the_cseq_rises_by_one_and_the_ack_repeats_that_of_its_invite() -> None:
     talk = dialog()
-    drafts = [talk.draft("INVITE"), talk.draft_with(8, "ACK"), talk.draft("BYE")]
+    invite_cseq = talk.next_cseq()
+    drafts = [talk.draft(invite_cseq, "INVITE"), talk.draft(invite_cseq, "ACK")]
+    drafts.append(talk.draft(talk.next_cseq(), "BYE"))
     assert [(draft.method, draft.cseq) for draft in drafts] == [("INVITE", 8), ("ACK", 8), ("BYE", 9)]
 
 
 def test_the_first_cseq_of_the_callee_is_1() -> None:
     callee = Dialog.as_server(invite(), "b1")
-    assert callee.draft("BYE").cseq == 1
+    assert callee.next_cseq() == 1
 
 
 def test_a_target_refresh_request_carries_our_contact() -> None:
-    draft = dialog().draft("INVITE", (("Content-Type", "application/sdp"),), b"v=0", contact=True)
+    draft = dialog().draft(8, "INVITE", (("Content-Type", "application/sdp"),), b"v=0", contact=True)
     more = [("Contact", f"<{CONTACT}>"), ("Content-Type", "application/sdp")]
     assert draft.write(VIA, CONTACT) == written("INVITE", "sip:bob@192.0.2.2:5060", 8, *more, body=b"v=0")
 
@@ -94,7 +96,7 @@ def test_the_contact_may_have_parameters() -> None:
 
 def test_the_route_set_is_that_of_the_proxies_seen_from_here() -> None:
     callee = Dialog.as_server(invite(record_routes=ROUTES), "b1")
-    assert callee.draft("BYE").write(VIA, CONTACT).headers.raw("Route") == ROUTES
+    assert callee.draft(8, "BYE").write(VIA, CONTACT).headers.raw("Route") == ROUTES
 
 
 EVIL = "<sip:x@h>\r\nEvil: 1"

@@ -13,12 +13,12 @@ from typing import Any
 
 from sipstack import Timers, TracedMessage, UserAgent
 from sipstack.core.core import Core
-from sipstack.core.outputs import Flow
+from sipstack.core.outputs import Flow, Question, Target
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.media.latch import Address
 from sipstack.media.session import AudioSession
 from sipstack.media.transport import UdpTransport
-from sipstack.net.network import Endpoint, Failed, HostNetwork, Listen, Receive
+from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen
 from tests.live.answers import check_answer
 from tests.live.peer import Peer
 from tests.ua.handlers import echo
@@ -33,8 +33,13 @@ class LoopbackEndpoint:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self.local = endpoint.local
+        self.transport = endpoint.transport
+        self.close_flow = endpoint.close_flow
         self.send = endpoint.send
         self.close = endpoint.close
+
+    def open(self, target: Target) -> Flow:
+        return self.flow_to(target.address)
 
     def flow_to(self, remote: tuple[str, int]) -> Flow:
         if not remote[0].startswith("127."):
@@ -45,11 +50,11 @@ class LoopbackEndpoint:
 class Loopback(HostNetwork):
     """This machine alone: a spoiled address or name leads nowhere, at once."""
 
-    async def listen(self, listen: Listen, receive: Receive, failed: Failed) -> Endpoint:
-        return LoopbackEndpoint(await super().listen(listen, receive, failed))
+    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
+        return LoopbackEndpoint(await super().listen(listen, user))
 
-    async def resolve(self, host: str) -> list[str]:
-        raise ResolutionError(f"no names are looked up here, such as {host}")
+    async def resolve(self, question: Question) -> list[Target]:
+        raise ResolutionError(f"no names are looked up here, such as {question.host}")
 
 
 class LoopbackTransport(UdpTransport):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sipstack.core.outputs import Address, Flow
+from sipstack.core.outputs import Address, Flow, Target
 from sipstack.errors import TransportError
 from sipstack.net.udp import UdpEndpoint
 
@@ -42,8 +43,25 @@ class Inbox:
                 await self._news.wait()
 
 
+class User:
+    """An EndpointUser that puts everything into an inbox."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.received = inbox.receive
+        self.failed = inbox.fail
+
+    def opened(self, target: Target, flow: Flow) -> None:
+        raise AssertionError(f"a connection to {target}")
+
+    def refused(self, target: Target, error: TransportError) -> None:
+        raise AssertionError(f"no connection to {target}: {error}")
+
+    def accepted(self, flow: Flow) -> None:
+        raise AssertionError(f"a connection: {flow}")
+
+
 @contextmanager
-def listening(address: Address = LOOPBACK, **more: int) -> Iterator[tuple[UdpEndpoint, Inbox]]:
+def listening(address: Address = LOOPBACK, **more: Any) -> Iterator[tuple[UdpEndpoint, Inbox]]:
     """An endpoint and its inbox, closed at the end."""
     inbox = Inbox()
     endpoint = UdpEndpoint(asyncio.get_running_loop(), address, inbox.receive, inbox.fail, **more)

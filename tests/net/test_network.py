@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from sipstack.core.outputs import Flow
+from sipstack.core.outputs import Flow, Question, Target
 from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
 from sipstack.net.network import HostNetwork, Listen
-from tests.net.inbox import Inbox
+from tests.net.inbox import Inbox, User
 
 HOW_TO = "is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
 
@@ -67,17 +67,17 @@ def test_listening_addresses(text: str, listen: Listen) -> None:
 
 async def test_a_port_in_use_is_a_transport_error() -> None:
     network, inbox = HostNetwork(), Inbox()
-    endpoint = await network.listen(Listen("udp", "127.0.0.1", 0), inbox.receive, inbox.fail)
+    endpoint = await network.listen(Listen("udp", "127.0.0.1", 0), User(inbox))
     with pytest.raises(TransportError, match="cannot listen on udp:127"):
-        await network.listen(Listen("udp", *endpoint.local), inbox.receive, inbox.fail)
+        await network.listen(Listen("udp", *endpoint.local), User(inbox))
     endpoint.close()
 
 
 async def test_endpoints_of_the_host_talk() -> None:
     network, inbox = HostNetwork(), Inbox()
     here = Listen.parse("udp:127.0.0.1:0")
-    one = await network.listen(here, inbox.receive, inbox.fail)
-    other = await network.listen(here, inbox.receive, inbox.fail)
+    one = await network.listen(here, User(inbox))
+    other = await network.listen(here, User(inbox))
     one.send(one.flow_to(other.local), b"hello")
     await inbox.wait(received=1)
     assert inbox.received == [(Flow("UDP", other.local, one.local), b"hello")]
@@ -86,19 +86,21 @@ async def test_endpoints_of_the_host_talk() -> None:
 
 
 async def test_a_name_is_resolved_to_each_address_once() -> None:
-    addresses = await HostNetwork().resolve("localhost")
+    targets = await HostNetwork().resolve(Question("UDP", "localhost", 5070))
+    addresses = [target.address[0] for target in targets]
     assert addresses
     assert set(addresses) <= {"127.0.0.1", "::1"}
     assert len(addresses) == len(set(addresses))
 
 
 async def test_an_address_is_its_own() -> None:
-    assert await HostNetwork().resolve("192.0.2.7") == ["192.0.2.7"]
+    found = await HostNetwork().resolve(Question("UDP", "192.0.2.7", 5070))
+    assert found == [Target("UDP", ("192.0.2.7", 5070))]
 
 
 @pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 300 + ".invalid", "..invalid"])
 async def test_a_name_without_an_address_is_a_resolution_error(name: str) -> None:
     async with asyncio.timeout(30):
         with pytest.raises(ResolutionError) as raised:
-            await HostNetwork().resolve(name)
+            await HostNetwork().resolve(Question("UDP", name, 5060))
     assert str(raised.value).startswith(f"{name}: ")

@@ -84,7 +84,7 @@ async def test_datagrams_go_both_ways(address: Address) -> None:
         await at_bob.wait(received=1)
         ((flow, data),) = at_bob.received
         assert (flow, data) == (Flow("UDP", bob.local, alice.local), b"OPTIONS")
-        flow.carrier.send(flow, b"SIP/2.0 200 OK")
+        flow.endpoint.send(flow, b"SIP/2.0 200 OK")
         await at_alice.wait(received=1)
         assert at_alice.received == [(Flow("UDP", alice.local, bob.local), b"SIP/2.0 200 OK")]
 
@@ -261,8 +261,8 @@ async def test_closing_in_the_middle_of_a_batch_ends_it() -> None:
 
     def receive(flow: Flow, data: bytes) -> None:
         received.append(data)
-        flow.carrier.close()
-        flow.carrier.send(flow, b"too late")
+        flow.endpoint.close()
+        flow.endpoint.send(flow, b"too late")
 
     endpoint = UdpEndpoint(asyncio.get_running_loop(), LOOPBACK, receive, Inbox().fail)
     with sender() as alice:

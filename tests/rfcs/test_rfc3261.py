@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from sipstack.core.events import Progressed, Refused, ResponseReceived
+from sipstack.core.events import Event, Progressed, Refused, RequestReceived, ResponseReceived
 from sipstack.identifiers import MAGIC_COOKIE, Identifiers
 from sipstack.message import Response
-from tests.simulation.agent import ANSWER, OFFER
+from tests.simulation.agent import ANSWER, OFFER, Agent
 from tests.simulation.world import ladder
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer, called_by_peer
 
@@ -103,8 +103,20 @@ def test_all_responses_to_an_invite_but_100_have_one_tag() -> None:
 # --- §12.2.2: OPTIONS and MESSAGE inside of a dialog; §8.1.1.4, §8.1.1.7, §19.3: Call-ID, branch and tags ---
 
 
+def answer_messages(agent: Agent) -> None:
+    """Take instant messages from now on."""
+
+    def answer(event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            event.received.respond(200, agent.world.now)
+
+    agent.core.uas.hand_over("MESSAGE")
+    agent.on_event = answer
+
+
 def test_options_and_messages_are_served_inside_of_a_call() -> None:
     world, bob, carol = called_by_peer()
+    answer_messages(bob)
     ok = next(r for r in carol.heard if isinstance(r, Response))
     for number, method in enumerate(["OPTIONS", "MESSAGE"], 2):
         carol.send(bob.address, carol.inside(ok, method, number))
@@ -139,6 +151,7 @@ def test_the_response_to_a_standalone_request_is_told_whatever_it_says() -> None
 
 def test_neither_a_message_nor_its_response_has_a_contact() -> None:
     world, alice, bob = alice_and_peer()
+    answer_messages(alice)
     text = (("Content-Type", "text/plain"),)
     alice.core.standalone("MESSAGE", bob.uri, text, b"hello").start(0.0)
     assert "Contact" not in bob.request.headers

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
-from sipstack.core.events import Answered, Event, InvitationReceived
-from sipstack.core.outputs import Open, Question, Resolve, Target, Transmit
+from sipstack.core.events import Answered, Event, InvitationReceived, Routed
+from sipstack.core.outputs import Open, Output, Question, Resolve, Target, Transmit, Transport
+from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
+from sipstack.net.network import as_targets
 from sipstack.testing.network import Delivery
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
@@ -37,10 +39,11 @@ class Agent:
         self.questions: list[Question] = []
         self.opened: list[Target] = []
         self._accepted: Session | None = None
-        defaults = {"aor": f"<sip:{name}@example.com>", "user": name}
         self.core = Core(
-            Configuration(**(defaults | configuration)), Identifiers(random.Random(f"{world.seed} {name}"))
+            Configuration(identity=_identity(name, configuration), **configuration),
+            Identifiers(random.Random(f"{world.seed} {name}")),
         )
+        self.core.speak(Transport("UDP"))
         world.add(self)
 
     # -- the node ------------------------------------------------------------------------------------------
@@ -69,11 +72,14 @@ class Agent:
             self._perform(core.outputs.popleft())
         while core.events:
             event = core.events.popleft()
+            if isinstance(event, Routed):
+                event.outgoing.offer(event.outgoing.user, self.world.now)
+                continue
             self.events.append(event)
             self.on_event(event)
         return moved
 
-    def _perform(self, output: Transmit | Open | Resolve) -> None:
+    def _perform(self, output: Output) -> None:
         now = self.world.now
         match output:
             case Transmit(flow=flow, data=data):
@@ -86,7 +92,8 @@ class Agent:
                     self.core.flow_opened(target, self.flow(target.address), now)
             case Resolve(question=question):
                 self.questions.append(question)
-                self.core.resolved(question, self.names.get(question.host, []), now)
+                addresses = self.names.get(question.host, [])
+                self.core.resolved(question, as_targets(question, addresses), now)
 
     # -- the user ------------------------------------------------------------------------------------------
 
@@ -97,7 +104,8 @@ class Agent:
 
     def call(self, target: str, offer: bytes = OFFER, **parts: Any) -> OutgoingInvite:
         """Send an INVITE."""
-        outgoing = self.core.outgoing(target, offer, **parts)
+        outgoing = self.core.outgoing(target, **parts)
+        outgoing.user = offer
         outgoing.start(self.world.now)
         return outgoing
 
@@ -130,6 +138,17 @@ class Agent:
     @property
     def leftovers(self) -> list[str]:
         return self.core.leftovers()
+
+
+def _identity(name: str, configuration: dict[str, Any]) -> Identity:
+    """Takes out of ``configuration`` what belongs to the identity."""
+    account = configuration.pop("account", None)
+    return Identity(
+        configuration.pop("aor", f"<sip:{name}@example.com>"),
+        configuration.pop("user", name),
+        () if account is None else (account,),
+        configuration.pop("proxy", None),
+    )
 
 
 def alice_and_bob(world: World, **configuration: Any) -> tuple[Agent, Agent]:

@@ -120,7 +120,7 @@ who = st.sampled_from([0, 1])
 which = st.integers(0, 5)
 statuses = st.sampled_from([180, 183, 200, 200, 200, 302, 486])
 fates = st.sampled_from(["arrive", "arrive", "arrive", "arrive", "twice", "lost", "refused"])
-talks = st.sampled_from(["offer", "offer", "accept", "accept", "refuse", "answer", "give up", "hang up"])
+talks = st.sampled_from(["offer", "offer", "accept", "accept", "refuse", "answer", "hang up"])
 pauses = st.sampled_from([0.1, 0.1, 0.5, 0.5, 1.0, 1.0, 4.0, 33.0, 61.0])
 
 
@@ -182,7 +182,6 @@ class Calls(RuleBasedStateMachine):
             "accept": lambda: session.accept_offer(ANSWER, now),
             "refuse": lambda: session.refuse_offer(488, now),
             "answer": lambda: session.answer(ANSWER, now),
-            "give up": lambda: session.give_up_answer(now),
             "hang up": lambda: session.hang_up(now),
         }
         self.command(commands[what])

@@ -29,19 +29,19 @@ class Item:
         return self.name
 
 
-def scheduled(*items: Item) -> Deadlines:
-    deadlines = Deadlines()
+def scheduled(*items: Item) -> Deadlines[Item]:
+    deadlines: Deadlines[Item] = Deadlines()
     for item in items:
         deadlines.schedule(item)
     return deadlines
 
 
-def due(deadlines: Deadlines, now: float) -> list[str]:
+def due(deadlines: Deadlines[Item], now: float) -> list[str]:
     return [repr(item) for item in deadlines.due(now)]
 
 
 def test_nothing_waits_at_first() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Item] = Deadlines()
     assert (deadlines.next, due(deadlines, inf), deadlines.waiting(), len(deadlines)) == (NEVER, [], [], 0)
 
 

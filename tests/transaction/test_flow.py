@@ -23,7 +23,7 @@ def test_the_contact_names_the_transport_unless_it_is_udp() -> None:
 
 
 def test_flows_are_equal_whatever_socket_carries_them() -> None:
-    one, other = Flow("UDP", ALICE, BOB, carrier=1), Flow("UDP", ALICE, BOB, carrier=2)
+    one, other = Flow("UDP", ALICE, BOB, endpoint=1), Flow("UDP", ALICE, BOB, endpoint=2)
     assert (one == other, hash(one) == hash(other)) == (True, True)
     assert one != Flow("UDP", ALICE, ALICE)
 

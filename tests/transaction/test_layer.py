@@ -7,24 +7,23 @@ import pytest
 
 from sipstack.errors import FlowClosed, LocalProtocolError
 from sipstack.message import Request
-from sipstack.transaction.deadlines import Deadlines
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.transaction.machine import State, Transaction
+from sipstack.transaction.machine import State
 from sipstack.transaction.requests import ack_for
+from sipstack.transaction.timers import NEVER
 from tests.transaction.examples import TIMERS, UDP, User, request, response
 
 
 @attrs.define
 class Bench:
-    """A layer, its heap, and what it sent."""
+    """A layer, and what it sent."""
 
     sent: list[tuple[Flow, str]] = attrs.Factory(list)
-    deadlines: Deadlines = attrs.Factory(Deadlines)
     layer: TransactionLayer = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.layer = TransactionLayer(TIMERS, self.deadlines, self._transmit)
+        self.layer = TransactionLayer(TIMERS, self._transmit)
 
     def _transmit(self, flow: Flow, data: bytes) -> None:
         self.sent.append((flow, data.decode().split("\r\n")[0]))
@@ -51,9 +50,7 @@ class Bench:
         self.layer.request(message, branch, flow, user, now)
 
     def pass_time(self, now: float) -> None:
-        for item in self.deadlines.due(now):
-            assert isinstance(item, Transaction)
-            self.layer.timeout(item, now)  # type: ignore[arg-type]
+        self.layer.timeout(now)
 
 
 INVITE = request("INVITE")
@@ -209,7 +206,7 @@ def test_over_a_reliable_flow_an_answered_request_leaves_nothing_behind() -> Non
     assert transaction is not None
     assert bench.layer.is_merged(options, transaction) is False
     bench.respond(transaction, options, 200)
-    assert (len(bench.layer), bench.deadlines.waiting()) == (0, [])
+    assert (len(bench.layer), bench.layer.deadline) == (0, NEVER)
 
 
 # --- client side ---
@@ -275,11 +272,11 @@ def test_a_new_transaction_from_within_a_flow_failure_is_not_failed_with_the_oth
 def test_an_unanswered_request_is_repeated_then_reported_then_forgotten() -> None:
     bench, alice = Bench(), User()
     bench.start(INVITE, "z9hG4bK1", alice)
-    while bench.deadlines.next < 1000:
-        bench.pass_time(bench.deadlines.next)
+    while bench.layer.deadline < 1000:
+        bench.pass_time(bench.layer.deadline)
     assert bench.lines == ["INVITE sip:bob@192.0.2.2"] * 7
     assert alice.heard == [(32.0, "TransactionTimeout")]
-    assert (len(bench.layer), bench.deadlines.waiting()) == (0, [])
+    assert (len(bench.layer), bench.layer.deadline) == (0, NEVER)
 
 
 def test_its_repr_tells_what_is_alive() -> None:

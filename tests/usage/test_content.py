@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.message import Request
-from sipstack.usage.content import refusal, session_description
+from sipstack.usage.content import content_refusal, session_description
 
 SDP = b"v=0\r\n"
 MIXED = (
@@ -62,4 +62,4 @@ REFUSED = {
 
 @pytest.mark.parametrize(("request_", "refused"), REFUSED.values(), ids=REFUSED)
 def test_a_request_that_is_not_for_us(request_: Request, refused: object) -> None:
-    assert refusal(request_) == refused
+    assert content_refusal(request_, ("application/sdp",)) == refused

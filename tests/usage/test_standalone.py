@@ -49,6 +49,8 @@ def test_a_method_that_an_application_invents_goes_out_like_any_other() -> None:
 def test_between_two_of_us() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
+    bob.core.uas.hand_over("MESSAGE")
+    bob.on_event = lambda event: event.received.respond(200, world.now)  # type: ignore[union-attr]
     text = alice.core.standalone("MESSAGE", bob.uri, (("Content-Type", "text/plain"),), b"hello")
     text.start(world.now)
     world.settle()
@@ -56,7 +58,7 @@ def test_between_two_of_us() -> None:
         alice -> bob    MESSAGE sip:bob@192.0.2.2:5060 [1]
         bob -> alice    200 OK [1 MESSAGE]
     """)
-    assert (alice.told, bob.told) == (["ResponseReceived"], ["MessageReceived"])
+    assert (alice.told, bob.told) == (["ResponseReceived"], ["RequestReceived"])
     assert (alice.leftovers, bob.leftovers) == ([], [])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipstack.dialog.usage import CoreServices
+from sipstack.dialog.services import CoreServices
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
@@ -63,7 +63,7 @@ class Acceptance:
             self.acknowledged()
             self._user.not_acknowledged(now)
         elif now >= self._retransmit_at:
-            self._core.retransmit(self._flow, self._data)
+            self._core.transmit(self._flow, self._data)
             self._interval = min(2 * self._interval, self._core.timers.t2)
             self._retransmit_at = now + self._interval
             self._core.schedule(self)

@@ -14,6 +14,7 @@ from sipstack.errors import SipError
 from sipstack.message import Request, Response
 
 if TYPE_CHECKING:
+    from sipstack.transaction.flow import Flow
     from sipstack.usage.invite.incoming import IncomingInvite
     from sipstack.usage.invite.outgoing import OutgoingInvite
     from sipstack.usage.invite.session import Session
@@ -44,6 +45,18 @@ class InvitationCancelled:
 
 
 @attrs.define(eq=False)
+class Routed:
+    """An INVITE of ours has its flow, and waits for the user agent's ``offer``."""
+
+    outgoing: OutgoingInvite
+    flow: Flow
+
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
+
+
+@attrs.define(eq=False)
 class Progressed:
     """A provisional response other than 100."""
 
@@ -57,7 +70,7 @@ class Progressed:
 
 @attrs.define(eq=False)
 class Answered:
-    """The call is accepted. With an early offer it is acknowledged; a late offer awaits ``acknowledge``."""
+    """The call is accepted, and acknowledged unless a late offer waits for ``Session.answer``."""
 
     outgoing: OutgoingInvite
     session: Session
@@ -106,7 +119,7 @@ class Acknowledged:
 
 @attrs.define(eq=False)
 class OfferReceived:
-    """A re-INVITE; b"" asks us for the offer. Answer with accept_offer or refuse_offer."""
+    """An offer of the peer; b"" asks us for it. Answer with accept_offer or refuse_offer."""
 
     session: Session
     body: bytes

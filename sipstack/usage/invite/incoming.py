@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.usage import CoreServices
-from sipstack.errors import LocalProtocolError, RemoteProtocolError
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.services import CoreServices, Refusal
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
-from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.invite_server import InviteServerTransaction
-from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.events import InvitationCancelled
+from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.offers import carrier_of, give_response, take_request
 from sipstack.usage.invite.session import Session
 
 PROVISIONAL_INTERVAL = 60.0
@@ -27,11 +30,10 @@ class IncomingInvite:
     """
 
     __slots__ = (
-        "_dialog",
-        "_exchange",
         "_expires_at",
         "_provisional",
         "_repeat_at",
+        "_session",
         "answered",
         "core",
         "request",
@@ -42,31 +44,43 @@ class IncomingInvite:
     )
 
     def __init__(
-        self, core: CoreServices, request: Request, transaction: InviteServerTransaction, now: float
+        self,
+        core: CoreServices,
+        request: Request,
+        transaction: InviteServerTransaction,
+        identity: Identity,
+        now: float,
     ) -> None:
         self.user: Any = None
         self.core = core
         self.request = request
         self.transaction = transaction
         self.tag = transaction.tag = core.identifiers.tag()
-        self._dialog = Dialog.as_server(
-            request, self.tag
-        )  # announced with the first response that has the tag
+        flow = transaction.flow
+        dialog = Dialog.as_server(request, self.tag, secure=flow.secure and request.uri.scheme == "sips")
+        usages = DialogUsages(core, dialog, identity)
+        if flow.reliable:  # requests of ours take the connection that the INVITE came on, while it lives
+            usages.hop, usages.flow = dialog.next_hop, flow
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
-        self._exchange: Exchange[bytes] = Exchange()
         self._provisional: Response | None = None
         self._repeat_at = NEVER
         self._expires_at = NEVER
         if "Expires" in request.headers and request.expires is not None:
             self._expires_at = now + request.expires
             core.schedule(self)
-        offer = session_description(request)
-        if offer:
-            self._exchange.offer_received(offer)
+        # announced with the first response that has the tag
+        self._session = session = Session(core, usages, self, is_caller=False)
+        transaction.user = self  # until the final response, so that CANCEL finds us
+        take_request(session.exchange, carrier_of(request), session_description(request))
 
     def __repr__(self) -> str:
         return f"<IncomingInvite {'answered' if self.answered else 'waiting'} {self.request.call_id}>"
+
+    def extend(self, parts: tuple[InviteExtension, ...]) -> Refusal | None:
+        """Take the extensions that are registered; how one of them refuses the INVITE, if it does."""
+        extensions = self._session.extensions = Extensions(self.core, parts, self._session)
+        return extensions.refusal(self.request)
 
     @property
     def deadline(self) -> float:
@@ -79,27 +93,25 @@ class IncomingInvite:
         self._check_unanswered()
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        if self._provisional is None:
-            self.core.open_dialog(self._dialog, self)
         self._provisional = self._response(status, headers, body)
         self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
         self.core.schedule(self)
 
     def accept(self, body: bytes, now: float, headers: HeaderFields = ()) -> Session:
-        """Send the 200. ``body`` is the answer, or the offer when the INVITE had none."""
+        """Send the 200. ``body`` is the answer, or the offer when the INVITE had none; it may be missing
+        when a reliable provisional response has carried it.
+        """
         self._check_unanswered()
-        exchange = self._exchange
-        if exchange.state is ExchangeState.REMOTE_OFFER:
-            exchange.answer_sent(body)
-        else:
-            exchange.offer_sent(body)
-        self._dialog.early = False
+        session = self._session
+        request, transaction = self.request, self.transaction
+        give_response(session.exchange, carrier_of(request), body)
         response = self._response(200, headers, body)
         self._finish()
-        self.core.respond(self.transaction, response, now)
-        session = Session(self.core, self._dialog, exchange, is_caller=False)
-        session.accepted(self.request.cseq.number, self.transaction.flow, bytes(response), now)
+        session.establish()
+        session.offer_in_2xx = session.exchange.offer is not None
+        self.core.respond(transaction, response, now)
+        session.await_ack(request.cseq.number, transaction.flow, bytes(response), now)
         return session
 
     def refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderFields = ()) -> None:
@@ -109,7 +121,7 @@ class IncomingInvite:
             raise LocalProtocolError(f"{status} does not refuse a call")
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
         self._finish()
-        self.core.close_dialog(self._dialog)
+        self._session.discard()
         self.core.respond(self.transaction, response, now)
 
     def _check_unanswered(self) -> None:
@@ -122,13 +134,16 @@ class IncomingInvite:
         self._repeat_at = self._expires_at = NEVER
 
     def _response(self, status: int, headers: HeaderFields, body: bytes) -> Response:
-        request = self.request
-        announcement = self.core.announcement(self.transaction.flow, described=bool(body))
+        request, session = self.request, self._session
+        identity = session.usages.identity
+        fields = self.core.dialog_fields(self.transaction.flow, identity, session_description=bool(body))
+        if session.extensions is not None:
+            headers = (*session.extensions.answering(request, status), *headers)
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
         if headers:
-            announcement = announcement.joined(Headers(headers))
-        return request.response(status, to_tag=self.tag, headers=announcement, body=body)
+            fields = fields.joined(Headers(headers))
+        return request.response(status, to_tag=self.tag, headers=fields, body=body)
 
     # -- what happens meanwhile ----------------------------------------------------------------------------
 
@@ -139,26 +154,9 @@ class IncomingInvite:
         self.refuse(487, now)
         self.core.emit(InvitationCancelled(self, reason))
 
-    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """A request in the early dialog."""
-        core = self.core
-        try:
-            self._dialog.receive(request)
-        except RemoteProtocolError as error:
-            core.respond(transaction, request.response(error.status), now)
-            return
-        match request.method:
-            case "BYE":
-                core.respond(transaction, request.response(200), now)
-                self.cancelled(request.headers.get("Reason") or "", now)
-            case "INVITE":  # a second one before the first is answered (§14.2)
-                later = ("Retry-After", int(core.identifiers.uniform(0, 11)))
-                core.respond(transaction, request.response(500, headers=[later]), now)
-            case _:
-                core.serve(request, transaction, now)
-
-    def ack_received(self, request: Request, now: float) -> None:
-        """No 2xx is out that could be acknowledged."""
+    def left(self, session: Session, reason: str, now: float) -> None:
+        """BYE in the early dialog."""
+        self.cancelled(reason, now)
 
     def timeout(self, now: float) -> None:
         if now >= self._expires_at:

@@ -1,5 +1,6 @@
 """An INVITE of ours, until the call is answered, refused or given up (RFC 3261 §13.2, §9.1).
 
+It is routed first; then the user agent is told the flow and gives its offer, which names our address there.
 One INVITE may reach several phones: each answers with a To tag of its own and opens a dialog of its own. The
 first 2xx is the call; a later one from another fork is acknowledged and ended by BYE at once.
 """
@@ -8,21 +9,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.usage import CoreServices, Sent
+from sipstack.dialog.services import CoreServices, SentRequest
+from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import CallEnded, ParseError, RemoteProtocolError, SipError
-from sipstack.message import Request, Response
-from sipstack.sdp.exchange import Exchange
-from sipstack.transaction.layer import AnyServer
-from sipstack.usage.content import session_description
-from sipstack.usage.invite.acks import Acks, repeat
+from sipstack.message import Headers, Request, Response
+from sipstack.sdp.exchange import ExchangeState
+from sipstack.transaction.flow import Flow
+from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.credentials import credentials_of
-from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused
+from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused, Routed
+from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.offers import Carrier, Taken, take_response
+from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
 from sipstack.usage.invite.session import Session
 
 MAXIMUM_FORKS = 32
 """How many early dialogs one INVITE may open: the peer decides on the tags, so they are bounded."""
+
+
+SDP_CONTENT = Headers([("Content-Type", SDP)])
 
 
 class OutgoingInvite:
@@ -30,28 +40,34 @@ class OutgoingInvite:
 
     __slots__ = (
         "_acks",
+        "_carrier",
         "_draft",
         "_early",
+        "_extensions",
+        "_flow",
         "_offer",
         "_request",
         "_sent",
         "cancelled",
-        "finished",
         "core",
+        "finished",
         "user",
     )
 
-    def __init__(self, core: CoreServices, draft: Draft, offer: bytes) -> None:
+    def __init__(self, core: CoreServices, draft: Draft) -> None:
         self.user: Any = None
         self.core = core
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome
         self._draft = draft
-        self._offer = offer
-        self._sent: Sent | None = None  # until the outcome: it refers to us in turn
+        self._carrier: Carrier = (True, "INVITE", draft.cseq)
+        self._offer = b""
+        self._extensions: Extensions | None = None
+        self._flow: Flow | None = None
+        self._sent: SentRequest | None = None  # until the outcome: it refers to us in turn
         self._request: Request | None = None  # from then on
-        self._early: dict[str, Dialog] = {}
-        self._acks: dict[str, Acks] = {}  # by To tag, longer than the sessions: a 2xx may come again
+        self._early: dict[str, Session] = {}
+        self._acks: dict[str, SentAcks] = {}  # by To tag, longer than the sessions: a 2xx may come again
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
@@ -62,14 +78,38 @@ class OutgoingInvite:
 
     @property
     def request(self) -> Request | None:
-        """The INVITE as it last went out; None while it is being routed."""
+        """The INVITE as it last went out; None before that."""
         return self._sent.request if self._sent is not None else self._request
 
+    # -- sending -------------------------------------------------------------------------------------------
+
+    def extend(self, parts: tuple[InviteExtension, ...]) -> None:
+        """Take the extensions that are registered, before the start."""
+        self._extensions = extensions = Extensions(self.core, parts)
+        self._draft = attrs.evolve(
+            self._draft, headers=self._draft.headers.joined(Headers(extensions.outgoing("INVITE")))
+        )
+
     def start(self, now: float) -> None:
-        """Route and send the INVITE."""
-        sent = self.core.send(self._draft, self, now)
+        """Find the flow: ``Routed`` tells it, and ``offer`` sends the INVITE."""
+        sent = self.core.route(self._draft, self, now)
         if not self.finished:
             self._sent = sent
+
+    def routed(self, flow: Flow, now: float) -> None:
+        """The INVITE has its flow: the user agent is asked for its offer."""
+        self._flow = flow
+        self.core.emit(Routed(self, flow))
+
+    def offer(self, body: bytes, now: float) -> None:
+        """Send the INVITE with this offer; without one the callee makes it (late offer)."""
+        if self._sent is None or self.cancelled:
+            return
+        self._offer = body
+        draft = self._draft
+        if body:  # nobody else has the draft yet
+            draft.headers, draft.body = draft.headers.joined(SDP_CONTENT), body
+        self._sent.proceed(draft, now)
 
     # -- giving up -----------------------------------------------------------------------------------------
 
@@ -79,7 +119,7 @@ class OutgoingInvite:
             return
         self.cancelled = True
         if self._sent is not None:
-            self.core.cancel(self._sent, now)
+            self._sent.cancel(now)
         if self.request is None:
             self._finish(Failed(self, CallEnded("local", "cancelled")))
 
@@ -91,34 +131,65 @@ class OutgoingInvite:
             self._progressed(response, now)
         elif status < 300:
             self._accepted(response, now)
-        else:
+        elif self._extensions is None or not self._retried(response, self._extensions, now):
             self._finish(Refused(self, response))
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._finish(Failed(self, error))
 
+    def _retried(self, response: Response, extensions: Extensions, now: float) -> bool:
+        """Whether an extension has the INVITE sent again, with the next CSeq."""
+        retry = extensions.answered(response, now)
+        if retry is None or self.cancelled or self.finished or self.request is None:
+            return False
+        headers = self._draft.headers.replaced(Headers(retry.headers))
+        self._draft = attrs.evolve(self._draft, cseq=self.request.cseq.number + 1, headers=headers)
+        self._discard_early()
+        sent = self.core.send(self._draft, self, now)
+        if not self.finished:
+            self._sent = sent
+        return True
+
     def _progressed(self, response: Response, now: float) -> None:
         if response.status == 100 or self.finished:
             return
         tag = response.to.tag
-        if tag and tag not in self._early and len(self._early) < MAXIMUM_FORKS:
-            self._open_early(tag, response)
+        if tag:
+            session = self._early.get(tag)
+            if session is None and len(self._early) < MAXIMUM_FORKS:
+                session = self._open_early(tag, response)
+            if session is not None and session.extensions is not None:
+                session.extensions.answered(response, now)
         self.core.emit(Progressed(self, response))
 
-    def _open_early(self, tag: str, response: Response) -> None:
-        assert self.request is not None
+    def _open_early(self, tag: str, response: Response) -> Session | None:
         try:
-            dialog = Dialog.as_client(self.request, response)
+            dialog = self._dialog(response)
         except (RemoteProtocolError, ParseError):
-            return  # the provisional is still news for the user; its dialog cannot be used
-        self._early[tag] = dialog
-        self.core.open_dialog(dialog, self)
+            return None  # the provisional is still news for the user; its dialog cannot be used
+        session = self._early[tag] = self._session(dialog)
+        return session
+
+    def _dialog(self, response: Response) -> Dialog:
+        assert self.request is not None
+        secure = self._flow is not None and self._flow.secure and self._draft.uri.startswith("sips:")
+        return Dialog.as_client(self.request, response, secure=secure)
+
+    def _session(self, dialog: Dialog) -> Session:
+        """The session of one fork: its offer is the INVITE's."""
+        usages = DialogUsages(self.core, dialog, self._draft.identity)
+        session = Session(self.core, usages, self, is_caller=True)
+        if self._offer:
+            session.exchange.offer_sent(self._offer, self._carrier)
+        if self._extensions is not None:
+            session.extensions = self._extensions.fork(session)
+        return session
 
     def _accepted(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
         known = self._acks.get(tag)
         if known is not None:
-            repeat(known, response.cseq.number, self.core)
+            repeat_ack(known, response.cseq.number, self.core)
             return
         if len(self._acks) >= MAXIMUM_FORKS:
             return
@@ -129,90 +200,67 @@ class OutgoingInvite:
             session.hang_up(now)
             self._finish(Failed(self, CallEnded("local", "cancelled")))
             return
+        if session.extensions is not None:
+            session.extensions.answered(response, now)
         self._agree(session, response, now)
 
     def _establish(self, tag: str, response: Response) -> Session:
-        assert self.request is not None
-        dialog = self._early.pop(tag, None)
+        session = self._early.pop(tag, None)
         try:
-            if dialog is None:
-                dialog = Dialog.as_client(self.request, response)
+            if session is None:
+                session = self._session(self._dialog(response))
             else:
-                dialog.confirm(response)
+                session.dialog.confirm(response)
         except (RemoteProtocolError, ParseError) as error:
             # no usable Contact: ACK and BYE go where the INVITE went, which is the best that can be known
             headers = response.headers.without("Contact", "Record-Route")
-            dialog = Dialog.as_client(self.request, response.replace(status=183, headers=headers))
-            dialog.early = False
+            dialog = self._dialog(response.replace(status=183, headers=headers))
+            if session is None:
+                session = self._session(dialog)
+            else:
+                session.usages.dialog = dialog
             self._finish(Failed(self, RemoteProtocolError(str(error), error.status)))
-        return Session(self.core, dialog, Exchange(), is_caller=True)
+        session.establish()
+        return session
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
         """Follow the offer/answer of the INVITE: answer in the 2xx, or offer in the 2xx and answer in the
-        ACK.
+        ACK; a reliable provisional response may have settled it before.
         """
         body = session_description(response)
         cseq, credentials = response.cseq.number, credentials_of(self.request)
-        if self._offer:
-            session.exchange.offer_sent(self._offer)
-            session.acknowledge(cseq, credentials, now)
-        else:
+        taken = take_response(session.exchange, self._carrier, body)
+        if taken is Taken.OFFER:
             session.await_answer(cseq, credentials)
-        if not body:
-            self._reject_answer(session, cseq, now)
-            return
-        if self._offer:
-            session.exchange.answer_received(body)
         else:
-            session.exchange.offer_received(body)
-        self._finish(Answered(self, session, response))
-
-    def _reject_answer(self, session: Session, cseq: int, now: float) -> None:
-        if not self._offer:
-            session.acknowledge(cseq, credentials_of(self.request), now)
-        session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
-        self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
+            session.acknowledge(cseq, credentials, now)
+        if session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
+            session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
+            self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
+        else:
+            self._finish(Answered(self, session, response))
 
     def _finish(self, event: Answered | Refused | Failed) -> None:
         """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3,
         §13.2.2.4).
         """
-        for dialog in self._early.values():
-            self.core.close_dialog(dialog)
-        self._early.clear()
+        self._discard_early()
         if not self.finished:
             self.finished = True
             self._request, self._sent = self.request, None
             self.core.emit(event)
 
-    # -- requests in an early dialog -----------------------------------------------------------------------
+    def _discard_early(self) -> None:
+        for session in self._early.values():
+            session.discard()
+        self._early.clear()
 
-    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        dialog = self._early.get(request.from_.tag or "")
-        try:
-            if dialog is None:
-                raise RemoteProtocolError("request for an early dialog that is gone", 481)
-            dialog.receive(request)
-            if request.method == "INVITE":
-                raise RemoteProtocolError("an INVITE while ours is in progress (§14.2)", 491)
-        except RemoteProtocolError as error:
-            self.core.respond(transaction, request.response(error.status), now)
-            return
-        if request.method == "BYE":
-            self.core.respond(transaction, request.response(200), now)
-            self._left(dialog, request.headers.get("Reason") or "", now)
-        else:
-            self.core.serve(request, transaction, now)
-
-    def _left(self, dialog: Dialog, reason: str, now: float) -> None:
-        """A callee said BYE. It has accepted the call, every 2xx was lost, and it waits no longer for our ACK
-        (§13.3.1.4). When no other fork is left, the call has come to nothing.
+    def left(self, session: Session, reason: str, now: float) -> None:
+        """A callee said BYE in its early dialog. It has accepted the call, every 2xx was lost, and it waits
+        no longer for our ACK (§13.3.1.4). When no other fork is left, the call has come to nothing.
         """
-        del self._early[dialog.remote_tag]
-        self.core.close_dialog(dialog)
+        del self._early[session.dialog.remote_tag]
+        session.discard()
         if not self._early:
             self.cancel(now)  # a 2xx that still comes is acknowledged and ended
             self._finish(Failed(self, CallEnded("remote", reason)))
-
-    def ack_received(self, request: Request, now: float) -> None:
-        """The callee sends no ACK in the dialog of our INVITE."""

@@ -1,113 +1,174 @@
-"""An established session, of either side: ACK, re-INVITE in and out, BYE (RFC 3261 §13.2.2.4, §14, §15)."""
+"""The INVITE usage of one dialog, of either side: ACK, offers inside, BYE (RFC 3261 §13.2.2.4, §14, §15).
+
+EARLY -- 2xx --> ESTABLISHED -- our BYE is due --> CLOSING -- answer, theirs, or lost --> ENDED
+
+It exists from the first response that makes the dialog. Until the 2xx it belongs to the INVITE that made it.
+"""
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
+
+import attrs
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.usage import CoreServices
-from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError, TransportError
+from sipstack.dialog.services import CoreServices
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import (
+    LocalProtocolError,
+    ParseError,
+    RemoteProtocolError,
+    SipError,
+    TransactionTimeout,
+    TransportError,
+)
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.content import SDP, refusal, session_description
+from sipstack.transaction.machine import NOBODY
+from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
-from sipstack.usage.invite.acks import Acks, keep
-from sipstack.usage.invite.events import Acknowledged, Ended, OfferReceived
-from sipstack.usage.invite.reinvite import Reinvite
+from sipstack.usage.invite.events import Acknowledged, Ended
+from sipstack.usage.invite.extension import Ask, Close, Reply
+from sipstack.usage.invite.extensions import Asking, Extensions
+from sipstack.usage.invite.offer_received import ReceivedOffer
+from sipstack.usage.invite.offers import Taken, take_request
+from sipstack.usage.invite.record import SessionRecord
+from sipstack.usage.invite.reoffer import Reoffer
+from sipstack.usage.invite.sent_acks import SentAcks, keep_ack
 
 
 class SessionState(Enum):
+    EARLY = auto()
     ESTABLISHED = auto()
     CLOSING = auto()  # we want it over: our BYE waits for an ACK, or for its answer
     ENDED = auto()
 
 
+class Origin(Protocol):
+    """The INVITE, of either side, that an early session belongs to."""
+
+    def left(self, session: Session, reason: str, now: float) -> None:
+        """The peer has said BYE; 200 is sent."""
+
+
 class Session:
-    """The INVITE usage of one confirmed dialog. Its methods are called through the endpoint's commands."""
+    """One session and its dialog. Its methods are called through the core's commands."""
 
     __slots__ = (
-        "_acceptance",
         "_ack_cseq",
         "_bye_headers",
         "_credentials",
-        "_offer_in_2xx",
-        "_offered_by",
-        "_reinvite",
+        "acceptance",
         "acks",
-        "dialog",
-        "exchange",
         "core",
+        "exchange",
+        "extensions",
         "is_caller",
+        "offer_in_2xx",
+        "origin",
+        "received_offer",
+        "reoffer_under_way",
         "state",
+        "usages",
         "user",
     )
 
     def __init__(
-        self, core: CoreServices, dialog: Dialog, exchange: Exchange[bytes], *, is_caller: bool
+        self, core: CoreServices, usages: DialogUsages, origin: Origin | None, *, is_caller: bool
     ) -> None:
         self.user: Any = None
         self.core = core
-        self.dialog = dialog
-        self.exchange = exchange
+        self.usages = usages
+        self.origin = origin
+        self.exchange: Exchange[bytes] = Exchange()
         self.is_caller = is_caller  # we chose the Call-ID: decides who yields in a glare
-        self.state = SessionState.ESTABLISHED
-        self._acceptance: Acceptance | None = None
-        self._offered_by: tuple[AnyServer, Request] | None = None
-        self._reinvite: Reinvite | None = None
-        self.acks: Acks = {}
+        self.state = SessionState.EARLY
+        self.extensions: Extensions | None = None
+        self.acceptance: Acceptance | None = None
+        self.received_offer: ReceivedOffer | None = None
+        self.reoffer_under_way: Reoffer | None = None
+        self.acks: SentAcks = {}
         self._ack_cseq = 0
-        self._offer_in_2xx = exchange.state is ExchangeState.LOCAL_OFFER  # its answer comes in the ACK
+        self.offer_in_2xx = False  # our 2xx made an offer: its answer comes in the ACK
         self._credentials: HeaderFields = ()
         self._bye_headers: HeaderFields | None = None
-        core.open_dialog(dialog, self)
+        usages.add(self)
+
+    @property
+    def dialog(self) -> Dialog:
+        """The record of the dialog."""
+        return self.usages.dialog
 
     @property
     def is_established(self) -> bool:
-        """Whether neither side has said BYE."""
+        """Whether it is accepted, and neither side has said BYE."""
         return self.state is SessionState.ESTABLISHED
 
     def __repr__(self) -> str:
         return f"<Session {self.state.name} {self.dialog.call_id}>"
 
+    @classmethod
+    def resumed(cls, core: CoreServices, usages: DialogUsages, record: SessionRecord) -> Session:
+        """Go on with a session that was recorded."""
+        session = cls(core, usages, None, is_caller=record.is_caller)
+        session.exchange = Exchange(record.local, record.remote)
+        session.establish()
+        return session
+
+    def record(self) -> SessionRecord:
+        """The session as values. Raises LocalProtocolError unless it is established."""
+        if self.state is not SessionState.ESTABLISHED:
+            raise LocalProtocolError(f"a session that is {self.state.name} cannot be recorded")
+        exchange = self.exchange
+        extended = self.extensions.record() if self.extensions is not None else {}
+        return SessionRecord(
+            attrs.evolve(self.dialog), self.is_caller, exchange.local, exchange.remote, extended
+        )
+
+    def establish(self) -> None:
+        """The 2xx went out, or came."""
+        self.state = SessionState.ESTABLISHED
+        self.origin = None
+        self.dialog.early = False
+
     # -- our 2xx and its ACK -------------------------------------------------------------------------------
 
-    def accepted(self, cseq: int, flow: Flow, data: bytes, now: float) -> None:
+    def await_ack(self, cseq: int, flow: Flow, data: bytes, now: float) -> None:
         """Our 2xx went out: repeat it until the ACK comes."""
-        if self._acceptance is not None:
-            self._acceptance.acknowledged()
-        self._acceptance = Acceptance(self.core, self, cseq, flow, data, now)
-        self.core.schedule(self._acceptance)
+        if self.acceptance is not None:
+            self.acceptance.acknowledged()
+        self.acceptance = Acceptance(self.core, self, cseq, flow, data, now)
+        self.core.schedule(self.acceptance)
 
     def ack_received(self, request: Request, now: float) -> None:
-        acceptance = self._acceptance
+        acceptance = self.acceptance
         if acceptance is None or request.cseq.number != acceptance.cseq:
             return  # a repetition
         acceptance.acknowledged()
-        self._acceptance = None
+        self.acceptance = None
         if self._bye_headers is not None:
             self._send_bye(now)
-            return
-        if self._offer_in_2xx:
-            self._answer_in_ack(request, now)
-        else:
+        elif not self.offer_in_2xx:
             self.core.emit(Acknowledged(self, b""))
+        else:
+            self._take_answer_in_ack(request, now)
 
-    def _answer_in_ack(self, request: Request, now: float) -> None:
+    def _take_answer_in_ack(self, request: Request, now: float) -> None:
         body = session_description(request)
-        if not body:  # our 2xx carried the offer, the ACK must carry the answer (§13.2.1)
+        if take_request(self.exchange, (False, "ACK", request.cseq.number), body) is not Taken.ANSWER:
+            # our 2xx carried the offer, the ACK must carry the answer (§13.2.1)
             self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer in ACK"'),))
             return
-        self._offer_in_2xx = False
-        self.exchange.answer_received(body)
+        self.offer_in_2xx = False
         self.core.emit(Acknowledged(self, body))
 
     def not_acknowledged(self, now: float) -> None:
         """§13.3.1.4: without an ACK the session is ended by BYE."""
-        self._acceptance = None
+        self.acceptance = None
         if self._bye_headers is None:
             self._bye_headers = ()
         self._end("timeout", "no ACK", now)
@@ -118,8 +179,7 @@ class Session:
     def acknowledge(self, cseq: int, credentials: HeaderFields, now: float, answer: bytes = b"") -> None:
         """Send the ACK for a 2xx, with the answer when the 2xx carried an offer."""
         headers = (*credentials, ("Content-Type", SDP)) if answer else credentials
-        draft = self.dialog.draft_with(cseq, "ACK", headers, answer)
-        self.core.send_ack(draft, self, now, self.dialog)
+        self.usages.send_ack(cseq, headers, answer, self, now)
 
     def await_answer(self, cseq: int, credentials: HeaderFields) -> None:
         """A 2xx carried an offer: its ACK waits for our answer."""
@@ -130,110 +190,123 @@ class Session:
         self.exchange.answer_sent(body)
         self.acknowledge(self._ack_cseq, self._credentials, now, body)
 
-    def give_up_answer(self, now: float) -> None:
-        """No answer to the offer in a 2xx will come: acknowledge it without, and say BYE."""
-        if self._awaits_answer:
-            self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer to the offer"'),))
-
     @property
     def _awaits_answer(self) -> bool:
         """Whether a 2xx brought an offer that our ACK has still to answer."""
-        return self.exchange.state is ExchangeState.REMOTE_OFFER and self._offered_by is None
+        return (
+            self._ack_cseq > 0
+            and self.exchange.state is ExchangeState.REMOTE_OFFER
+            and (self.received_offer is None)
+        )
 
     def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None:
-        keep(self.acks, cseq, flow, data)
+        keep_ack(self.acks, cseq, flow, data)
 
     # -- requests from the peer ----------------------------------------------------------------------------
 
     def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         try:
-            self.dialog.receive(request)
             match request.method:
                 case "BYE":
                     self._bye_received(request, transaction, now)
                 case "INVITE":
-                    self._reinvite_received(request, transaction, now)
+                    self._invite_received(request, transaction, now)
                 case _:
-                    self.core.serve(request, transaction, now)
+                    self._extended(request, transaction, now)
         except (ParseError, RemoteProtocolError) as error:
             self.core.respond(transaction, request.response(error.status), now)
 
     def _bye_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.core.respond(transaction, request.response(200), now)
-        by = "local" if self.state is SessionState.CLOSING else "remote"
-        self._end(by, request.headers.get("Reason") or "", now)
+        reason = request.headers.get("Reason") or ""
+        if self.origin is not None:
+            self.origin.left(self, reason, now)
+            return
+        self._end("local" if self.state is SessionState.CLOSING else "remote", reason, now)
 
-    def _reinvite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        core = self.core
-        if self.state is not SessionState.ESTABLISHED:
-            core.respond(transaction, request.response(481), now)
-            return
-        if self.exchange.state is ExchangeState.LOCAL_OFFER:  # glare (§14.2), or our 2xx made an offer
-            core.respond(transaction, request.response(491), now)
-            return
-        if self._offered_by is not None or self.exchange.offer is not None:
-            seconds = int(core.identifiers.uniform(0, 11))
-            core.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
-            return
-        refused = refusal(request)
+    def _invite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        if self.state is SessionState.EARLY:  # while the first is in progress (§14.2)
+            if self.is_caller:
+                raise RemoteProtocolError("an INVITE while ours is in progress", 491)
+            self.refuse_for_now(request, transaction, now)
+        elif self.state is not SessionState.ESTABLISHED:
+            raise RemoteProtocolError("the session is over", 481)
+        else:
+            self.receive_offer(request, transaction, now)
+
+    def receive_offer(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request of the peer that may change the session: INVITE, or UPDATE with a description."""
+        refused = self.extensions.refusal(request) if self.extensions is not None else None
         if refused is not None:
-            core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
-            return
-        self.dialog.refresh_target(request)
-        body = session_description(request)
-        if body:
-            self.exchange.offer_received(body)
-        self._offered_by = (transaction, request)
-        core.emit(OfferReceived(self, body))
+            self.core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
+        elif self.exchange.state is ExchangeState.LOCAL_OFFER:  # glare (§14.2), or our 2xx made an offer
+            self.core.respond(transaction, request.response(491), now)
+        elif self.received_offer is not None or self.exchange.offer is not None:
+            self.refuse_for_now(request, transaction, now)
+        else:
+            self.received_offer = ReceivedOffer(self, request, transaction)
+            self.received_offer.begin()
+
+    def refuse_for_now(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """§14.2: another one is in progress; the peer may come again within ten seconds."""
+        seconds = int(self.core.identifiers.uniform(0, 11))
+        self.core.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
+
+    def _extended(self, request: Request, transaction: AnyServer, now: float) -> None:
+        reply = self.extensions.request_received(request, now) if self.extensions is not None else None
+        if reply is None:
+            self.core.serve(request, transaction, now)
+        elif isinstance(reply, Reply):
+            response = request.response(reply.status, headers=reply.headers, body=reply.body)
+            self.core.respond(transaction, response, now)
+        else:
+            self.receive_offer(request, transaction, now)
 
     def accept_offer(self, body: bytes, now: float) -> None:
-        """Answer a re-INVITE with 200; ``body`` is the answer, or the offer when theirs had none."""
-        transaction, request = self._take_offer()
-        if self.exchange.state is ExchangeState.REMOTE_OFFER:
-            self.exchange.answer_sent(body)
-        else:
-            self.exchange.offer_sent(body)
-            self._offer_in_2xx = True
-        headers = self.core.announcement(transaction.flow, described=True)
-        response = request.response(200, headers=headers, body=body)
-        self.core.respond(transaction, response, now)
-        self.accepted(request.cseq.number, transaction.flow, bytes(response), now)
+        """Answer the peer's request with 200; ``body`` is the answer, or the offer when theirs had none."""
+        self._take_offer().accept(body, now)
 
     def refuse_offer(self, status: int, now: float) -> None:
-        """Refuse a re-INVITE: the session stays as it is (§14.2)."""
-        transaction, request = self._take_offer()
-        if self.exchange.state is ExchangeState.REMOTE_OFFER:
-            self.exchange.cancel()
-        self.core.respond(transaction, request.response(status), now)
+        """Refuse the peer's offer: the session stays as it is (§14.2)."""
+        self._take_offer().refuse(status, now)
 
-    def _take_offer(self) -> tuple[AnyServer, Request]:
-        if self._offered_by is None:
-            raise LocalProtocolError("no re-INVITE waits for an answer")
-        offered_by, self._offered_by = self._offered_by, None
-        return offered_by
-
-    def cancel_received(self, transaction: AnyServer, now: float) -> None:
-        """CANCEL of a re-INVITE: the session goes on (§9.2)."""
-        if self._offered_by is not None and self._offered_by[0] is transaction:
-            self.refuse_offer(487, now)
+    def _take_offer(self) -> ReceivedOffer:
+        if self.received_offer is None:
+            raise LocalProtocolError("no offer of the peer waits for an answer")
+        offer, self.received_offer = self.received_offer, None
+        return offer
 
     # -- offers of ours ------------------------------------------------------------------------------------
 
     @property
     def is_busy(self) -> bool:
-        """Whether an INVITE of either side is under way, so that ours has to wait."""
-        return self._offered_by is not None or self._acceptance is not None or self.exchange.offer is not None
+        """Whether an offer or INVITE of either side is under way, so that ours has to wait."""
+        return (
+            self.received_offer is not None or self.acceptance is not None or self.exchange.offer is not None
+        )
 
-    def reoffer(self, body: bytes, now: float) -> None:
-        """Send a re-INVITE with this offer. Raises LocalProtocolError when one is under way or the call is
-        over.
+    def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
+        """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE.
+
+        Raises LocalProtocolError when one is under way or the call is over.
         """
         if self.state is not SessionState.ESTABLISHED:
             raise LocalProtocolError("the call is over")
-        if self._reinvite is not None and self._reinvite.unfinished:
-            raise LocalProtocolError("a re-INVITE is under way")
-        self._reinvite = Reinvite(self, body)
-        self._reinvite.start(now)
+        if self.reoffer_under_way is not None and self.reoffer_under_way.unfinished:
+            raise LocalProtocolError("an offer of ours is under way")
+        self.reoffer_under_way = Reoffer(self, body, method)
+        self.reoffer_under_way.start(now)
+
+    # -- what extensions decide ----------------------------------------------------------------------------
+
+    def ask(self, ask: Ask, user: Asking, now: float) -> None:
+        usages = self.usages
+        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=True), user, now)
+
+    def close(self, close: Close, now: float) -> None:
+        if self.state is SessionState.ESTABLISHED:
+            self._end(close.by, close.reason, now)
+            self._send_bye(now)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -243,18 +316,20 @@ class Session:
             return
         self.state = SessionState.CLOSING
         self._bye_headers = headers
-        if self._reinvite is not None:
-            self._reinvite.abandon(now)
+        if self.reoffer_under_way is not None:
+            self.reoffer_under_way.abandon(now)
         if self._awaits_answer:  # a 2xx is acknowledged in any case (§13.2.2.4)
             self.exchange.cancel()
             self.acknowledge(self._ack_cseq, self._credentials, now)
-        if self._offered_by is not None:
+        if self.received_offer is not None:
             self.refuse_offer(487, now)
-        if self._acceptance is None:
+        if self.acceptance is None:
             self._send_bye(now)
 
     def _send_bye(self, now: float) -> None:
-        self.core.send(self.dialog.draft("BYE", self._bye_headers or ()), self, now, self.dialog)
+        # with a user only while somebody waits for the end
+        user = self if self.state is SessionState.CLOSING else NOBODY
+        self.usages.send(self.usages.draft("BYE", self._bye_headers or ()), user, now)
 
     def response_received(self, response: Response, now: float) -> None:
         """The answer to our BYE. Whatever it says, the session is over (§15.1.1)."""
@@ -267,26 +342,39 @@ class Session:
 
     def lost(self, error: SipError, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer (§12.2.1.2): say BYE and end."""
+        if self.state is SessionState.ENDED:
+            return
         match error:
             case TransportError():
                 by = "transport"
-            case RemoteProtocolError():
-                by = "remote"
-            case _:
+            case TransactionTimeout():
                 by = "timeout"
+            case _:
+                by = "remote"
         self._end(by, str(error), now)
         self._send_bye(now)
+
+    def discard(self) -> None:
+        """An early session that did not become the call (§13.2.2.3, §13.2.2.4)."""
+        if self.state is SessionState.EARLY:
+            self._close()
 
     def _end(self, by: str, reason: str, now: float) -> None:
         if self.state is SessionState.ENDED:
             return
-        if self._offered_by is not None:
+        if self.received_offer is not None:
             self.refuse_offer(487, now)  # §15.1.2: pending requests get 487
-        self.state = SessionState.ENDED
-        if self._acceptance is not None:
-            self._acceptance.acknowledged()
-        if self._reinvite is not None:
-            self._reinvite.abandon(now)
-        self._acceptance = self._reinvite = None  # they refer to us in turn
-        self.core.close_dialog(self.dialog)
+        if self.acceptance is not None:
+            self.acceptance.acknowledged()
+        if self.reoffer_under_way is not None:
+            self.reoffer_under_way.abandon(now)
+        self._close()
         self.core.emit(Ended(self, by, reason))
+
+    def _close(self) -> None:
+        self.state = SessionState.ENDED
+        self.acceptance = self.reoffer_under_way = self.origin = None  # they refer to us in turn
+        if self.extensions is not None:
+            self.extensions.stop()
+            self.extensions = None
+        self.usages.remove(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.core.events import Acknowledged, Ended, OfferReceived
-from sipstack.usage.invite.acks import MAXIMUM_ACKS
+from sipstack.usage.invite.sent_acks import MAXIMUM_ACKS
 from tests.simulation.agent import ANSWER, OFFER
 from tests.simulation.world import ladder
 from tests.usage.invite.callers import agreed, bob_and_peer, called_peer

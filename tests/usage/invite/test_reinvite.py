@@ -105,7 +105,7 @@ def test_its_2xx_moves_the_remote_target() -> None:
 def test_two_offers_at_a_time_are_a_mistake_of_ours() -> None:
     world, alice, _ = called_peer()
     alice.session.reoffer(HOLD, world.now)
-    with pytest.raises(LocalProtocolError, match="a re-INVITE is under way"):
+    with pytest.raises(LocalProtocolError, match="an offer of ours is under way"):
         alice.session.reoffer(OFFER, world.now)
 
 
@@ -184,7 +184,7 @@ def test_until_the_wait_after_glare_is_over_no_other_offer_can_be_made() -> None
     alice.session.reoffer(HOLD, world.now)
     carol.answer(carol.request, 491, None)
     world.run(2)
-    with pytest.raises(LocalProtocolError, match="a re-INVITE is under way"):
+    with pytest.raises(LocalProtocolError, match="an offer of ours is under way"):
         alice.session.reoffer(OFFER, world.now)
     world.run(2.1)
     assert alice.told == ["Answered", "OfferDue"]

@@ -114,10 +114,10 @@ def test_what_the_session_does_not_know_is_answered_by_the_endpoint() -> None:
     for number, method in enumerate(["OPTIONS", "MESSAGE", "INFO", "NEWMETHOD"], 2):
         carol.send(bob.address, carol.inside(answer, method, number))
         statuses.append(carol.response.status)
-    assert statuses == [200, 200, 405, 501]
+    assert statuses == [200, 405, 405, 501]
     assert world.ladder()[1::2] == ladder("""
         bob -> carol    200 OK [2 OPTIONS]
-        bob -> carol    200 OK [3 MESSAGE]
+        bob -> carol    405 Method Not Allowed [3 MESSAGE]
         bob -> carol    405 Method Not Allowed [4 INFO]
         bob -> carol    501 Not Implemented [5 NEWMETHOD]
     """)
@@ -162,14 +162,13 @@ def test_what_comes_after_the_end_is_refused_loudly() -> None:
     session = bob.session
     with pytest.raises(LocalProtocolError, match="the call is over"):
         session.reoffer(OFFER, world.now)
-    with pytest.raises(LocalProtocolError, match="no re-INVITE waits"):
+    with pytest.raises(LocalProtocolError, match="no offer of the peer waits"):
         session.accept_offer(ANSWER, world.now)
-    with pytest.raises(LocalProtocolError, match="no re-INVITE waits"):
+    with pytest.raises(LocalProtocolError, match="no offer of the peer waits"):
         session.refuse_offer(488, world.now)
     with pytest.raises(LocalProtocolError, match="no answer may be sent"):
         session.answer(ANSWER, world.now)
     session.hang_up(world.now)
-    session.give_up_answer(world.now)
     assert world.ladder(by="bob") == ["bob -> carol 200 OK [2 BYE]"]
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from sipstack.dialog.usage import CoreServices
+from sipstack.dialog.services import CoreServices
 from sipstack.transaction.flow import Flow
 
 MAXIMUM_ACKS = 4
 """How many are kept: a 2xx may come again when the next re-INVITE is already on its way."""
 
-Acks = dict[int, tuple[Flow, bytes]]
+SentAcks = dict[int, tuple[Flow, bytes]]
 """Those of one session, by CSeq number."""
 
 
-def keep(acks: Acks, cseq: int, flow: Flow, data: bytes) -> None:
+def keep_ack(acks: SentAcks, cseq: int, flow: Flow, data: bytes) -> None:
     """Note what went out for the 2xx to the INVITE with this number."""
     acks[cseq] = (flow, data)
     if len(acks) > MAXIMUM_ACKS:
         del acks[min(acks)]
 
 
-def repeat(acks: Acks, cseq: int, core: CoreServices) -> None:
+def repeat_ack(acks: SentAcks, cseq: int, core: CoreServices) -> None:
     """The 2xx came again: the same octets go out again."""
     if cseq in acks:
-        core.retransmit(*acks[cseq])
+        core.transmit(*acks[cseq])

@@ -156,7 +156,7 @@ def test_giving_up_between_two_addresses_is_heard_at_once() -> None:
 
 def test_giving_up_while_the_name_is_looked_up() -> None:
     world, alice, *_ = calling()
-    outgoing = alice.core.outgoing("sip:bob@example.com", b"v=0")
+    outgoing = alice.core.outgoing("sip:bob@example.com")
     outgoing.start(world.now)
     outgoing.cancel(world.now)
     world.settle()
@@ -261,4 +261,4 @@ def test_silence_is_a_timeout() -> None:
 def test_its_repr_tells_what_is_on_its_way() -> None:
     world, alice, *_ = calling()
     alice.core.standalone("OPTIONS", "sip:example.com").start(world.now)
-    assert alice.leftovers == ["<Dispatch OPTIONS sip:example.com>"]
+    assert alice.leftovers == ["<Route to sip:example.com>"]

@@ -1,0 +1,187 @@
+"""What the endpoint answers and announces: methods, option tags, event packages and body types.
+
+There is one truth for "can we do it": the registration, which names the handler. Allow, Supported, Require,
+Accept and Allow-Events are made of it, and so are the refusals 405, 416, 420, 421, 489 and 415, in the order
+of RFC 3261 §8.2. A registration can be withdrawn, and then nothing announces it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import attrs
+
+from sipstack.dialog.services import Refusal
+from sipstack.dialog.usages import INVITE_USAGE
+from sipstack.message import Request, SipUri
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.layer import AnyServer
+from sipstack.usage.content import content_refusal
+from sipstack.usage.invite.extension import InviteExtension
+
+Serve = Callable[[Request, AnyServer, float], None]
+Withdraw = Callable[[], None]
+
+KNOWN_METHODS = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905
+)
+"""Methods that exist: without a registration they are 405 (not allowed here); any other is 501."""
+
+
+@attrs.frozen(eq=False)
+class Method:
+    """A method that the endpoint answers.
+
+    ``serve`` answers a request outside of a dialog, and one inside that belongs to no usage; without it such
+    a request gets 481. ``of_invite``: inside of a dialog it belongs to the INVITE usage. ``by_event``: it
+    belongs to the usage of its Event field, whose package must be registered (RFC 6665). ``bodies`` are the
+    media types that it takes; none means that the handler looks for itself.
+    """
+
+    name: str
+    serve: Serve | None = None
+    of_invite: bool = False
+    by_event: bool = False
+    bodies: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class OptionTag:
+    """An option tag (RFC 3261 §27.1) and the extension of INVITE behind it.
+
+    ``begin`` makes the extension's part in one call; True tells it that the call is ours. ``methods`` are
+    those that it adds inside of a call. ``required``: we refuse to call, and to be called, without it.
+    """
+
+    name: str
+    begin: Callable[[bool], InviteExtension]
+    methods: tuple[str, ...] = ()
+    required: bool = False
+
+
+@attrs.frozen(eq=False)
+class Package:
+    """An event package (RFC 6665 §7.2). ``handler`` is for the usage that serves its subscriptions."""
+
+    name: str
+    handler: Any
+
+
+class Registry:
+    """The registrations of one endpoint. ``changed`` is called after each change of them."""
+
+    __slots__ = ("_begin", "_changed", "fields", "methods", "packages", "requirements", "tags")
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.methods: dict[str, Method] = {}
+        self.tags: dict[str, OptionTag] = {}
+        self.packages: dict[str, Package] = {}
+        self.fields: HeaderFields = ()
+        """Allow, Supported and Allow-Events."""
+        self.requirements: HeaderFields = ()
+        """Require, for an INVITE of ours."""
+        self._begin: tuple[Callable[[bool], InviteExtension], ...] = ()
+        self._changed = changed
+
+    # -- registering ---------------------------------------------------------------------------------------
+
+    def add_method(self, method: Method) -> Withdraw:
+        """Answer ``method`` from now on; it replaces one of the same name until it is withdrawn."""
+        return self._add(self.methods, method)
+
+    def add_option_tag(self, tag: OptionTag) -> Withdraw:
+        """Support ``tag`` from now on, in calls that begin after it, with the methods that it adds."""
+        withdrawals = [self._add(self.tags, tag)]
+        withdrawals += [self.add_method(Method(name, of_invite=True)) for name in tag.methods]
+        return lambda: [withdraw() for withdraw in withdrawals].clear()
+
+    def add_package(self, package: Package) -> Withdraw:
+        """Take part in the events of ``package`` from now on."""
+        return self._add(self.packages, package)
+
+    def _add(self, table: dict[str, Any], registration: Any) -> Withdraw:
+        name, before = registration.name, table.get(registration.name)
+        table[name] = registration
+        self._derive()
+
+        def withdraw() -> None:
+            if table.get(name) is registration:
+                del table[name]
+                if before is not None:
+                    table[name] = before
+                self._derive()
+
+        return withdraw
+
+    def _derive(self) -> None:
+        required = [tag.name for tag in self.tags.values() if tag.required]
+        self.requirements = (("Require", ", ".join(required)),) if required else ()
+        self._begin = tuple(tag.begin for tag in self.tags.values())
+        rows = (("Allow", self.methods), ("Supported", self.tags), ("Allow-Events", self.packages))
+        self.fields = tuple((name, ", ".join(sorted(table))) for name, table in rows if table)
+        self._changed()
+
+    # -- what follows --------------------------------------------------------------------------------------
+
+    def extensions(self, *, is_caller: bool) -> tuple[InviteExtension, ...]:
+        """The parts of all extensions in a new call."""
+        return tuple(begin(is_caller) for begin in self._begin) if self._begin else ()
+
+    @property
+    def accept(self) -> str:
+        """The Accept value: every media type that some method takes."""
+        bodies = dict.fromkeys(body for method in self.methods.values() for body in method.bodies)
+        return ", ".join(bodies)
+
+    def owner_key(self, request: Request) -> Hashable | None:
+        """See `CoreServices.owner_key`."""
+        method = self.methods.get(request.method)
+        if method is None:
+            return None
+        if method.of_invite:
+            return INVITE_USAGE
+        if not method.by_event:
+            return None
+        event = request.headers.typed("Event")
+        return (request.method, event.package, event.id) if event is not None else None
+
+    def refusal(self, request: Request, *, in_dialog: bool = False) -> Refusal | None:
+        """Method, URI, option tags, event package: the order of §8.2.1 to §8.2.2.3, then RFC 6665 §4.2.1."""
+        method = self.methods.get(request.method)
+        if method is None:
+            return (405 if request.method in KNOWN_METHODS else 501), self._allow
+        if not in_dialog and not isinstance(request.uri, SipUri):
+            return 416, ()
+        if self.tags or "Require" in request.headers:
+            refused = self._tags_refused(request)
+            if refused is not None:
+                return refused
+        if method.by_event:
+            return self._event_refused(request)
+        return None
+
+    def content_refusal(self, request: Request) -> Refusal | None:
+        """The body and the Accept field (§8.2.3)."""
+        method = self.methods.get(request.method)
+        return content_refusal(request, method.bodies) if method is not None and method.bodies else None
+
+    @property
+    def _allow(self) -> HeaderFields:
+        return tuple(field for field in self.fields if field[0] == "Allow")
+
+    def _tags_refused(self, request: Request) -> Refusal | None:
+        unknown = [tag for tag in request.require if tag not in self.tags]
+        if unknown:
+            return 420, (("Unsupported", ", ".join(unknown)),)
+        if request.method != "INVITE" or not self.requirements:
+            return None
+        offered = {*request.supported, *request.require}
+        missing = [tag.name for tag in self.tags.values() if tag.required and tag.name not in offered]
+        return (421, (("Require", ", ".join(missing)),)) if missing else None
+
+    def _event_refused(self, request: Request) -> Refusal | None:
+        event = request.headers.typed("Event")
+        if event is not None and event.package in self.packages:
+            return None
+        return 489, tuple(field for field in self.fields if field[0] == "Allow-Events")

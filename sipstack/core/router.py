@@ -1,0 +1,218 @@
+"""From a next hop to a flow: look-ups, the order of the targets, failover, flows known, opened and closed.
+
+next hop -- destination --> Target, or a Question to the driver --> Targets --> the first that gives a flow
+
+One look-up and one opening serve all requests that ask for them meanwhile. The transports are those that our
+endpoints speak. How a *dialog* goes is kept by its host (`DialogUsages`), not here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from sipstack.core.outputs import Close, Open, Output, Question, Resolve, Target, Transport
+from sipstack.core.routing import destination
+from sipstack.core.suspects import Suspects
+from sipstack.errors import ResolutionError, SipError, TransportError
+from sipstack.transaction.flow import Flow
+
+MAXIMUM_FLOWS = 10_000
+MAXIMUM_HOPS = 1024
+MAXIMUM_WAITING = 10_000
+"""Requests that may wait for one flow to be opened."""
+
+
+class Routed(Protocol):
+    """Receives what a route finds: a flow, or the error that there is none."""
+
+    def flow_found(self, flow: Flow, now: float) -> None: ...
+
+    def unroutable(self, error: SipError, now: float) -> None: ...
+
+
+class Route:
+    """The walk of one request along the targets of its next hop."""
+
+    __slots__ = ("_router", "_targets", "_user", "next_hop", "target")
+
+    def __init__(self, router: Router, next_hop: str, user: Routed) -> None:
+        self.next_hop = next_hop
+        self.target: Target | None = None
+        """The one that is being tried."""
+        self._router = router
+        self._targets: list[Target] = []
+        self._user: Routed | None = user
+
+    def __repr__(self) -> str:
+        return f"<Route to {self.next_hop}>"
+
+    @property
+    def has_alternative(self) -> bool:
+        """Whether another target is left."""
+        return bool(self._targets)
+
+    def start(self, now: float) -> None:
+        """Find the targets, then the flow to the first of them."""
+        router = self._router
+        try:
+            where = router.destination(self.next_hop)
+        except (SipError, ValueError) as error:
+            self._failed(error if isinstance(error, SipError) else ResolutionError(str(error)), now)
+            return
+        if isinstance(where, Question):
+            router.resolve(where, self)
+        else:
+            self.target = where
+            router.find_flow(where, self, now)
+
+    def resolved(self, targets: Sequence[Target], now: float) -> None:
+        """The answer to the question."""
+        if targets:
+            self._targets = self._router.suspects.ordered(targets, now)
+            self.next(now)
+        else:
+            self._failed(ResolutionError(f"no address for {self.next_hop}"), now)
+
+    def next(self, now: float) -> None:
+        """Go on to the next target; there must be one."""
+        self.target = self._targets.pop(0)
+        if self._user is not None:
+            self._router.find_flow(self.target, self, now)
+
+    def flow_found(self, flow: Flow, now: float) -> None:
+        if self._user is not None:
+            self._user.flow_found(flow, now)
+
+    def flow_refused(self, error: TransportError, now: float) -> None:
+        """There is no flow to the target: try the next one."""
+        if self._targets:
+            self.next(now)
+        else:
+            self._failed(error, now)
+
+    def abandon(self) -> None:
+        """Nobody waits for the flow any more."""
+        self._user = None
+
+    def _failed(self, error: SipError, now: float) -> None:
+        if self._user is not None:
+            self._user.unroutable(error, now)
+
+
+class Router:
+    """The flows of one endpoint, and who waits for one."""
+
+    __slots__ = (
+        "_connections",
+        "_hops",
+        "_opening",
+        "_outputs",
+        "_resolving",
+        "flows",
+        "suspects",
+        "transports",
+    )
+
+    def __init__(self, outputs: deque[Output]) -> None:
+        self.transports: dict[str, Transport] = {}
+        """Those that our endpoints speak, by name."""
+        self.flows: dict[Target, Flow] = {}
+        self.suspects = Suspects()
+        self._outputs = outputs
+        self._connections: dict[Flow, Target] = {}
+        self._hops: dict[str, Target | Question] = {}  # a peer that calls often has one Contact
+        self._opening: dict[Target, list[Route]] = {}
+        self._resolving: dict[Question, list[Route]] = {}
+
+    def speak(self, transport: Transport) -> None:
+        """An endpoint of ours speaks ``transport``."""
+        self.transports[transport.name] = transport
+        self._hops.clear()
+
+    # -- routes --------------------------------------------------------------------------------------------
+
+    def destination(self, next_hop: str) -> Target | Question:
+        """Where a next hop leads, remembered. Raises ResolutionError or ParseError."""
+        known = self._hops.get(next_hop)
+        if known is None:
+            known = destination(next_hop, self.transports)
+            if len(next_hop) < 200:  # a peer that means harm gets no megabytes of our memory
+                if len(self._hops) >= MAXIMUM_HOPS:
+                    self._hops.clear()
+                self._hops[next_hop] = known
+        return known
+
+    def resolve(self, question: Question, route: Route) -> None:
+        """Look a name up; one question serves all that ask it at a time."""
+        waiting = self._resolving.get(question)
+        if waiting is None:
+            self._resolving[question] = [route]
+            self._outputs.append(Resolve(question))
+        else:
+            waiting.append(route)
+
+    def find_flow(self, target: Target, route: Route, now: float) -> None:
+        """Give ``route`` the flow to ``target``, known or opened."""
+        flow = self.flows.get(target)
+        if flow is not None:
+            route.flow_found(flow, now)
+            return
+        waiting = self._opening.get(target)
+        if waiting is None:
+            self._opening[target] = [route]
+            self._outputs.append(Open(target))
+        elif len(waiting) < MAXIMUM_WAITING:
+            waiting.append(route)
+        else:
+            route.flow_refused(TransportError("too many requests wait for this connection"), now)
+
+    # -- news of the driver --------------------------------------------------------------------------------
+
+    def resolved(self, question: Question, targets: Sequence[Target], now: float) -> None:
+        """The answer to a Resolve."""
+        for route in self._resolving.pop(question, ()):
+            route.resolved(targets, now)
+
+    def opened(self, target: Target, flow: Flow, now: float) -> None:
+        """The answer to an Open."""
+        self._remember(target, flow)
+        for route in self._opening.pop(target, ()):
+            route.flow_found(flow, now)
+
+    def accepted(self, flow: Flow) -> None:
+        """A peer has opened a connection to us: requests to the same address take it, too."""
+        self._remember(Target(flow.transport, flow.remote), flow)
+
+    def refused(self, target: Target, error: TransportError, now: float) -> None:
+        """There is no way to the target, such as no route to its network."""
+        self.suspects.failed(target, now)
+        for route in self._opening.pop(target, ()):
+            route.flow_refused(error, now)
+
+    def forget(self, flow: Flow) -> None:
+        """The flow is closed, or its peer is not there."""
+        target = self._connections.pop(flow, None) or Target(flow.transport, flow.remote)
+        if self.flows.get(target) == flow:
+            del self.flows[target]
+
+    def close(self, flow: Flow) -> None:
+        """Ask for the end of a connection; no request takes it any more."""
+        self.forget(flow)
+        self._outputs.append(Close(flow))
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether requests may still take ``flow``: a connection must live, a datagram always goes."""
+        return not flow.reliable or flow in self._connections
+
+    def _remember(self, target: Target, flow: Flow) -> None:
+        if len(self.flows) >= MAXIMUM_FLOWS:
+            self.flows.pop(next(iter(self.flows)))
+        self.flows[target] = flow
+        if flow.reliable:
+            self._connections[flow] = target
+
+    def waiting(self) -> list[Route]:
+        """The routes that wait for an answer of the driver."""
+        return [route for routes in (*self._opening.values(), *self._resolving.values()) for route in routes]

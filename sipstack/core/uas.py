@@ -1,0 +1,118 @@
+"""How a request is inspected before any usage sees it (RFC 3261 §8.2), and the methods that every endpoint
+answers: INVITE with ACK, BYE and CANCEL, and OPTIONS.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipstack.core.registry import Method, Registry, Withdraw
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.services import CoreServices, Refusal
+from sipstack.errors import ParseError, RemoteProtocolError
+from sipstack.message import Request
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.invite_server import InviteServerTransaction
+from sipstack.transaction.layer import AnyServer, TransactionLayer
+from sipstack.usage.content import SDP
+from sipstack.usage.invite.events import InvitationReceived
+from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.received import ReceivedRequest, RequestReceived
+
+RETRY_AFTER: HeaderFields = (("Retry-After", "10"),)
+"""Of a 503: seconds after which the peer may try again."""
+
+
+class UasCore(CoreServices, Protocol):
+    """The parts of the core that answering needs."""
+
+    registry: Registry
+    transactions: TransactionLayer
+
+    @property
+    def is_full(self) -> bool: ...
+
+    def identity_of(self, request: Request) -> Identity:
+        """Which of our identities a request is for."""
+
+    def count_malformed(self) -> None: ...
+
+
+class UserAgentServer:
+    """Serves requests outside of a dialog, and those inside that belong to no usage."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: UasCore) -> None:
+        self._core = core
+        registry = core.registry
+        registry.add_method(Method("INVITE", self._invite, of_invite=True, bodies=(SDP,)))
+        registry.add_method(Method("OPTIONS", self._options))
+        for name in ("ACK", "BYE", "CANCEL"):  # outside of a dialog there is nothing that they could mean
+            registry.add_method(Method(name, of_invite=True))
+
+    def receive(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request outside of a dialog (§8.2)."""
+        core = self._core
+        refused = core.registry.refusal(request)
+        if refused is None and core.transactions.is_merged(request, transaction):
+            refused = 482, ()
+        if refused is None:
+            refused = core.registry.content_refusal(request)
+        if refused is not None:
+            self._refuse(request, transaction, refused, now)
+        else:
+            self.serve(request, transaction, now)
+
+    def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """Hand it to what is registered for its method."""
+        method = self._core.registry.methods.get(request.method)
+        if method is None or method.serve is None:  # such as the BYE of a call that is gone (§15.1.2)
+            self._refuse(request, transaction, (481, ()), now)
+        else:
+            method.serve(request, transaction, now)
+
+    def hand_over(self, name: str, bodies: tuple[str, ...] = (), *, by_event: bool = False) -> Withdraw:
+        """Have the application answer requests with method ``name``; an event tells it of each."""
+        return self._core.registry.add_method(Method(name, self._received, by_event=by_event, bodies=bodies))
+
+    def _received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        self._core.emit(RequestReceived(ReceivedRequest(self._core, request, transaction)))
+
+    def _refuse(self, request: Request, transaction: AnyServer, refused: Refusal, now: float) -> None:
+        self._respond(request, transaction, refused[0], now, refused[1])
+
+    def _respond(
+        self, request: Request, transaction: AnyServer, status: int, now: float, headers: HeaderFields = ()
+    ) -> None:
+        core = self._core
+        core.respond(
+            transaction, request.response(status, to_tag=core.identifiers.tag(), headers=headers), now
+        )
+
+    # -- the methods ---------------------------------------------------------------------------------------
+
+    def _invite(self, request: Request, transaction: AnyServer, now: float) -> None:
+        assert isinstance(transaction, InviteServerTransaction)
+        core = self._core
+        if core.is_full:
+            self._respond(request, transaction, 503, now, RETRY_AFTER)
+            return
+        try:
+            invitation = IncomingInvite(core, request, transaction, core.identity_of(request), now)
+        except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
+            core.count_malformed()
+            self._respond(request, transaction, error.status, now)
+            return
+        parts = core.registry.extensions(is_caller=False)
+        refused = invitation.extend(parts) if parts else None
+        if refused is not None:
+            invitation.refuse(refused[0], now, None, refused[1])
+        else:
+            core.emit(InvitationReceived(invitation, request))
+
+    def _options(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """§11.2: what an INVITE would be answered with, as far as it depends on the endpoint."""
+        registry = self._core.registry
+        headers = (*registry.fields, ("Accept", registry.accept), ("Accept-Encoding", "identity"))
+        self._respond(request, transaction, 200, now, headers)

@@ -1,0 +1,40 @@
+"""Who we are in a request of ours: one of the user agent's accounts."""
+
+from __future__ import annotations
+
+import attrs
+
+from sipstack.message.digest import Account
+from sipstack.transaction.flow import Flow
+
+
+@attrs.define(frozen=True, eq=True, slots=True, cache_hash=True)
+class Identity:
+    """An address-of-record, how it is reached, and how it proves itself.
+
+    ``aor`` is our From value, a name-addr such as ``"Alice" <sip:alice@example.com>``; ``user`` the user part
+    of our Contact, as a URI writes it; ``accounts`` the credentials for 401 and 407; ``proxy`` a route value
+    (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first.
+    """
+
+    aor: str = "<sip:anonymous@anonymous.invalid>"
+    user: str = ""
+    accounts: tuple[Account, ...] = ()
+    proxy: str | None = None
+    _prefix: str = attrs.field(init=False, repr=False, eq=False)
+
+    @_prefix.default
+    def _make_prefix(self) -> str:
+        return f"sip:{self.user}@" if self.user else "sip:"
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
+        return () if self.proxy is None else (self.proxy,)
+
+    def contact(self, flow: Flow) -> str:
+        """The URI at which the peer behind ``flow`` reaches us."""
+        return self._prefix + flow.contact_address
+
+
+ANONYMOUS = Identity()

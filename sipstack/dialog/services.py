@@ -1,0 +1,134 @@
+"""The protocols between the core and what dialogs are used for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.identity import Identity
+from sipstack.errors import SipError
+from sipstack.identifiers import Identifiers
+from sipstack.message import Headers, Request, Response
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.deadlines import Timed
+from sipstack.transaction.flow import Flow
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import ClientUser
+from sipstack.transaction.timers import Timers
+
+if TYPE_CHECKING:
+    from sipstack.dialog.usages import DialogUsages
+
+Refusal = tuple[int, HeaderFields]
+"""The status and the header fields with which a request is refused."""
+
+
+class Usage(Protocol):
+    """One use of a dialog (RFC 5057): receives the requests that belong to it."""
+
+    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request other than ACK and CANCEL; its CSeq is in order. It must be answered."""
+
+    def ack_received(self, request: Request, now: float) -> None:
+        """An ACK for a 2xx."""
+
+    def lost(self, error: SipError, now: float) -> None:
+        """The peer does not know the dialog any more, or does not answer (RFC 3261 §12.2.1.2): it is over."""
+
+
+class DialogSet(Protocol):
+    """What a request of ours may grow into before its peer has a tag: the dialogs of its forks."""
+
+    def dialog_of(self, request: Request) -> DialogUsages | None:
+        """The dialog that ``request``, which came before any response of its sender, begins; None for a
+        request that begins none (RFC 6665 §4.4.1).
+        """
+
+
+class SentRequest(Protocol):
+    """A request of ours on its way or answered."""
+
+    request: Request | None
+    """As it last went out (with the credentials that a challenge asked for); None while it is being routed.
+    """
+
+    def proceed(self, draft: Draft, now: float) -> None:
+        """Send ``draft`` over the flow of which ``routed`` told."""
+
+    def give_up(self, now: float) -> None:
+        """Nobody waits for the outcome: no further target or credentials are tried.
+
+        While it is being routed it is forgotten: it is never sent, and its user hears no more. An INVITE that
+        is under way fails when 64*T1 pass without a final response (RFC 3261 §9.1).
+        """
+
+    def cancel(self, now: float) -> None:
+        """Give an INVITE up, and send CANCEL as soon as a provisional response allows it (RFC 3261 §9.1)."""
+
+
+class RequestUser(ClientUser, Protocol):
+    """The user of a request that is routed first and written then."""
+
+    def routed(self, flow: Flow, now: float) -> None:
+        """The request will take this flow; it waits for ``proceed``."""
+
+
+class AckUser(Protocol):
+    """Told when an ACK has gone out, to repeat it as often as the 2xx comes again."""
+
+    def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None: ...
+
+
+class CoreServices(Protocol):
+    """The core, as usages see it."""
+
+    identifiers: Identifiers
+    timers: Timers
+
+    def send(
+        self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
+    ) -> SentRequest:
+        """Route ``draft`` and start a client transaction; 401 and 407 are answered on the way."""
+
+    def route(self, draft: Draft, user: RequestUser, now: float) -> SentRequest:
+        """Route ``draft`` and tell the flow; ``proceed`` sends it."""
+
+    def send_ack(self, draft: Draft, user: AckUser, now: float, usages: DialogUsages) -> None:
+        """Route an ACK for a 2xx: no transaction, no answer."""
+
+    def respond(self, transaction: AnyServer, response: Response, now: float) -> None: ...
+
+    def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """Answer a request inside a dialog that belongs to none of its usages, such as OPTIONS."""
+
+    def owner_key(self, request: Request) -> Hashable | None:
+        """The key under which the usage that owns ``request`` is hosted; INVITE_USAGE for the methods of a
+        call; None for a method that no usage owns.
+        """
+
+    def refusal(self, request: Request) -> Refusal | None:
+        """How a request inside a dialog is refused before any usage sees it (RFC 3261 §8.2)."""
+
+    def transmit(self, flow: Flow, data: bytes) -> None:
+        """Put octets on a flow, outside of any transaction: an ACK, or a 2xx again."""
+
+    def dialog_fields(self, flow: Flow, identity: Identity, *, session_description: bool) -> Headers:
+        """The header fields of our responses that make or refresh a dialog: Contact and what is announced."""
+
+    def announced(self) -> HeaderFields:
+        """Allow, Supported and Allow-Events, as registered: nothing is announced without its handler."""
+
+    def emit(self, event: Any) -> None:
+        """Tell the user agent. Each usage has events of its own."""
+
+    def schedule(self, item: Timed) -> None: ...
+
+    def open_dialog(self, usages: DialogUsages) -> None: ...
+
+    def close_dialog(self, usages: DialogUsages) -> None: ...
+
+    def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
+        """From now on ``dialogs`` is asked for the dialog of a request with these two and a tag unknown."""
+
+    def close_dialog_set(self, call_id: str, local_tag: str) -> None: ...

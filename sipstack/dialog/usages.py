@@ -1,0 +1,131 @@
+"""The host of one dialog's usages (RFC 5057): who owns a request, and the flow that requests of ours take.
+
+The dialog itself is a record of values. Here is what lives beside it: the usages, the flow. A dialog comes
+into the core's table with its first usage and leaves it with the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.services import AckUser, CoreServices, SentRequest, Usage
+from sipstack.errors import SipError
+from sipstack.message import Request
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.flow import Flow
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import ClientUser
+
+INVITE_USAGE = "INVITE"
+"""The key of the one usage that the methods of a call belong to."""
+
+
+class DialogUsages:
+    """Hosts the usages of ``dialog``. A plain call has one, the INVITE usage, in a place of its own."""
+
+    __slots__ = ("_core", "_others", "dialog", "flow", "hop", "identity", "invite")
+
+    def __init__(self, core: CoreServices, dialog: Dialog, identity: Identity) -> None:
+        self._core = core
+        self.dialog = dialog
+        self.identity = identity
+        self.invite: Usage | None = None
+        self._others: dict[Hashable, Usage] | None = None
+        self.flow: Flow | None = None
+        """The flow that ``hop`` led to: a dialog finds its way once, not for each request."""
+        self.hop = ""
+
+    def __repr__(self) -> str:
+        return f"<DialogUsages {[*self._all()]} of {self.dialog.call_id}>"
+
+    # -- usages --------------------------------------------------------------------------------------------
+
+    def add(self, usage: Usage, key: Hashable = INVITE_USAGE) -> None:
+        """Host ``usage`` under the key that its requests have (see ``CoreServices.owner_key``)."""
+        if self.invite is None and not self._others:
+            self._core.open_dialog(self)
+        if key == INVITE_USAGE:
+            self.invite = usage
+        else:
+            self._others = {**(self._others or {}), key: usage}
+
+    def remove(self, usage: Usage) -> None:
+        """The usage is over; with the last one the dialog is."""
+        if self.invite is usage:
+            self.invite = None
+        elif self._others:
+            self._others = {key: other for key, other in self._others.items() if other is not usage} or None
+        if self.invite is None and not self._others:
+            self._core.close_dialog(self)
+
+    def find(self, key: Hashable) -> Usage | None:
+        """The usage under ``key``. One that names no id means the oldest of its kind (RFC 3515 §2.4.6)."""
+        if key == INVITE_USAGE:
+            return self.invite
+        others = self._others or {}
+        if key in others or not isinstance(key, tuple) or key[-1] is not None:
+            return others.get(key)
+        alike = (other for at, other in others.items() if isinstance(at, tuple) and at[:-1] == key[:-1])
+        return next(alike, None)
+
+    def lost(self, error: SipError, now: float) -> None:
+        """The peer has lost the dialog: every usage is told, and ends."""
+        for usage in self._all():
+            usage.lost(error, now)
+
+    def _all(self) -> list[Usage]:
+        first = [] if self.invite is None else [self.invite]
+        return [*first, *(self._others or {}).values()]
+
+    # -- requests of the peer ------------------------------------------------------------------------------
+
+    def request_received(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request other than ACK and CANCEL: to its owner, in order of CSeq (RFC 3261 §12.2.2)."""
+        core, dialog = self._core, self.dialog
+        refused = core.refusal(request)
+        number = request.cseq.number
+        if refused is None:
+            if dialog.remote_cseq is not None and number < dialog.remote_cseq:
+                refused = 500, ()
+            else:
+                dialog.remote_cseq = number
+        if refused is not None:
+            core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
+            return
+        key = core.owner_key(request)
+        if key is None:
+            core.serve(request, transaction, now)
+            return
+        usage = self.find(key)
+        if usage is None:
+            core.respond(transaction, request.response(481), now)
+        else:
+            usage.request_received(request, transaction, now)
+
+    def ack_received(self, request: Request, now: float) -> None:
+        """An ACK for a 2xx."""
+        if self.invite is not None:
+            self.invite.ack_received(request, now)
+
+    # -- requests of ours ----------------------------------------------------------------------------------
+
+    def draft(
+        self, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
+    ) -> Draft:
+        """A new request of ours (§12.2.1.1), with the next CSeq."""
+        dialog = self.dialog
+        return dialog.draft(
+            dialog.next_cseq(), method, headers, body, contact=contact, identity=self.identity
+        )
+
+    def send(self, draft: Draft, user: ClientUser, now: float) -> SentRequest:
+        """Send a request of the dialog."""
+        return self._core.send(draft, user, now, self)
+
+    def send_ack(self, cseq: int, headers: HeaderFields, body: bytes, user: AckUser, now: float) -> None:
+        """Acknowledge the 2xx to the INVITE with number ``cseq`` (§13.2.2.4)."""
+        draft = self.dialog.draft(cseq, "ACK", headers, body, identity=self.identity)
+        self._core.send_ack(draft, user, now, self)

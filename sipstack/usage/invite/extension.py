@@ -1,0 +1,103 @@
+"""Extensions of INVITE: the class that each derives from, in a file of its own, and what they decide.
+
+An extension never sends and sees no transaction: it returns values, and the session carries them out. Time
+comes as ``now``; what must be random is handed to it. A plain call has no extension and pays nothing.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from sipstack.dialog.services import Refusal
+from sipstack.message import Request, Response
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.timers import NEVER
+
+
+@attrs.frozen
+class Retry:
+    """Send the refused INVITE again (next CSeq, the same offer) with ``headers`` in place of the fields that
+    have the same names. Each extension may ask for it once for each status.
+    """
+
+    headers: HeaderFields
+
+
+@attrs.frozen
+class Close:
+    """End the call. ``by`` and ``reason`` are told to the user agent."""
+
+    by: str
+    reason: str
+
+
+@attrs.frozen
+class Ask:
+    """Send this request in the dialog; its final response comes to ``answered``."""
+
+    method: str
+    headers: HeaderFields = ()
+    body: bytes = b""
+
+
+@attrs.frozen
+class Reply:
+    """Answer the request so."""
+
+    status: int
+    headers: HeaderFields = ()
+    body: bytes = b""
+
+
+@attrs.frozen
+class TakeOffer:
+    """The body of the request is an offer: the user agent answers it, in the 2xx to this request."""
+
+
+Action = Retry | Close | Ask
+
+
+class InviteExtension:
+    """One extension's part in one call. All methods are neutral: override those that it takes part in."""
+
+    name: str = ""
+    """Under which its state stands in the record of a session."""
+    methods: tuple[str, ...] = ()
+    """The methods inside of a call that ``request_received`` answers."""
+    deadline: float = NEVER
+    """When ``timeout`` wants to be called."""
+
+    def fork(self) -> InviteExtension:
+        """The part in one dialog of an INVITE of ours: each fork has its own where they differ."""
+        return self
+
+    def outgoing(self, method: str) -> HeaderFields:
+        """The fields that it adds to an INVITE (or another offer request) of ours."""
+        return ()
+
+    def refusal(self, request: Request) -> Refusal | None:
+        """How it refuses an INVITE of the peer, the first or a further one."""
+        return None
+
+    def answering(self, request: Request, status: int) -> HeaderFields:
+        """The fields that it adds to our response to an INVITE, 101 to 299."""
+        return ()
+
+    def answered(self, response: Response, now: float) -> Action | None:
+        """A response to an INVITE of ours other than 100, or the final one to what it asked for."""
+        return None
+
+    def request_received(self, request: Request, now: float) -> Reply | TakeOffer:
+        """A request of one of its ``methods``."""
+        return Reply(500)
+
+    def timeout(self, now: float) -> Close | Ask | None:
+        """The deadline is reached."""
+        return None
+
+    def record(self) -> dict[str, object]:
+        """Its state as plain values, for the record of a session; times as seconds that are left."""
+        return {}
+
+    def restore(self, record: dict[str, object], now: float) -> None:
+        """Go on with what ``record`` gave, in another process perhaps."""

@@ -1,0 +1,136 @@
+"""The extensions of one call together: in the order in which they were registered."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipstack.dialog.services import CoreServices, Refusal
+from sipstack.errors import SipError
+from sipstack.message import Request, Response
+from sipstack.message.headers import HeaderFields
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.invite.extension import Ask, Close, InviteExtension, Reply, Retry, TakeOffer
+
+
+class ExtendedCall(Protocol):
+    """Carries out what the extensions of a call decide."""
+
+    def close(self, close: Close, now: float) -> None: ...
+
+    def ask(self, ask: Ask, user: Asking, now: float) -> None: ...
+
+
+class Extensions:
+    """What each part adds and decides. ``call`` carries the decisions out; None before there is a dialog."""
+
+    __slots__ = ("_call", "_core", "_parts", "_retried", "scheduled")
+
+    def __init__(
+        self, core: CoreServices, parts: tuple[InviteExtension, ...], call: ExtendedCall | None = None
+    ) -> None:
+        self._core = core
+        self._parts = parts
+        self._call = call
+        self._retried: set[tuple[int, int]] = set()
+        self.scheduled = NEVER
+
+    def fork(self, call: ExtendedCall) -> Extensions:
+        """Those of one dialog."""
+        return Extensions(self._core, tuple(part.fork() for part in self._parts), call)
+
+    # -- what they add -------------------------------------------------------------------------------------
+
+    def outgoing(self, method: str) -> HeaderFields:
+        """The fields of a request of ours."""
+        return tuple(field for part in self._parts for field in part.outgoing(method))
+
+    def answering(self, request: Request, status: int) -> HeaderFields:
+        """The fields of our response."""
+        return tuple(field for part in self._parts for field in part.answering(request, status))
+
+    def refusal(self, request: Request) -> Refusal | None:
+        """The first that refuses an INVITE decides."""
+        return next((refused for part in self._parts if (refused := part.refusal(request))), None)
+
+    # -- what they decide ----------------------------------------------------------------------------------
+
+    def answered(self, response: Response, now: float) -> Retry | None:
+        """A response to an INVITE of ours. The retry that one asks for and may have; the rest is carried
+        out.
+        """
+        retry: Retry | None = None
+        for number, part in enumerate(self._parts):
+            action = part.answered(response, now)
+            if isinstance(action, Retry):
+                if retry is None and (number, response.status) not in self._retried:
+                    self._retried.add((number, response.status))
+                    retry = action
+            else:
+                self.perform(part, action, now)
+        self._schedule()
+        return retry
+
+    def request_received(self, request: Request, now: float) -> Reply | TakeOffer | None:
+        """A request of a method that one of them adds; None when none does."""
+        part = next((part for part in self._parts if request.method in part.methods), None)
+        reply = None if part is None else part.request_received(request, now)
+        self._schedule()
+        return reply
+
+    def perform(self, part: InviteExtension, action: Close | Ask | Retry | None, now: float) -> None:
+        """Carry out what ``part`` decided."""
+        if self._call is None:
+            return
+        if isinstance(action, Close):
+            self._call.close(action, now)
+        elif isinstance(action, Ask):
+            self._call.ask(action, Asking(self, part), now)
+
+    def record(self) -> dict[str, dict[str, object]]:
+        """The state of each part, by its name."""
+        return {part.name: part.record() for part in self._parts}
+
+    def restore(self, record: dict[str, dict[str, object]], now: float) -> None:
+        """Each part goes on with what it recorded."""
+        for part in self._parts:
+            part.restore(record.get(part.name, {}), now)
+        self._schedule()
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        return min(part.deadline for part in self._parts)
+
+    def timeout(self, now: float) -> None:
+        for part in self._parts:
+            if now >= part.deadline:
+                self.perform(part, part.timeout(now), now)
+        self._schedule()
+
+    def stop(self) -> None:
+        """The call is over: none of them waits for anything."""
+        for part in self._parts:
+            part.deadline = NEVER
+        self._call = None
+
+    def _schedule(self) -> None:
+        if self._call is not None and self.deadline < NEVER:
+            self._core.schedule(self)
+
+
+class Asking:
+    """The user of a request that an extension asked for."""
+
+    __slots__ = ("_extensions", "_part")
+
+    def __init__(self, extensions: Extensions, part: InviteExtension) -> None:
+        self._extensions = extensions
+        self._part = part
+
+    def response_received(self, response: Response, now: float) -> None:
+        if response.status >= 200:
+            self._extensions.perform(self._part, self._part.answered(response, now), now)
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        """No answer: the extension finds it by its own deadline."""

@@ -1,0 +1,66 @@
+"""An offer of the peer inside a session, or its wish for one of ours, until answered (RFC 3261 §14.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipstack.message import Headers, Request
+from sipstack.transaction.invite_server import InviteServerTransaction
+from sipstack.transaction.layer import AnyServer
+from sipstack.usage.content import session_description
+from sipstack.usage.invite.events import OfferReceived
+from sipstack.usage.invite.offers import Taken, carrier_of, give_response, take_request
+
+if TYPE_CHECKING:
+    from sipstack.usage.invite.session import Session
+
+
+class ReceivedOffer:
+    """The request that carries it waits for the user agent's word: ``accept`` or ``refuse``.
+
+    Raises ParseError or RemoteProtocolError for a Contact that cannot be our target.
+    """
+
+    __slots__ = ("_carrier", "_request", "_session", "_target", "_transaction")
+
+    def __init__(self, session: Session, request: Request, transaction: AnyServer) -> None:
+        self._session = session
+        self._request = request
+        self._transaction = transaction
+        self._carrier = carrier_of(request)
+        self._target = session.dialog.new_target(request)
+
+    def begin(self) -> None:
+        """Tell the user agent; from now on CANCEL finds us."""
+        session = self._session
+        body = session_description(self._request)
+        take_request(session.exchange, self._carrier, body)
+        if isinstance(self._transaction, InviteServerTransaction):
+            self._transaction.user = self
+        session.core.emit(OfferReceived(session, body))
+
+    def accept(self, body: bytes, now: float) -> None:
+        """200 with our answer, or with our offer when theirs was none; now their new target counts."""
+        session, request, transaction = self._session, self._request, self._transaction
+        if give_response(session.exchange, self._carrier, body) is Taken.OFFER:
+            session.offer_in_2xx = True
+        session.dialog.remote_target = self._target
+        headers = session.core.dialog_fields(
+            transaction.flow, session.usages.identity, session_description=True
+        )
+        if session.extensions is not None:
+            headers = headers.joined(Headers(session.extensions.answering(request, 200)))
+        response = request.response(200, headers=headers, body=body)
+        session.core.respond(transaction, response, now)
+        if request.method == "INVITE":
+            session.await_ack(request.cseq.number, transaction.flow, bytes(response), now)
+
+    def refuse(self, status: int, now: float) -> None:
+        """The session stays as it is."""
+        self._session.exchange.withdraw(self._carrier)
+        self._session.core.respond(self._transaction, self._request.response(status), now)
+
+    def cancelled(self, reason: str, now: float) -> None:
+        """CANCEL of a re-INVITE: the session goes on (§9.2)."""
+        if self._session.received_offer is self:
+            self._session.refuse_offer(487, now)

@@ -1,0 +1,161 @@
+"""An offer of ours inside a session: its request, the ACK of a re-INVITE, its retry after glare (RFC 3261
+§14.1).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.services import SentRequest
+from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.message import Headers, Response
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.content import SDP, session_description
+from sipstack.usage.invite.credentials import credentials_of
+from sipstack.usage.invite.events import OfferAnswered, OfferDue, OfferRefused
+from sipstack.usage.invite.offers import Carrier, Taken, give_request, take_response
+from sipstack.usage.invite.sent_acks import repeat_ack
+
+if TYPE_CHECKING:
+    from sipstack.usage.invite.session import Session
+
+
+class ReofferState(Enum):
+    WAITING = auto()  # for the other side's offer to be settled, or for the glare timer
+    SENT = auto()
+    DONE = auto()
+
+
+class Reoffer:
+    """One offer, in an INVITE or another method. After glare the user agent is asked for a new one, when it
+    is our turn.
+    """
+
+    __slots__ = ("_body", "_carrier", "_method", "_retry_at", "_sent", "_session", "_state", "scheduled")
+
+    def __init__(self, session: Session, body: bytes, method: str) -> None:
+        self._session = session
+        self._body = body
+        self._method = method
+        self._carrier: Carrier = (True, method, 0)
+        self._state = ReofferState.WAITING
+        self._retry_at = NEVER
+        self._sent: SentRequest | None = None
+        self.scheduled = NEVER
+
+    @property
+    def unfinished(self) -> bool:
+        return self._state is not ReofferState.DONE
+
+    @property
+    def deadline(self) -> float:
+        return self._retry_at
+
+    def start(self, now: float) -> None:
+        """Send the offer, or wait while one of the other side is under way."""
+        session = self._session
+        if session.is_busy:
+            self._wait(now)
+            return
+        draft = self._draft()
+        self._carrier = (True, self._method, draft.cseq)
+        give_request(session.exchange, self._carrier, self._body)
+        self._send(draft, now)
+
+    def _draft(self) -> Draft:
+        session = self._session
+        added = session.extensions.outgoing(self._method) if session.extensions is not None else ()
+        headers = (*session.core.announced(), ("Content-Type", SDP), *added)
+        return session.usages.draft(self._method, headers, self._body, contact=True)
+
+    def _send(self, draft: Draft, now: float) -> None:
+        self._state = ReofferState.SENT
+        self._sent = self._session.usages.send(draft, self, now)
+
+    def abandon(self, now: float) -> None:
+        """The session ends: no retry. A 2xx that still comes is acknowledged."""
+        if self._state is ReofferState.WAITING:
+            self._state = ReofferState.DONE
+        elif self._state is ReofferState.SENT and self._sent is not None:
+            self._sent.give_up(now)
+        self._retry_at = NEVER
+
+    def timeout(self, now: float) -> None:
+        """Ask for the offer again: what was agreed meanwhile has made the old one stale."""
+        self._retry_at = NEVER
+        self._state = ReofferState.DONE
+        self._session.core.emit(OfferDue(self._session))
+
+    def _wait(self, now: float) -> None:
+        # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms
+        session = self._session
+        low, high = (2.1, 4.0) if session.is_caller else (0.0, 2.0)
+        self._state = ReofferState.WAITING
+        self._retry_at = now + round(session.core.identifiers.uniform(low, high), 2)
+        session.core.schedule(self)
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def response_received(self, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            return
+        if self._state is ReofferState.DONE:
+            if status < 300:
+                repeat_ack(self._session.acks, response.cseq.number, self._session.core)
+            return
+        extensions = self._session.extensions
+        retry = extensions.answered(response, now) if extensions is not None else None
+        if status < 300:
+            self._accepted(response, now)
+        elif retry is not None and self._session.is_established:
+            draft = self._draft()
+            self._send(attrs.evolve(draft, headers=draft.headers.replaced(Headers(retry.headers))), now)
+        else:
+            self._refused(response, now)
+
+    def _accepted(self, response: Response, now: float) -> None:
+        session = self._session
+        self._state = ReofferState.DONE
+        body = session_description(response)
+        try:
+            session.dialog.refresh_target(response)
+        except (ParseError, RemoteProtocolError):
+            body = b""
+        sent, self._sent = self._sent, None  # it refers to us in turn
+        if self._method == "INVITE":
+            credentials = credentials_of(sent.request if sent is not None else None)
+            session.acknowledge(response.cseq.number, credentials, now)
+        if not session.is_established:
+            return
+        if take_response(session.exchange, self._carrier, body) is Taken.ANSWER:
+            session.core.emit(OfferAnswered(session, body))
+        else:  # a 2xx to an offer must bring the answer (§13.2.1)
+            session.exchange.withdraw(self._carrier)
+            session.hang_up(now)
+
+    def _refused(self, response: Response, now: float) -> None:
+        session = self._session
+        session.exchange.withdraw(self._carrier)
+        self._state = ReofferState.DONE
+        if not session.is_established:
+            return
+        status, outcome = response.status, f"{response.status} {response.reason}"
+        if status == 491:
+            self._wait(now)
+        elif status == 481:  # the dialog is gone (§12.2.1.2): its BYE may be lost, or still on the way
+            session.usages.lost(RemoteProtocolError(outcome, 481), now)
+        elif status == 408:
+            session.usages.lost(TransactionTimeout(outcome), now)
+        else:
+            session.core.emit(OfferRefused(session, response))
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        self._state = ReofferState.DONE
+        self._session.exchange.withdraw(self._carrier)
+        if self._session.is_established:
+            self._session.usages.lost(error, now)
