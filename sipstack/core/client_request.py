@@ -54,13 +54,18 @@ class RoutedRequest:
     def start(self, now: float) -> None:
         """Take the dialog's known flow while it is open, else find one."""
         usages, router = self._usages, self._core.router
-        if usages is not None:
+        hop = self.draft.next_hop
+        if usages is not None and usages.hop == hop:
             flow = usages.flow
-            if flow is not None and usages.hop == self.draft.next_hop and router.is_open(flow):
+            if flow is not None and (not flow.reliable or router.is_open(flow)):
                 self._flow = flow
                 self.use(flow, now)
                 return
-        self.find_route(now)
+        known = router.known(hop)
+        if known is not None:
+            self.flow_found(known, now)
+        else:
+            self.find_route(now)
 
     def find_route(self, now: float) -> None:
         self._route = route = Route(self._core.router, self.draft.next_hop, self)
@@ -68,8 +73,9 @@ class RoutedRequest:
 
     def flow_found(self, flow: Flow, now: float) -> None:
         """The route leads over ``flow``; requests of the same dialog take it without a look-up."""
-        if self._usages is not None:
-            self._usages.hop, self._usages.flow = self.draft.next_hop, flow
+        usages = self._usages
+        if usages is not None:
+            usages.hop, usages.flow = self.draft.next_hop, flow
         self._flow = flow
         self.use(flow, now)
 
@@ -161,14 +167,12 @@ class ClientRequest(RoutedRequest):
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow that was found."""
-        headers = self._authenticator.authorized(draft, self._authentication) if self._is_authorized else None
-        self.draft = draft if headers is None else attrs.evolve(draft, headers=headers)
+        if self._authentication is not NOTHING:
+            headers = self._authenticator.authorized(draft, self._authentication)
+            draft = attrs.evolve(draft, headers=headers)
+        self.draft = draft
         assert self._flow is not None
         self.use(self._flow, now)
-
-    @property
-    def _is_authorized(self) -> bool:
-        return self._authentication is not NOTHING
 
     def unroutable(self, error: SipError, now: float) -> None:
         if not self._given_up:
@@ -182,8 +186,8 @@ class ClientRequest(RoutedRequest):
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
-        if not self._answered:
-            self._target_answered(response, now)
+        if not self._answered and self._route is not None:
+            self._target_answered(self._route, response, now)
         if status < 200:
             self._answered = True
             if self._cancelling:
@@ -195,22 +199,22 @@ class ClientRequest(RoutedRequest):
             return
         if status >= 200:
             self._route = None  # no other target is tried any more, and it refers to us in turn
-            if self._is_authorized:
+            if self._authentication is not NOTHING:
                 self._authenticator.concluded(self.draft, self._authentication, status)
         user = self._user
         if status >= 300 or (status >= 200 and self.draft.method != "INVITE"):
             self._user = NOBODY  # that was the last: the user may refer to us, and need not outlive us
         user.response_received(response, now)
 
-    def _target_answered(self, response: Response, now: float) -> None:
+    def _target_answered(self, route: Route, response: Response, now: float) -> None:
         """The target is there; one that answers 503 is avoided for a while (§21.5.4)."""
-        if self._route is None or self._route.target is None:
+        suspects, target = self._core.router.suspects, route.target
+        if target is None:
             return
-        suspects = self._core.router.suspects
         if response.status == 503:
-            suspects.failed(self._route.target, now)
-        elif len(suspects):
-            suspects.answered(self._route.target)
+            suspects.failed(target, now)
+        else:
+            suspects.answered(target)
 
     def request_failed(self, error: SipError, now: float) -> None:
         """A timeout, or the network could not deliver it."""

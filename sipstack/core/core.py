@@ -7,7 +7,7 @@ After each input the driver takes every output and every event, performs them, a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import attrs
 
@@ -33,6 +33,7 @@ from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.transaction.machine import ClientUser
+from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInvite
@@ -64,6 +65,7 @@ class Core:
         self.deadlines: Deadlines[Timed] = Deadlines()
         self.transactions = TransactionLayer(configuration.timers, self.transmit)
         self.router = Router(self.outputs)
+        self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
         self._authenticators: dict[Identity, Authenticator] = {}
         self._dialogs: dict[Hashable, DialogUsages] = {}
         self._dialog_sets: dict[Hashable, DialogSet] = {}
@@ -71,6 +73,8 @@ class Core:
         self._introduction = self._identified
         self._dialog_fields: dict[tuple[str, bool], Headers] = {}
         self.registry = Registry(self._prepare_fields)
+        self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
+        self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
         self.uas = UserAgentServer(self)
 
     # -- inputs --------------------------------------------------------------------------------------------
@@ -98,8 +102,9 @@ class Core:
     @property
     def deadline(self) -> float:
         """When ``timeout`` wants to be called; infinite when nothing waits."""
-        transactions, usages = self.transactions.deadline, self.deadlines.next
-        return transactions if transactions < usages else usages
+        transactions, usages = self.transactions.deadlines.heap, self.deadlines.heap
+        first = transactions[0][0] if transactions else NEVER
+        return usages[0][0] if usages and usages[0][0] < first else first
 
     def speak(self, transport: Transport) -> None:
         """An endpoint of ours speaks ``transport``: from now on requests may take it."""
@@ -148,9 +153,8 @@ class Core:
             introduction = introduction.joined(Headers(headers))
         draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
         outgoing = OutgoingInvite(self, draft)
-        parts = self.registry.extensions(is_caller=True)
-        if parts:
-            outgoing.extend(parts)
+        if self.registry.tags:
+            outgoing.extend(self.registry.extensions(is_caller=True))
         return outgoing
 
     def standalone(
@@ -317,12 +321,12 @@ class Core:
     def send(
         self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
     ) -> SentRequest:
-        request = ClientRequest(self, draft, usages, user, self._authenticator(draft.identity))
+        request = ClientRequest(self, draft, usages, user, self._authenticator_of(draft.identity))
         request.start(now)
         return request
 
     def route(self, draft: Draft, user: RequestUser, now: float) -> SentRequest:
-        request = ClientRequest(self, draft, None, user, self._authenticator(draft.identity), asks=user)
+        request = ClientRequest(self, draft, None, user, self._authenticator_of(draft.identity), asks=user)
         request.start(now)
         return request
 
@@ -334,13 +338,6 @@ class Core:
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.uas.serve(request, transaction, now)
-
-    def owner_key(self, request: Request) -> Hashable | None:
-        return self.registry.owner_key(request)
-
-    def refusal(self, request: Request) -> Refusal | None:
-        registry = self.registry
-        return registry.refusal(request, in_dialog=True) or registry.content_refusal(request)
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         self.outputs.append(Transmit(flow, data))
@@ -376,17 +373,19 @@ class Core:
         self._dialog_sets.pop((call_id, local_tag), None)
 
     def identity_of(self, request: Request) -> Identity:
-        others = self.configuration.identities
-        if others and isinstance(request.uri, SipUri):
-            for identity in others:
+        configuration = self.configuration
+        if configuration.identities and isinstance(request.uri, SipUri):
+            for identity in configuration.identities:
                 if identity.user and identity.user == request.uri.user:
                     return identity
-        return self.configuration.identity
+        return configuration.identity
 
     def count_malformed(self) -> None:
         self.counters.malformed += 1
 
-    def _authenticator(self, identity: Identity) -> Authenticator:
+    def _authenticator_of(self, identity: Identity) -> Authenticator:
+        if identity is self.configuration.identity:
+            return self._authenticator
         found = self._authenticators.get(identity)
         if found is None:
             found = self._authenticators[identity] = Authenticator(identity.accounts, self.identifiers)

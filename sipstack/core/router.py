@@ -144,6 +144,11 @@ class Router:
                 self._hops[next_hop] = known
         return known
 
+    def known(self, next_hop: str) -> Flow | None:
+        """The flow to a next hop that needs neither a look-up nor a new connection; most need none."""
+        where = self._hops.get(next_hop)
+        return self.flows.get(where) if type(where) is Target else None
+
     def resolve(self, question: Question, route: Route) -> None:
         """Look a name up; one question serves all that ask it at a time."""
         waiting = self._resolving.get(question)

@@ -104,8 +104,8 @@ class UserAgentServer:
             core.count_malformed()
             self._respond(request, transaction, error.status, now)
             return
-        parts = core.registry.extensions(is_caller=False)
-        refused = invitation.extend(parts) if parts else None
+        registry = core.registry
+        refused = invitation.extend(registry.extensions(is_caller=False)) if registry.tags else None
         if refused is not None:
             invitation.refuse(refused[0], now, None, refused[1])
         else:

@@ -24,7 +24,7 @@ def as_headers(headers: Headers | HeaderFields) -> Headers:
     return Headers(headers) if headers else NO_HEADERS
 
 
-@attrs.define
+@attrs.define(on_setattr=attrs.setters.NO_OP)
 class Draft:
     """Everything of a request but Via and Contact. ``from_`` and ``to`` are header values with their tags.
 

@@ -21,16 +21,17 @@ class Identity:
     user: str = ""
     accounts: tuple[Account, ...] = ()
     proxy: str | None = None
+    routes: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
+    """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
     _prefix: str = attrs.field(init=False, repr=False, eq=False)
+
+    @routes.default
+    def _make_routes(self) -> tuple[str, ...]:
+        return () if self.proxy is None else (self.proxy,)
 
     @_prefix.default
     def _make_prefix(self) -> str:
         return f"sip:{self.user}@" if self.user else "sip:"
-
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
-        return () if self.proxy is None else (self.proxy,)
 
     def contact(self, flow: Flow) -> str:
         """The URI at which the peer behind ``flow`` reaches us."""

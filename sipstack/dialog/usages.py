@@ -99,7 +99,7 @@ class DialogUsages:
         if key is None:
             core.serve(request, transaction, now)
             return
-        usage = self.find(key)
+        usage = self.invite if key is INVITE_USAGE else self.find(key)
         if usage is None:
             core.respond(transaction, request.response(481), now)
         else:

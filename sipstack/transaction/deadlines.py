@@ -35,14 +35,15 @@ W = TypeVar("W", bound=Waiting)
 class Deadlines(Generic[W]):
     """The heap. Times are those of ``now``: seconds, any origin."""
 
-    __slots__ = ("_count", "_heap")
+    __slots__ = ("_count", "heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, W]] = []
+        self.heap: list[tuple[float, int, W]] = []
+        """When to look again, the order of age, the item; the earliest first."""
         self._count = 0  # orders equal deadlines by age and keeps items out of comparisons
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self.heap)
 
     def schedule(self, item: W) -> None:
         """Call after each input to ``item``: its deadline may have come nearer."""
@@ -50,16 +51,16 @@ class Deadlines(Generic[W]):
         if deadline < item.scheduled:
             item.scheduled = deadline
             self._count += 1
-            heappush(self._heap, (deadline, self._count, item))
+            heappush(self.heap, (deadline, self._count, item))
 
     @property
     def next(self) -> float:
         """When to look again: never later than the earliest deadline, sometimes earlier."""
-        return self._heap[0][0] if self._heap else NEVER
+        return self.heap[0][0] if self.heap else NEVER
 
     def due(self, now: float) -> Iterator[W]:
         """The items whose deadline is reached, in order. Schedule each again after its timeout."""
-        heap = self._heap
+        heap = self.heap
         while heap and heap[0][0] <= now:
             when, _, item = heappop(heap)
             if when != item.scheduled:
@@ -73,11 +74,11 @@ class Deadlines(Generic[W]):
     def waiting(self) -> list[W]:
         """Who waits for something, in no order. O(n): for tests and for looking at a live process."""
         seen = {
-            id(item): item for when, _, item in self._heap if when == item.scheduled and item.deadline < NEVER
+            id(item): item for when, _, item in self.heap if when == item.scheduled and item.deadline < NEVER
         }
         return list(seen.values())
 
     def compact(self) -> None:
         """Drop entries of those who no longer wait. O(n)."""
-        self._heap = [e for e in self._heap if e[0] == e[2].scheduled and e[2].deadline < NEVER]
-        heapify(self._heap)
+        self.heap = [e for e in self.heap if e[0] == e[2].scheduled and e[2].deadline < NEVER]
+        heapify(self.heap)

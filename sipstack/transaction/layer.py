@@ -50,11 +50,11 @@ def merge_key(request: Request) -> Hashable:
 class TransactionLayer:
     """All live transactions of one endpoint."""
 
-    __slots__ = ("_by_flow", "_clients", "_deadlines", "_merged", "_servers", "_timers", "_transmit")
+    __slots__ = ("_by_flow", "_clients", "_merged", "_servers", "_timers", "_transmit", "deadlines")
 
     def __init__(self, timers: Timers, transmit: Callable[[Flow, bytes], None]) -> None:
         self._timers = timers
-        self._deadlines: Deadlines[AnyClient | AnyServer] = Deadlines()
+        self.deadlines: Deadlines[AnyClient | AnyServer] = Deadlines()
         self._transmit = transmit
         self._clients: dict[Hashable, AnyClient] = {}
         self._servers: dict[Hashable, AnyServer] = {}
@@ -88,7 +88,7 @@ class TransactionLayer:
         else:
             new = ServerTransaction(key, flow, self._timers)
         self._servers[key] = new
-        self._deadlines.schedule(new)
+        self.deadlines.schedule(new)
         return new
 
     def is_known(self, request: Request) -> bool:
@@ -143,7 +143,7 @@ class TransactionLayer:
     def give_up(self, transaction: InviteClientTransaction, now: float) -> None:
         """Nobody waits for the outcome of this INVITE any more (§9.1)."""
         transaction.give_up(now)
-        self._deadlines.schedule(transaction)
+        self.deadlines.schedule(transaction)
 
     def receive_response(self, response: Response, now: float) -> bool:
         """False when no transaction of ours asked for it (§17.1.3)."""
@@ -160,14 +160,9 @@ class TransactionLayer:
 
     # -- time ----------------------------------------------------------------------------------------------
 
-    @property
-    def deadline(self) -> float:
-        """When ``timeout`` wants to be called; infinite when no transaction waits."""
-        return self._deadlines.next
-
     def timeout(self, now: float) -> None:
         """Let every transaction go on whose deadline is reached."""
-        for transaction in self._deadlines.due(now):
+        for transaction in self.deadlines.due(now):
             effects = transaction.timeout(now)
             if isinstance(transaction, (InviteClientTransaction, ClientTransaction)):
                 self._perform_client(transaction, effects, now)
@@ -184,7 +179,7 @@ class TransactionLayer:
                 self._merged.pop(transaction.merge_key, None)
                 transaction.merge_key = None
         else:
-            self._deadlines.schedule(transaction)
+            self.deadlines.schedule(transaction)
 
     def _perform_server(self, transaction: AnyServer, effects: Effects) -> None:
         # Fail is dropped: whether a refusal was acknowledged changes nothing for who refused
@@ -199,7 +194,7 @@ class TransactionLayer:
         if state is State.TERMINATED:
             self._forget_client(transaction)
         else:
-            self._deadlines.schedule(transaction)
+            self.deadlines.schedule(transaction)
         for effect in effects:
             if type(effect) is Send:
                 self._transmit(transaction.flow, effect.data)

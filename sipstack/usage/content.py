@@ -12,7 +12,8 @@ SDP = "application/sdp"
 
 def session_description(message: Request | Response) -> bytes:
     """The SDP of a message: its body, or a part of a multipart body; b"" when there is none."""
-    return body_of_type(message, SDP) if message.body else b""
+    body = message.body
+    return body if not body or message.headers.get("Content-Type") == SDP else body_of_type(message, SDP)
 
 
 def body_of_type(message: Request | Response, media_type: str) -> bytes:

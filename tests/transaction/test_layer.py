@@ -206,7 +206,7 @@ def test_over_a_reliable_flow_an_answered_request_leaves_nothing_behind() -> Non
     assert transaction is not None
     assert bench.layer.is_merged(options, transaction) is False
     bench.respond(transaction, options, 200)
-    assert (len(bench.layer), bench.layer.deadline) == (0, NEVER)
+    assert (len(bench.layer), bench.layer.deadlines.next) == (0, NEVER)
 
 
 # --- client side ---
@@ -272,11 +272,11 @@ def test_a_new_transaction_from_within_a_flow_failure_is_not_failed_with_the_oth
 def test_an_unanswered_request_is_repeated_then_reported_then_forgotten() -> None:
     bench, alice = Bench(), User()
     bench.start(INVITE, "z9hG4bK1", alice)
-    while bench.layer.deadline < 1000:
-        bench.pass_time(bench.layer.deadline)
+    while bench.layer.deadlines.next < 1000:
+        bench.pass_time(bench.layer.deadlines.next)
     assert bench.lines == ["INVITE sip:bob@192.0.2.2"] * 7
     assert alice.heard == [(32.0, "TransactionTimeout")]
-    assert (len(bench.layer), bench.layer.deadline) == (0, NEVER)
+    assert (len(bench.layer), bench.layer.deadlines.next) == (0, NEVER)
 
 
 def test_its_repr_tells_what_is_alive() -> None:

@@ -30,6 +30,7 @@ class IncomingInvite:
     """
 
     __slots__ = (
+        "_carrier",
         "_expires_at",
         "_provisional",
         "_repeat_at",
@@ -72,7 +73,8 @@ class IncomingInvite:
         # announced with the first response that has the tag
         self._session = session = Session(core, usages, self, is_caller=False)
         transaction.user = self  # until the final response, so that CANCEL finds us
-        take_request(session.exchange, carrier_of(request), session_description(request))
+        self._carrier = carrier_of(request)
+        take_request(session.exchange, self._carrier, session_description(request))
 
     def __repr__(self) -> str:
         return f"<IncomingInvite {'answered' if self.answered else 'waiting'} {self.request.call_id}>"
@@ -105,7 +107,7 @@ class IncomingInvite:
         self._check_unanswered()
         session = self._session
         request, transaction = self.request, self.transaction
-        give_response(session.exchange, carrier_of(request), body)
+        give_response(session.exchange, self._carrier, body)
         response = self._response(200, headers, body)
         self._finish()
         session.establish()
