@@ -16,7 +16,7 @@ from sipstack.errors import (
     SipError,
 )
 from sipstack.media.audio import Audio
-from sipstack.media.port import MediaPort
+from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Response
 from sipstack.ua.call import Call
 from sipstack.ua.outcome import Outcome
@@ -55,7 +55,7 @@ class OutgoingInvite:
     @property
     def audio(self) -> Audio:
         """Early media: what is heard before the call is answered."""
-        return self._media.audio
+        return audio_of(self._media)
 
     def provisionals(self) -> Stream[Response]:
         """The provisional responses other than 100; ends with the final response."""
