@@ -60,7 +60,7 @@ class Negotiation:
         return self.sent
 
     def offer(self, streams: Streams) -> Negotiation:
-        """With an offer of these streams as ``local``, the first or a further one.
+        """The session with an offer of these streams as ``local``, the first or a further one.
 
         Our m-lines stay in place. A stream that is missing is taken out (port 0), one that is new goes to the
         place of one of its kind that was refused or taken out, else behind the others. Raises
@@ -84,7 +84,7 @@ class Negotiation:
         )
 
     def answer(self, offer: SessionDescription, streams: Streams) -> Negotiation:
-        """With our answer to ``offer`` as ``local``, at once in force.
+        """The session with our answer to ``offer`` as ``local``, at once in force.
 
         Each m-line gets the stream that had it before, else the first of its kind that fits and is not yet
         used; every other one is rejected in place. An offer without m-lines, or with all of them at port 0,
@@ -108,7 +108,7 @@ class Negotiation:
         )
 
     def answered(self, answer: SessionDescription) -> Negotiation:
-        """With the peer's answer to our last offer in force.
+        """The session with the peer's answer to our last offer in force.
 
         May be followed by another answer to the same offer: early media has one for each fork. Raises
         LocalProtocolError when there is no such offer; RemoteProtocolError and NegotiationError as ``agreed``
