@@ -5,6 +5,7 @@ from __future__ import annotations
 from interop.bench.floor import ANSWER
 from sipstack import sdp
 from sipstack.media.audio import Audio, MediaStatistics
+from sipstack.media.events import Listener
 from sipstack.sdp import Direction, SessionDescription
 
 
@@ -14,6 +15,9 @@ class Silent:
     def __init__(self) -> None:
         self.audio = Audio(MediaStatistics)
         self._description = sdp.parse(ANSWER)
+
+    def attach(self, listener: Listener) -> None:
+        """There is never any news."""
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         """The fixed description."""

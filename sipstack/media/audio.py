@@ -60,10 +60,12 @@ class Audio:
     When the call ends, ``send`` and ``play`` raise CallEnded.
     """
 
-    def __init__(self, statistics: Callable[[], MediaStatistics] = MediaStatistics) -> None:
+    def __init__(
+        self, statistics: Callable[[], MediaStatistics] = MediaStatistics, sample_rate: int = 8000
+    ) -> None:
         self.codec: str | None = None
         """The codec that we send, by its name in SDP; None before there is one."""
-        self.sample_rate = 8000
+        self.sample_rate = sample_rate
         """Of the frames received."""
         self.error: MediaError | None = None
         """The last thing that went wrong with a recording."""

@@ -1,23 +1,33 @@
-"""What signalling needs of media: four methods and the audio."""
+"""What signalling needs of media: offers, answers, news, and the audio where there is any."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from sipstack.errors import LocalProtocolError
 from sipstack.media.audio import Audio
+from sipstack.media.events import Listener
 from sipstack.sdp import Direction, SessionDescription
 
 
 class MediaPort(Protocol):
-    """The media of one call, made when its first description is needed.
+    """The media of one call, of any kind and number of streams, made when its first description is needed.
 
     Offer and answer come in the order of RFC 3264, which signalling keeps. An offer that the peer refused is
     followed by the next call of ``offer`` or ``answer``; what was agreed before stays in force until then.
     """
 
     @property
-    def audio(self) -> Audio:
-        """The same object for the whole call."""
+    def audio(self) -> Audio | None:
+        """The audio stream that the application works with: the same object for the whole call, None for
+        the whole call when the media has none. ``audio_of`` is for those who cannot do without."""
+
+    def attach(self, listener: Listener) -> None:
+        """Call ``listener`` with each ``MediaEvent`` from now on, in place of the listener before.
+
+        It is called in the event loop, never from within a method of this port, and not after ``close``,
+        which lets go of it.
+        """
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         """Our offer, the first or a further one. Raises TransportError when there is no port for media."""
@@ -38,3 +48,11 @@ class MediaPort(Protocol):
         """The call is over: free all, and wait for nobody: leaving a call waits for this. When that is
         cancelled, it is called again; calling it again after it is done does nothing.
         """
+
+
+def audio_of(media: MediaPort) -> Audio:
+    """The audio of ``media``. Raises LocalProtocolError when it has none."""
+    audio = media.audio
+    if audio is None:
+        raise LocalProtocolError("the media of this call has no audio")
+    return audio

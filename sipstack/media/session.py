@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
-from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError
+from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
-from sipstack.media.latch import Address
+from sipstack.media.events import Listener, MediaFailed
+from sipstack.media.peer_address import Address
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import RtpTransport, UdpTransport
 from sipstack.sdp import (
@@ -21,11 +23,10 @@ from sipstack.sdp import (
     Codec,
     Connection,
     Direction,
+    Negotiation,
     Origin,
     SessionDescription,
-    agreed,
-    make_answer,
-    make_offer,
+    Stream,
 )
 
 Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
@@ -33,35 +34,39 @@ Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTran
 
 
 class AudioSession:
-    """A MediaPort for plain RTP. ``host`` is the local IP address, which the peer is told too.
+    """A MediaPort for one audio stream over plain RTP. ``host`` is the local IP address.
 
-    ``ports`` is the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC,
-    numbers and session id. ``clock`` is the event loop's shared one when not given. Ports are opened with the
-    first offer or answer, and stay the same for the whole call.
+    ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``ports`` is
+    the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC, numbers and
+    session id. ``clock`` is the event loop's shared one when not given. Ports are opened with the first offer
+    or answer, and stay the same for the whole call.
     """
 
     def __init__(
         self,
         host: str,
         *,
+        advertised: str | None = None,
         codecs: Sequence[str] = ("PCMU", "PCMA"),
         ports: tuple[int, int] = (0, 0),
         clock: MediaClock | None = None,
         random: Identifiers | None = None,
         bind: Bind = UdpTransport.bind,
     ) -> None:
-        self.audio = Audio(self._statistics)
+        self._capabilities = _capabilities(tuple(codecs))
+        self._receives = _playable(self._capabilities.codecs)
+        sample_rate = next(iter(self._receives.values())).sample_rate
+        self.audio = Audio(self._statistics, sample_rate)
         self._host = host
         self._ports = ports
         self._clock = clock
         self._random = random or Identifiers()
         self._bind = bind
-        self._capabilities = _capabilities(codecs)
-        self._origin = Origin("-", self._random.session_id(), 1, host.partition("%")[0])
-        self._sent: SessionDescription | None = None  # the last one, whatever became of it
-        self._offer: SessionDescription | None = None  # ours, if that was the last
+        address = advertised or host.partition("%")[0]
+        self._negotiation = Negotiation(Origin("-", self._random.session_id(), 1, address), address)
         self._transport: RtpTransport | None = None
         self._stream: AudioStream | None = None
+        self._listener: Listener | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -73,57 +78,36 @@ class AudioSession:
         """The last thing that went wrong with a recording."""
         return self.audio.error
 
+    def attach(self, listener: Listener) -> None:
+        if not self._closed:
+            self._listener = listener
+
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         transport, stream = self._open()
-        offer = make_offer(
-            self._capabilities,
-            origin=self._origin,
-            address=self._origin.address,
-            port=transport.port,
-            rtcp_port=transport.rtcp_port,
-            direction=direction,
-            previous=self._sent,
-        )
-        self._capabilities = self._capabilities.keeping(offer)
-        self._sent = self._offer = offer
-        stream.expect(self._receivable())
-        return offer
+        self._negotiation = self._negotiation.offer(self._streams(transport, direction))
+        # The peer may use any codec that was offered, at once.
+        payload_types = self._negotiation.payload_types
+        self._receives |= _playable(payload_types.numbered("audio", self._capabilities.codecs))
+        stream.expect(self._receives)
+        return self._negotiation.local
 
     async def answer(
         self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
     ) -> SessionDescription:
         transport, stream = self._open()
-        capabilities = self._capabilities.keeping(offer)
-        answer = make_answer(
-            offer,
-            capabilities,
-            origin=self._origin,
-            address=self._origin.address,
-            port=transport.port,
-            rtcp_port=transport.rtcp_port,
-            direction=direction,
-            previous=self._sent,
-        )
-        agreements = agreed(answer, offer)
-        if agreements:
-            await self._apply(stream, agreements[0])
-        else:
-            stream.disconnect()
-        self._capabilities, self._sent, self._offer = capabilities, answer, None
-        return answer
+        negotiation = self._negotiation.answer(offer, self._streams(transport, direction))
+        await self._apply(stream, negotiation)
+        return negotiation.local
 
     async def answered(self, answer: SessionDescription) -> None:
-        if self._offer is None or self._closed:
-            raise LocalProtocolError("there is no offer of ours to be answered")
+        self._check_open()
+        negotiation = self._negotiation.answered(answer)
         _, stream = self._open()
-        agreements = agreed(self._offer, answer)
-        if not agreements:
-            raise NegotiationError("the peer refused our audio")
-        await self._apply(stream, agreements[0])
-        self._capabilities = self._capabilities.keeping(answer)
+        await self._apply(stream, negotiation)
 
     async def close(self) -> None:
         self._closed = True
+        self._listener = None
         if self._clock is not None and self._stream is not None:
             self._clock.leave(self._stream.tick)
             self._stream.close(asyncio.get_running_loop().time())
@@ -131,25 +115,42 @@ class AudioSession:
             self._transport.close()
         self.audio.end(CallEnded("local", "the media session is closed"))
 
-    def _open(self) -> tuple[RtpTransport, AudioStream]:
+    def _check_open(self) -> None:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
+
+    def _open(self) -> tuple[RtpTransport, AudioStream]:
+        self._check_open()
         if self._transport is None or self._stream is None:
             self._transport = self._bind(self._host, self._ports, self._random.uniform)
             self._clock = self._clock or MediaClock.shared()
             now = asyncio.get_running_loop().time()
             self._stream = AudioStream(self.audio, self._transport, self._random, now)
-            self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp)
+            self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._stream.tick)
         return self._transport, self._stream
 
-    async def _apply(self, stream: AudioStream, agreement: Agreement) -> None:
+    def _streams(self, transport: RtpTransport, direction: Direction) -> dict[str, Stream]:
+        stream = Stream("audio", self._capabilities, transport.port, direction, transport.rtcp_port)
+        return {"audio": stream}
+
+    async def _apply(self, stream: AudioStream, negotiation: Negotiation) -> None:
+        """Follow what was agreed; nothing has changed when this raises."""
+        agreement = negotiation.agreements.get("audio")
+        if agreement is None:
+            stream.disconnect()
+        else:
+            await self._connect(stream, agreement)
+        self._negotiation = negotiation
+
+    async def _connect(self, stream: AudioStream, agreement: Agreement) -> None:
         rtp = await self._resolve(agreement.address, agreement.port)
         rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
         if self._closed:
             raise LocalProtocolError("the media session was closed meanwhile")
         codec = CODECS[agreement.codec.name.upper()]
-        stream.expect(self._receivable() | _playable(agreement.receive.values()))
+        self._receives |= _playable(agreement.receive.values())
+        stream.expect(self._receives)
         stream.connect(rtp, rtcp)
         stream.speak(codec, agreement.codec.payload_type, sends=agreement.direction.sends)
         self.audio.codec = codec.name
@@ -169,15 +170,16 @@ class AudioSession:
             raise NegotiationError(f"no way to send media to {host!r}: {error}") from error
         return found[0][4]
 
-    def _receivable(self) -> dict[int, AudioCodec]:
-        """What we take under our own numbers: the peer may use any codec that was offered."""
-        return _playable(self._capabilities.numbered())
+    def _fail(self, error: TransportError) -> None:
+        if self._listener is not None:
+            self._listener(MediaFailed(error))
 
     def _statistics(self) -> MediaStatistics:
         return self._stream.statistics() if self._stream else MediaStatistics()
 
 
-def _capabilities(names: Sequence[str]) -> Capabilities:
+@lru_cache(maxsize=32)  # an application has few sets of codecs, and opens each for many calls
+def _capabilities(names: tuple[str, ...]) -> Capabilities:
     """Our codecs, by name, under their static payload types."""
     known = {codec.name: codec for codec in STATIC_CODECS.values() if codec.name in CODECS}
     unknown = [name for name in names if name.upper() not in known]

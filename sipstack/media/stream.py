@@ -11,8 +11,8 @@ from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
-from sipstack.media.io import frame_octets
-from sipstack.media.latch import Address, Latch
+from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
+from sipstack.media.peer_address import Address, PeerAddress
 from sipstack.media.transport import RtpTransport
 from sipstack.rtp import rtcp
 from sipstack.rtp.concealment import Concealer
@@ -40,17 +40,18 @@ class AudioStream:
         number = int.from_bytes(random.octets(2), "big") & 0x7FFF
         ssrc, timestamp = (int.from_bytes(random.octets(4), "big") for _ in range(2))
         self._sender = Sender(ssrc, number, timestamp)
-        self._reception = Reception(8000)
+        self._reception = Reception(audio.sample_rate)
         cname = random.octets(12).hex()
         self._reporter = Reporter(self._sender, self._reception, cname, random.uniform, now)
-        self._rtp_peer = Latch()
-        self._rtcp_peer = Latch()
+        self._rtp_peer = PeerAddress()
+        self._rtcp_peer = PeerAddress()
         self._codec: AudioCodec | None = None
         self._payload_type = 0
         self._sends = False
-        self._frame_units = 160
+        self._frame_units = audio.sample_rate // FRAMES_PER_SECOND
         self._receives: Mapping[int, AudioCodec] = {}
-        self._playout: PlayoutBuffer[tuple[Decode, bytes]] = PlayoutBuffer()
+        self._heard: AudioCodec | None = None  # that of the last packet
+        self._playout: PlayoutBuffer[tuple[Decode, bytes]] = PlayoutBuffer(audio.sample_rate)
         self._concealer = Concealer()
         self._listening = False
         self._octets = frame_octets(audio.sample_rate)
@@ -108,6 +109,8 @@ class AudioStream:
         if codec is None or (source != self._rtp_peer.source and not self._rtp_peer.accept(source)):
             self._invalid += 1
             return
+        if codec is not self._heard:
+            self._follow(codec)
         arrival = self._reception.receive(packet.ssrc, packet.sequence_number, packet.timestamp, now)
         if arrival is Arrival.REFUSED:
             self._invalid += 1
@@ -176,6 +179,13 @@ class AudioStream:
     def _hold(self) -> None:
         self._sends = False
         self._sender.pause()
+
+    def _follow(self, codec: AudioCodec) -> None:
+        """From here on the peer sends another codec, whose clock may be another one."""
+        self._heard = codec
+        if codec.clock_rate != self._reception.clock_rate:
+            self._reception.use_clock(codec.clock_rate)
+            self._playout.use_clock(codec.clock_rate)
 
     def _listen_anew(self) -> None:
         self._playout.reset()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sipstack.errors import TransportError
-from sipstack.media.latch import Address
+from sipstack.media.peer_address import Address
 
 LARGEST = 2048
 """Octets of a datagram that are read: an Ethernet frame and more."""
@@ -17,6 +18,18 @@ ATTEMPTS = 64
 
 Receive = Callable[[bytes, Address, float], None]
 """Called with a datagram, its source and the loop's time."""
+Failed = Callable[[TransportError], None]
+"""Called once, when nothing can be received any more."""
+
+PASSING = frozenset(
+    {
+        # Some systems report on reading that an earlier packet was not delivered (ICMP).
+        *(errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH),
+        *(errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE, errno.EPROTO, errno.EACCES),
+        *(errno.ENOBUFS, errno.ENOMEM),
+    }
+)
+"""Errors of reading after which the socket is as good as before."""
 
 
 class RtpTransport(Protocol):
@@ -34,8 +47,8 @@ class RtpTransport(Protocol):
     def send_errors(self) -> int:
         """Packets that the network refused."""
 
-    def start(self, rtp: Receive, rtcp: Receive) -> None:
-        """Hand what arrives to these."""
+    def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
+        """Hand what arrives to these, and tell when no more can arrive."""
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         """Send one RTP packet."""
@@ -81,10 +94,10 @@ class UdpTransport:
         why = refusal or f"none in {ports}"
         raise TransportError(f"no pair of RTP ports on {host}: {why}") from refusal
 
-    def start(self, rtp: Receive, rtcp: Receive) -> None:
+    def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
         loop = self._loop = asyncio.get_running_loop()
-        loop.add_reader(self._rtp, self._read, self._rtp, rtp, loop.time)
-        loop.add_reader(self._rtcp, self._read, self._rtcp, rtcp, loop.time)
+        loop.add_reader(self._rtp, self._read, self._rtp, rtp, failed, loop.time)
+        loop.add_reader(self._rtcp, self._read, self._rtcp, rtcp, failed, loop.time)
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         try:
@@ -99,20 +112,29 @@ class UdpTransport:
             self.send_errors += 1
 
     def close(self) -> None:
-        for sock in (self._rtp, self._rtcp):
-            if self._loop is not None and sock.fileno() >= 0:
-                self._loop.remove_reader(sock)
-            sock.close()
+        self._stop()
+        self._rtp.close()
+        self._rtcp.close()
 
-    def _read(self, sock: socket.socket, receive: Receive, time: Callable[[], float]) -> None:
+    def _stop(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.remove_reader(self._rtp)
+            loop.remove_reader(self._rtcp)
+
+    def _read(self, sock: socket.socket, receive: Receive, failed: Failed, time: Callable[[], float]) -> None:
         # One datagram a turn. When more wait the loop calls again, after all others had their turn: a flood
         # starves nobody, and asking for more would be a failing system call for nearly every packet.
         try:
             data, source = sock.recvfrom(LARGEST)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:  # some systems report here that an earlier packet was not delivered
-            self.send_errors += 1
+        except OSError as error:
+            if error.errno in PASSING:
+                self.send_errors += 1
+            else:  # it would fail again in each turn of the loop
+                self._stop()
+                failed(TransportError(f"media cannot be received any more: {error}"))
             return
         receive(data, source, time())
 

@@ -69,6 +69,12 @@ class PlayoutBuffer(Generic[Item]):
         """Packets skipped to get the delay down again, or refused since the buffer is full."""
         self.reset()
 
+    def use_clock(self, clock_rate: int) -> None:
+        """Timestamps count at another rate from here on: the buffer begins anew. The counts stay."""
+        self._rate = clock_rate
+        self._frame = clock_rate // 50
+        self.reset()
+
     def reset(self) -> None:
         """Another source: its first packet begins anew. The counts stay."""
         self.target = self._first_target

@@ -68,6 +68,12 @@ class Source:
         self.received = 0
         self._begin(sequence_number)
 
+    def use_clock(self, clock_rate: int) -> None:
+        """Timestamps count at another rate from here on: jitter begins anew, what was counted stays."""
+        self._clock_rate = clock_rate
+        self._transit = None
+        self.jitter = 0.0
+
     @property
     def expected(self) -> int:
         """Packets that the source sent since the (re)start, by its sequence numbers."""
@@ -136,6 +142,12 @@ class Reception:
         self._candidate: int | None = None
         self._candidate_next = 0
         self._received = self._lost = 0  # of the sources before this one
+
+    def use_clock(self, clock_rate: int) -> None:
+        """Timestamps count at another rate from here on, which is that of another codec."""
+        self.clock_rate = clock_rate
+        if self.source is not None:
+            self.source.use_clock(clock_rate)
 
     @property
     def received(self) -> int:

@@ -1,10 +1,11 @@
 """SDP and the offer/answer model: RFC 8866, RFC 3264. Knows no SIP.
 
-    offer = sdp.parse(request.body)
-    answer = sdp.make_answer(offer, capabilities, origin=origin, address="192.0.2.1", port=40000)
-    for stream in sdp.agreed(answer, offer): ...
+    streams = {"audio": sdp.Stream("audio", capabilities, port=40000)}
+    negotiation = sdp.Negotiation(origin, "192.0.2.1").answer(sdp.parse(request.body), streams)
+    negotiation.local, negotiation.agreements["audio"]
 
-``parse`` and ``str()``/``bytes()`` keep every line; ``Exchange`` tells whose turn it is.
+``parse`` and ``str()``/``bytes()`` keep every line; ``Exchange`` tells whose turn it is. ``agreed`` reads
+any two descriptions.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from sipstack.sdp.codec import STATIC_CODECS, Codec
 from sipstack.sdp.description import MediaDescription, SessionDescription
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.sdp.fields import Attribute, Bandwidth, Connection, Direction, MediaLine, Origin, Timing
-from sipstack.sdp.negotiation import make_answer, make_offer, next_version
+from sipstack.sdp.negotiation import Negotiation
 from sipstack.sdp.parser import parse
+from sipstack.sdp.payload_types import PayloadTypes
+from sipstack.sdp.stream import PLAIN_RTP, PlainRtp, Profile, Stream, reachable
 
 __all__ = [
+    "PLAIN_RTP",
     "STATIC_CODECS",
     "Agreement",
     "Attribute",
@@ -31,12 +35,15 @@ __all__ = [
     "ExchangeState",
     "MediaDescription",
     "MediaLine",
+    "Negotiation",
     "Origin",
+    "PayloadTypes",
+    "PlainRtp",
+    "Profile",
     "SessionDescription",
+    "Stream",
     "Timing",
     "agreed",
-    "make_answer",
-    "make_offer",
-    "next_version",
     "parse",
+    "reachable",
 ]

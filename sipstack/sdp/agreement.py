@@ -12,22 +12,25 @@ from sipstack.sdp.description import MediaDescription, SessionDescription
 from sipstack.sdp.fields import MAX_PORT, Direction
 
 DEFAULT_PTIME = 20.0
-"""Milliseconds in a packet where no side asks for another length (RFC 3551 §4.2)."""
+"""Milliseconds of audio in a packet where no side asks for another length (RFC 3551 §4.2)."""
 
 
 @attrs.frozen
 class Agreement:
-    """One audio stream as both sides accepted it.
+    """One RTP stream as both sides accepted it.
 
-    ``index`` is the m-line, the same in both descriptions; ``protocol`` is the remote side's.
+    ``index`` is the m-line, the same in both descriptions; ``protocol`` is the remote side's. ``kind`` is
+    ``audio``, ``video``, ``text``, …
     ``address`` and ``port`` are where to send RTP; the address may be a host name. ``rtcp_port`` is 0
     when the remote side has no place for RTCP. ``rtcp_mux`` says that both use one port for both.
     ``codec`` is what to send, with the remote side's number and fmtp; ``telephone_event`` likewise, or
     None. ``receive`` maps our payload type numbers to codecs; any of them may come at any time.
-    ``direction`` is ours: what is left of what both sides wish. ``ptime`` is in milliseconds, for sending.
+    ``direction`` is ours: what is left of what both sides wish. ``ptime`` is in milliseconds, for sending
+    audio. ``remote`` is the remote side's whole description.
     """
 
     index: int
+    kind: str
     protocol: str
     address: str
     port: int
@@ -39,10 +42,18 @@ class Agreement:
     receive: Mapping[int, Codec]
     direction: Direction
     ptime: float
+    remote: SessionDescription = attrs.field(eq=False, repr=False)
+
+    def attribute_values(self, name: str) -> tuple[str, ...]:
+        """The remote side's ``a=name`` lines for this stream: its own, else those of the session.
+
+        How keys, fingerprints and candidates are read, by the transport that they are for.
+        """
+        return self.remote.media[self.index].attribute_values(name) or self.remote.attribute_values(name)
 
 
 def agreed(local: SessionDescription, remote: SessionDescription) -> tuple[Agreement, ...]:
-    """The audio streams that both sides accepted; () when there are none. Who offered does not matter.
+    """The RTP streams that both sides accepted; () when there are none. Which side offered does not matter.
 
     Raises RemoteProtocolError when the remote description does not fit ours m-line by m-line (RFC 3264
     §6) or has no address, NegotiationError when an accepted stream has no codec in common.
@@ -53,7 +64,7 @@ def agreed(local: SessionDescription, remote: SessionDescription) -> tuple[Agree
     return tuple(
         _agreement(index, local, ours, remote, theirs)
         for index, (ours, theirs) in pairs
-        if ours.kind == "audio" and not ours.rejected and not theirs.rejected
+        if not ours.rejected and not theirs.rejected and "RTP/" in ours.protocol
     )
 
 
@@ -73,6 +84,7 @@ def _agreement(
     rtcp_address, rtcp_port = _rtcp(theirs, connection.address, mux)
     return Agreement(
         index=index,
+        kind=ours.kind,
         protocol=theirs.protocol,
         address=connection.address,
         port=theirs.port,
@@ -85,6 +97,7 @@ def _agreement(
         receive={codec.payload_type: codec for codec in reversed(ours.codecs)},
         direction=direction,
         ptime=_ptime(ours, theirs),
+        remote=remote,
     )
 
 
@@ -93,7 +106,7 @@ def _to_send(ours: MediaDescription, theirs: MediaDescription) -> tuple[Codec, C
     common = [codec for codec in theirs.codecs if codec.key in known]
     codec = next((codec for codec in common if not codec.auxiliary), None)
     if codec is None:
-        raise NegotiationError("the audio stream has no codec in common")
+        raise NegotiationError(f"the {ours.kind} stream has no codec in common")
     events = (event for event in common if event.telephone_event and event.clock_rate == codec.clock_rate)
     return codec, next(events, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 import attrs
 
@@ -79,36 +80,38 @@ class Codec:
         return (rtpmap, f"a=fmtp:{number} {self.fmtp}") if self.fmtp else (rtpmap,)
 
 
-STATIC_CODECS = {
-    number: Codec(number, name, clock_rate, channels)
-    for number, name, clock_rate, channels in (
-        # RFC 3551 tables 4 and 5. MPA's channels are told in its stream; 1 stands for "not said".
-        (0, "PCMU", 8000, 1),
-        (3, "GSM", 8000, 1),
-        (4, "G723", 8000, 1),
-        (5, "DVI4", 8000, 1),
-        (6, "DVI4", 16000, 1),
-        (7, "LPC", 8000, 1),
-        (8, "PCMA", 8000, 1),
-        (9, "G722", 8000, 1),
-        (10, "L16", 44100, 2),
-        (11, "L16", 44100, 1),
-        (12, "QCELP", 8000, 1),
-        (13, "CN", 8000, 1),
-        (14, "MPA", 90000, 1),
-        (15, "G728", 8000, 1),
-        (16, "DVI4", 11025, 1),
-        (17, "DVI4", 22050, 1),
-        (18, "G729", 8000, 1),
-        (25, "CelB", 90000, 1),
-        (26, "JPEG", 90000, 1),
-        (28, "nv", 90000, 1),
-        (31, "H261", 90000, 1),
-        (32, "MPV", 90000, 1),
-        (33, "MP2T", 90000, 1),
-        (34, "H263", 90000, 1),
-    )
-}
+STATIC_CODECS = MappingProxyType(
+    {
+        number: Codec(number, name, clock_rate, channels)
+        for number, name, clock_rate, channels in (
+            # RFC 3551 tables 4 and 5. MPA's channels are told in its stream; 1 stands for "not said".
+            (0, "PCMU", 8000, 1),
+            (3, "GSM", 8000, 1),
+            (4, "G723", 8000, 1),
+            (5, "DVI4", 8000, 1),
+            (6, "DVI4", 16000, 1),
+            (7, "LPC", 8000, 1),
+            (8, "PCMA", 8000, 1),
+            (9, "G722", 8000, 1),
+            (10, "L16", 44100, 2),
+            (11, "L16", 44100, 1),
+            (12, "QCELP", 8000, 1),
+            (13, "CN", 8000, 1),
+            (14, "MPA", 90000, 1),
+            (15, "G728", 8000, 1),
+            (16, "DVI4", 11025, 1),
+            (17, "DVI4", 22050, 1),
+            (18, "G729", 8000, 1),
+            (25, "CelB", 90000, 1),
+            (26, "JPEG", 90000, 1),
+            (28, "nv", 90000, 1),
+            (31, "H261", 90000, 1),
+            (32, "MPV", 90000, 1),
+            (33, "MP2T", 90000, 1),
+            (34, "H263", 90000, 1),
+        )
+    }
+)
 """The payload types that need no a=rtpmap, by number (RFC 3551 §6)."""
 
 

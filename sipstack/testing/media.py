@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError
+from sipstack.errors import CallEnded, LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio
+from sipstack.media.events import Listener, MediaEvent
 from sipstack.sdp import (
     STATIC_CODECS,
     Capabilities,
     Direction,
+    Negotiation,
     Origin,
     SessionDescription,
-    agreed,
-    make_answer,
-    make_offer,
+    Stream,
 )
 
 PORT = 40000  # nobody sends anything there
+G711 = Capabilities((STATIC_CODECS[0], STATIC_CODECS[8]))
 
 
 class SilentMedia:
@@ -26,64 +27,56 @@ class SilentMedia:
         self.audio = Audio()
         self.closed = False
         self.direction: Direction | None = None
-        """As agreed, seen from our side; None before there is a session."""
+        """As agreed, seen from our side; None before there is a session, and while it has no audio."""
         session_id = (identifiers or Identifiers()).session_id()
         self._host = host
-        self._origin = Origin("-", session_id, session_id, host)
-        codecs = tuple(codec for codec in STATIC_CODECS.values() if codec.name in ("PCMU", "PCMA"))
-        self._capabilities = Capabilities(codecs)
-        self._sent: SessionDescription | None = None
-        self._offer: SessionDescription | None = None
+        self._negotiation = Negotiation(Origin("-", session_id, session_id, host), host)
+        self._listener: Listener | None = None
 
     def __repr__(self) -> str:
         return f"<SilentMedia {self._host} codec={self.audio.codec}{' closed' if self.closed else ''}>"
 
+    def attach(self, listener: Listener) -> None:
+        if not self.closed:
+            self._listener = listener
+
+    def report(self, event: MediaEvent) -> None:
+        """Have this happen: the call is told. Once the media is closed, nobody is."""
+        if self._listener is not None:
+            self._listener(event)
+
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         self._check_open()
-        self._sent = self._offer = make_offer(
-            self._capabilities,
-            origin=self._origin,
-            address=self._host,
-            port=PORT,
-            direction=direction,
-            previous=self._sent,
-        )
-        return self._offer
+        return self._take(self._negotiation.offer(_streams(direction)))
 
     async def answer(
         self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
     ) -> SessionDescription:
         self._check_open()
-        answer = make_answer(
-            offer,
-            self._capabilities.keeping(offer),
-            origin=self._origin,
-            address=self._host,
-            port=PORT,
-            direction=direction,
-            previous=self._sent,
-        )
-        self._agree(answer, offer)
-        self._sent, self._offer = answer, None
-        return answer
+        return self._take(self._negotiation.answer(offer, _streams(direction)))
 
     async def answered(self, answer: SessionDescription) -> None:
         self._check_open()
-        if self._offer is None:
-            raise LocalProtocolError("there is no offer of ours to be answered")
-        self._agree(self._offer, answer)
+        self._take(self._negotiation.answered(answer))
+
+    async def close(self) -> None:
+        self.closed = True
+        self._listener = None
+        self.audio.end(CallEnded("local", "the media is closed"))
 
     def _check_open(self) -> None:
         if self.closed:
             raise LocalProtocolError("the media is closed")
 
-    def _agree(self, local: SessionDescription, remote: SessionDescription) -> None:
-        agreements = agreed(local, remote)
-        if not agreements:
-            raise NegotiationError("no audio in common")
-        self.direction = agreements[0].direction
-        self.audio.codec = agreements[0].codec.name
+    def _take(self, negotiation: Negotiation) -> SessionDescription:
+        """This is how things stand now; our description."""
+        self._negotiation = negotiation
+        agreement = negotiation.agreements.get("audio")
+        self.direction = agreement.direction if agreement else None
+        if agreement:
+            self.audio.codec = agreement.codec.name
+        return negotiation.local
 
-    async def close(self) -> None:
-        self.closed = True
-        self.audio.end(CallEnded("local", "the media is closed"))
+
+def _streams(direction: Direction) -> dict[str, Stream]:
+    return {"audio": Stream("audio", G711, PORT, direction)}

@@ -23,7 +23,7 @@ from sipstack.errors import (
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
-from sipstack.media.port import MediaPort
+from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Uri
 from sipstack.message.headers import writable
@@ -95,17 +95,18 @@ class Call:
     @property
     def audio(self) -> Audio:
         """The audio in both directions: iterate for frames, ``send`` them, ``play`` and record."""
-        return self._media.audio
+        return audio_of(self._media)
 
     @property
     def codec(self) -> str | None:
         """The name of the codec that we send with, such as "PCMU"."""
-        return self._media.audio.codec
+        audio = self._media.audio
+        return audio.codec if audio else None
 
     @property
     def statistics(self) -> MediaStatistics:
         """What went over the wire so far; final once the call has ended."""
-        return self._media.audio.statistics
+        return self.audio.statistics
 
     @property
     def duration(self) -> float:
@@ -193,8 +194,12 @@ class Call:
         self._left = True
         self._agent.goodbyes.limit(self._ended)  # for all who want it over together
         self._agent.command(self._session.hang_up, self._agent.now(), headers)
-        self._media.audio.end(CallEnded("local"))
+        self._end_audio("local")
         return True
+
+    def _end_audio(self, by: str, reason: str = "") -> None:
+        if self._media.audio is not None:
+            self._media.audio.end(CallEnded(by, reason))
 
     async def _close_media(self) -> None:
         """In our caller's task; one of its own goes on with it when that is cancelled."""
@@ -251,7 +256,7 @@ class Call:
         if self._acknowledged is not None:
             self._acknowledged.fail(CallEnded(by, reason))
         if not self._left:
-            self._media.audio.end(CallEnded(by, reason))
+            self._end_audio(by, reason)
             self._agent.close_media(self._media)
 
     async def _answer(self, body: bytes) -> None:

@@ -18,7 +18,7 @@ from sipstack.errors import (
     SipError,
 )
 from sipstack.media.audio import Audio
-from sipstack.media.port import MediaPort
+from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Response
 from sipstack.ua.call import Call
 from sipstack.ua.outcome import Outcome
@@ -70,7 +70,7 @@ class OutgoingInvite:
     def audio(self) -> Audio:
         """Early media: what is heard before the call is answered."""
         assert self._media is not None
-        return self._media.audio
+        return audio_of(self._media)
 
     def provisionals(self) -> Stream[Response]:
         """The provisional responses other than 100; ends with the final response."""

@@ -15,7 +15,7 @@ from sipstack import Timers, TracedMessage, UserAgent
 from sipstack.core.core import Core
 from sipstack.core.outputs import Flow, Question, Target
 from sipstack.errors import ResolutionError, TransportError
-from sipstack.media.latch import Address
+from sipstack.media.peer_address import Address
 from sipstack.media.session import AudioSession
 from sipstack.media.transport import UdpTransport
 from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from sipstack.media.latch import Address
-from sipstack.media.transport import Receive
+from sipstack.media.peer_address import Address
+from sipstack.media.transport import Failed, Receive
 from sipstack.rtp.packet import RtpPacket
 
 
@@ -73,7 +73,7 @@ class Notebook:
         self.rtp: list[tuple[bytes, Address]] = []
         self.rtcp: list[tuple[bytes, Address]] = []
 
-    def start(self, rtp: Receive, rtcp: Receive) -> None:
+    def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
         """Nothing ever arrives by itself."""
 
     def send_rtp(self, data: bytes, destination: Address) -> None:

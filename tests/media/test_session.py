@@ -16,7 +16,7 @@ from sipstack.errors import CallEnded, LocalProtocolError, MediaError, Negotiati
 from sipstack.media.audio import MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.io import PcmSource
-from sipstack.media.port import MediaPort
+from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody, sine
 from sipstack.sdp import Connection
@@ -28,7 +28,7 @@ from tests.media.wire import Datagram, Wire
 
 def test_it_is_a_media_port() -> None:
     port: MediaPort = AudioSession("127.0.0.1")
-    assert port.audio.statistics == MediaStatistics()
+    assert audio_of(port).statistics == MediaStatistics()
 
 
 # Descriptions

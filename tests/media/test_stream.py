@@ -14,7 +14,7 @@ from sipstack.errors import CallEnded
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import CODECS
-from sipstack.media.latch import Address
+from sipstack.media.peer_address import Address
 from sipstack.media.stream import KEEP_ALIVE, AudioStream
 from sipstack.media.tones import sine
 from sipstack.rtp import g711, rtcp

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import socket
+from typing import Any
 
 import pytest
 
 from sipstack.errors import TransportError
-from sipstack.media.latch import Address
+from sipstack.media.peer_address import Address
 from sipstack.media.transport import LARGEST, UdpTransport
 
 ANY = (0, 0)
@@ -26,6 +28,20 @@ class Received:
     def __call__(self, data: bytes, source: Address, now: float) -> None:
         self.data.append(data)
         self.sources.append(source)
+
+
+def never(error: TransportError) -> None:
+    """What ``failed`` is where nothing fails."""
+    raise error
+
+
+class Broken(socket.socket):
+    """A socket that reports ``error`` whenever it is read, though there is something to be read."""
+
+    error = errno.ENETDOWN
+
+    def recvfrom(self, *_: Any) -> Any:
+        raise OSError(self.error, "as told")
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
@@ -89,7 +105,7 @@ def test_a_range_without_a_pair_is_refused(ports: tuple[int, int]) -> None:
 async def test_each_port_has_its_own_receiver(host: str) -> None:
     one, two = UdpTransport.bind(host, ANY, uniform), UdpTransport.bind(host, ANY, uniform)
     rtp, rtcp = Received(), Received()
-    two.start(rtp, rtcp)
+    two.start(rtp, rtcp, never)
     one.send_rtp(b"sound", _address(two, host))
     one.send_rtcp(b"report", _address(two, host, rtcp=True))
     await asyncio.sleep(0.01)
@@ -107,8 +123,8 @@ async def test_a_flood_starves_nobody() -> None:
         UdpTransport.bind("127.0.0.1", ANY, uniform),
     )
     turns: list[str] = []
-    flooded.start(lambda *_: turns.append("flood"), Received())
-    quiet.start(lambda *_: turns.append("quiet"), Received())
+    flooded.start(lambda *_: turns.append("flood"), Received(), never)
+    quiet.start(lambda *_: turns.append("quiet"), Received(), never)
     for _ in range(200):
         quiet.send_rtp(b"x", _address(flooded, "127.0.0.1"))
     for _ in range(5):
@@ -123,7 +139,7 @@ async def test_a_flood_starves_nobody() -> None:
 async def test_what_is_larger_than_any_media_packet_is_cut() -> None:
     one, two = UdpTransport.bind("127.0.0.1", ANY, uniform), UdpTransport.bind("127.0.0.1", ANY, uniform)
     rtp = Received()
-    two.start(rtp, Received())
+    two.start(rtp, Received(), never)
     one.send_rtp(bytes(9000), _address(two, "127.0.0.1"))
     await asyncio.sleep(0.01)
     one.close()
@@ -144,12 +160,45 @@ def test_what_the_network_refuses_is_counted_and_not_raised() -> None:
 
 async def test_closing_twice_is_closing_once_and_nothing_stays_behind() -> None:
     transport = UdpTransport.bind("127.0.0.1", ANY, uniform)
-    transport.start(Received(), Received())
+    transport.start(Received(), Received(), never)
     port = transport.port
     transport.close()
     transport.close()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", port))
+
+
+def broken(error: int) -> UdpTransport:
+    sockets = [Broken(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for sock in sockets:
+        sock.setblocking(False)
+        sock.bind(("127.0.0.1", 0))
+        sock.error = error
+    return UdpTransport(*sockets)
+
+
+async def test_a_socket_that_breaks_is_reported_once_and_read_no_more() -> None:
+    """Otherwise it would be ready to be read, and fail, in each turn of the loop."""
+    transport = broken(errno.ENETDOWN)
+    failures: list[TransportError] = []
+    transport.start(Received(), Received(), failures.append)
+    for _ in range(3):
+        transport.send_rtp(b"x", _address(transport, "127.0.0.1"))
+        transport.send_rtcp(b"x", _address(transport, "127.0.0.1", rtcp=True))
+        await asyncio.sleep(0.01)
+    transport.close()
+    assert [str(error) for error in failures] == [
+        f"media cannot be received any more: [Errno {errno.ENETDOWN}] as told"
+    ]
+
+
+async def test_an_earlier_packet_that_was_not_delivered_breaks_nothing() -> None:
+    transport = broken(errno.ECONNREFUSED)
+    transport.start(Received(), Received(), never)
+    transport.send_rtp(b"x", _address(transport, "127.0.0.1"))
+    await asyncio.sleep(0.01)
+    transport.close()
+    assert transport.send_errors > 1
 
 
 async def test_it_may_be_closed_by_what_it_receives() -> None:
@@ -160,7 +209,7 @@ async def test_it_may_be_closed_by_what_it_receives() -> None:
         received.append(data)
         two.close()
 
-    two.start(receive, Received())
+    two.start(receive, Received(), never)
     for data in (b"1", b"2"):
         one.send_rtp(data, _address(two, "127.0.0.1"))
     await asyncio.sleep(0.01)

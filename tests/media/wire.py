@@ -6,8 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from sipstack.media.latch import Address
-from sipstack.media.transport import Receive
+from sipstack.media.peer_address import Address
+from sipstack.media.transport import Failed, Receive
 
 Datagram = tuple[float, Address, Address, bytes]
 """When, from, to, what."""
@@ -63,7 +63,7 @@ class WireTransport:
         self._wire = wire
         self._host = host
 
-    def start(self, rtp: Receive, rtcp: Receive) -> None:
+    def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
         self._wire.ports |= {(self._host, self.port): rtp, (self._host, self.rtcp_port): rtcp}
 
     def send_rtp(self, data: bytes, destination: Address) -> None:

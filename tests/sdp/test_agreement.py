@@ -11,11 +11,11 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    Negotiation,
     Origin,
     SessionDescription,
+    Stream,
     agreed,
-    make_answer,
-    make_offer,
     parse,
 )
 from tests.sdp import endpoints
@@ -25,12 +25,12 @@ PCMU, PCMA = STATIC_CODECS[0], STATIC_CODECS[8]
 ILBC = Codec(97, "iLBC", 8000, 1, "mode=20")
 EVENTS = Codec(101, "telephone-event", 8000, 1, "0-16")
 OURS = Capabilities((ILBC, PCMU, PCMA, EVENTS))
+ORIGIN = Origin("-", 7, 1, "192.0.2.1")
 
 
 def offer(direction: Direction = S, *, mux: bool = False, ptime: int | None = 20) -> SessionDescription:
-    capabilities = Capabilities(OURS.codecs, ptime=ptime, rtcp_mux=mux)
-    origin = Origin("-", 7, 1, "192.0.2.1")
-    return make_offer(capabilities, origin=origin, address="192.0.2.1", port=40000, direction=direction)
+    stream = Stream("audio", Capabilities(OURS.codecs, ptime=ptime, rtcp_mux=mux), 40000, direction)
+    return Negotiation(ORIGIN, "192.0.2.1").offer({"audio": stream}).local
 
 
 def peer(*media: str, connection: str = "c=IN IP4 192.0.2.2") -> SessionDescription:
@@ -100,6 +100,7 @@ def test_all_of_an_agreement() -> None:
     assert agreed(offer(), remote) == (
         Agreement(
             index=0,
+            kind="audio",
             protocol="RTP/AVP",
             address="192.0.2.2",
             port=40002,
@@ -113,6 +114,7 @@ def test_all_of_an_agreement() -> None:
             receive={97: ILBC, 0: PCMU, 8: PCMA, 101: EVENTS},
             direction=S,
             ptime=30.0,
+            remote=remote,
         ),
     )
 
@@ -123,8 +125,7 @@ def test_the_answerers_order_chooses_what_the_offerer_sends() -> None:
 
 def test_the_answerer_sends_what_it_chose() -> None:
     theirs = parse(endpoints.ASTERISK)
-    origin = Origin("-", 7, 1, "192.0.2.1")
-    ours = make_answer(theirs, OURS, origin=origin, address="192.0.2.1", port=40000)
+    ours = Negotiation(ORIGIN, "192.0.2.1").answer(theirs, {"audio": Stream("audio", OURS, 40000)}).local
     agreement = only(ours, theirs)
     assert (agreement.codec, agreement.telephone_event) == (PCMU, EVENTS)
     assert agreement.receive == {0: PCMU, 101: EVENTS}

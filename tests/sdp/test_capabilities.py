@@ -1,23 +1,16 @@
-"""Capabilities, and the payload type numbers a session has fixed (RFC 3264 §8.3.2)."""
+"""What a stream of ours can use."""
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from sipstack.errors import LocalProtocolError
-from sipstack.sdp import STATIC_CODECS, Capabilities, Codec, SessionDescription, parse
+from sipstack.sdp import STATIC_CODECS, Capabilities, Codec
 
 PCMU = STATIC_CODECS[0]
 OPUS = Codec(96, "opus", 48000, 2, "useinbandfec=1")
 EVENTS = Codec(101, "telephone-event", 8000, 1, "0-16")
-OURS = Capabilities((OPUS, PCMU, EVENTS))
-
-
-def audio(formats: str, *attributes: str) -> SessionDescription:
-    head = "v=0\no=- 1 1 IN IP4 192.0.2.2\ns=-\nc=IN IP4 192.0.2.2\nt=0 0\n"
-    return parse(
-        head + "\n".join([f"m=audio 40000 RTP/AVP {formats}", *(f"a={line}" for line in attributes)])
-    )
 
 
 @pytest.mark.parametrize(
@@ -29,52 +22,18 @@ def test_capabilities_that_cannot_be(codecs: tuple[Codec, ...]) -> None:
         Capabilities(codecs)
 
 
-def test_capabilities_need_a_protocol() -> None:
-    with pytest.raises(LocalProtocolError):
-        Capabilities((PCMU,), protocols=())
-
-
 def test_our_codecs_are_found_by_what_they_are() -> None:
     twice = Capabilities((OPUS, Codec(97, "OPUS", 48000, 2), PCMU))
     assert twice.by_key == {OPUS.key: OPUS, PCMU.key: PCMU}
 
 
-def test_a_session_that_fixed_nothing_uses_our_numbers() -> None:
-    assert OURS.numbered() == (OPUS, PCMU, EVENTS)
-
-
-def test_a_codec_keeps_the_number_it_had_first() -> None:
-    """They offered opus as 111; what we offer later is 111 too."""
-    session = OURS.keeping(audio("111 0", "rtpmap:111 opus/48000/2"))
-    assert session.numbered() == (OPUS.numbered(111), PCMU, EVENTS)
-    later = session.keeping(audio("120", "rtpmap:120 opus/48000/2"))
-    assert later.numbered() == (OPUS.numbered(111), PCMU, EVENTS)
-
-
-def test_a_number_that_they_gave_to_another_codec_is_not_ours_any_more() -> None:
-    session = OURS.keeping(audio("96 101", "rtpmap:96 speex/16000", "rtpmap:101 iLBC/8000"))
-    assert session.numbered() == (OPUS.numbered(97), PCMU, EVENTS.numbered(98))
-
-
-def test_the_rule_holds_for_the_whole_session() -> None:
-    """96 was speex once; that it is not offered any more does not free it."""
-    session = OURS.keeping(audio("96", "rtpmap:96 speex/16000")).keeping(audio("0"))
-    assert session.numbered() == (OPUS.numbered(97), PCMU, EVENTS)
-
-
-def test_only_audio_counts() -> None:
-    media = "m=video 40000 RTP/AVP 96\na=rtpmap:96 VP8/90000\nm=image 9 udptl t38\n"
-    video = parse("v=0\no=- 1 1 IN IP4 192.0.2.2\n" + media)
-    assert OURS.keeping(video).numbered() == (OPUS, PCMU, EVENTS)
-
-
-def test_a_codec_for_which_no_number_is_left_is_dropped() -> None:
-    everything = [f"rtpmap:{number} x{number}/8000" for number in range(128)]
-    taken = OURS.keeping(audio(" ".join(str(number) for number in range(128)), *everything))
-    assert taken.numbered() == ()
-
-
-def test_behind_96_to_127_come_35_to_63() -> None:
-    upper = [f"rtpmap:{number} x{number}/8000" for number in range(96, 128)]
-    session = OURS.keeping(audio(" ".join(str(number) for number in range(96, 128)), *upper))
-    assert session.numbered() == (OPUS.numbered(35), PCMU, EVENTS.numbered(36))
+def test_what_capabilities_share_cannot_be_changed() -> None:
+    """They are kept from call to call."""
+    ours = Capabilities((OPUS, PCMU, EVENTS))
+    for shared, key in ((ours.by_key, PCMU.key), (STATIC_CODECS, 0)):
+        with pytest.raises(TypeError):
+            shared[key] = OPUS  # type: ignore[index]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        ours.codecs = ()  # type: ignore[misc]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        PCMU.clock_rate = 1  # type: ignore[misc]

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
-from sipstack.sdp import STATIC_CODECS, Capabilities, Codec, Origin, agreed, make_answer, make_offer, parse
+from sipstack.sdp import (
+    STATIC_CODECS,
+    Capabilities,
+    Codec,
+    Negotiation,
+    Origin,
+    PlainRtp,
+    Stream,
+    agreed,
+    parse,
+)
 from tests.sdp import endpoints
 
 CAPABILITIES = Capabilities(
@@ -18,9 +28,15 @@ CAPABILITIES = Capabilities(
         Codec(101, "telephone-event", 8000, 1, "0-16"),
         Codec(102, "telephone-event", 48000, 1, "0-16"),
     ),
-    protocols=("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"),
     rtcp_mux=True,
 )
+PICTURES = Capabilities((Codec(96, "VP8", 90000), Codec(99, "H264", 90000), STATIC_CODECS[31]), ptime=None)
+PROFILES = [PlainRtp(name) for name in ("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF")]
+STREAMS = {
+    "speech": Stream("audio", CAPABILITIES, 40000, profiles=PROFILES),
+    "more speech": Stream("audio", CAPABILITIES, 40002, profiles=PROFILES),
+    "pictures": Stream("video", PICTURES, 40004, profiles=PROFILES),
+}
 ORIGIN = Origin("-", 1, 1, "192.0.2.1")
 
 seeds = st.sampled_from([text.replace("\n", "\r\n").encode() for text in endpoints.ALL.values()])
@@ -79,11 +95,10 @@ def test_a_mutant_parses_without_loss_or_is_a_parse_error(mutant: bytes) -> None
 def test_a_mutant_is_answered_or_refused(mutant: bytes, later: bytes) -> None:
     try:
         offer = parse(mutant)
-        answer = make_answer(offer, CAPABILITIES, origin=ORIGIN, address="192.0.2.1", port=40000)
-        agreed(answer, offer)
-        capabilities = CAPABILITIES.keeping(offer, answer)
-        again = make_offer(capabilities, origin=ORIGIN, address="192.0.2.1", port=40000, previous=answer)
-        assert len(again.media) >= len(answer.media)
-        agreed(again, parse(later))
+        session = Negotiation(ORIGIN, "192.0.2.1").answer(offer, STREAMS)
+        assert agreed(session.local, offer) == tuple(session.agreements.values())
+        again = session.offer(STREAMS)
+        assert len(again.local.media) >= len(session.local.media)
+        again.answered(parse(later))
     except (ParseError, NegotiationError, RemoteProtocolError):
         pass

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from sipstack.errors import LocalProtocolError, NegotiationError
 from sipstack.sdp import (
     STATIC_CODECS,
+    Attribute,
     Capabilities,
     Codec,
     Direction,
+    Negotiation,
     Origin,
+    PlainRtp,
     SessionDescription,
+    Stream,
     agreed,
-    make_answer,
-    make_offer,
-    next_version,
     parse,
 )
 from tests.sdp import endpoints
@@ -34,6 +35,13 @@ WIDE = Capabilities((OPUS, PCMU, PCMA, EVENTS, EVENTS_48, CN))
 ORIGIN = Origin("-", 7, 1, "192.0.2.1")
 
 
+def after(previous: SessionDescription | None, address: str = "192.0.2.1") -> Negotiation:
+    """A session of one audio stream, of which ``previous`` is our last description."""
+    media = previous.media if previous else ()
+    slots = tuple("audio" if medium.kind == "audio" and not medium.rejected else None for medium in media)
+    return Negotiation(ORIGIN, address, previous, slots)
+
+
 def offer(
     capabilities: Capabilities = OURS,
     *,
@@ -42,15 +50,8 @@ def offer(
     rtcp_port: int | None = None,
     previous: SessionDescription | None = None,
 ) -> SessionDescription:
-    return make_offer(
-        capabilities,
-        origin=ORIGIN,
-        address="192.0.2.1",
-        port=port,
-        direction=direction,
-        rtcp_port=rtcp_port,
-        previous=previous,
-    )
+    stream = Stream("audio", capabilities, port, direction, rtcp_port)
+    return after(previous).offer({"audio": stream}).local
 
 
 def answer(
@@ -62,20 +63,23 @@ def answer(
     rtcp_port: int | None = None,
     previous: SessionDescription | None = None,
 ) -> SessionDescription:
-    return make_answer(
-        parse(text) if isinstance(text, str) else text,
-        capabilities,
-        origin=ORIGIN,
-        address=address,
-        port=40000,
-        direction=direction,
-        rtcp_port=rtcp_port,
-        previous=previous,
-    )
+    stream = Stream("audio", capabilities, 40000, direction, rtcp_port)
+    offered = parse(text) if isinstance(text, str) else text
+    return after(previous, address).answer(offered, {"audio": stream}).local
 
 
 def peer(*media: str, connection: str = "c=IN IP4 192.0.2.2") -> str:
     return "\n".join(["v=0", "o=peer 1 1 IN IP4 192.0.2.2", "s=-", connection, "t=0 0", *media])
+
+
+@attrs.frozen
+class Keyed(PlainRtp):
+    """A profile with a line of its own, as SRTP has (RFC 4568)."""
+
+    key: str = ""
+
+    def offer(self) -> tuple[Attribute, ...]:
+        return (Attribute("crypto", self.key),)
 
 
 def media_lines(description: SessionDescription) -> list[str]:
@@ -94,13 +98,13 @@ def test_an_offer_needs_a_port(port: int) -> None:
 @pytest.mark.parametrize("address", ["", "192.0.2.1 x", "192.0.2.1\r\na=inactive"])
 def test_an_offer_needs_an_address(address: str) -> None:
     with pytest.raises(LocalProtocolError):
-        make_offer(OURS, origin=ORIGIN, address=address, port=40000)
+        Negotiation(ORIGIN, address).offer({"audio": Stream("audio", OURS, 40000)})
 
 
 @pytest.mark.parametrize("origin", [Origin("-", 2**63, 1, "host"), Origin("-", 1, 2**63, "host")])
 def test_session_id_and_version_have_63_bits(origin: Origin) -> None:
     with pytest.raises(LocalProtocolError):
-        make_offer(OURS, origin=origin, address="192.0.2.1", port=40000)
+        Negotiation(origin, "192.0.2.1").offer({"audio": Stream("audio", OURS, 40000)})
 
 
 def test_a_codec_cannot_smuggle_in_a_line() -> None:
@@ -132,10 +136,9 @@ def test_a_first_offer() -> None:
 
 
 def test_what_an_offer_may_say_besides() -> None:
-    capabilities = Capabilities((PCMU,), ptime=None, protocols=("RTP/AVPF",), rtcp_mux=True)
-    described = make_offer(
-        capabilities, origin=ORIGIN, address="2001:db8::1", port=40000, rtcp_port=50000, direction=R
-    )
+    capabilities = Capabilities((PCMU,), ptime=None, rtcp_mux=True)
+    stream = Stream("audio", capabilities, 40000, R, 50000, profiles=(PlainRtp("RTP/AVPF"),))
+    described = Negotiation(ORIGIN, "2001:db8::1").offer({"audio": stream}).local
     assert described.values("c") == ("IN IP6 2001:db8::1",)
     assert described.media[0].lines == (
         "m=audio 40000 RTP/AVPF 0",
@@ -255,10 +258,11 @@ def test_all_other_m_lines_are_rejected_in_place() -> None:
     ]
 
 
-def test_the_protocol_is_the_offers_when_our_capabilities_name_it() -> None:
+def test_the_protocol_is_the_offers_when_a_profile_of_ours_has_it() -> None:
     text = peer("m=audio 40002 RTP/SAVP 0", "m=audio 40002 RTP/AVPF 0")
-    secure = attrs.evolve(OURS, protocols=("RTP/SAVP", "RTP/AVPF"))
-    assert media_lines(answer(text, secure)) == ["audio 40000 RTP/SAVP 0", "audio 0 RTP/AVPF 0"]
+    stream = Stream("audio", OURS, 40000, profiles=(PlainRtp("RTP/SAVP"), PlainRtp("RTP/AVPF")))
+    secure = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), {"audio": stream}).local
+    assert media_lines(secure) == ["audio 40000 RTP/SAVP 0", "audio 0 RTP/AVPF 0"]
     assert media_lines(answer(text)) == ["audio 0 RTP/SAVP 0", "audio 40000 RTP/AVPF 0"]
 
 
@@ -343,20 +347,19 @@ def test_answers_and_offers_of_one_side_count_together() -> None:
 
 
 def test_the_origin_stays_though_the_address_changes() -> None:
-    moved = make_offer(OURS, origin=Origin("x", 9, 9, "host"), address="192.0.2.9", port=1, previous=offer())
+    before = Negotiation(Origin("x", 9, 9, "host"), "192.0.2.9", offer(), ("audio",))
+    moved = before.offer({"audio": Stream("audio", OURS, 1)}).local
     assert moved.values("o") == ("- 7 2 IN IP4 192.0.2.1",)
     assert moved.values("c") == ("IN IP4 192.0.2.9",)
 
 
 def test_the_version_of_a_description_with_lines_of_our_own() -> None:
-    """A transport adds its lines after the offer is made, and then asks for the version."""
+    def keyed(key: str, before: Negotiation) -> Negotiation:
+        return before.offer({"audio": Stream("audio", OURS, 40000, profiles=(Keyed("RTP/SAVP", key),))})
 
-    def with_key(description: SessionDescription, key: str) -> SessionDescription:
-        return description.with_medium(0, description.media[0].with_attribute("crypto", key))
-
-    first = with_key(offer(), "1 k")
-    assert next_version(first, with_key(offer(previous=first), "1 k")) is first
-    assert next_version(first, with_key(offer(previous=first), "1 new")).origin.session_version == 2
+    first = keyed("1 k", Negotiation(ORIGIN, "192.0.2.1"))
+    assert keyed("1 k", first).local is first.local
+    assert keyed("1 new", first).local.origin.session_version == 2
 
 
 # Re-offers (RFC 3264 §8)
@@ -388,23 +391,25 @@ def test_a_re_offer_has_the_codec_in_use_first_and_its_number() -> None:
         "a=rtpmap:111 opus/48000/2",
         "a=rtpmap:110 telephone-event/8000",
     )
-    theirs = parse(text)
-    ours = answer(theirs, WIDE)
-    again = offer(WIDE.keeping(theirs, ours), previous=ours)
+    streams = {"audio": Stream("audio", WIDE, 40000)}
+    again = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), streams).offer(streams).local
     assert media_lines(again) == ["audio 40000 RTP/AVPF 8 111 0 110 102 13"]
     assert again.media[0].codecs[1] == OPUS.numbered(111)
 
 
-def test_the_previous_description_alone_fixes_its_numbers() -> None:
+def test_one_offer_of_the_peer_fixes_its_numbers() -> None:
     text = peer("m=audio 40002 RTP/AVP 111", "a=rtpmap:111 opus/48000/2")
-    assert media_lines(offer(WIDE, previous=answer(text, WIDE))) == ["audio 40000 RTP/AVP 111 0 8 101 102 13"]
+    streams = {"audio": Stream("audio", WIDE, 40000)}
+    again = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), streams).offer(streams).local
+    assert media_lines(again) == ["audio 40000 RTP/AVP 111 0 8 101 102 13"]
 
 
 def test_a_session_without_numbers_left_cannot_offer() -> None:
-    maps = [f"a=rtpmap:{number} x{number}/8000" for number in range(128)]
+    maps = [f"a=rtpmap:{number} x{number}/8000" for number in range(1, 128)]
     taken = parse(peer(f"m=audio 40002 RTP/AVP {' '.join(str(number) for number in range(128))}", *maps))
-    with pytest.raises(NegotiationError):
-        offer(OURS.keeping(taken))
+    before = Negotiation(ORIGIN, "192.0.2.1").answer(taken, {"audio": Stream("audio", OURS, 40000)})
+    with pytest.raises(NegotiationError, match="no payload type number left"):
+        before.offer({"audio": Stream("audio", Capabilities((OPUS,)), 40000)})
 
 
 # Properties
@@ -445,29 +450,35 @@ def test_the_numbers_of_our_offers_never_change_their_meaning(
     offered: list[SessionDescription], capabilities: Capabilities
 ) -> None:
     meaning: dict[int, object] = {}
+    streams = {"audio": Stream("audio", capabilities, 40000)}
+    session = Negotiation(ORIGIN, "192.0.2.1")
     for description in offered:
-        capabilities = capabilities.keeping(description)
+        try:
+            session = session.answer(description, streams)
+        except NegotiationError:
+            continue  # an offer that was refused fixes nothing
         for medium in description.media:
             for codec in medium.codecs if medium.kind == "audio" else ():
                 meaning.setdefault(codec.payload_type, codec.key)
-        ours = offer(capabilities)
-        capabilities = capabilities.keeping(ours)
-        for codec in ours.media[0].codecs:
+        session = session.offer(streams)
+        (ours,) = (medium for medium in session.local.media if not medium.rejected)
+        for codec in ours.codecs:
             assert meaning.setdefault(codec.payload_type, codec.key) == codec.key
 
 
 @given(offers(), offers())
 def test_our_m_lines_never_get_fewer(first: SessionDescription, second: SessionDescription) -> None:
-    ours = offer()
+    streams = {"audio": Stream("audio", OURS, 40000)}
+    session = Negotiation(ORIGIN, "192.0.2.1").offer(streams)
     for description in (first, second):
-        if len(description.media) >= len(ours.media):
+        if len(description.media) >= len(session.local.media):
             try:
-                ours = answer(description, previous=ours)
+                session = session.answer(description, streams)
             except NegotiationError:
                 continue
-        again = offer(OURS.keeping(description), previous=ours)
-        kinds = [medium.kind for medium in ours.media]
+        kinds = [medium.kind for medium in session.local.media]
+        session = session.offer(streams)
+        again = session.local
         assert [medium.kind for medium in again.media][: len(kinds)] == kinds
         assert len(again.media) <= len(kinds) + 1
         assert sum(not medium.rejected for medium in again.media) == 1
-        ours = again

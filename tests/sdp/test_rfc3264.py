@@ -5,16 +5,17 @@ from __future__ import annotations
 from sipstack.sdp import (
     STATIC_CODECS,
     Capabilities,
+    Codec,
     Direction,
+    Negotiation,
     Origin,
     SessionDescription,
+    Stream,
     agreed,
-    make_answer,
-    make_offer,
     parse,
 )
 
-PCMU, G723, G729 = STATIC_CODECS[0], STATIC_CODECS[4], STATIC_CODECS[18]
+PCMU, G723, G729, MPV = STATIC_CODECS[0], STATIC_CODECS[4], STATIC_CODECS[18], STATIC_CODECS[32]
 BOB = Origin("bob", 2890844730, 2890844730, "host.example.com")
 
 
@@ -30,6 +31,10 @@ def bob(version: int, *media: str) -> SessionDescription:
 
 def media_lines(description: SessionDescription) -> list[str]:
     return [str(medium.line) for medium in description.media]
+
+
+def audio_at(port: int, *codecs: Codec) -> dict[str, Stream]:
+    return {"audio": Stream("audio", Capabilities(codecs), port)}
 
 
 # §10.1, Basic Exchange
@@ -65,17 +70,12 @@ SECOND_OFFER = bob(
 
 
 def test_10_1_as_alice() -> None:
-    (audio,) = agreed(OFFER, ANSWER)
+    audio, video = agreed(OFFER, ANSWER)
     assert (audio.address, audio.port, audio.codec) == ("host.example.com", 49920, PCMU)
+    assert (video.index, video.address, video.port, video.codec) == (2, "host.example.com", 53000, MPV)
     # "she responds": her audio as it was; the second one, events alone, is not for us
-    second = make_answer(
-        SECOND_OFFER,
-        Capabilities((PCMU,)),
-        origin=OFFER.origin,
-        address="host.anywhere.com",
-        port=49170,
-        previous=OFFER,
-    )
+    session = Negotiation(OFFER.origin, "host.anywhere.com", OFFER, ("audio", None, None))
+    second = session.answer(SECOND_OFFER, audio_at(49170, PCMU)).local
     assert second.values("o") == ("alice 2890844526 2890844527 IN IP4 host.anywhere.com",)
     assert media_lines(second) == [
         "audio 49170 RTP/AVP 0",
@@ -88,12 +88,11 @@ def test_10_1_as_alice() -> None:
 
 
 def test_10_1_as_bob() -> None:
-    first = make_answer(OFFER, Capabilities((PCMU,)), origin=BOB, address="host.example.com", port=49920)
+    session = Negotiation(BOB, "host.example.com").answer(OFFER, audio_at(49920, PCMU))
+    first = session.local
     assert media_lines(first) == ["audio 49920 RTP/AVP 0", "video 0 RTP/AVP 31", "video 0 RTP/AVP 32"]
     # "Bob decides to change the port where he will receive the audio stream"
-    second = make_offer(
-        Capabilities((PCMU,)), origin=BOB, address="host.example.com", port=65422, previous=first
-    )
+    second = session.offer(audio_at(65422, PCMU)).local
     assert second.values("o") == ("bob 2890844730 2890844731 IN IP4 host.example.com",)
     assert media_lines(second) == ["audio 65422 RTP/AVP 0", "video 0 RTP/AVP 31", "video 0 RTP/AVP 32"]
 
@@ -123,23 +122,18 @@ def test_10_2_as_alice() -> None:
     assert audio.direction is Direction.INACTIVE
     assert audio.receive == {0: PCMU, 4: G723, 18: G729}
     # "Alice ... allocates resources for only a single codec and sends ..." the media now flows
-    second = make_offer(
-        Capabilities((G723,), ptime=None),
-        origin=ONE_OF_N.origin,
-        address="host.anywhere.com",
-        port=62986,
-        previous=ONE_OF_N,
-    )
+    only = Stream("audio", Capabilities((G723,), ptime=None), 62986)
+    session = Negotiation(ONE_OF_N.origin, "host.anywhere.com", ONE_OF_N, ("audio",))
+    second = session.offer({"audio": only}).local
     assert second.with_lines("s", " ") == ONE_REMAINS
 
 
 def test_10_2_as_bob() -> None:
-    both = Capabilities((PCMU, G723))
-    first = make_answer(ONE_OF_N, both, origin=BOB, address="host.example.com", port=54344)
+    both = audio_at(54344, PCMU, G723)
+    session = Negotiation(BOB, "host.example.com").answer(ONE_OF_N, both)
+    first = session.local
     assert (media_lines(first), first.media[0].direction) == (["audio 54344 RTP/AVP 0"], Direction.INACTIVE)
-    second = make_answer(
-        ONE_REMAINS, both, origin=BOB, address="host.example.com", port=54344, previous=first
-    )
+    second = session.answer(ONE_REMAINS, both).local
     assert second.values("o") == ("bob 2890844730 2890844731 IN IP4 host.example.com",)
     (audio,) = agreed(second, ONE_REMAINS)
     assert (audio.codec, audio.direction) == (G723, Direction.SENDRECV)

@@ -9,7 +9,7 @@ import pytest
 
 from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
 from sipstack.identifiers import Identifiers
-from sipstack.sdp import STATIC_CODECS, Capabilities, Origin, make_answer, parse
+from sipstack.sdp import STATIC_CODECS, Capabilities, Negotiation, Origin, Stream, parse
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
 from sipstack.usage.content import session_description
@@ -41,13 +41,8 @@ def accept(event: InvitationReceived) -> Accept:
     """Answer the offer in it, for media that an application has of its own."""
     capabilities = Capabilities((STATIC_CODECS[0],))
     offer = parse(session_description(event.request))
-    answer = make_answer(
-        offer,
-        capabilities,
-        origin=Origin("-", Identifiers().session_id(), 1, "10.0.0.2"),
-        address="10.0.0.2",
-        port=4000,
-    )
+    negotiation = Negotiation(Origin("-", Identifiers().session_id(), 1, "10.0.0.2"), "10.0.0.2")
+    answer = negotiation.answer(offer, {"audio": Stream("audio", capabilities, 4000)}).local
     return Accept(bytes(answer), headers=(("Server", "at once"),))
 
 

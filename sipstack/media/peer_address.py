@@ -1,4 +1,7 @@
-"""Symmetric RTP (RFC 4961): we send to where the peer's packets come from; behind a NAT it cannot tell."""
+"""Where the peer's packets come from, and where ours go: symmetric RTP (RFC 4961), also called latching.
+
+Behind a NAT the peer cannot tell its address; it is learned from what arrives.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ Address = tuple[Any, ...]
 """As sockets give it: (host, port), for IPv6 (host, port, flow, scope)."""
 
 
-class Latch:
-    """The address of one peer.
+class PeerAddress:
+    """The address of one peer, as it was signalled and as it was learned.
 
     The first source of a valid packet is believed and no other one, so that nobody else can take the media
     over later; except the address that was signalled, which may come at any time and is final.
