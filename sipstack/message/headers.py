@@ -65,7 +65,9 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first raw value."""
-        row = self.index.get(name) or self.index.get(self._find(name))
+        row = self.index.get(name)
+        if row is None and name not in FIELDS:  # a known name stands in the index as we write it, or not at all
+            row = self.index.get(self._find(name))
         return row[0] if isinstance(row, list) else row
 
     def raw(self, name: str) -> tuple[str, ...]:
@@ -139,6 +141,8 @@ class Headers:
         return Headers.of_index({**self.index, key: values[0] if len(values) == 1 else values})
 
     def __contains__(self, name: object) -> bool:
+        if name in self.index or name in FIELDS:
+            return name in self.index
         return isinstance(name, str) and self._find(name) in self.index
 
     def __bool__(self) -> bool:
