@@ -40,6 +40,15 @@ class Passage(NamedTuple):
     data: bytes
 
 
+class Departure(NamedTuple):
+    """A datagram as it was sent, whatever became of it."""
+
+    time: float
+    source: Address
+    destination: Address
+    data: bytes
+
+
 class Delivery(NamedTuple):
     """A datagram, or the refusal of one, that arrived at ``destination``."""
 
@@ -58,11 +67,12 @@ class Network:
 
     def __init__(self, link: Link = PERFECT, *, seed: int = 0) -> None:
         self.trace: list[Passage] = []
+        self.sent: list[Departure] = []
         self._random = random.Random(seed)
         self._links: dict[tuple[str | None, str | None], Link] = {(None, None): link}
         self._sides: dict[str, int] = {}
         self._down: set[str] = set()
-        self._sent = 0
+        self._copies = 0
         self._under_way: list[tuple[float, int, Delivery]] = []
 
     def set_link(self, link: Link, *, source: str | None = None, destination: str | None = None) -> None:
@@ -94,6 +104,7 @@ class Network:
 
     def send(self, source: Address, destination: Address, data: bytes, now: float) -> None:
         """Put a datagram on its way. Its fate is found in ``deliveries`` or in the trace."""
+        self.sent.append(Departure(now, source, destination, data))
         self._send(Delivery(now, source, destination, data))
 
     def refuse(self, delivery: Delivery, now: float) -> None:
@@ -133,9 +144,9 @@ class Network:
 
     def _put_under_way(self, sent: Delivery, transits: list[float]) -> None:
         for transit in transits:
-            self._sent += 1
+            self._copies += 1
             arrival = sent.time + transit
-            heapq.heappush(self._under_way, (arrival, self._sent, sent._replace(time=arrival)))
+            heapq.heappush(self._under_way, (arrival, self._copies, sent._replace(time=arrival)))
 
     def _link(self, source: str, destination: str) -> Link:
         keys = (source, destination), (source, None), (None, destination), (None, None)

@@ -1,6 +1,7 @@
-"""UDP endpoints on a simulated network, for code that runs under an event loop.
+"""UDP endpoints on a simulated network, moved by a clock.
 
-Meant for ``sipstack.testing.loop``, where delays take no real time; it works under any loop.
+The clock is the running event loop, unless another is given. Meant for ``sipstack.testing.loop``, where
+delays take no real time, and for ``sipstack.testing.clock``; it works under any loop.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from sipstack.errors import ResolutionError
+from sipstack.testing.clock import Clock, Timer
 from sipstack.testing.network import Delivery, Network
 from sipstack.transaction.flow import Address
 
@@ -30,24 +32,31 @@ class SimulatedNetwork:
 
     ``names`` are the host names, in lower case, that ``resolve`` finds; entries may be added later. With
     ``icmp``, sending to a port where nobody listens calls the sender's ``failed`` with
-    ConnectionRefusedError, one round trip later; without, it is silence.
+    ConnectionRefusedError, one round trip later; without, it is silence. ``clock`` gives the clock that is
+    to be asked and set now.
     """
 
     def __init__(
-        self, network: Network, *, names: Mapping[str, Sequence[str]] | None = None, icmp: bool = False
+        self,
+        network: Network,
+        *,
+        names: Mapping[str, Sequence[str]] | None = None,
+        icmp: bool = False,
+        clock: Callable[[], Clock] = asyncio.get_running_loop,
     ) -> None:
         self.network = network
+        self._clock = clock
         self._names = names if names is not None else {}
         self._icmp = icmp
         self._endpoints: dict[Address, SimulatedEndpoint] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Timer | None = None
 
     @property
     def listening(self) -> list[Address]:
         """The addresses of the endpoints that are open, in order."""
         return sorted(self._endpoints)
 
-    async def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
+    def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
         """Open an endpoint on ``host``, an IP address of one host (no wildcard); port 0 takes a free one.
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL. The callbacks run later, never inside ``send``.
@@ -73,7 +82,7 @@ class SimulatedNetwork:
 
     def transmit(self, source: Address, destination: Address, data: bytes) -> None:
         """Send from an address, whether or not an endpoint is open there: for tests that forge datagrams."""
-        self.network.send(source, destination, data, asyncio.get_running_loop().time())
+        self.network.send(source, destination, data, self._clock().time())
         self._arm()
 
     def forget(self, endpoint: SimulatedEndpoint) -> None:
@@ -95,17 +104,18 @@ class SimulatedNetwork:
             self._alarm.cancel()
             self._alarm = None
         if due < math.inf:
-            self._alarm = asyncio.get_running_loop().call_at(due, self._deliver)
+            self._alarm = self._clock().call_at(due, self._deliver)
 
     def _deliver(self) -> None:
         self._alarm = None
-        loop = asyncio.get_running_loop()
-        for delivery in self.network.deliveries(loop.time()):
+        clock = self._clock()
+        for delivery in self.network.deliveries(clock.time()):
             # Each in its own callback: an exception in one receiver does not lose the others' datagrams.
-            loop.call_soon(self._hand_over, delivery)
+            clock.call_soon(self.hand_over, delivery)
         self._arm()
 
-    def _hand_over(self, delivery: Delivery) -> None:
+    def hand_over(self, delivery: Delivery) -> None:
+        """Give what has arrived to the endpoint that is open at its destination, if any."""
         endpoint = self._endpoints.get(delivery.destination)
         if delivery.refused:
             if endpoint is not None:
@@ -113,7 +123,7 @@ class SimulatedNetwork:
         elif endpoint is not None:
             endpoint.receive(delivery.data, delivery.source)
         elif self._icmp:
-            self.network.refuse(delivery, asyncio.get_running_loop().time())
+            self.network.refuse(delivery, self._clock().time())
             self._arm()
 
 

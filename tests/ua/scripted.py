@@ -1,75 +1,17 @@
-"""Peers that do as they are told: no user agent of ours, only the message layer, on hosts of their own."""
+"""Scripted peers with a part to play: a registrar, a proxy, and what challenges."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from collections.abc import Iterator, Sequence
 
-from sipstack.message import CSeq, NameAddr, Parameters, Request, Response, Via, parse
+from sipstack.message import Parameters, Request, Response, Via
 from sipstack.message.digest import ha1
 from sipstack.message.digest_server import DigestServer, Verdict
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.flow import Address
 
 PORT = 5060
-
-
-class Peer:
-    """A host that is found as ``name.test``, keeps what it receives and sends what ``answer`` gives."""
-
-    def __init__(self, world: World, name: str, address: str) -> None:
-        self.requests: list[Request] = []
-        self.times: list[float] = []
-        """When they came."""
-        self.responses: list[Response] = []
-        self.address: Address = (address, PORT)
-        self._news = asyncio.Event()
-        self._world = world
-        world.names[f"{name}.test"] = [address]
-
-    async def __aenter__(self) -> Self:
-        self._endpoint = await self._world.simulated.listen(*self.address, self._received, self._failed)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._endpoint.close()
-
-    @property
-    def methods(self) -> list[str]:
-        """The methods of the requests so far."""
-        return [request.method for request in self.requests]
-
-    async def received(self, count: int) -> None:
-        """Wait until so many requests have come."""
-        while len(self.requests) < count:
-            self._news.clear()
-            await self._news.wait()
-
-    def send(self, message: Request | Response, address: Address) -> None:
-        """Send a message, whether or not anybody asked for it."""
-        self._endpoint.send(bytes(message), address)
-
-    def answer(self, request: Request) -> Iterable[Response]:
-        """The responses to ``request``; none here."""
-        return ()
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def _received(self, data: bytes, source: Address) -> None:
-        message = parse(data)
-        if isinstance(message, Request):
-            self.requests.append(message)
-            self.times.append(self.now())
-            self._news.set()
-            for response in self.answer(message):
-                self.send(response, source)
-        else:
-            self.responses.append(message)
-
-    def _failed(self, address: Address, error: OSError) -> None:
-        raise AssertionError(f"{address} cannot be reached: {error}")
 
 
 class Challenger:
@@ -111,11 +53,11 @@ class Challenger:
         return ha1(user, self.realm, self._password, algorithm)
 
 
-class Registrar(Peer):
+class Registrar(ScriptedPeer):
     """Registers whoever comes, at ``registrar.test``. Its attributes may be changed at any time."""
 
     def __init__(self, world: World, challenger: Challenger | None = None) -> None:
-        super().__init__(world, "registrar", "10.0.1.1")
+        super().__init__(world, "registrar", ("10.0.1.1", PORT), on_request=self._respond)
         self.challenger = challenger
         self.silent = False
         self.status = 200
@@ -132,10 +74,10 @@ class Registrar(Peer):
         """The lifetimes that were asked for, in order."""
         return [_lifetime(request) for request in self.requests]
 
-    def answer(self, request: Request) -> Iterator[Response]:
+    def _respond(self, request: Request) -> Iterator[Response]:
         if self.silent:
             return
-        challenge = self.challenger.challenge(request, self.now()) if self.challenger else None
+        challenge = self.challenger.challenge(request, self.world.now) if self.challenger else None
         lifetime = _lifetime(request)
         if challenge is not None:
             yield challenge
@@ -153,12 +95,12 @@ class Registrar(Peer):
         for contact in request.contacts:
             self.bindings.pop(str(contact.uri), None)
             if granted:
-                self.bindings[str(contact.uri)] = self.now() + granted
+                self.bindings[str(contact.uri)] = self.world.now + granted
         return self._listed(granted)
 
     def _listed(self, granted: int) -> list[tuple[str, object]]:
         """The header fields of a 200: every binding (§10.3, step 8)."""
-        seconds = {uri: round(expiry - self.now()) for uri, expiry in self.bindings.items()}
+        seconds = {uri: round(expiry - self.world.now) for uri, expiry in self.bindings.items()}
         parameters = {uri: f";expires={left}" if self.writes_expires_in == "contact" else ""
                       for uri, left in seconds.items()}  # fmt: skip
         headers: list[tuple[str, object]] = [("Contact", f"<{uri}>{parameters[uri]}") for uri in seconds]
@@ -167,23 +109,20 @@ class Registrar(Peer):
         return headers
 
 
-class Proxy(Peer):
+class Proxy(ScriptedPeer):
     """Forwards everything to one host, records its route, and challenges each request of the caller's."""
 
     def __init__(self, world: World, target: Address, challenger: Challenger) -> None:
-        super().__init__(world, "proxy", "10.0.1.2")
+        super().__init__(world, "proxy", ("10.0.1.2", PORT))
         self._target = target
         self._challenger = challenger
         self._challenged: set[str | None] = set()
         """The branches of the requests that ended here."""
 
-    def _received(self, data: bytes, source: Address) -> None:
-        message = parse(data)
+    def act(self, message: Request | Response, source: Address) -> None:
         if isinstance(message, Response):
             self._return(message)
-            return
-        self.requests.append(message)
-        if source == self._target:  # in the dialog, from the callee
+        elif source == self._target:  # in the dialog, from the callee
             self._forward(message, _address(message.uri.host, message.uri.port))  # type: ignore[union-attr]
         elif self._is_welcome(message, source):
             self._forward(message, self._target)
@@ -191,10 +130,10 @@ class Proxy(Peer):
     def _is_welcome(self, request: Request, source: Address) -> bool:
         if request.method in ("ACK", "CANCEL"):  # are not challenged (§22.1), but follow their INVITE
             return request.via.branch not in self._challenged
-        challenge = self._challenger.challenge(request, self.now(), proxy=True)
+        challenge = self._challenger.challenge(request, self.world.now, proxy=True)
         if challenge is not None:
             self._challenged.add(request.via.branch)
-            self.send(challenge, source)
+            self.send(source, challenge)
         return challenge is None
 
     def _forward(self, request: Request, address: Address) -> None:
@@ -202,13 +141,12 @@ class Proxy(Peer):
         headers = request.headers.prepend("Via", via).without("Route", "Proxy-Authorization")
         if request.to.tag is None:
             headers = headers.prepend("Record-Route", f"<sip:{self.address[0]};lr>")
-        self.send(request.replace(headers=headers), address)
+        self.send(address, request.replace(headers=headers))
 
     def _return(self, response: Response) -> None:
-        self.responses.append(response)
         headers = response.headers.with_("Via", *response.vias[1:])
         back = response.vias[1]
-        self.send(response.replace(headers=headers), _address(back.host, back.port))
+        self.send(_address(back.host, back.port), response.replace(headers=headers))
 
 
 def _address(host: str, port: int | None) -> Address:
@@ -221,17 +159,3 @@ def _lifetime(request: Request) -> int:
         if (written := contact.parameters.get("expires")) is not None:
             return int(written)
     return 3600 if request.expires is None else request.expires
-
-
-def request_to(address: Address, method: str, source: Address, *headers: tuple[str, object]) -> Request:
-    """A request of a peer at ``source`` outside of any dialog, to be sent or changed."""
-    lines: list[tuple[str, object]] = [
-        ("Via", f"SIP/2.0/UDP {source[0]}:{source[1]};branch=z9hG4bK-{method}-1"),
-        ("Max-Forwards", 70),
-        ("From", f"<sip:peer@{source[0]}>;tag=peer"),
-        ("To", f"<sip:{address[0]}>"),
-        ("Call-ID", f"scripted-{method}"),
-        ("CSeq", CSeq(1, method)),
-        ("Contact", NameAddr.parse(f"<sip:peer@{source[0]}:{source[1]}>")),
-    ]
-    return Request(method, f"sip:{address[0]}:{address[1]}", [*lines, *headers])

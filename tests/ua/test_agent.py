@@ -24,10 +24,10 @@ from sipstack.errors import FlowClosed
 from sipstack.media.port import MediaPort
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, echo
 from tests.ua.ladder import ladder
-from tests.ua.scripted import Peer, request_to
 
 pytestmark = pytest.mark.virtual_time
 
@@ -276,8 +276,8 @@ async def test_serving_ends_at_the_moment_an_invite_arrives(world: World) -> Non
     async def never(invitation: Invitation) -> None:
         began.append(invitation)
 
-    async with Peer(world, "peer", "10.0.1.9") as peer, world.user_agent("bob") as bob:
-        invite = request_to(("10.0.0.1", 5060), "INVITE", peer.address)
+    async with ScriptedPeer(world, "peer") as peer, world.user_agent("bob") as bob:
+        invite = peer.write("INVITE", bob.contact)
         async with bob.serving(never):
             bob.driver._receive(bob.driver.endpoints[0].flow_to(peer.address), bytes(invite))
             assert len([left for left in world.leftovers if "_handle" in left]) == 1

@@ -20,10 +20,10 @@ from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
 from tests.ua.ladder import ladder
-from tests.ua.scripted import Peer
 
 pytestmark = pytest.mark.virtual_time
 
@@ -31,28 +31,28 @@ SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.1.5\r\ns=-\r\nc=IN IP4 10.0.1.5\r\nt=0 0\r\nm
 VIDEO = SDP.replace(b"audio", b"video")
 
 
-class Callee(Peer):
+class Callee(ScriptedPeer):
     """Answers an INVITE with these responses, at once or one each ``pause`` seconds, and everything else with
     200. A body is a session description.
     """
 
     def __init__(self, world: World, *script: tuple[int, bytes], pause: float = 0.0) -> None:
-        super().__init__(world, "callee", "10.0.1.5")
+        super().__init__(world, "callee", ("10.0.1.5", 5060), on_request=self._respond)
         self._script = script
         self._pause = pause
         self.contact = "<sip:callee@10.0.1.5>"
 
-    def answer(self, request: Request) -> Iterator[Response]:
+    def _respond(self, request: Request) -> Iterator[Response]:
         if request.method == "INVITE":
             for turn, (status, body) in enumerate(self._script):
                 response = self._response(request, status, body)
                 asyncio.get_running_loop().call_later(
-                    turn * self._pause, self.send, response, self._peer(request)
+                    turn * self._pause, self.send, self._caller(request), response
                 )
         elif request.method != "ACK":
             yield request.response(200)
 
-    def _peer(self, request: Request) -> tuple[str, int]:
+    def _caller(self, request: Request) -> tuple[str, int]:
         return request.via.host, request.via.port or 5060
 
     def _response(self, request: Request, status: int, body: bytes) -> Response:

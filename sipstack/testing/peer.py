@@ -2,75 +2,135 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
 
 from sipstack.message import Request, Response, parse
-from sipstack.testing.network import Delivery
 from sipstack.transaction.flow import Address
-from tests.simulation.world import World
+
+if TYPE_CHECKING:
+    from sipstack.testing.world import World
 
 SDP = ("Content-Type", "application/sdp")
 Fields = Iterable[tuple[str, object]]
 
 
-class Peer:
-    """Someone else's user agent, moved by hand."""
+class ScriptedPeer:
+    """Another's user agent or proxy, which does as it is told: only messages, no transactions and no timers.
 
-    deadline = math.inf
+    It is on the network at once, at ``address`` or else at port 5060 of a host of its own, found as
+    ``name.test``, until ``close``; as a context manager it closes itself. Answer by hand (``answer``), or
+    give it ``on_request``, which returns the responses to each request at the moment that it comes.
 
-    def __init__(self, world: World, name: str, address: Address) -> None:
+    Without an event loop each look at what it heard, and each message that it sends, first lets everything
+    happen that happens now. Under one, await ``received`` before you look.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        address: Address | None = None,
+        *,
+        on_request: Callable[[Request], Iterable[Response]] = lambda request: (),
+    ) -> None:
         self.world = world
         self.name = name
-        self.address = address
+        self.address = world.place(name, address)
         self.heard: list[Request | Response] = []
+        self.times: list[float] = []
+        """When each request came, in seconds."""
+        self.refused: list[Address] = []
+        """Where nobody listened to what we sent, in a world with ``icmp``."""
+        self.on_request = on_request
         self._source: dict[int, Address] = {}
         self._branches = 0
-        world.add(self)
+        self._news = asyncio.Event()
+        self._endpoint = world.simulated.listen(*self.address, self._arrived, self._refused)
 
-    def timeout(self) -> None:
-        """It has no timers."""
+    async def __aenter__(self) -> Self:
+        return self
 
-    def drain(self) -> bool:
-        return False
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
-    def arrived(self, delivery: Delivery) -> None:
-        message = parse(delivery.data)
+    def close(self) -> None:
+        """Leave the network."""
+        self._endpoint.close()
+
+    def _arrived(self, data: bytes, source: Address) -> None:
+        message = parse(data)
         self.heard.append(message)
-        self._source[id(message)] = delivery.source
+        self._source[id(message)] = source
+        if isinstance(message, Request):
+            self.times.append(self.world.now)
+            self._news.set()
+        self.act(message, source)
+
+    def _refused(self, remote: Address, error: OSError) -> None:
+        self.refused.append(remote)
 
     # -- what it heard -------------------------------------------------------------------------------------
 
     @property
     def uri(self) -> str:
+        """Where it is reached."""
         return f"sip:{self.name}@{self.address[0]}:{self.address[1]}"
+
+    async def received(self, count: int) -> None:
+        """Wait until ``count`` requests have come in all, under an event loop."""
+        while len(self.times) < count:
+            self._news.clear()
+            await self._news.wait()
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request that it heard, in order."""
+        self.world.catch_up()
+        return [message for message in self.heard if isinstance(message, Request)]
+
+    @property
+    def responses(self) -> list[Response]:
+        """Every response that it heard, in order."""
+        self.world.catch_up()
+        return [message for message in self.heard if isinstance(message, Response)]
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the requests, in order."""
+        return [request.method for request in self.requests]
 
     @property
     def request(self) -> Request:
-        """The latest request that it heard, once everything has happened that happens now."""
-        self.world.run()
-        return next(message for message in reversed(self.heard) if isinstance(message, Request))
+        """The latest request."""
+        return self.requests[-1]
 
     @property
     def invite(self) -> Request:
-        """The latest INVITE that it heard outside of a dialog."""
-        self.world.run()
-        requests = [message for message in self.heard if isinstance(message, Request)]
-        return [each for each in requests if each.method == "INVITE" and each.to.tag is None][-1]
+        """The latest INVITE outside of a dialog."""
+        return [each for each in self.requests if each.method == "INVITE" and each.to.tag is None][-1]
 
     @property
     def response(self) -> Response:
-        """The latest response that it heard, once everything has happened that happens now."""
-        self.world.run()
-        return next(message for message in reversed(self.heard) if isinstance(message, Response))
+        """The latest response."""
+        return self.responses[-1]
+
+    # -- what it does --------------------------------------------------------------------------------------
+
+    def act(self, message: Request | Response, source: Address) -> None:
+        """Answer a request that has come, as ``on_request`` says. A subclass may forward it instead."""
+        if isinstance(message, Request):
+            for response in self.on_request(message):
+                self.send(source, response)
 
     # -- what it says --------------------------------------------------------------------------------------
 
     def send(self, to: Address, message: Request | Response | bytes) -> None:
-        """Send it, between all that happens now before and because of it."""
-        self.world.run()
-        self.world.send(self.address, to, bytes(message))
-        self.world.run()
+        """Send it, right or wrong, whether or not anybody asked for it."""
+        self.world.catch_up()
+        self._endpoint.send(bytes(message), to)
+        self.world.catch_up()
 
     def answer(
         self,
