@@ -29,7 +29,7 @@ class Clock(Protocol):
 
 
 class ManualClock:
-    """Stands still until it is told to go on. Things planned for one moment happen in the order of planning."""
+    """Stands still until told to go on. Things planned for one moment happen in the order of planning."""
 
     def __init__(self) -> None:
         self._now = 0.0

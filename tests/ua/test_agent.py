@@ -22,12 +22,12 @@ from sipstack import (
 )
 from sipstack.errors import FlowClosed
 from sipstack.media.port import MediaPort
+from sipstack.testing.ladder import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, echo
-from tests.ua.ladder import ladder
 
 pytestmark = pytest.mark.virtual_time
 
@@ -343,7 +343,12 @@ async def test_the_ladder_of_a_refused_serve(world: World) -> None:
             task = asyncio.create_task(_called_by(alice))
             await asyncio.sleep(1)
         assert await task == 480
-    assert ladder(world) == ["1> INVITE", "2> 180 INVITE", "2> 480 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob.test [1]
+        bob -> alice    180 Ringing [1 INVITE]
+        bob -> alice    480 Temporarily Unavailable [1 INVITE]
+        alice -> bob    ACK sip:bob.test [1]
+    """)
     assert world.leftovers == []
 
 

@@ -11,10 +11,10 @@ from sipstack import CallEnded, CallRejected, Invitation, LocalProtocolError, Me
 from sipstack.media.port import MediaPort
 from sipstack.message import Request, Response
 from sipstack.sdp import Direction, SessionDescription
+from sipstack.testing.ladder import ladder
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from tests.ua.ladder import ladder
 
 pytestmark = pytest.mark.virtual_time
 
@@ -354,4 +354,8 @@ async def test_who_calls_whom(world: World) -> None:
     caller, callee, call_id, written = seen
     assert (caller, callee) == ("sip:alice@alice.test", "sip:bob@bob.test")
     assert written == f"<Invitation {call_id} from sip:alice@alice.test>"
-    assert ladder(world) == ["1> INVITE", "2> 480 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    480 Temporarily Unavailable [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)

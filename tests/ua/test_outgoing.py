@@ -18,12 +18,12 @@ from sipstack import (
 )
 from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
+from sipstack.testing.ladder import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
-from tests.ua.ladder import ladder
 
 pytestmark = pytest.mark.virtual_time
 
@@ -204,7 +204,11 @@ async def test_the_call_is_acknowledged_and_alive_before_we_ask_for_it(world: Wo
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(callee):
         async with alice.invite("sip:bob@bob.test", offer=offer) as outgoing:
             await asyncio.sleep(100)
-            assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK"]
+            assert world.ladder() == ladder("""
+                alice -> bob    INVITE sip:bob@bob.test [1]
+                bob -> alice    200 OK [1 INVITE]
+                alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+            """)
             assert [call.id for call in alice.calls] == [outgoing.id]
             await callee.calls[0].hold()
             assert (await outgoing.answered()).remote_held

@@ -19,10 +19,10 @@ from sipstack import (
     UserAgent,
 )
 from sipstack.errors import FlowClosed
+from sipstack.testing.ladder import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from sipstack.ua.registration import RegistrationState
-from tests.ua.ladder import ladder
 from tests.ua.scripted import Challenger, Registrar
 
 pytestmark = pytest.mark.virtual_time
@@ -473,5 +473,10 @@ async def test_two_registrations_are_two(world: World) -> None:
         async with alice.register(expires=100), alice.register(expires=200):
             await asyncio.sleep(500)
         assert len({request.call_id for request in registrar.requests}) == 2
-    assert ladder(world)[-4:] == ["1> REGISTER", "1> 200 REGISTER", "1> REGISTER", "1> 200 REGISTER"]
+    assert world.ladder()[-4:] == ladder("""
+        alice -> registrar    REGISTER sip:registrar.test [4]
+        registrar -> alice    200 OK [4 REGISTER]
+        alice -> registrar    REGISTER sip:registrar.test [8]
+        registrar -> alice    200 OK [8 REGISTER]
+    """)
     assert world.leftovers == []
