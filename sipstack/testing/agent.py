@@ -12,6 +12,7 @@ from sipstack.core.events import Answered, Event, InvitationReceived
 from sipstack.core.outputs import Open, Question, Resolve, Target, Transmit
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
+from sipstack.testing.network import authority
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
@@ -35,7 +36,7 @@ class CoreAgent:
     def __init__(self, world: World, name: str, address: Address | None = None, **configuration: Any) -> None:
         self.world = world
         self.name = name
-        self.address = world.place(name, address)
+        self.address = world.listen(name, address, self._received, self._refused).local
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda event: None
         self.names = world.names
@@ -50,7 +51,6 @@ class CoreAgent:
             Configuration(**(defaults | configuration)), Identifiers(random.Random(f"{world.seed} {name}"))
         )
         world.add_core(self)
-        world.simulated.listen(*self.address, self._received, self._refused)
 
     # -- the driver ----------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class CoreAgent:
     @property
     def uri(self) -> str:
         """Where this agent is reached."""
-        return f"sip:{self.name}@{self.address[0]}:{self.address[1]}"
+        return f"sip:{self.name}@{authority(self.address)}"
 
     def call(self, target: str, offer: bytes = OFFER, **parts: Any) -> OutgoingInvite:
         """Send an INVITE."""

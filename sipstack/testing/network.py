@@ -17,6 +17,12 @@ from sipstack.testing.link import PERFECT, Link
 from sipstack.transaction.flow import Address
 
 
+def authority(address: Address) -> str:
+    """``host:port`` as a URI and a Via write it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Fate(enum.StrEnum):
     """What became of a datagram."""
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
 from sipstack.message import Request, Response, parse
+from sipstack.testing.network import authority
 from sipstack.transaction.flow import Address
 
 if TYPE_CHECKING:
+    from sipstack.testing.loopback import Loopback
     from sipstack.testing.world import World
 
 SDP = ("Content-Type", "application/sdp")
@@ -20,8 +22,11 @@ class ScriptedPeer:
     """Another's user agent or proxy, which does as it is told: only messages, no transactions and no timers.
 
     It is on the network at once, at ``address`` or else at port 5060 of a host of its own, found as
-    ``name.test``, until ``close``; as a context manager it closes itself. Answer by hand (``answer``), or
-    give it ``on_request``, which returns the responses to each request at the moment that it comes.
+    ``name.test``, until ``close``; as a context manager it closes itself. In place of a world, ``Loopback``
+    gives it a UDP port of this machine, for an application that runs outside of any world.
+
+    Answer by hand (``answer``), or give it ``on_request``, which returns the responses to each request at the
+    moment that it comes.
 
     Without an event loop each look at what it heard, and each message that it sends, first lets everything
     happen that happens now. Under one, await ``received`` before you look.
@@ -29,7 +34,7 @@ class ScriptedPeer:
 
     def __init__(
         self,
-        world: World,
+        world: World | Loopback,
         name: str,
         address: Address | None = None,
         *,
@@ -37,7 +42,6 @@ class ScriptedPeer:
     ) -> None:
         self.world = world
         self.name = name
-        self.address = world.place(name, address)
         self.heard: list[Request | Response] = []
         self.times: list[float] = []
         """When each request came, in seconds."""
@@ -47,7 +51,8 @@ class ScriptedPeer:
         self._source: dict[int, Address] = {}
         self._branches = 0
         self._news = asyncio.Event()
-        self._endpoint = world.simulated.listen(*self.address, self._arrived, self._refused)
+        self._endpoint = world.listen(name, address, self._arrived, self._refused)
+        self.address = self._endpoint.local
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,7 +81,7 @@ class ScriptedPeer:
     @property
     def uri(self) -> str:
         """Where it is reached."""
-        return f"sip:{self.name}@{self.address[0]}:{self.address[1]}"
+        return f"sip:{self.name}@{authority(self.address)}"
 
     async def received(self, count: int) -> None:
         """Wait until ``count`` requests have come in all, under an event loop."""
@@ -165,7 +170,7 @@ class ScriptedPeer:
         """A request of ours, not sent yet. ``headers`` replace the usual fields of their names."""
         self._branches += 1
         fields: dict[str, object] = {
-            "Via": f"SIP/2.0/UDP {self.address[0]}:{self.address[1]};branch={branch or self.branch}",
+            "Via": f"SIP/2.0/UDP {authority(self.address)};branch={branch or self.branch}",
             "Max-Forwards": 70,
             "From": f"<sip:{self.name}@example.com>;tag={tag}",
             "To": to or f"<{uri}>",

@@ -15,8 +15,8 @@ from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.ladder import shown
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.media import SilentMedia
-from sipstack.testing.network import Departure, Network, Passage
-from sipstack.testing.simulated import SimulatedNetwork
+from sipstack.testing.network import Departure, Network, Passage, authority
+from sipstack.testing.simulated import Failed, Receive, SimulatedEndpoint, SimulatedNetwork
 from sipstack.transaction.flow import Address
 from sipstack.ua.agent import UserAgent
 
@@ -76,14 +76,19 @@ class World:
         self._agents.append(agent)
         return agent
 
-    def place(self, name: str, address: Address | None = None) -> Address:
-        """Give ``name`` an address, port 5060 of a host of its own unless told; returns it."""
+    def listen(
+        self, name: str, address: Address | None, receive: Receive, failed: Failed
+    ) -> SimulatedEndpoint:
+        """Open an endpoint that ladders call ``name``, and that is not reckoned among the leftovers.
+
+        Without an address it is at port 5060 of a host of its own. The host is found as ``name.test``.
+        """
         if address is None:
             address = (self._host(name), PORT)
         else:
             self.names[f"{name}.test"] = [address[0]]
         self._placed[address] = name
-        return address
+        return self.simulated.listen(*address, receive, failed)
 
     def add_core(self, agent: CoreAgent) -> None:
         """From now on the world keeps the deadlines of this core, and performs what it puts out."""
@@ -217,20 +222,20 @@ class World:
         return f"{self._name(source)} -> {self._name(destination)} {shown(data)}"
 
     def _name(self, address: Address) -> str:
-        host, port = address
         if address in self._placed:
             return self._placed[address]
+        host, port = address
         for name, addresses in self.names.items():
             if port == PORT and host in addresses:
                 return name.removesuffix(".test")
-        return f"{host}:{port}"
+        return authority(address)
 
     # -- what is left --------------------------------------------------------------------------------------
 
     @property
     def leftovers(self) -> list[str]:
         """What is still open or running, in words. Empty when everybody has cleaned up."""
-        left = [f"endpoint {host}:{port}" for host, port in self._open()]
+        left = [f"endpoint {authority(address)}" for address in self._open()]
         left += [f"{core.name}: {each}" for core in self._cores for each in core.leftovers]
         left += [repr(call) for agent in self._agents for call in agent.calls]
         left += [f"open media {media!r}" for media in self._media if not media.closed]

@@ -11,9 +11,10 @@ from sipstack import AuthenticationFailed, TracedMessage, UserAgent
 from sipstack.message import Request, Response
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.registrar import Challenger
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
-from tests.ua.scripted import Challenger, Proxy
+from tests.ua.proxy import Proxy
 
 pytestmark = pytest.mark.virtual_time
 

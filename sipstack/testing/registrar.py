@@ -1,21 +1,27 @@
-"""Scripted peers with a part to play: a registrar, a proxy, and what challenges."""
+"""A scripted registrar, and the challenges of a server that wants credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from sipstack.message import Parameters, Request, Response, Via
+from sipstack.message import Request, Response
 from sipstack.message.digest import ha1
 from sipstack.message.digest_server import DigestServer, Verdict
+from sipstack.testing.network import authority
 from sipstack.testing.peer import ScriptedPeer
-from sipstack.testing.world import World
 from sipstack.transaction.flow import Address
 
-PORT = 5060
+if TYPE_CHECKING:
+    from sipstack.testing.loopback import Loopback
+    from sipstack.testing.world import World
 
 
 class Challenger:
-    """Asks for credentials and checks them, as a registrar or proxy of ``realm`` does."""
+    """Asks for credentials and checks them, as a registrar or proxy of ``realm`` does (RFC 3261 §22).
+
+    Every user has the same ``password``. A nonce is good for ``lifetime`` seconds.
+    """
 
     def __init__(
         self,
@@ -53,25 +59,43 @@ class Challenger:
         return ha1(user, self.realm, self._password, algorithm)
 
 
-class Registrar(ScriptedPeer):
-    """Registers whoever comes, at ``registrar.test``. Its attributes may be changed at any time."""
+class ScriptedRegistrar(ScriptedPeer):
+    """Registers everybody who asks, at ``registrar.test`` unless named otherwise (RFC 3261 §10.3).
 
-    def __init__(self, world: World, challenger: Challenger | None = None) -> None:
-        super().__init__(world, "registrar", ("10.0.1.1", PORT), on_request=self._respond)
+    With a ``challenger`` it first asks for credentials. Its attributes may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        world: World | Loopback,
+        challenger: Challenger | None = None,
+        *,
+        name: str = "registrar",
+        address: Address | None = None,
+    ) -> None:
+        super().__init__(world, name, address, on_request=self._respond)
         self.challenger = challenger
         self.silent = False
+        """It hears, and does not answer."""
         self.status = 200
+        """Any other status refuses."""
         self.minimum = 0
-        """Seconds that a binding must last; 423 to who asks for less."""
+        """Seconds that a binding must last: a request for less gets 423."""
         self.longest = 3600
+        """Seconds that a binding lasts at the most."""
         self.writes_expires_in = "contact"
         """Where the granted time is written: "contact", "field" or "nowhere"."""
         self.bindings: dict[str, float] = {}
         """Contact URIs and when they expire."""
 
     @property
+    def uri(self) -> str:
+        """The Request-URI of a REGISTER: without a user (§10.2)."""
+        return f"sip:{authority(self.address)}"
+
+    @property
     def asked(self) -> list[int]:
-        """The lifetimes that were asked for, in order."""
+        """The lifetimes in seconds that were asked for, in order; 0 takes a binding back."""
         return [_lifetime(request) for request in self.requests]
 
     def _respond(self, request: Request) -> Iterator[Response]:
@@ -81,7 +105,7 @@ class Registrar(ScriptedPeer):
         lifetime = _lifetime(request)
         if challenge is not None:
             yield challenge
-        elif self.status != 200:
+        elif self.status != 200 or request.method != "REGISTER":
             yield request.response(self.status, to_tag="registrar")
         elif 0 < lifetime < self.minimum:
             yield request.response(423, to_tag="registrar", headers=[("Min-Expires", self.minimum)])
@@ -96,9 +120,9 @@ class Registrar(ScriptedPeer):
             self.bindings.pop(str(contact.uri), None)
             if granted:
                 self.bindings[str(contact.uri)] = self.world.now + granted
-        return self._listed(granted)
+        return self.listed(granted)
 
-    def _listed(self, granted: int) -> list[tuple[str, object]]:
+    def listed(self, granted: int) -> list[tuple[str, object]]:
         """The header fields of a 200: every binding (§10.3, step 8)."""
         seconds = {uri: round(expiry - self.world.now) for uri, expiry in self.bindings.items()}
         parameters = {uri: f";expires={left}" if self.writes_expires_in == "contact" else ""
@@ -109,52 +133,8 @@ class Registrar(ScriptedPeer):
         return headers
 
 
-class Proxy(ScriptedPeer):
-    """Forwards everything to one host, records its route, and challenges each request of the caller's."""
-
-    def __init__(self, world: World, target: Address, challenger: Challenger) -> None:
-        super().__init__(world, "proxy", ("10.0.1.2", PORT))
-        self._target = target
-        self._challenger = challenger
-        self._challenged: set[str | None] = set()
-        """The branches of the requests that ended here."""
-
-    def act(self, message: Request | Response, source: Address) -> None:
-        if isinstance(message, Response):
-            self._return(message)
-        elif source == self._target:  # in the dialog, from the callee
-            self._forward(message, _address(message.uri.host, message.uri.port))  # type: ignore[union-attr]
-        elif self._is_welcome(message, source):
-            self._forward(message, self._target)
-
-    def _is_welcome(self, request: Request, source: Address) -> bool:
-        if request.method in ("ACK", "CANCEL"):  # are not challenged (§22.1), but follow their INVITE
-            return request.via.branch not in self._challenged
-        challenge = self._challenger.challenge(request, self.world.now, proxy=True)
-        if challenge is not None:
-            self._challenged.add(request.via.branch)
-            self.send(source, challenge)
-        return challenge is None
-
-    def _forward(self, request: Request, address: Address) -> None:
-        via = Via("UDP", self.address[0], PORT, Parameters.parse(f";branch={request.via.branch}-p"))
-        headers = request.headers.prepend("Via", via).without("Route", "Proxy-Authorization")
-        if request.to.tag is None:
-            headers = headers.prepend("Record-Route", f"<sip:{self.address[0]};lr>")
-        self.send(address, request.replace(headers=headers))
-
-    def _return(self, response: Response) -> None:
-        headers = response.headers.with_("Via", *response.vias[1:])
-        back = response.vias[1]
-        self.send(_address(back.host, back.port), response.replace(headers=headers))
-
-
-def _address(host: str, port: int | None) -> Address:
-    return host, port or PORT
-
-
 def _lifetime(request: Request) -> int:
-    """What a REGISTER asks for: the expires of its Contact, else Expires, else an hour."""
+    """The seconds that a REGISTER asks for: the expires of its Contact, else Expires, else an hour."""
     for contact in request.contacts:
         if (written := contact.parameters.get("expires")) is not None:
             return int(written)
