@@ -56,8 +56,9 @@ class LoopbackEndpoint:
 
     def close(self) -> None:
         """Give the port back. May be called again."""
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
+        if self._socket.fileno() != -1:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
 
     def _readable(self) -> None:
         try:

@@ -29,7 +29,7 @@ class ScriptedPeer:
     moment that it comes.
 
     Without an event loop each look at what it heard, and each message that it sends, first lets everything
-    happen that happens now. Under one, await ``received`` before you look.
+    happen that happens now. Under one, await ``received`` or ``responded`` before you look.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ScriptedPeer:
         self._source[id(message)] = source
         if isinstance(message, Request):
             self.times.append(self.world.now)
-            self._news.set()
+        self._news.set()
         self.act(message, source)
 
     def _refused(self, remote: Address, error: OSError) -> None:
@@ -85,9 +85,17 @@ class ScriptedPeer:
 
     async def received(self, count: int) -> None:
         """Wait until ``count`` requests have come in all, under an event loop."""
-        while len(self.times) < count:
-            self._news.clear()
-            await self._news.wait()
+        while len(self.requests) < count:
+            await self._next_message()
+
+    async def responded(self, count: int) -> None:
+        """Wait until ``count`` responses have come in all, under an event loop."""
+        while len(self.responses) < count:
+            await self._next_message()
+
+    async def _next_message(self) -> None:
+        self._news.clear()
+        await self._news.wait()
 
     @property
     def requests(self) -> list[Request]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sipstack.identifiers import Identifiers
 from sipstack.testing.clock import Clock, ManualClock
 from sipstack.testing.hosted import HostedNetwork
-from sipstack.testing.ladder import shown
+from sipstack.testing.ladders import shown
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.network import Departure, Network, Passage, authority
 from sipstack.testing.simulated import Failed, Receive, SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.streams import SimulatedStreams
 from sipstack.transaction.flow import Address
 from sipstack.ua.agent import UserAgent
 
@@ -42,7 +43,9 @@ class World:
         self.names: dict[str, list[str]] = {}
         """Host names and their addresses: add those that your application looks up."""
         self.simulated = SimulatedNetwork(self.network, names=self.names, icmp=icmp, clock=lambda: self.clock)
-        """The network as endpoints."""
+        """The network's UDP ports."""
+        self.streams = SimulatedStreams(self.network, seed=seed, clock=lambda: self.clock)
+        """The network's TCP connections."""
         self._manual = ManualClock()
         self._running = False
         self._random = random.Random(seed)
@@ -225,9 +228,10 @@ class World:
         if address in self._placed:
             return self._placed[address]
         host, port = address
-        for name, addresses in self.names.items():
-            if port == PORT and host in addresses:
-                return name.removesuffix(".test")
+        if port == PORT or address in self.streams.sources:
+            for name, addresses in self.names.items():
+                if host in addresses:
+                    return name.removesuffix(".test")
         return authority(address)
 
     # -- what is left --------------------------------------------------------------------------------------
@@ -236,6 +240,8 @@ class World:
     def leftovers(self) -> list[str]:
         """What is still open or running, in words. Empty when everybody has cleaned up."""
         left = [f"endpoint {authority(address)}" for address in self._open()]
+        left += [f"listener {authority(address)}" for address in self.streams.listening]
+        left += [repr(stream) for stream in self.streams.streams]
         left += [f"{core.name}: {each}" for core in self._cores for each in core.leftovers]
         left += [repr(call) for agent in self._agents for call in agent.calls]
         left += [f"open media {media!r}" for media in self._media if not media.closed]

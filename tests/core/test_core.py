@@ -9,7 +9,7 @@ import pytest
 from sipstack.core.core import MAXIMUM_FLOWS
 from sipstack.core.outputs import Target
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.simulation.pair import alice_and_bob

@@ -8,7 +8,7 @@ from sipstack.core.events import Ended, Failed, Refused, Unanswered
 from sipstack.core.outputs import Address, Question, Target
 from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
 from sipstack.testing.agent import ANSWER, CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 

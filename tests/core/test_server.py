@@ -6,7 +6,7 @@ import pytest
 
 from sipstack.core.events import MessageReceived
 from sipstack.testing.agent import OFFER, CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 

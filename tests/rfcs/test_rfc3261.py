@@ -11,7 +11,7 @@ from sipstack.core.events import Progressed, Refused, ResponseReceived
 from sipstack.identifiers import MAGIC_COOKIE, Identifiers
 from sipstack.message import Response
 from sipstack.testing.agent import ANSWER, OFFER
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer, called_by_peer
 
 # --- §8.1.3.2: "A UAC MUST treat any final response it does not recognize as being equivalent to the x00

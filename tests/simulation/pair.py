@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sipstack.testing.agent import CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 
 

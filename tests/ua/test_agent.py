@@ -22,7 +22,7 @@ from sipstack import (
 )
 from sipstack.errors import FlowClosed
 from sipstack.media.port import MediaPort
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer

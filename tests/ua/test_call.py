@@ -19,7 +19,7 @@ from sipstack import (
     UserAgent,
 )
 from sipstack.sdp import Direction, SessionDescription
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.world import World

@@ -20,7 +20,7 @@ from sipstack import (
 from sipstack.errors import RequestFailed
 from sipstack.media.audio import Frame
 from sipstack.sdp import Direction
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, busy, echo

@@ -11,7 +11,7 @@ from sipstack import CallEnded, CallRejected, Invitation, LocalProtocolError, Me
 from sipstack.media.port import MediaPort
 from sipstack.message import Request, Response
 from sipstack.sdp import Direction, SessionDescription
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World

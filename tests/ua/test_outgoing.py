@@ -18,7 +18,7 @@ from sipstack import (
 )
 from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer

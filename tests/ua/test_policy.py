@@ -10,7 +10,7 @@ import pytest
 from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
 from sipstack.identifiers import Identifiers
 from sipstack.sdp import STATIC_CODECS, Capabilities, Origin, make_answer, parse
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
 from sipstack.usage.content import session_description

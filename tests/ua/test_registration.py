@@ -19,7 +19,7 @@ from sipstack import (
     UserAgent,
 )
 from sipstack.errors import FlowClosed
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World

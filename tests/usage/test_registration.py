@@ -11,7 +11,7 @@ from sipstack.errors import TransactionTimeout
 from sipstack.message.digest import Account
 from sipstack.message.digest_server import DigestServer, Verdict
 from sipstack.testing.agent import CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.registration import Registration

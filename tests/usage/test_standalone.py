@@ -7,7 +7,7 @@ import pytest
 from sipstack.core.events import ResponseReceived, Unanswered
 from sipstack.errors import TransactionTimeout
 from sipstack.testing.agent import CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.standalone import StandaloneRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipstack.core.events import Ended
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder, timed
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World

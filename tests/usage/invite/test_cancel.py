@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipstack.core.events import Failed, InvitationCancelled, Refused
 from sipstack.errors import CallEnded, TransactionTimeout
 from sipstack.testing.agent import ANSWER
-from sipstack.testing.ladder import ladder, timed
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from tests.simulation.pair import alice_and_bob

@@ -6,7 +6,7 @@ from sipstack.core.events import Refused
 from sipstack.message.digest import Account
 from sipstack.message.digest_server import DigestServer, Verdict
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.invite.outgoing import OutgoingInvite

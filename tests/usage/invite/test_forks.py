@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipstack.testing.agent import ANSWER
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from tests.usage.invite.callers import alice_and_peer, statuses
 
 

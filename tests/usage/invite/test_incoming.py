@@ -7,7 +7,7 @@ import pytest
 from sipstack.core.events import Acknowledged, InvitationCancelled
 from sipstack.errors import LocalProtocolError
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder, timed
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.peer import SDP, ScriptedPeer
 from sipstack.testing.world import World
 from tests.usage.invite.callers import bob_and_peer

@@ -6,7 +6,7 @@ import pytest
 
 from sipstack.core.events import Acknowledged, Ended, OfferReceived
 from sipstack.testing.agent import ANSWER, OFFER
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.usage.invite.acks import MAXIMUM_ACKS
 from tests.usage.invite.callers import agreed, bob_and_peer, called_peer
 

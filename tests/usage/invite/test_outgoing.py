@@ -7,7 +7,7 @@ import pytest
 from sipstack.core.events import Answered, Failed, Refused
 from sipstack.errors import CallEnded, LocalProtocolError, RemoteProtocolError, TransactionTimeout
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder, timed
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.peer import SDP
 from sipstack.testing.world import World
 from tests.simulation.pair import alice_and_bob

@@ -7,7 +7,7 @@ import pytest
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
 from sipstack.errors import LocalProtocolError
 from sipstack.testing.agent import OFFER, CoreAgent
-from sipstack.testing.ladder import ladder
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from tests.simulation.pair import established

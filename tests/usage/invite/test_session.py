@@ -7,7 +7,7 @@ import pytest
 from sipstack.core.events import Ended
 from sipstack.errors import LocalProtocolError
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
-from sipstack.testing.ladder import ladder, timed
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
