@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from sipstack.testing.network import Network
     from sipstack.testing.peer import ScriptedPeer
     from sipstack.testing.registrar import Challenger, ScriptedRegistrar
-    from sipstack.testing.streams import SimulatedStream
+    from sipstack.testing.stream import SimulatedStream
     from sipstack.testing.world import World
 
 __all__ = [
@@ -96,7 +96,7 @@ _HOMES = {
     "ScriptedPeer": "peer",
     "ScriptedRegistrar": "registrar",
     "SilentMedia": "media",
-    "SimulatedStream": "streams",
+    "SimulatedStream": "stream",
     "VirtualTimeLoop": "loop",
     "World": "world",
     "ladder": "ladders",

@@ -10,21 +10,18 @@ import asyncio
 import errno
 import ipaddress
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 
 from sipstack.errors import ResolutionError
 from sipstack.testing.clock import Clock, Timer
 from sipstack.testing.network import Delivery, Network
+from sipstack.testing.ports import system_error, taking
 from sipstack.transaction.flow import Address
 
 Receive = Callable[[bytes, Address], None]
 """Called with the octets of a datagram and the address that it came from."""
 Failed = Callable[[Address, OSError], None]
 """Called with the address that could not be reached, and why."""
-
-FIRST_PORT = 49152
-LAST_PORT = 65535
 
 
 class SimulatedNetwork:
@@ -61,11 +58,7 @@ class SimulatedNetwork:
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL. The callbacks run later, never inside ``send``.
         """
-        if ipaddress.ip_address(host).is_unspecified:
-            raise _error(errno.EADDRNOTAVAIL)
-        local = (host, port or self._free_port(host))
-        if local in self._endpoints:
-            raise _error(errno.EADDRINUSE)
+        local = taking(host, port, self._endpoints)
         endpoint = SimulatedEndpoint(self, local, receive, failed)
         self._endpoints[local] = endpoint
         return endpoint
@@ -90,12 +83,6 @@ class SimulatedNetwork:
         if self._endpoints.get(endpoint.local) is endpoint:
             del self._endpoints[endpoint.local]
 
-    def _free_port(self, host: str) -> int:
-        for port in range(FIRST_PORT, LAST_PORT + 1):
-            if (host, port) not in self._endpoints:
-                return port
-        raise _error(errno.EADDRINUSE)
-
     def _arm(self) -> None:
         due = self.network.next_delivery
         if self._alarm is not None:
@@ -119,7 +106,7 @@ class SimulatedNetwork:
         endpoint = self._endpoints.get(delivery.destination)
         if delivery.refused:
             if endpoint is not None:
-                endpoint.failed(delivery.source, _error(errno.ECONNREFUSED))
+                endpoint.failed(delivery.source, system_error(errno.ECONNREFUSED))
         elif endpoint is not None:
             endpoint.receive(delivery.data, delivery.source)
         elif self._icmp:
@@ -144,14 +131,10 @@ class SimulatedEndpoint:
     def send(self, data: bytes, remote: Address) -> None:
         """Send one datagram. Raises OSError (EBADF) once the endpoint is closed."""
         if self._closed:
-            raise _error(errno.EBADF)
+            raise system_error(errno.EBADF)
         self._network.transmit(self.local, remote, data)
 
     def close(self) -> None:
         """Stop receiving; what has been sent still arrives. May be called again."""
         self._closed = True
         self._network.forget(self)
-
-
-def _error(code: int) -> OSError:
-    return OSError(code, os.strerror(code))  # ECONNREFUSED makes it a ConnectionRefusedError

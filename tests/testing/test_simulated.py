@@ -11,7 +11,8 @@ from sipstack.errors import ResolutionError
 from sipstack.testing.link import Link
 from sipstack.testing.loop import run
 from sipstack.testing.network import Network, Passage
-from sipstack.testing.simulated import FIRST_PORT, LAST_PORT, SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.ports import FIRST_PORT, LAST_PORT
+from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 from sipstack.transaction.flow import Address
 
 

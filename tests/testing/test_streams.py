@@ -14,11 +14,10 @@ from sipstack.testing.ladders import ladder
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.loop import run
 from sipstack.testing.network import Passage
+from sipstack.testing.ports import FIRST_PORT, LAST_PORT
+from sipstack.testing.stream import SimulatedStream
 from sipstack.testing.streams import (
-    FIRST_PORT,
-    LAST_PORT,
     Cut,
-    SimulatedStream,
     anywhere,
     octet_by_octet,
     uncut,
