@@ -23,10 +23,10 @@ from sipstack.identifiers import Identifiers
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody
 from sipstack.rtp.g711 import decode_ulaw, encode_ulaw
+from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from tests.media.hearing import everything
 from tests.media.wire import Wire
-from tests.ua.scripted import Challenger, Registrar
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ async def test_answer_calls_and_send_back_what_is_heard(stage: Stage) -> None:
 
 
 async def test_stay_registered_through_outages(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    registrar = Registrar(stage.world, Challenger("secret"))
+    registrar = ScriptedRegistrar(stage.world, Challenger("secret"), address=("10.0.1.1", 5060))
     stage.found_as_example_com("registrar")
     async with registrar, stage.running("stay_registered"):
         await asyncio.sleep(100)

@@ -66,7 +66,7 @@ class Headers:
     def get(self, name: str) -> str | None:
         """The first raw value."""
         row = self.index.get(name)
-        if row is None and name not in FIELDS:  # a known name stands in the index as we write it, or not at all
+        if row is None and name not in FIELDS:  # one that we know stands there as we write it
             row = self.index.get(self._find(name))
         return row[0] if isinstance(row, list) else row
 

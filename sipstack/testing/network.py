@@ -17,6 +17,12 @@ from sipstack.testing.link import PERFECT, Link
 from sipstack.transaction.flow import Address
 
 
+def authority(address: Address) -> str:
+    """``host:port`` as a URI and a Via write it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Fate(enum.StrEnum):
     """What became of a datagram."""
 
@@ -40,6 +46,15 @@ class Passage(NamedTuple):
     data: bytes
 
 
+class Departure(NamedTuple):
+    """A datagram as it was sent, whatever became of it."""
+
+    time: float
+    source: Address
+    destination: Address
+    data: bytes
+
+
 class Delivery(NamedTuple):
     """A datagram, or the refusal of one, that arrived at ``destination``."""
 
@@ -58,11 +73,13 @@ class Network:
 
     def __init__(self, link: Link = PERFECT, *, seed: int = 0) -> None:
         self.trace: list[Passage] = []
+        self.sent: list[Departure] = []
         self._random = random.Random(seed)
+        self._segments = random.Random(f"segments {seed}")  # apart: streams change nothing for datagrams
         self._links: dict[tuple[str | None, str | None], Link] = {(None, None): link}
         self._sides: dict[str, int] = {}
         self._down: set[str] = set()
-        self._sent = 0
+        self._copies = 0
         self._under_way: list[tuple[float, int, Delivery]] = []
 
     def set_link(self, link: Link, *, source: str | None = None, destination: str | None = None) -> None:
@@ -94,6 +111,7 @@ class Network:
 
     def send(self, source: Address, destination: Address, data: bytes, now: float) -> None:
         """Put a datagram on its way. Its fate is found in ``deliveries`` or in the trace."""
+        self.sent.append(Departure(now, source, destination, data))
         self._send(Delivery(now, source, destination, data))
 
     def refuse(self, delivery: Delivery, now: float) -> None:
@@ -111,17 +129,32 @@ class Network:
         arrived = []
         while self._under_way and self._under_way[0][0] <= now:
             _, _, delivery = heapq.heappop(self._under_way)
-            if delivery.destination[0] in self._down:
-                self._note(delivery, Fate.DOWN)
-            elif self._is_cut(delivery):
-                self._note(delivery, Fate.CUT)
-            else:
-                self._note(delivery, Fate.REFUSED if delivery.refused else Fate.DELIVERED)
+            if self.arrives(delivery):
                 arrived.append(delivery)
         return arrived
 
+    # -- segments of streams -------------------------------------------------------------------------------
+
+    def written(self, departure: Departure) -> None:
+        """Remember what was written to a stream; its segments follow by ``transit``."""
+        self.sent.append(departure)
+
+    def transit(self, segment: Delivery) -> float | None:
+        """How many seconds this segment of a stream takes, sent at its ``time``; None when it gets lost.
+
+        Who sent it sends it again, so a segment is never doubled. Ask ``arrives`` when the time has come.
+        """
+        transits = self._transits(segment, self._segments)
+        return transits[0] if transits else None
+
+    # -- both ----------------------------------------------------------------------------------------------
+
     def _send(self, sent: Delivery) -> None:
-        transits = self._link(sent.source[0], sent.destination[0]).carry(self._random)
+        self._put_under_way(sent, self._transits(sent, self._random))
+
+    def _transits(self, sent: Delivery, source: random.Random) -> list[float]:
+        """The seconds that each copy is under way; none when the fate is decided on departure, and noted."""
+        transits = self._link(sent.source[0], sent.destination[0]).carry(source)
         if sent.source[0] in self._down:
             self._note(sent, Fate.DOWN)
         elif self._is_cut(sent):
@@ -129,13 +162,25 @@ class Network:
         elif not transits:
             self._note(sent, Fate.LOST)
         else:
-            self._put_under_way(sent, transits)
+            return transits
+        return []
+
+    def arrives(self, delivery: Delivery) -> bool:
+        """Whether what was under way gets through at its ``time``, which is that of its arrival."""
+        if delivery.destination[0] in self._down:
+            fate = Fate.DOWN
+        elif self._is_cut(delivery):
+            fate = Fate.CUT
+        else:
+            fate = Fate.REFUSED if delivery.refused else Fate.DELIVERED
+        self._note(delivery, fate)
+        return fate in (Fate.DELIVERED, Fate.REFUSED)
 
     def _put_under_way(self, sent: Delivery, transits: list[float]) -> None:
         for transit in transits:
-            self._sent += 1
+            self._copies += 1
             arrival = sent.time + transit
-            heapq.heappush(self._under_way, (arrival, self._sent, sent._replace(time=arrival)))
+            heapq.heappush(self._under_way, (arrival, self._copies, sent._replace(time=arrival)))
 
     def _link(self, source: str, destination: str) -> Link:
         keys = (source, destination), (source, None), (None, destination), (None, None)

@@ -1,8 +1,9 @@
-"""The pytest plugin: tests in virtual time, and the ``world`` fixture.
+"""The pytest plugin: tests in virtual time, and the ``sip_world`` fixture.
 
 A coroutine test runs under ``sipstack.testing.loop.VirtualTimeLoop`` when it is marked
 ``@pytest.mark.virtual_time`` (a function, a class, or a module through ``pytestmark``), or when it uses the
-fixture ``world`` or ``virtual_time``, directly or through another fixture. All other tests are left alone.
+fixture ``sip_world`` or ``virtual_time``, directly or through another fixture. All other tests are left
+alone.
 
 The coroutines are run by pytest-asyncio 1.4 or later; in its strict mode a test needs
 ``@pytest.mark.asyncio`` as well. Give such tests a loop of their own, which is the default
@@ -33,7 +34,7 @@ def virtual_time() -> None:
 
 
 @pytest.fixture
-def world(virtual_time: None) -> World:
+def sip_world(virtual_time: None) -> World:
     """User agents on a network without faults; build a ``World`` yourself to give it a seed or a bad link."""
     from sipstack.testing.world import World
 

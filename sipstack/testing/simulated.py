@@ -1,6 +1,7 @@
-"""UDP endpoints on a simulated network, for code that runs under an event loop.
+"""UDP endpoints on a simulated network, moved by a clock.
 
-Meant for ``sipstack.testing.loop``, where delays take no real time; it works under any loop.
+The clock is the running event loop, unless another is given. Meant for ``sipstack.testing.loop``, where
+delays take no real time, and for ``sipstack.testing.clock``; it works under any loop.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import asyncio
 import errno
 import ipaddress
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 
 from sipstack.errors import ResolutionError
+from sipstack.testing.clock import Clock, Timer
 from sipstack.testing.network import Delivery, Network
+from sipstack.testing.ports import system_error, taking
 from sipstack.transaction.flow import Address
 
 Receive = Callable[[bytes, Address], None]
@@ -21,42 +23,42 @@ Receive = Callable[[bytes, Address], None]
 Failed = Callable[[Address, OSError], None]
 """Called with the address that could not be reached, and why."""
 
-FIRST_PORT = 49152
-LAST_PORT = 65535
-
 
 class SimulatedNetwork:
     """Opens endpoints on ``network``, and keeps one alarm for its next delivery.
 
     ``names`` are the host names, in lower case, that ``resolve`` finds; entries may be added later. With
     ``icmp``, sending to a port where nobody listens calls the sender's ``failed`` with
-    ConnectionRefusedError, one round trip later; without, it is silence.
+    ConnectionRefusedError, one round trip later; without, it is silence. ``clock`` gives the clock that is
+    to be asked and set now.
     """
 
     def __init__(
-        self, network: Network, *, names: Mapping[str, Sequence[str]] | None = None, icmp: bool = False
+        self,
+        network: Network,
+        *,
+        names: Mapping[str, Sequence[str]] | None = None,
+        icmp: bool = False,
+        clock: Callable[[], Clock] = asyncio.get_running_loop,
     ) -> None:
         self.network = network
+        self._clock = clock
         self._names = names if names is not None else {}
         self._icmp = icmp
         self._endpoints: dict[Address, SimulatedEndpoint] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Timer | None = None
 
     @property
     def listening(self) -> list[Address]:
         """The addresses of the endpoints that are open, in order."""
         return sorted(self._endpoints)
 
-    async def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
+    def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
         """Open an endpoint on ``host``, an IP address of one host (no wildcard); port 0 takes a free one.
 
         Raises OSError: EADDRINUSE, EADDRNOTAVAIL. The callbacks run later, never inside ``send``.
         """
-        if ipaddress.ip_address(host).is_unspecified:
-            raise _error(errno.EADDRNOTAVAIL)
-        local = (host, port or self._free_port(host))
-        if local in self._endpoints:
-            raise _error(errno.EADDRINUSE)
+        local = taking(host, port, self._endpoints)
         endpoint = SimulatedEndpoint(self, local, receive, failed)
         self._endpoints[local] = endpoint
         return endpoint
@@ -73,19 +75,13 @@ class SimulatedNetwork:
 
     def transmit(self, source: Address, destination: Address, data: bytes) -> None:
         """Send from an address, whether or not an endpoint is open there: for tests that forge datagrams."""
-        self.network.send(source, destination, data, asyncio.get_running_loop().time())
+        self.network.send(source, destination, data, self._clock().time())
         self._arm()
 
     def forget(self, endpoint: SimulatedEndpoint) -> None:
         """The endpoint is closed: its address is free."""
         if self._endpoints.get(endpoint.local) is endpoint:
             del self._endpoints[endpoint.local]
-
-    def _free_port(self, host: str) -> int:
-        for port in range(FIRST_PORT, LAST_PORT + 1):
-            if (host, port) not in self._endpoints:
-                return port
-        raise _error(errno.EADDRINUSE)
 
     def _arm(self) -> None:
         due = self.network.next_delivery
@@ -95,25 +91,26 @@ class SimulatedNetwork:
             self._alarm.cancel()
             self._alarm = None
         if due < math.inf:
-            self._alarm = asyncio.get_running_loop().call_at(due, self._deliver)
+            self._alarm = self._clock().call_at(due, self._deliver)
 
     def _deliver(self) -> None:
         self._alarm = None
-        loop = asyncio.get_running_loop()
-        for delivery in self.network.deliveries(loop.time()):
+        clock = self._clock()
+        for delivery in self.network.deliveries(clock.time()):
             # Each in its own callback: an exception in one receiver does not lose the others' datagrams.
-            loop.call_soon(self._hand_over, delivery)
+            clock.call_soon(self.hand_over, delivery)
         self._arm()
 
-    def _hand_over(self, delivery: Delivery) -> None:
+    def hand_over(self, delivery: Delivery) -> None:
+        """Give what has arrived to the endpoint that is open at its destination, if any."""
         endpoint = self._endpoints.get(delivery.destination)
         if delivery.refused:
             if endpoint is not None:
-                endpoint.failed(delivery.source, _error(errno.ECONNREFUSED))
+                endpoint.failed(delivery.source, system_error(errno.ECONNREFUSED))
         elif endpoint is not None:
             endpoint.receive(delivery.data, delivery.source)
         elif self._icmp:
-            self.network.refuse(delivery, asyncio.get_running_loop().time())
+            self.network.refuse(delivery, self._clock().time())
             self._arm()
 
 
@@ -134,14 +131,10 @@ class SimulatedEndpoint:
     def send(self, data: bytes, remote: Address) -> None:
         """Send one datagram. Raises OSError (EBADF) once the endpoint is closed."""
         if self._closed:
-            raise _error(errno.EBADF)
+            raise system_error(errno.EBADF)
         self._network.transmit(self.local, remote, data)
 
     def close(self) -> None:
         """Stop receiving; what has been sent still arrives. May be called again."""
         self._closed = True
         self._network.forget(self)
-
-
-def _error(code: int) -> OSError:
-    return OSError(code, os.strerror(code))  # ECONNREFUSED makes it a ConnectionRefusedError

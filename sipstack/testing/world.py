@@ -1,52 +1,64 @@
-"""A world for tests: user agents on a simulated network, in virtual time.
-
-    async def test_a_call_survives_a_bad_network():
-        world = World(seed=7, link=Link(delay=0.02, jitter=0.05, loss=0.1, duplicate=0.1))
-        async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
-            async with bob.serving(echo), alice.call(bob.contact) as call:
-                await asyncio.sleep(3600)
-        assert world.leftovers == []
-
-Run it under ``sipstack.testing.loop`` (the pytest plugin does): the hour takes milliseconds, and the same
-seed gives the same ``trace``, byte for byte.
-"""
+"""One network, its time, and everybody on it."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import random
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
-from sipstack.errors import TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.net.network import EndpointUser, Listen, as_targets
+from sipstack.testing.clock import Clock, ManualClock
+from sipstack.testing.hosted import HostedNetwork
+from sipstack.testing.ladders import shown
 from sipstack.testing.link import PERFECT, Link
 from sipstack.testing.media import SilentMedia
-from sipstack.testing.network import Network, Passage
-from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.network import Departure, Network, Passage, authority
+from sipstack.testing.simulated import Failed, Receive, SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.streams import SimulatedStreams
+from sipstack.transaction.flow import Address
 from sipstack.ua.agent import UserAgent
 
+if TYPE_CHECKING:
+    from sipstack.testing.agent import CoreAgent
+
 ADDRESSES = ipaddress.IPv4Network("10.0.0.0/8")
+PORT = 5060
+MAXIMUM_STEPS = 20_000
+"""Moments at which something happens, in one ``run``: more is a loop of messages that never ends."""
 
 
 class World:
-    """One network and everybody on it. ``icmp``: closed ports refuse, instead of swallowing what is sent."""
+    """One network and everybody on it: user agents, bare cores and scripted peers.
 
-    def __init__(self, *, seed: int = 0, link: Link = PERFECT, icmp: bool = False) -> None:
+    Under an event loop the loop moves it. Without one it stands still until ``run`` or ``settle``. ``link``
+    is the path between any two hosts; ``icmp``: closed ports refuse, instead of swallowing what is sent.
+    """
+
+    def __init__(self, link: Link = PERFECT, *, seed: int = 0, icmp: bool = False) -> None:
+        self.seed = seed
         self.network = Network(link, seed=seed)
-        self._random = random.Random(seed)
         self.names: dict[str, list[str]] = {}
         """Host names and their addresses: add those that your application looks up."""
-        self._icmp = icmp
-        self._simulated: SimulatedNetwork | None = None
+        self.simulated = SimulatedNetwork(self.network, names=self.names, icmp=icmp, clock=lambda: self.clock)
+        """The network's UDP ports."""
+        self.streams = SimulatedStreams(self.network, seed=seed, clock=lambda: self.clock)
+        """The network's TCP connections."""
+        self._manual = ManualClock()
+        self._running = False
+        self._random = random.Random(seed)
+        self._placed: dict[Address, str] = {}
+        self._cores: list[CoreAgent] = []
         self._agents: list[UserAgent] = []
         self._media: list[SilentMedia] = []
+        self._shown = 0
 
     def __repr__(self) -> str:
         return f"<World of {sorted(self.names)}>"
+
+    # -- who is on it --------------------------------------------------------------------------------------
 
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
@@ -55,11 +67,11 @@ class World:
         of its host; a wildcard in ``listen`` stands for the host. A second one of the same name is on the
         same host: an application that was started again.
         """
-        address = self._address_of(f"{name}.test")
+        address = self._host(name)
         defaults: dict[str, Any] = {
             "aor": f"sip:{name}@{name}.test",
-            "listen": f"udp:{address}:5060",
-            "network": _HostedNetwork(self, address),
+            "listen": f"udp:{address}:{PORT}",
+            "network": HostedNetwork(self.simulated, address),
             "media": self._new_media,
             "seed": self._random.getrandbits(64),
         }
@@ -67,104 +79,183 @@ class World:
         self._agents.append(agent)
         return agent
 
-    def _address_of(self, host: str) -> str:
-        """The address that the host has, or else the first that nobody has."""
+    def listen(
+        self, name: str, address: Address | None, receive: Receive, failed: Failed
+    ) -> SimulatedEndpoint:
+        """Open an endpoint that ladders call ``name``, and that is not reckoned among the leftovers.
+
+        Without an address it is at port 5060 of a host of its own. The host is found as ``name.test``.
+        """
+        if address is None:
+            address = (self._host(name), PORT)
+        else:
+            self.names[f"{name}.test"] = [address[0]]
+        self._placed[address] = name
+        return self.simulated.listen(*address, receive, failed)
+
+    def add_core(self, agent: CoreAgent) -> None:
+        """From now on the world keeps the deadlines of this core, and performs what it puts out."""
+        self._cores.append(agent)
+
+    def _host(self, name: str) -> str:
+        """The address that the host of this name has, or else the first that nobody has."""
+        host = f"{name}.test"
         if host not in self.names:
             taken = {address for addresses in self.names.values() for address in addresses}
             self.names[host] = [next(str(free) for free in ADDRESSES.hosts() if str(free) not in taken)]
         return self.names[host][0]
-
-    @property
-    def simulated(self) -> SimulatedNetwork:
-        """The network as endpoints under the running event loop."""
-        if self._simulated is None:
-            self._simulated = SimulatedNetwork(self.network, names=self.names, icmp=self._icmp)
-        return self._simulated
-
-    @property
-    def trace(self) -> list[Passage]:
-        """Every datagram with its fate, in order."""
-        return self.network.trace
-
-    @property
-    def leftovers(self) -> list[str]:
-        """What is still open or running, in words. Empty when everybody has cleaned up."""
-        left = [f"endpoint {host}:{port}" for host, port in self.simulated.listening]
-        left += [repr(call) for agent in self._agents for call in agent.calls]
-        left += [f"open media {media!r}" for media in self._media if not media.closed]
-        current = asyncio.current_task()
-        left += [repr(task) for task in asyncio.all_tasks() if task is not current and not task.done()]
-        return left
 
     def _new_media(self, host: str) -> SilentMedia:
         media = SilentMedia(host, Identifiers(self._random))
         self._media.append(media)
         return media
 
+    # -- time ----------------------------------------------------------------------------------------------
 
-class _HostedNetwork:
-    """The simulated network as a user agent's Network, seen from the host with this address."""
-
-    transports: Collection[str] = ("udp",)
-
-    def __init__(self, world: World, address: str) -> None:
-        self._world = world
-        self._address = address
-
-    async def listen(self, listen: Listen, user: EndpointUser) -> _HostedEndpoint:
-        host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
-        endpoint = _HostedEndpoint(user, listen.advertise)
-        simulated = self._world.simulated
+    @property
+    def clock(self) -> Clock:
+        """The running event loop, or else the world's own clock, which ``run`` moves."""
         try:
-            endpoint.opened(await simulated.listen(host, listen.port, endpoint.received, endpoint.refused))
-        except OSError as error:
-            raise TransportError(f"cannot listen on udp:{host}:{listen.port}: {error.strerror}") from error
-        return endpoint
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            return self._manual
 
-    async def resolve(self, question: Question) -> list[Target]:
-        return as_targets(question, await self._world.simulated.resolve(question.host))
+    @property
+    def now(self) -> float:
+        """The time in seconds."""
+        return self.clock.time()
+
+    def at(self, time: float, action: Callable[[], None]) -> None:
+        """Do ``action`` at ``time``."""
+        self.clock.call_at(time, action)
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Do ``action`` in ``delay`` seconds."""
+        self.at(self.now + delay, action)
+
+    @property
+    def next(self) -> float:
+        """When something happens next; infinity when the world is quiet. Without an event loop."""
+        return min(self._manual.next, *(core.deadline for core in self._cores), math.inf)
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Let ``seconds`` pass, with everything that happens meanwhile.
+
+        Raises RuntimeError under an event loop, which moves the world by itself, and when the world does not
+        come to rest.
+        """
+        self.run_until(self.now + seconds)
+
+    def run_until(self, end: float) -> None:
+        """Let time pass until ``end``."""
+        if self.clock is not self._manual:
+            raise RuntimeError("the event loop moves this world: await what you wait for")
+        self._running = True
+        try:
+            self._go_on_until(end)
+        finally:
+            self._running = False
+
+    def settle(self) -> None:
+        """Let everything happen that is still going to happen, until nobody waits for anything."""
+        self.run_until(math.inf)
+
+    def catch_up(self) -> None:
+        """Let happen what happens now. Under an event loop it happens by itself: then this does nothing."""
+        if self.clock is self._manual and not self._running:
+            self.run()
+
+    def _go_on_until(self, end: float) -> None:
+        self._drain()
+        steps = 0
+        while (time := self.next) <= end and time < math.inf:
+            steps += 1
+            if steps > MAXIMUM_STEPS:
+                raise RuntimeError(f"the world does not come to rest: it is {time} s, and still busy")
+            self._step(time)
+        if end < math.inf:
+            self._manual.advance(end)
+
+    def _step(self, time: float) -> None:
+        self._manual.advance(time)
+        while self._manual.perform():
+            self._drain()
+        for core in self._cores:
+            if core.deadline <= self.now:
+                core.timeout()
+                self._drain()
+
+    def _drain(self) -> None:
+        moved = True
+        while moved:
+            moved = False
+            for core in self._cores:
+                moved = core.drain() or moved
+
+    # -- what was sent -------------------------------------------------------------------------------------
+
+    def send(self, source: Address, destination: Address, data: bytes) -> None:
+        """Send a datagram from an address, whether or not it is somebody's: for tests that forge."""
+        self.simulated.transmit(source, destination, data)
+
+    @property
+    def sent(self) -> list[Departure]:
+        """Every datagram as it was sent, in order."""
+        return self.network.sent
+
+    @property
+    def trace(self) -> list[Passage]:
+        """Every datagram with its fate, in order."""
+        return self.network.trace
+
+    def ladder(self, by: str = "") -> list[str]:
+        """Each message sent since the last look, lost ones too: ``alice -> bob 180 Ringing [1 INVITE]``.
+
+        With ``by`` only those of that name. Compare it with ``sipstack.testing.ladder``.
+        """
+        return [line for _, line in self.timed_ladder() if not by or line.startswith(f"{by} -> ")]
+
+    def timed_ladder(self) -> list[tuple[float, str]]:
+        """The same with the time of sending in seconds, to the millisecond."""
+        fresh = self.sent[self._shown :]
+        self._shown = len(self.sent)
+        return [(round(time, 3), self._line(a, b, data)) for time, a, b, data in fresh]
+
+    def _line(self, source: Address, destination: Address, data: bytes) -> str:
+        return f"{self._name(source)} -> {self._name(destination)} {shown(data)}"
+
+    def _name(self, address: Address) -> str:
+        if address in self._placed:
+            return self._placed[address]
+        host, port = address
+        if port == PORT or address in self.streams.sources:
+            for name, addresses in self.names.items():
+                if host in addresses:
+                    return name.removesuffix(".test")
+        return authority(address)
+
+    # -- what is left --------------------------------------------------------------------------------------
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What is still open or running, in words. Empty when everybody has cleaned up."""
+        left = [f"endpoint {authority(address)}" for address in self._open()]
+        left += [f"listener {authority(address)}" for address in self.streams.listening]
+        left += [repr(stream) for stream in self.streams.streams]
+        left += [f"{core.name}: {each}" for core in self._cores for each in core.leftovers]
+        left += [repr(call) for agent in self._agents for call in agent.calls]
+        left += [f"open media {media!r}" for media in self._media if not media.closed]
+        return left + _tasks()
+
+    def _open(self) -> list[Address]:
+        """The ports of user agents that are open; cores and peers are never closed."""
+        return [address for address in self.simulated.listening if address not in self._placed]
 
 
-class _HostedEndpoint:
-    """A simulated port as an Endpoint: addresses become flows."""
-
-    transport = Transport("UDP")
-
-    def __init__(self, user: EndpointUser, advertise: str) -> None:
-        self._user = user
-        self._advertise = advertise
-        self._flows: dict[Address, Flow] = {}
-
-    def opened(self, endpoint: SimulatedEndpoint) -> None:
-        self._endpoint = endpoint
-        self.local = endpoint.local
-
-    def open(self, target: Target) -> Flow:
-        return self.flow_to(target.address)
-
-    def close_flow(self, flow: Flow) -> None:
-        """Nothing: there is no connection."""
-
-    def flow_to(self, remote: Address) -> Flow:
-        flow = self._flows.get(remote)
-        if flow is None:
-            flow = self._flows[remote] = Flow(
-                "UDP",
-                self.local,
-                remote,
-                advertised=(self._advertise or self.local[0], self.local[1]),
-                endpoint=self,
-            )
-        return flow
-
-    def send(self, flow: Flow, data: bytes) -> None:
-        self._endpoint.send(data, flow.remote)
-
-    def received(self, data: bytes, source: Address) -> None:
-        self._user.received(self.flow_to(source), data)
-
-    def refused(self, remote: Address, error: OSError) -> None:
-        self._user.failed(self.flow_to(remote), TransportError(str(error)))
-
-    def close(self) -> None:
-        self._endpoint.close()
+def _tasks() -> list[str]:
+    """The tasks of the running event loop, other than the one that asks."""
+    try:
+        current = asyncio.current_task()
+    except RuntimeError:
+        return []
+    return [repr(task) for task in asyncio.all_tasks() if task is not current and not task.done()]

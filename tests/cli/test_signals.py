@@ -13,7 +13,7 @@ import pytest
 import sipstack
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import Listener, Phone
-from tests.cli.registrar import Registrar
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANYWHERE, agent, line, outcome, process, write_tune
 
 pytestmark = pytest.mark.skipif(
@@ -54,13 +54,13 @@ async def test_in_a_call(number: signal.Signals) -> None:
 
 @BOTH
 async def test_while_registered(number: signal.Signals) -> None:
-    async with Registrar() as registrar:
+    async with registrar_here() as registrar:
         arguments = ("register", registrar.uri, "--from", "sip:alice@example.com", *ANYWHERE, "--json")
         async with process(*arguments) as running:
             await line(running, "registered")
             running.send_signal(number)
             status, said, errors = await outcome(running)
-        assert registrar.expirations == [600, 0]
+        assert registrar.asked == [600, 0]
     assert (status, [event["event"] for event in said], errors) == (
         ExitStatus.INTERRUPTED,
         ["interrupted"],

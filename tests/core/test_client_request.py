@@ -7,20 +7,23 @@ import pytest
 from sipstack.core.events import Ended, Failed, Refused, Unanswered
 from sipstack.core.outputs import Address, Question, Target
 from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
-from tests.simulation.agent import ANSWER, Agent
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
+from sipstack.testing.agent import ANSWER, CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
 
 ONE, TWO, THREE = (("198.51.100.1", 5060), ("198.51.100.2", 5060), ("198.51.100.3", 5060))
 NAMES = {"example.com": [address[0] for address in (ONE, TWO, THREE)]}
 
 
-def calling(*, icmp: bool = False, unreachable: tuple[Address, ...] = ()) -> tuple[World, Agent, Peer, Peer]:
+def calling(
+    *, icmp: bool = False, unreachable: tuple[Address, ...] = ()
+) -> tuple[World, CoreAgent, ScriptedPeer, ScriptedPeer]:
     """Alice calls bob@example.com, a name with three addresses; peers sit at the second and third."""
     world = World(icmp=icmp)
-    alice = Agent(world, "alice", ("192.0.2.1", 5060))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060))
     alice.names, alice.unreachable = NAMES, set(unreachable)
-    two, three = Peer(world, "two", TWO), Peer(world, "three", THREE)
+    two, three = ScriptedPeer(world, "two", TWO), ScriptedPeer(world, "three", THREE)
     return world, alice, two, three
 
 
@@ -47,7 +50,7 @@ def test_a_uri_that_leads_nowhere(uri: str) -> None:
 
 def test_a_proxy_takes_what_the_uri_itself_cannot_lead_to() -> None:
     world, alice, two, _ = calling()
-    caller = Agent(world, "carol", ("192.0.2.3", 5060), proxy="<sip:198.51.100.2;lr>")
+    caller = CoreAgent(world, "carol", ("192.0.2.3", 5060), proxy="<sip:198.51.100.2;lr>")
     caller.core.standalone("OPTIONS", "tel:+15550100").start(world.now)
     assert two.request.start_line == "OPTIONS tel:+15550100 SIP/2.0"
     assert two.request.headers.raw("Route") == ("<sip:198.51.100.2;lr>",)

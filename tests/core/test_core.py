@@ -8,17 +8,19 @@ import pytest
 
 from sipstack.core.outputs import Target
 from sipstack.core.router import MAXIMUM_FLOWS
-from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
+from tests.simulation.pair import alice_and_bob
 
 
-def bob_and_peer(address: tuple[str, int] = ("192.0.2.3", 5060)) -> tuple[World, Agent, Peer]:
+def bob_and_peer(address: tuple[str, int] = ("192.0.2.3", 5060)) -> tuple[World, CoreAgent, ScriptedPeer]:
     world = World()
-    return world, Agent(world, "bob", ("192.0.2.2", 5060)), Peer(world, "carol", address)
+    return world, CoreAgent(world, "bob", ("192.0.2.2", 5060)), ScriptedPeer(world, "carol", address)
 
 
-def counted(agent: Agent) -> tuple[int, int, int]:
+def counted(agent: CoreAgent) -> tuple[int, int, int]:
     counters = agent.core.counters
     return counters.malformed, counters.unmatched, counters.overloaded
 
@@ -107,7 +109,10 @@ def test_the_source_address_is_noted_in_the_via(sent_by: str, stamp: str) -> Non
 
 def test_the_brackets_of_an_ipv6_address_make_no_difference() -> None:
     world = World()
-    bob, carol = Agent(world, "bob", ("2001:db8::2", 5060)), Peer(world, "carol", ("2001:db8::3", 5060))
+    bob, carol = (
+        CoreAgent(world, "bob", ("2001:db8::2", 5060)),
+        ScriptedPeer(world, "carol", ("2001:db8::3", 5060)),
+    )
     via = "SIP/2.0/UDP [2001:db8::3]:5060;branch=z9hG4bK1"
     carol.send(bob.address, carol.write("OPTIONS", "sip:bob@[2001:db8::2]", headers=[("Via", via)]))
     assert carol.response.headers.get("Via") == via
@@ -212,8 +217,8 @@ def test_an_idle_endpoint_waits_for_nothing() -> None:
 
 def test_its_contact_names_its_user_and_the_flow() -> None:
     world = World()
-    named = Agent(world, "bob", ("192.0.2.2", 5060))
-    nameless = Agent(world, "x", ("2001:db8::1", 5070), user="")
+    named = CoreAgent(world, "bob", ("192.0.2.2", 5060))
+    nameless = CoreAgent(world, "x", ("2001:db8::1", 5070), user="")
     flows = [agent.flow(("192.0.2.9", 5060)) for agent in (named, nameless)]
     assert named.core.configuration.identity.contact(flows[0]) == "sip:bob@192.0.2.2:5060"
     assert nameless.core.configuration.identity.contact(flows[1]) == "sip:[2001:db8::1]:5070"
@@ -241,7 +246,7 @@ def test_only_so_many_flows_are_remembered() -> None:
 
 def test_an_endpoint_may_call_itself() -> None:
     world = World()
-    alice = Agent(world, "alice", ("192.0.2.1", 5060))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060))
     alice.call(alice.uri)
     world.run()
     session = alice.accept()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.agent import OFFER, Agent
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
+from sipstack.testing.agent import OFFER, CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
 
 ALLOW = ("ACK", "BYE", "CANCEL", "INVITE", "OPTIONS")
 
 
-def bob_and_peer(**configuration: object) -> tuple[World, Agent, Peer]:
+def bob_and_peer(**configuration: object) -> tuple[World, CoreAgent, ScriptedPeer]:
     world = World()
-    bob = Agent(world, "bob", ("192.0.2.2", 5060), **configuration)
-    return world, bob, Peer(world, "carol", ("192.0.2.3", 5060))
+    bob = CoreAgent(world, "bob", ("192.0.2.2", 5060), **configuration)
+    return world, bob, ScriptedPeer(world, "carol", ("192.0.2.3", 5060))
 
 
 REFUSED = {

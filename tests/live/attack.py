@@ -20,7 +20,7 @@ from sipstack.media.session import AudioSession
 from sipstack.media.transport import UdpTransport
 from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen
 from tests.live.answers import check_answer
-from tests.live.peer import Peer
+from tests.live.attacker import Attacker
 from tests.ua.handlers import echo
 
 TIMERS = Timers(t1=0.005, t2=0.04, t4=0.05)
@@ -79,13 +79,13 @@ class Attack:
     def __init__(self, agent: UserAgent, stack: ExitStack) -> None:
         self.agent = agent
         self.core: Core = agent.driver.core
-        self.peers: list[Peer] = []
+        self.peers: list[Attacker] = []
         self._stack = stack
 
-    def peer(self, host: str = "127.0.0.2") -> Peer:
+    def peer(self, host: str = "127.0.0.2") -> Attacker:
         """One more socket to attack from."""
         _, local, port = self.agent.listening[0]
-        peer = self._stack.enter_context(closing(Peer((local, port), host)))
+        peer = self._stack.enter_context(closing(Attacker((local, port), host)))
         self.peers.append(peer)
         return peer
 

@@ -7,7 +7,7 @@ import random
 from scapy.volatile import RandBin, RandNum, RandString
 
 from tests.live.attack import attack
-from tests.live.peer import SDP, Peer
+from tests.live.attacker import SDP, Attacker
 from tests.live.sip import SipRequest
 
 ANSWERS = {200, 400, 406, 415, 488}
@@ -33,7 +33,7 @@ SPOILT = {
 }
 
 
-def offers(peer: Peer) -> list[str]:
+def offers(peer: Attacker) -> list[str]:
     """The description of a valid offer with one line spoiled at a time."""
     lines = SDP.format(host=peer.host, port=9).removesuffix("\r\n").split("\r\n")
     made = []
@@ -57,7 +57,7 @@ async def test_a_spoiled_session_description_is_answered_or_refused() -> None:
         assert {200, 488} <= set(statuses)
 
 
-def _invite(peer: Peer, body: bytes, content_type: str = "application/sdp") -> SipRequest:
+def _invite(peer: Attacker, body: bytes, content_type: str = "application/sdp") -> SipRequest:
     invite = peer.invite(("Content-Length", len(body)))
     for field in invite.headers:
         if field.label == b"Content-Length":

@@ -12,7 +12,7 @@ from scapy.utils import rdpcap
 
 from sipstack import Capture
 from tests.live.attack import attack
-from tests.live.peer import Peer
+from tests.live.attacker import Attacker
 from tests.live.sip import HeaderField, SipRequest
 from tests.live.test_fields import SYNTAX, mutations
 
@@ -43,7 +43,7 @@ async def test_the_capture_has_what_was_sent_and_received(tmp_path: Path) -> Non
     }
 
 
-def _received(peer: Peer) -> Counter[Datagram]:
+def _received(peer: Attacker) -> Counter[Datagram]:
     return Counter((peer.target, (peer.host, peer.port), data) for data in peer.datagrams)
 
 

@@ -10,13 +10,13 @@ from scapy.packet import fuzz
 from scapy.volatile import CorruptedBytes, RandBin, RandNum, RandString
 
 from tests.live.attack import attack
-from tests.live.peer import Peer
+from tests.live.attacker import Attacker
 from tests.live.sip import HeaderField, SipRequest, lines
 
 Mutation = Callable[[HeaderField], list[HeaderField]]
 
 
-def valid(peer: Peer) -> SipRequest:
+def valid(peer: Attacker) -> SipRequest:
     """An INVITE with every kind of header field that a user agent looks at."""
     return peer.invite(
         ("Record-Route", f"<sip:{peer.host}:{peer.port};lr>"),
@@ -64,7 +64,7 @@ VOLATILE: dict[str, Mutation] = {
 }
 
 
-def mutations(peer: Peer, change: Mutation) -> list[tuple[str, SipRequest]]:
+def mutations(peer: Attacker, change: Mutation) -> list[tuple[str, SipRequest]]:
     """For each header field its name and an INVITE in which that field is changed."""
     mutated = []
     for label, _ in lines(valid(peer)):

@@ -15,7 +15,7 @@ from scapy.volatile import RandBin, RandNum
 
 from sipstack.errors import TransactionTimeout
 from tests.live.attack import attack
-from tests.live.peer import Peer
+from tests.live.attacker import Attacker
 from tests.live.sip import HeaderField, SipRequest, SipResponse, header_fields, lines
 
 LARGEST = 65_507
@@ -117,7 +117,7 @@ async def test_a_wrong_content_length_is_refused_or_cuts_the_body() -> None:
         assert received == [b"", b"hel", b"hello"]
 
 
-def _message(peer: Peer, length: str) -> SipRequest:
+def _message(peer: Attacker, length: str) -> SipRequest:
     return peer.request("MESSAGE", ("Content-Type", "text/plain"), body="hello", Content_Length=length)
 
 
@@ -153,7 +153,7 @@ async def test_an_answer_too_large_to_be_sent_does_not_end_what_else_goes_that_w
             await asking
 
 
-def _padded(peer: Peer, name: str) -> SipRequest:
+def _padded(peer: Attacker, name: str) -> SipRequest:
     """An OPTIONS as large as UDP carries, by a long field of this name."""
     request = peer.request("OPTIONS", (name, "")) if name == "Subject" else peer.request("OPTIONS")
     field = next(field for field in request.headers if field.label == name.encode())

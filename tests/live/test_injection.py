@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 from tests.live.attack import attack
-from tests.live.peer import Peer
+from tests.live.attacker import Attacker
 from tests.live.sip import SipRequest, header_fields, lines
 
 DISGUISES = {
@@ -46,7 +46,7 @@ async def test_no_header_field_is_injected() -> None:
             assert await peer.is_answered()
 
 
-def tricky(peer: Peer, name: str, place: Callable[[str, str], str], trick: str) -> SipRequest:
+def tricky(peer: Attacker, name: str, place: Callable[[str, str], str], trick: str) -> SipRequest:
     """A valid request but for ``trick`` at that place of that field."""
     if name in ("Contact", "Record-Route", "From", "To"):
         request = peer.invite(("Record-Route", f"<sip:{peer.host}:{peer.port};lr>"))

@@ -15,7 +15,7 @@ from scapy.packet import Packet, fuzz
 from scapy.volatile import RandBin, RandNum
 
 from tests.live.attack import Attack, attack
-from tests.live.peer import Peer, open_socket
+from tests.live.attacker import Attacker, open_socket
 from tests.live.sip import SipRequest, values
 
 LOUD = b"\x00\x80" * 80
@@ -36,7 +36,7 @@ async def test_requests_with_a_wrong_tag_or_call_id_do_not_reach_the_call() -> N
         assert attacked.agent.calls == []
 
 
-def forgeries(caller: Peer, forger: Peer, invite: SipRequest, method: str) -> list[SipRequest]:
+def forgeries(caller: Attacker, forger: Attacker, invite: SipRequest, method: str) -> list[SipRequest]:
     """Requests that differ from one in the call's dialog in one part of the dialog's identifier."""
     true = caller.in_dialog(method, invite)
     parts = {name: values(true, name)[0] for name in ("From", "To", "Call-ID", "CSeq")}

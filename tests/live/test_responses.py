@@ -10,7 +10,7 @@ import pytest
 from sipstack import RequestFailed, TransactionTimeout, UserAgent
 from sipstack.errors import RemoteProtocolError
 from tests.live.attack import TIMERS, attack
-from tests.live.peer import SDP, Peer, respond
+from tests.live.attacker import SDP, Attacker, respond
 from tests.live.sip import SipRequest, SipResponse, header_fields
 from tests.live.test_fields import STRUCTURE, SYNTAX, VOLATILE, Mutation
 
@@ -20,7 +20,7 @@ OUTCOMES = (RemoteProtocolError, RequestFailed, TransactionTimeout)
 class Spoiler:
     """Answers each INVITE with one field changed: that of the next INVITE has the next field changed."""
 
-    def __init__(self, peer: Peer, change: Mutation, status: int = 200) -> None:
+    def __init__(self, peer: Attacker, change: Mutation, status: int = 200) -> None:
         self._peer = peer
         self._change = change
         self._status = status

@@ -8,13 +8,13 @@ from scapy.packet import Packet
 from scapy.volatile import RandNum, RandString
 
 from tests.live.attack import attack
-from tests.live.peer import Peer, respond
+from tests.live.attacker import Attacker, respond
 from tests.live.sip import SipRequest, SipResponse, values
 
 IN_DIALOG = ("BYE", "INVITE", "UPDATE", "INFO", "PRACK", "NOTIFY", "REFER", "MESSAGE", "OPTIONS", "PING")
 
 
-def response(peer: Peer, method: str, branch: str) -> SipResponse:
+def response(peer: Attacker, method: str, branch: str) -> SipResponse:
     """A 200 to a request that was never sent."""
     via = f"SIP/2.0/UDP {peer.target[0]}:{peer.target[1]};branch={branch};rport"
     made = respond(peer.request(method, Via=via, To="<sip:peer@127.0.0.2>;tag=t"))

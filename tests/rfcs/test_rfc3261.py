@@ -10,8 +10,8 @@ import pytest
 from sipstack.core.events import Event, Progressed, Refused, RequestReceived, ResponseReceived
 from sipstack.identifiers import MAGIC_COOKIE, Identifiers
 from sipstack.message import Response
-from tests.simulation.agent import ANSWER, OFFER, Agent
-from tests.simulation.world import ladder
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer, called_by_peer
 
 # --- §8.1.3.2: "A UAC MUST treat any final response it does not recognize as being equivalent to the x00
@@ -103,7 +103,7 @@ def test_all_responses_to_an_invite_but_100_have_one_tag() -> None:
 # --- §12.2.2: OPTIONS and MESSAGE inside of a dialog; §8.1.1.4, §8.1.1.7, §19.3: Call-ID, branch and tags ---
 
 
-def answer_messages(agent: Agent) -> None:
+def answer_messages(agent: CoreAgent) -> None:
     """Take instant messages from now on."""
 
     def answer(event: Event) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from sipstack.testing.world import World
 from tests.simulation.users import BAD, User, fate, two_users
-from tests.simulation.world import World
 
 SEEDS = int(os.environ.get("SIPSTACK_SEEDS", "1000"))
 BLOCK = 50

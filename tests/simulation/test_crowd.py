@@ -9,9 +9,9 @@ import pytest
 
 from sipstack.core.events import Answered, Ended, Event, InvitationReceived, OfferReceived
 from sipstack.errors import LocalProtocolError
-from tests.simulation.agent import ANSWER, OFFER, Agent
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.world import World
 from tests.simulation.users import BAD
-from tests.simulation.world import World
 
 PHONES, CALLS = 6, 60
 
@@ -22,7 +22,7 @@ class Crowd:
     def __init__(self, seed: int) -> None:
         self.world = World(BAD, seed=seed)
         self.draw = random.Random(f"crowd {seed}")
-        self.phones = [Agent(self.world, f"p{n}", (f"192.0.2.{n}", 5060)) for n in range(1, PHONES + 1)]
+        self.phones = [CoreAgent(self.world, f"p{n}", (f"192.0.2.{n}", 5060)) for n in range(1, PHONES + 1)]
         for phone in self.phones:
             phone.on_event = self.hears
         for _ in range(CALLS):

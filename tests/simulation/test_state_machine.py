@@ -26,13 +26,14 @@ from sipstack.core.events import (
     Refused,
 )
 from sipstack.errors import LocalProtocolError
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.network import Delivery
+from sipstack.testing.world import World
 from sipstack.transaction.flow import Address
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
-from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
-from tests.simulation.world import World
+from tests.simulation.pair import alice_and_bob
 
 T = TypeVar("T")
 
@@ -52,8 +53,8 @@ class Post(World):
             self.waiting.append(Delivery(self.now, source, destination, data))
 
     def deliver(self, delivery: Delivery) -> None:
-        self.nodes[delivery.destination].arrived(delivery)
-        self.drain()
+        self.simulated.hand_over(delivery)
+        self.run()
 
 
 def pick(items: list[T], which: int) -> T:
@@ -63,7 +64,7 @@ def pick(items: list[T], which: int) -> T:
 class Phone:
     """What one side has going on, as its user agent knows it."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: CoreAgent) -> None:
         self.agent = agent
         self.outgoing: list[OutgoingInvite] = []
         self.invitations: list[IncomingInvite] = []
@@ -134,7 +135,7 @@ class Calls(RuleBasedStateMachine):
         """Some commands make no sense at the moment: then they say so, and nothing else happens."""
         with contextlib.suppress(LocalProtocolError):
             give()
-        self.post.drain()
+        self.post.run()
 
     @initialize(beginning=st.sampled_from(["nothing", "a call", "a call"]))
     def begin(self, beginning: str) -> None:
@@ -151,7 +152,7 @@ class Calls(RuleBasedStateMachine):
     def call(self, who: int, offer: bytes) -> None:
         phone, other = self.phones[who], self.phones[1 - who]
         phone.outgoing.append(phone.agent.call(other.agent.uri, offer))
-        self.post.drain()
+        self.post.run()
 
     @precondition(lambda self: any(phone.outgoing for phone in self.phones))
     @rule(which=which)

@@ -18,12 +18,12 @@ from sipstack.core.events import (
     Refused,
 )
 from sipstack.errors import LocalProtocolError
+from sipstack.testing.agent import CoreAgent
 from sipstack.testing.link import Link
+from sipstack.testing.world import World
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
-from tests.simulation.agent import Agent
-from tests.simulation.world import World
 
 BAD = Link(delay=0.02, jitter=0.05, loss=0.1, duplicate=0.1, reorder=0.1, hold=0.3)
 """10 % loss, 10 % duplicates, jitter and reordering, in each direction."""
@@ -32,7 +32,7 @@ BAD = Link(delay=0.02, jitter=0.05, loss=0.1, duplicate=0.1, reorder=0.1, hold=0
 class User:
     """One person. What they do by themselves is ``acts``; their phone answers offers on its own."""
 
-    def __init__(self, agent: Agent, draw: random.Random) -> None:
+    def __init__(self, agent: CoreAgent, draw: random.Random) -> None:
         self.agent = agent
         self.draw = draw
         self.session: Session | None = None
@@ -116,7 +116,7 @@ class User:
                 session.accept_offer(self._description(), self.now)
 
 
-def fate(agent: Agent) -> list[str]:
+def fate(agent: CoreAgent) -> list[str]:
     """What became of the call as this side was told: its decisive events."""
     told = []
     for event in agent.events:
@@ -133,5 +133,5 @@ def fate(agent: Agent) -> list[str]:
 def two_users(world: World) -> tuple[User, User]:
     """Alice, who is about to call, and bob."""
     draw = random.Random(f"users {world.seed}")
-    alice = User(Agent(world, "alice", ("192.0.2.1", 5060)), draw)
-    return alice, User(Agent(world, "bob", ("192.0.2.2", 5060)), draw)
+    alice = User(CoreAgent(world, "alice", ("192.0.2.1", 5060)), draw)
+    return alice, User(CoreAgent(world, "bob", ("192.0.2.2", 5060)), draw)

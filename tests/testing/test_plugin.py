@@ -184,11 +184,11 @@ def test_who_uses_the_world_is_in_virtual_time(project: Project) -> None:
         import asyncio
         from sipstack.testing.world import World
 
-        async def test_an_hour_in_the_world(world):
-            assert type(world) is World
+        async def test_an_hour_in_the_world(sip_world):
+            assert type(sip_world) is World
             await asyncio.sleep(3600)
             assert asyncio.get_running_loop().time() == 3600.0
-            assert world.leftovers == []
+            assert sip_world.leftovers == []
         """,
     )
     code, output = project.pytest(*PYTEST_ASYNCIO, *OURS)

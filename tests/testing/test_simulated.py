@@ -11,7 +11,8 @@ from sipstack.errors import ResolutionError
 from sipstack.testing.link import Link
 from sipstack.testing.loop import run
 from sipstack.testing.network import Network, Passage
-from sipstack.testing.simulated import FIRST_PORT, LAST_PORT, SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.ports import FIRST_PORT, LAST_PORT
+from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 from sipstack.transaction.flow import Address
 
 
@@ -24,7 +25,7 @@ class Host:
         self.endpoint: SimulatedEndpoint | None = None
 
     async def listen(self, network: SimulatedNetwork, host: str, port: int = 5060) -> SimulatedEndpoint:
-        self.endpoint = await network.listen(host, port, self.receive, self.failed)
+        self.endpoint = network.listen(host, port, self.receive, self.failed)
         return self.endpoint
 
     def receive(self, data: bytes, remote: Address) -> None:
@@ -143,7 +144,7 @@ def test_an_exception_in_one_receiver_does_not_concern_the_others() -> None:
 
         network = SimulatedNetwork(Network())
         bob = Host()
-        alice = await network.listen(*ALICE, fail, Host().failed)
+        alice = network.listen(*ALICE, fail, Host().failed)
         await bob.listen(network, BOB[0])
         alice.send(b"to myself", ALICE)
         alice.send(b"to bob", BOB)

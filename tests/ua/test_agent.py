@@ -22,12 +22,12 @@ from sipstack import (
 )
 from sipstack.errors import FlowClosed
 from sipstack.media.port import MediaPort
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, echo
-from tests.ua.ladder import ladder
-from tests.ua.scripted import Peer, request_to
 
 pytestmark = pytest.mark.virtual_time
 
@@ -276,8 +276,8 @@ async def test_serving_ends_at_the_moment_an_invite_arrives(world: World) -> Non
     async def never(invitation: Invitation) -> None:
         began.append(invitation)
 
-    async with Peer(world, "peer", "10.0.1.9") as peer, world.user_agent("bob") as bob:
-        invite = request_to(("10.0.0.1", 5060), "INVITE", peer.address)
+    async with ScriptedPeer(world, "peer") as peer, world.user_agent("bob") as bob:
+        invite = peer.write("INVITE", bob.contact)
         async with bob.serving(never):
             bob.driver._receive(bob.driver.endpoints[0].flow_to(peer.address), bytes(invite))
             assert len([left for left in world.leftovers if "_handle" in left]) == 1
@@ -343,7 +343,12 @@ async def test_the_ladder_of_a_refused_serve(world: World) -> None:
             task = asyncio.create_task(_called_by(alice))
             await asyncio.sleep(1)
         assert await task == 480
-    assert ladder(world) == ["1> INVITE", "2> 180 INVITE", "2> 480 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob.test [1]
+        bob -> alice    180 Ringing [1 INVITE]
+        bob -> alice    480 Temporarily Unavailable [1 INVITE]
+        alice -> bob    ACK sip:bob.test [1]
+    """)
     assert world.leftovers == []
 
 

@@ -10,9 +10,11 @@ import pytest
 from sipstack import AuthenticationFailed, TracedMessage, UserAgent
 from sipstack.message import Request, Response
 from sipstack.testing.link import Link
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.registrar import Challenger
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
-from tests.ua.scripted import Challenger, Peer, Proxy
+from tests.ua.proxy import Proxy
 
 pytestmark = pytest.mark.virtual_time
 
@@ -24,15 +26,15 @@ def alice_of(world: World, password: str | None = PASSWORD, **options: object) -
     return world.user_agent("alice", proxy="sip:proxy.test", **({"password": password} | options))
 
 
-class Guarded(Peer):
+class Guarded(ScriptedPeer):
     """Answers 200 to who has the password, and keeps to one nonce for a second."""
 
     def __init__(self, world: World, challenger: Challenger) -> None:
-        super().__init__(world, "guarded", "10.0.1.3")
+        super().__init__(world, "guarded", ("10.0.1.3", 5060), on_request=self._respond)
         self._challenger = challenger
 
-    def answer(self, request: Request) -> Iterable[Response]:
-        challenge = self._challenger.challenge(request, self.now())
+    def _respond(self, request: Request) -> Iterable[Response]:
+        challenge = self._challenger.challenge(request, self.world.now)
         return [challenge or request.response(200, to_tag="guarded")]
 
 

@@ -20,10 +20,10 @@ from sipstack import (
 from sipstack.errors import RequestFailed
 from sipstack.media.audio import Frame
 from sipstack.sdp import Direction
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, busy, echo
-from tests.ua.ladder import ladder
 
 pytestmark = pytest.mark.virtual_time
 
@@ -42,7 +42,13 @@ async def test_a_call_is_set_up_and_ended_by_the_caller(world: World) -> None:
         await asyncio.sleep(0)
         assert callee.ends == [("remote", "")]
     assert world.leftovers == []
-    assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK", "1> BYE", "2> 200 BYE"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+        alice -> bob    BYE sip:bob@10.0.0.2:5060 [2]
+        bob -> alice    200 OK [2 BYE]
+    """)
 
 
 async def test_the_callee_hangs_up_with_a_reason(world: World) -> None:
@@ -56,7 +62,13 @@ async def test_the_callee_hangs_up_with_a_reason(world: World) -> None:
             end = await call.ended()
     assert (end.by, end.reason) == ("remote", "Q.850;cause=16")
     assert world.leftovers == []
-    assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK", "2> BYE", "1> 200 BYE"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+        bob -> alice    BYE sip:alice@10.0.0.1:5060 [1]
+        alice -> bob    200 OK [1 BYE]
+    """)
 
 
 async def test_what_is_in_progress_when_the_call_ends_raises(world: World) -> None:
@@ -83,7 +95,11 @@ async def test_a_refusal_raises_with_its_status(world: World) -> None:
         assert raised.value.status == 486
         await asyncio.sleep(0.1)  # the ACK arrives
     assert world.leftovers == []
-    assert ladder(world) == ["1> INVITE", "2> 486 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    486 Busy Here [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)
 
 
 async def test_nobody_serves(world: World) -> None:
@@ -104,7 +120,12 @@ async def test_a_handler_that_does_not_answer_refuses_with_480(world: World) -> 
                 raise AssertionError
         await asyncio.sleep(0.1)  # the ACK arrives
     assert raised.value.status == 480
-    assert ladder(world) == ["1> INVITE", "2> 180 INVITE", "2> 480 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    180 Ringing [1 INVITE]
+        bob -> alice    480 Temporarily Unavailable [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)
 
 
 async def test_a_handler_that_raises_refuses_with_500_and_the_server_lives_on(world: World) -> None:
@@ -131,7 +152,12 @@ async def test_a_phone_may_ring_longer_than_32_seconds(world: World) -> None:
             await asyncio.sleep(100)
             assert alice.calls == [call]
     assert world.leftovers == []
-    assert ladder(world)[:4] == ["1> INVITE", "2> 180 INVITE", "2> 180 INVITE", "2> 200 INVITE"]
+    assert world.ladder()[:4] == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    180 Ringing [1 INVITE]
+        bob -> alice    180 Ringing [1 INVITE]
+        bob -> alice    200 OK [1 INVITE]
+    """)
 
 
 async def test_ring_timeout_cancels(world: World) -> None:
@@ -143,14 +169,14 @@ async def test_ring_timeout_cancels(world: World) -> None:
         await asyncio.sleep(0.1)  # the ACK arrives
     assert callee.cancelled == 1
     assert world.leftovers == []
-    assert ladder(world) == [
-        "1> INVITE",
-        "2> 180 INVITE",
-        "1> CANCEL",
-        "2> 200 CANCEL",
-        "2> 487 INVITE",
-        "1> ACK",
-    ]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    180 Ringing [1 INVITE]
+        alice -> bob    CANCEL sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 CANCEL]
+        bob -> alice    487 Request Terminated [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)
 
 
 async def test_silence_is_a_timeout_after_32_seconds(world: World) -> None:
@@ -232,7 +258,13 @@ async def test_a_late_offer_is_answered_in_the_ack(world: World) -> None:
             assert call.codec == "PCMU"
             assert callee.calls[0].codec == "PCMU"
     assert world.leftovers == []
-    assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK", "1> BYE", "2> 200 BYE"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+        alice -> bob    BYE sip:bob@10.0.0.2:5060 [2]
+        bob -> alice    200 OK [2 BYE]
+    """)
 
 
 async def test_leaving_without_awaiting_the_answer_ends_the_call(world: World) -> None:
@@ -257,8 +289,25 @@ async def test_hold_and_resume(world: World) -> None:
             await callee.calls[0].resume()
             assert (callee.calls[0].held, call.remote_held) == (False, False)
     assert world.leftovers == []
-    assert ladder(world).count("1> INVITE") == 3
-    assert ladder(world).count("2> INVITE") == 2
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+        alice -> bob    INVITE sip:bob@10.0.0.2:5060 [2]
+        bob -> alice    200 OK [2 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [2]
+        alice -> bob    INVITE sip:bob@10.0.0.2:5060 [3]
+        bob -> alice    200 OK [3 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [3]
+        bob -> alice    INVITE sip:alice@10.0.0.1:5060 [1]
+        alice -> bob    200 OK [1 INVITE]
+        bob -> alice    ACK sip:alice@10.0.0.1:5060 [1]
+        bob -> alice    INVITE sip:alice@10.0.0.1:5060 [2]
+        alice -> bob    200 OK [2 INVITE]
+        bob -> alice    ACK sip:alice@10.0.0.1:5060 [2]
+        alice -> bob    BYE sip:bob@10.0.0.2:5060 [4]
+        bob -> alice    200 OK [4 BYE]
+    """)
 
 
 async def test_both_sides_hold_at_the_same_moment(world: World) -> None:
@@ -271,8 +320,10 @@ async def test_both_sides_hold_at_the_same_moment(world: World) -> None:
             assert (call.held, call.remote_held) == (True, True)
             assert (callee.calls[0].held, callee.calls[0].remote_held) == (True, True)
     assert world.leftovers == []
-    assert "1> 491 INVITE" in ladder(world)
-    assert "2> 491 INVITE" in ladder(world)
+    assert [line for line in world.ladder() if "491" in line] == ladder("""
+        bob -> alice    491 Request Pending [2 INVITE]
+        alice -> bob    491 Request Pending [1 INVITE]
+    """)
 
 
 async def test_a_refused_hold_leaves_the_call_as_it_was(world: World) -> None:

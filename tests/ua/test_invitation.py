@@ -9,11 +9,12 @@ import pytest
 
 from sipstack import CallEnded, CallRejected, Invitation, LocalProtocolError, MediaError, NegotiationError
 from sipstack.media.port import MediaPort
+from sipstack.message import Request, Response
 from sipstack.sdp import Direction, SessionDescription
+from sipstack.testing.ladders import ladder
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from tests.ua.ladder import ladder
-from tests.ua.scripted import Peer, request_to
 
 pytestmark = pytest.mark.virtual_time
 
@@ -25,31 +26,30 @@ OFFERED = ("Content-Type", "application/sdp")
 Handler = Callable[[Invitation], Awaitable[None]]
 
 
-class Caller(Peer):
+class Caller(ScriptedPeer):
     """Sends an INVITE, and CANCEL or ACK when it is told to. It answers every request with 200."""
 
     def __init__(self, world: World, body: bytes = SDP) -> None:
-        super().__init__(world, "caller", "10.0.1.9")
-        headers = (OFFERED,) if body else ()
-        self.invite = request_to(BOB, "INVITE", self.address, *headers).replace(body=body)
+        super().__init__(world, "caller", ("10.0.1.9", 5060), on_request=self._respond)
+        self._ours = self.write("INVITE", "sip:bob@10.0.0.1:5060", body=body)
 
     def call(self) -> None:
-        self.send(self.invite, BOB)
+        self.send(BOB, self._ours)
 
     def cancel(self) -> None:
-        headers = self.invite.headers.without("Content-Type", "Contact").with_("CSeq", "1 CANCEL")
-        self.send(self.invite.replace(method="CANCEL", headers=headers, body=b""), BOB)
+        headers = self._ours.headers.without("Content-Type", "Contact").with_("CSeq", "1 CANCEL")
+        self.send(BOB, self._ours.replace(method="CANCEL", headers=headers, body=b""))
 
     def acknowledge(self, body: bytes = b"") -> None:
         """Acknowledge the last 2xx."""
-        headers = self.invite.headers.without("Content-Type")
+        headers = self._ours.headers.without("Content-Type")
         headers = headers.with_("To", self.responses[-1].to).with_("CSeq", "1 ACK")
         headers = headers.with_("Via", "SIP/2.0/UDP 10.0.1.9:5060;branch=z9hG4bK-ack")
         if body:
             headers = headers.with_(*OFFERED)
-        self.send(self.invite.replace(method="ACK", headers=headers, body=body), BOB)
+        self.send(BOB, self._ours.replace(method="ACK", headers=headers, body=body))
 
-    def answer(self, request):  # type: ignore[no-untyped-def]
+    def _respond(self, request: Request) -> list[Response]:
         return [] if request.method == "ACK" else [request.response(200)]
 
     @property
@@ -354,4 +354,8 @@ async def test_who_calls_whom(world: World) -> None:
     caller, callee, call_id, written = seen
     assert (caller, callee) == ("sip:alice@alice.test", "sip:bob@bob.test")
     assert written == f"<Invitation {call_id} from sip:alice@alice.test>"
-    assert ladder(world) == ["1> INVITE", "2> 480 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    480 Temporarily Unavailable [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)

@@ -18,12 +18,12 @@ from sipstack import (
 )
 from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
-from tests.ua.ladder import ladder
-from tests.ua.scripted import Peer
 
 pytestmark = pytest.mark.virtual_time
 
@@ -31,28 +31,28 @@ SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.1.5\r\ns=-\r\nc=IN IP4 10.0.1.5\r\nt=0 0\r\nm
 VIDEO = SDP.replace(b"audio", b"video")
 
 
-class Callee(Peer):
+class Callee(ScriptedPeer):
     """Answers an INVITE with these responses, at once or one each ``pause`` seconds, and everything else with
     200. A body is a session description.
     """
 
     def __init__(self, world: World, *script: tuple[int, bytes], pause: float = 0.0) -> None:
-        super().__init__(world, "callee", "10.0.1.5")
+        super().__init__(world, "callee", ("10.0.1.5", 5060), on_request=self._respond)
         self._script = script
         self._pause = pause
         self.contact = "<sip:callee@10.0.1.5>"
 
-    def answer(self, request: Request) -> Iterator[Response]:
+    def _respond(self, request: Request) -> Iterator[Response]:
         if request.method == "INVITE":
             for turn, (status, body) in enumerate(self._script):
                 response = self._response(request, status, body)
                 asyncio.get_running_loop().call_later(
-                    turn * self._pause, self.send, response, self._peer(request)
+                    turn * self._pause, self.send, self._caller(request), response
                 )
         elif request.method != "ACK":
             yield request.response(200)
 
-    def _peer(self, request: Request) -> tuple[str, int]:
+    def _caller(self, request: Request) -> tuple[str, int]:
         return request.via.host, request.via.port or 5060
 
     def _response(self, request: Request, status: int, body: bytes) -> Response:
@@ -204,7 +204,11 @@ async def test_the_call_is_acknowledged_and_alive_before_we_ask_for_it(world: Wo
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(callee):
         async with alice.invite("sip:bob@bob.test", offer=offer) as outgoing:
             await asyncio.sleep(100)
-            assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK"]
+            assert world.ladder() == ladder("""
+                alice -> bob    INVITE sip:bob@bob.test [1]
+                bob -> alice    200 OK [1 INVITE]
+                alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+            """)
             assert [call.id for call in alice.calls] == [outgoing.id]
             await callee.calls[0].hold()
             assert (await outgoing.answered()).remote_held

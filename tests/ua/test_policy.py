@@ -10,11 +10,11 @@ import pytest
 from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
 from sipstack.identifiers import Identifiers
 from sipstack.sdp import STATIC_CODECS, Capabilities, Negotiation, Origin, Stream, parse
+from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
 from sipstack.usage.content import session_description
 from tests.ua.handlers import Answering
-from tests.ua.ladder import ladder
 
 pytestmark = pytest.mark.virtual_time
 
@@ -99,7 +99,11 @@ async def test_reject(world: World) -> None:
         assert policy.tasks == [before, before]
         assert raised.value.response.headers.get("Retry-After") == "60"
         await asyncio.sleep(0.1)  # the ACK arrives
-    assert ladder(world) == ["1> INVITE", "2> 603 INVITE", "1> ACK"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    603 Not Now [1 INVITE]
+        alice -> bob    ACK sip:bob@bob.test [1]
+    """)
     assert world.leftovers == []
 
 
@@ -135,7 +139,13 @@ async def test_accept(world: World) -> None:
             assert bob.calls == []  # no media of ours, so no Call
         await asyncio.sleep(100)
         assert bob.driver.core.leftovers() == []
-    assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK", "1> BYE", "2> 200 BYE"]
+    assert world.ladder() == ladder("""
+        alice -> bob    INVITE sip:bob@bob.test [1]
+        bob -> alice    200 OK [1 INVITE]
+        alice -> bob    ACK sip:bob@10.0.0.2:5060 [1]
+        alice -> bob    BYE sip:bob@10.0.0.2:5060 [2]
+        bob -> alice    200 OK [2 BYE]
+    """)
     assert b"\r\nServer: at once\r\n" in world.trace[1].data
     assert world.leftovers == []
 

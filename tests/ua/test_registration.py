@@ -19,11 +19,11 @@ from sipstack import (
     UserAgent,
 )
 from sipstack.errors import FlowClosed
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
+from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from sipstack.ua.registration import RegistrationState
-from tests.ua.ladder import ladder
-from tests.ua.scripted import Challenger, Registrar
 
 pytestmark = pytest.mark.virtual_time
 
@@ -54,7 +54,7 @@ async def recorded(registration: Registration) -> list[RegistrationState]:
 
 @pytest.mark.parametrize("retry", [None, RETRY], ids=["once", "retried"])
 async def test_a_refusal_is_raised_on_entry(world: World, retry: Backoff | None) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.status = 403
         with pytest.raises(RegistrationRejected, match="403 Forbidden") as raised:
             async with alice.register(retry=retry):
@@ -70,7 +70,7 @@ async def test_a_wrong_password_and_none_fail_the_authentication(
     world: World, password: str | None, retry: Backoff | None
 ) -> None:
     challenger = Challenger("secret")
-    async with Registrar(world, challenger) as registrar, alice_at(world, password=password) as alice:
+    async with ScriptedRegistrar(world, challenger) as registrar, alice_at(world, password=password) as alice:
         with pytest.raises(AuthenticationFailed) as raised:
             async with alice.register(retry=retry):
                 raise AssertionError
@@ -82,7 +82,7 @@ async def test_a_wrong_password_and_none_fail_the_authentication(
 
 
 async def test_an_interval_that_stays_too_brief_is_a_refusal(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.status = 423  # without Min-Expires
         with pytest.raises(RegistrationRejected, match="423"):
             async with alice.register():
@@ -92,7 +92,7 @@ async def test_an_interval_that_stays_too_brief_is_a_refusal(world: World) -> No
 
 
 async def test_a_silent_registrar_is_a_timeout(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.silent = True
         with pytest.raises(TransactionTimeout):
             async with alice.register():
@@ -120,7 +120,7 @@ async def test_a_registrar_that_is_no_uri_is_the_callers_mistake(world: World) -
 
 
 async def test_a_binding_of_no_time_is_a_refusal_and_no_reason_to_ask_for_ever(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.longest, registrar.writes_expires_in = 0, "field"
         with pytest.raises(RegistrationRejected):
             async with alice.register():
@@ -131,8 +131,8 @@ async def test_a_binding_of_no_time_is_a_refusal_and_no_reason_to_ask_for_ever(w
 
 
 async def test_a_broken_contact_in_the_response_counts_as_what_we_asked_for(world: World) -> None:
-    class Broken(Registrar):
-        def _listed(self, granted: int) -> list[tuple[str, object]]:
+    class Broken(ScriptedRegistrar):
+        def listed(self, granted: int) -> list[tuple[str, object]]:
             return [("Contact", "<sip:alice@10.0.0.1")]
 
     async with Broken(world) as registrar, alice_at(world) as alice:
@@ -146,7 +146,7 @@ async def test_a_broken_contact_in_the_response_counts_as_what_we_asked_for(worl
 
 
 async def test_register_and_leave(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register() as registration:
             assert (registration.active, registration.expires_at, registration.error) == (True, 600, None)
             assert registrar.bindings == {alice.contact: 600}
@@ -164,7 +164,7 @@ async def test_register_and_leave(world: World) -> None:
 
 async def test_the_domain_of_the_address_of_record_is_the_registrar(world: World) -> None:
     async with (
-        Registrar(world) as registrar,
+        ScriptedRegistrar(world) as registrar,
         world.user_agent("alice", aor="sip:alice@registrar.test") as alice,
     ):
         async with alice.register(expires=60):
@@ -173,7 +173,7 @@ async def test_the_domain_of_the_address_of_record_is_the_registrar(world: World
 
 
 async def test_a_proxy_is_passed_first(world: World) -> None:
-    async with Registrar(world) as registrar:
+    async with ScriptedRegistrar(world) as registrar:
         async with alice_at(world, registrar="sip:example.com", proxy="sip:registrar.test") as alice:
             async with alice.register():
                 request = registrar.requests[0]
@@ -184,7 +184,7 @@ async def test_a_proxy_is_passed_first(world: World) -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_it_is_refreshed_before_it_expires(seed: int) -> None:
     world = World(seed=seed)
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=120) as registration:
             for _ in range(60):
                 await asyncio.sleep(60)
@@ -201,7 +201,7 @@ async def test_it_is_refreshed_before_it_expires(seed: int) -> None:
     ("written", "granted"), [("contact", 60), ("field", 60), ("nowhere", 600)], ids=lambda value: str(value)
 )
 async def test_what_the_registrar_grants_counts(world: World, written: str, granted: int) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.longest = 60
         registrar.writes_expires_in = written
         registrar.bindings[OTHERS] = 5000.0  # another device's, which says nothing of ours
@@ -213,7 +213,7 @@ async def test_what_the_registrar_grants_counts(world: World, written: str, gran
 
 
 async def test_an_interval_too_brief_is_lengthened(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.minimum = 1800
         async with alice.register(expires=60) as registration:
             assert registration.expires_at == 1800
@@ -225,7 +225,7 @@ async def test_a_challenge_is_answered(
     world: World, algorithms: tuple[str, ...], qop: tuple[str, ...]
 ) -> None:
     challenger = Challenger("secret", algorithms, qop)
-    async with Registrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
+    async with ScriptedRegistrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
         async with alice.register(expires=100):
             await asyncio.sleep(95)
         assert registrar.bindings == {}
@@ -239,7 +239,7 @@ async def test_a_challenge_is_answered(
 
 async def test_another_user_name_for_the_authentication(world: World) -> None:
     async with (
-        Registrar(world, Challenger("secret")) as registrar,
+        ScriptedRegistrar(world, Challenger("secret")) as registrar,
         alice_at(world, username="alice-17", password="secret") as alice,
         alice.register(),
     ):
@@ -252,7 +252,7 @@ async def test_another_user_name_for_the_authentication(world: World) -> None:
 
 @pytest.mark.parametrize("outage", ["silent", 503, 500, 480])
 async def test_registering_is_retried_until_the_registrar_comes_back(world: World, outage: str | int) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.silent, registrar.status = outage == "silent", 200 if outage == "silent" else int(outage)
         async with alice.register(retry=Backoff(1, 8)) as registration:
             seen = [registration.active]
@@ -267,7 +267,7 @@ async def test_registering_is_retried_until_the_registrar_comes_back(world: Worl
 
 
 async def test_the_waits_between_attempts_grow_to_the_longest(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.status = 503
         async with alice.register(retry=Backoff(1, 60)):
             await asyncio.sleep(1000)
@@ -278,7 +278,7 @@ async def test_the_waits_between_attempts_grow_to_the_longest(world: World) -> N
 
 async def test_the_states_across_an_outage(world: World) -> None:
     loop = asyncio.get_running_loop()
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=100, retry=Backoff(1, 4)) as registration:
             states = asyncio.create_task(recorded(registration))
             await asyncio.sleep(50)
@@ -297,7 +297,7 @@ async def test_the_states_across_an_outage(world: World) -> None:
 
 
 async def test_without_retry_the_states_end_with_the_failure(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=1000) as registration:
             registrar.silent = True
             seen = [state.active async for state in registration.states()]
@@ -310,7 +310,7 @@ async def test_without_retry_the_states_end_with_the_failure(world: World) -> No
 
 
 async def test_a_refusal_in_mid_life_is_not_retried(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=100, retry=RETRY) as registration:
             registrar.status = 403
             seen = [str(state.error) async for state in registration.states()]
@@ -326,7 +326,7 @@ async def test_a_refusal_in_mid_life_is_not_retried(world: World) -> None:
 
 async def test_leaving_a_silent_registrar_is_bounded(world: World) -> None:
     loop = asyncio.get_running_loop()
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register():
             registrar.silent = True
             left = loop.time()
@@ -337,7 +337,7 @@ async def test_leaving_a_silent_registrar_is_bounded(world: World) -> None:
 
 async def test_who_never_got_in_has_nothing_to_leave(world: World) -> None:
     loop = asyncio.get_running_loop()
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         registrar.status = 503
         async with alice.register(retry=Backoff(1000, 1000)):
             left = loop.time()
@@ -350,7 +350,7 @@ async def test_leaving_while_a_refresh_is_under_way_waits_for_it() -> None:
     """RFC 3261 §10.2: no REGISTER overtakes another."""
     world = World(link=Link(delay=0.2))
     challenger = Challenger("secret", lifetime=10)
-    async with Registrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
+    async with ScriptedRegistrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
         async with alice.register(expires=100):
             await registrar.received(
                 3
@@ -365,7 +365,7 @@ async def test_leaving_while_a_refresh_is_under_way_waits_for_it() -> None:
 
 
 async def test_leaving_while_a_refresh_outlasts_the_binding_unregisters(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=10):
             await asyncio.sleep(5)
             registrar.silent = True  # the refresh is repeated past the end of the binding
@@ -380,7 +380,7 @@ async def test_leaving_while_a_refresh_outlasts_the_binding_unregisters(world: W
 
 
 async def test_leaving_the_user_agent_unregisters(world: World) -> None:
-    async with Registrar(world) as registrar:
+    async with ScriptedRegistrar(world) as registrar:
         async with alice_at(world) as alice:
             task = asyncio.create_task(hold(alice, asyncio.Event()))
             await asyncio.sleep(1)
@@ -392,7 +392,7 @@ async def test_leaving_the_user_agent_unregisters(world: World) -> None:
 
 
 async def test_leaving_the_user_agent_while_entering(world: World) -> None:
-    async with Registrar(world) as registrar:
+    async with ScriptedRegistrar(world) as registrar:
         registrar.silent = True
         async with alice_at(world) as alice:
             task = asyncio.create_task(hold(alice, asyncio.Event()))
@@ -418,7 +418,7 @@ MOMENTS = [moment / 50 for moment in range(0, 110, 2)]
 async def test_cancelled_at_every_moment(moment: float, twice: bool) -> None:
     world = World(link=Link(delay=0.05))
     challenger = Challenger("secret")
-    async with Registrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
+    async with ScriptedRegistrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
         task = asyncio.create_task(hold(alice, asyncio.Event()))
         await asyncio.sleep(moment)
         task.cancel()
@@ -440,7 +440,7 @@ async def test_cancelled_at_every_moment(moment: float, twice: bool) -> None:
 
 async def test_unregister_all(world: World) -> None:
     async with (
-        Registrar(world, Challenger("secret")) as registrar,
+        ScriptedRegistrar(world, Challenger("secret")) as registrar,
         alice_at(world, password="secret") as alice,
     ):
         registrar.bindings = {OTHERS: 5000.0}
@@ -453,7 +453,7 @@ async def test_unregister_all(world: World) -> None:
 
 async def test_unregister_all_raises_what_went_wrong(world: World) -> None:
     async with (
-        Registrar(world, Challenger("secret")) as registrar,
+        ScriptedRegistrar(world, Challenger("secret")) as registrar,
         alice_at(world, password="wrong") as alice,
     ):
         with pytest.raises(AuthenticationFailed):
@@ -469,9 +469,14 @@ async def test_unregister_all_raises_what_went_wrong(world: World) -> None:
 
 
 async def test_two_registrations_are_two(world: World) -> None:
-    async with Registrar(world) as registrar, alice_at(world) as alice:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
         async with alice.register(expires=100), alice.register(expires=200):
             await asyncio.sleep(500)
         assert len({request.call_id for request in registrar.requests}) == 2
-    assert ladder(world)[-4:] == ["1> REGISTER", "1> 200 REGISTER", "1> REGISTER", "1> 200 REGISTER"]
+    assert world.ladder()[-4:] == ladder("""
+        alice -> registrar    REGISTER sip:registrar.test [4]
+        registrar -> alice    200 OK [4 REGISTER]
+        alice -> registrar    REGISTER sip:registrar.test [8]
+        registrar -> alice    200 OK [8 REGISTER]
+    """)
     assert world.leftovers == []

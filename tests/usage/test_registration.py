@@ -10,26 +10,29 @@ from sipstack.core.events import Registered, RegistrationFailed
 from sipstack.errors import TransactionTimeout
 from sipstack.message.digest import Account
 from sipstack.message.digest_server import DigestServer, Verdict
+from sipstack.testing.agent import CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
 from sipstack.usage.registration import Registration
-from tests.simulation.agent import Agent
 from tests.simulation.challenges import PASSWORD, REALM, USERNAME, challenge, server, verdict
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
 
 CONTACT = "<sip:alice@192.0.2.1:5060>"
 
 
-def registering(expires: int = 600, **configuration: object) -> tuple[World, Agent, Peer, Registration]:
+def registering(
+    expires: int = 600, **configuration: object
+) -> tuple[World, CoreAgent, ScriptedPeer, Registration]:
     """Alice, who has just sent a REGISTER."""
     world = World()
-    alice = Agent(world, "alice", ("192.0.2.1", 5060), **configuration)
-    registrar = Peer(world, "registrar", ("192.0.2.9", 5060))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), **configuration)
+    registrar = ScriptedPeer(world, "registrar", ("192.0.2.9", 5060))
     registration = alice.core.register("sip:192.0.2.9", expires)
     registration.refresh(world.now)
     return world, alice, registrar, registration
 
 
-def accept(registrar: Peer, *contacts: str, **fields: str) -> None:
+def accept(registrar: ScriptedPeer, *contacts: str, **fields: str) -> None:
     """200 with these bindings."""
     headers = [*(("Contact", contact) for contact in contacts), *fields.items()]
     registrar.answer(registrar.request, 200, "r", contact="-", headers=headers)

@@ -6,16 +6,21 @@ import pytest
 
 from sipstack.core.events import ResponseReceived, Unanswered
 from sipstack.errors import TransactionTimeout
+from sipstack.testing.agent import CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
 from sipstack.usage.standalone import StandaloneRequest
-from tests.simulation.agent import Agent, alice_and_bob
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
+from tests.simulation.pair import alice_and_bob
 
 
-def asking(method: str = "OPTIONS") -> tuple[World, Agent, Peer, StandaloneRequest]:
+def asking(method: str = "OPTIONS") -> tuple[World, CoreAgent, ScriptedPeer, StandaloneRequest]:
     """Alice has just asked bob."""
     world = World()
-    alice, bob = Agent(world, "alice", ("192.0.2.1", 5060)), Peer(world, "bob", ("192.0.2.2", 5060))
+    alice, bob = (
+        CoreAgent(world, "alice", ("192.0.2.1", 5060)),
+        ScriptedPeer(world, "bob", ("192.0.2.2", 5060)),
+    )
     standalone = alice.core.standalone(method, bob.uri)
     standalone.start(world.now)
     return world, alice, bob, standalone

@@ -6,7 +6,7 @@ import asyncio
 
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
-from tests.cli.registrar import Registrar
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANYWHERE, agent, command
 
 
@@ -17,7 +17,7 @@ async def test_an_unreachable_peer() -> None:
 
 
 async def test_a_peer_that_takes_no_messages() -> None:
-    async with Registrar(status=405) as server:
+    async with registrar_here(status=405) as server:
         async with command("message", server.uri, "hello", *ANYWHERE, "--json") as run:
             assert await run.status() == ExitStatus.REFUSED
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", 405)]

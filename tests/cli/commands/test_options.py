@@ -6,7 +6,7 @@ import pytest
 
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
-from tests.cli.registrar import Registrar
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANYWHERE, agent, command
 
 
@@ -18,14 +18,14 @@ async def test_an_unreachable_peer() -> None:
 
 @pytest.mark.parametrize(("status", "expected"), [(404, ExitStatus.REFUSED), (408, ExitStatus.NO_ANSWER)])
 async def test_a_refusal(status: int, expected: ExitStatus) -> None:
-    async with Registrar(status=status) as server:
+    async with registrar_here(status=status) as server:
         async with command("options", server.uri, *ANYWHERE, "--json") as run:
             assert await run.status() == expected
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", status)]
 
 
 async def test_a_challenge_without_a_password_is_told_what_to_give() -> None:
-    async with Registrar(password="secret") as server:
+    async with registrar_here(password="secret") as server:
         async with command("options", server.uri, *ANYWHERE, variables={}) as run:
             assert await run.status() == ExitStatus.REFUSED
     assert run.stderr == (

@@ -10,7 +10,7 @@ from sipstack.cli.commands.register import addresses
 from sipstack.cli.options import ANONYMOUS
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
-from tests.cli.registrar import Registrar
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANYWHERE, command, line, outcome, process
 
 AOR = "sip:alice@example.com"
@@ -38,18 +38,18 @@ async def test_a_registrar_that_is_not_there(once: list[str]) -> None:
 @pytest.mark.parametrize("once", [["--once"], []], ids=["once", "staying"])
 @pytest.mark.parametrize("status", [403, 503])
 async def test_a_refusal(status: int, once: list[str]) -> None:
-    async with Registrar(status=status) as registrar:
+    async with registrar_here(status=status) as registrar:
         async with command("register", registrar.uri, *ALICE, *once) as run:
             assert await run.status() == ExitStatus.REFUSED
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", status)]
 
 
 async def test_a_wrong_password() -> None:
-    async with Registrar(password="secret") as registrar:
+    async with registrar_here(password="secret") as registrar:
         variables = {"SIPSTACK_PASSWORD": "wrong"}
         async with command("register", registrar.uri, *ALICE, "--once", variables=variables) as run:
             assert await run.status() == ExitStatus.REFUSED
-        assert registrar.requests == []
+        assert registrar.bindings == {}
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", 401)]
 
 
@@ -74,10 +74,10 @@ def test_who_registers_where(target: str, sender: str, expected: tuple[str, str]
 
 
 async def test_once_registers_and_takes_it_back() -> None:
-    async with Registrar() as registrar:
+    async with registrar_here() as registrar:
         async with command("register", registrar.uri, *ALICE, "--once", "--expires", "300") as run:
             assert await run.status() == ExitStatus.DONE
-        assert registrar.expirations == [300, 0]
+        assert registrar.asked == [300, 0]
     assert [(event["event"], event["local"]) for event in run.said] == [
         ("registered", AOR),
         ("unregistered", AOR),
@@ -86,29 +86,29 @@ async def test_once_registers_and_takes_it_back() -> None:
 
 
 async def test_the_password_comes_from_the_environment() -> None:
-    async with Registrar(password="secret") as registrar:
+    async with registrar_here(password="secret") as registrar:
         variables = {"SIPSTACK_PASSWORD": "secret"}
         arguments = ("register", registrar.uri, *ALICE, "--once", "--trace")
         async with command(*arguments, variables=variables) as run:
             assert await run.status() == ExitStatus.DONE
-        assert registrar.expirations == [600, 0]
+        assert registrar.asked == [600, 600, 0]
     assert "401 Unauthorized (REGISTER)" in run.stderr
     assert "secret" not in run.stderr
     assert "secret" not in str(run.said)
 
 
 async def test_it_stays_registered_until_ctrl_c_which_takes_it_back() -> None:
-    async with Registrar() as registrar:
+    async with registrar_here() as registrar:
         async with command("register", registrar.uri, *ALICE) as run:
             await run.event("registered")
             run.interrupt()
             assert await run.status() == ExitStatus.INTERRUPTED
-        assert registrar.expirations == [600, 0]
+        assert registrar.asked == [600, 0]
     assert run.story == ["registered", "interrupted"]
 
 
 async def test_it_refreshes_and_says_when_the_registrar_changes_its_mind() -> None:
-    async with Registrar() as registrar:
+    async with registrar_here() as registrar:
         async with command("register", registrar.uri, *ALICE, "--expires", "2") as run:
             await run.event("registered")
             registrar.status = 503
@@ -120,7 +120,7 @@ async def test_it_refreshes_and_says_when_the_registrar_changes_its_mind() -> No
 
 
 async def test_no_password_is_seen_by_other_processes() -> None:
-    async with Registrar(password="secret") as registrar:
+    async with registrar_here(password="secret") as registrar:
         variables = {"SIPSTACK_PASSWORD": "secret", "PATH": ""}
         async with process("register", registrar.uri, *ALICE, "--trace", variables=variables) as running:
             await line(running, "registered")

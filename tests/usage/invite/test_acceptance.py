@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from sipstack.core.events import Ended
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
-from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob, established
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder, timed
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
+from tests.simulation.pair import alice_and_bob, established
 
 DEAF = Link(loss=1.0)
 ALICE, BOB = "192.0.2.1", "192.0.2.2"
 
 
-def accepted() -> tuple[World, Agent, Peer]:
+def accepted() -> tuple[World, CoreAgent, ScriptedPeer]:
     """Bob has accepted carol's call at 0 s; she has not acknowledged."""
     world = World()
-    bob, carol = Agent(world, "bob", (BOB, 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    bob, carol = CoreAgent(world, "bob", (BOB, 5060)), ScriptedPeer(world, "carol", ("192.0.2.3", 5060))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.accept()
     world.run()
@@ -182,7 +184,7 @@ def test_without_any_ack_both_sides_end_the_call() -> None:
 
 def test_the_2xx_of_the_first_invite_is_acknowledged_even_after_a_reinvite() -> None:
     world = World()
-    alice, carol = Agent(world, "alice", (ALICE, 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    alice, carol = CoreAgent(world, "alice", (ALICE, 5060)), ScriptedPeer(world, "carol", ("192.0.2.3", 5060))
     alice.call(carol.uri)
     invite = carol.request
     carol.answer(invite, 200, body=ANSWER)

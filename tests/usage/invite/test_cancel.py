@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sipstack.core.events import Failed, InvitationCancelled, Refused
 from sipstack.errors import CallEnded, TransactionTimeout
+from sipstack.testing.agent import ANSWER
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
-from tests.simulation.agent import ANSWER, alice_and_bob
-from tests.simulation.world import World, ladder, timed
+from sipstack.testing.world import World
+from tests.simulation.pair import alice_and_bob
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer
 
 # --- the caller's side ---

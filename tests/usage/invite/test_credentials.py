@@ -5,24 +5,25 @@ from __future__ import annotations
 from sipstack.core.events import Refused
 from sipstack.message.digest import Account
 from sipstack.message.digest_server import DigestServer, Verdict
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
 from sipstack.usage.invite.outgoing import OutgoingInvite
-from tests.simulation.agent import ANSWER, OFFER, Agent
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder
 
 FIELD = "Proxy-Authorization"
 
 
-def called(password: str = PASSWORD) -> tuple[World, Agent, Peer, DigestServer, OutgoingInvite]:
+def called(password: str = PASSWORD) -> tuple[World, CoreAgent, ScriptedPeer, DigestServer, OutgoingInvite]:
     """Alice has an account; her INVITE has reached bob's proxy."""
     world = World()
-    alice = Agent(world, "alice", ("192.0.2.1", 5060), account=Account(USERNAME, password))
-    bob = Peer(world, "bob", ("192.0.2.2", 5060))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=Account(USERNAME, password))
+    bob = ScriptedPeer(world, "bob", ("192.0.2.2", 5060))
     return world, alice, bob, server("SHA-256"), alice.call(bob.uri)
 
 
-def ask(world: World, bob: Peer, digest: DigestServer) -> None:
+def ask(world: World, bob: ScriptedPeer, digest: DigestServer) -> None:
     """407 to the latest request."""
     headers = challenge(digest, world.now, field="Proxy-Authenticate")
     bob.answer(bob.request, 407, contact="-", headers=headers)

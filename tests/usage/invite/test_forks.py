@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.simulation.agent import ANSWER
-from tests.simulation.world import ladder
+from sipstack.testing.agent import ANSWER
+from sipstack.testing.ladders import ladder
 from tests.usage.invite.callers import alice_and_peer, statuses
 
 

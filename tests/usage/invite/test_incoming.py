@@ -6,13 +6,14 @@ import pytest
 
 from sipstack.core.events import Acknowledged, InvitationCancelled
 from sipstack.errors import LocalProtocolError
-from tests.simulation.agent import ANSWER, OFFER, Agent
-from tests.simulation.peer import SDP, Peer
-from tests.simulation.world import World, ladder, timed
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder, timed
+from sipstack.testing.peer import SDP, ScriptedPeer
+from sipstack.testing.world import World
 from tests.usage.invite.callers import bob_and_peer
 
 
-def invited(body: bytes = OFFER, **fields: str) -> tuple[World, Agent, Peer]:
+def invited(body: bytes = OFFER, **fields: str) -> tuple[World, CoreAgent, ScriptedPeer]:
     """Bob, just invited by carol; the ladder begins with what he does."""
     world, bob, carol = bob_and_peer()
     headers = [(name.replace("_", "-"), value) for name, value in fields.items()]

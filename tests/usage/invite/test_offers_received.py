@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sipstack.core.events import Acknowledged, Ended, OfferReceived
+from sipstack.testing.agent import ANSWER, OFFER
+from sipstack.testing.ladders import ladder
 from sipstack.usage.invite.sent_acks import MAXIMUM_ACKS
-from tests.simulation.agent import ANSWER, OFFER
-from tests.simulation.world import ladder
 from tests.usage.invite.callers import agreed, bob_and_peer, called_peer
 
 HOLD, HELD = b"v=0 a=sendonly\r\n", b"v=0 a=recvonly\r\n"

@@ -6,9 +6,11 @@ import pytest
 
 from sipstack.core.events import Answered, Failed, Refused
 from sipstack.errors import CallEnded, LocalProtocolError, RemoteProtocolError, TransactionTimeout
-from tests.simulation.agent import ANSWER, OFFER, Agent, alice_and_bob
-from tests.simulation.peer import SDP
-from tests.simulation.world import World, ladder, timed
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder, timed
+from sipstack.testing.peer import SDP
+from sipstack.testing.world import World
+from tests.simulation.pair import alice_and_bob
 from tests.usage.invite.callers import alice_and_peer
 
 # --- refused ---
@@ -16,7 +18,7 @@ from tests.usage.invite.callers import alice_and_peer
 
 def test_nobody_is_there() -> None:
     world = World()
-    alice = Agent(world, "alice", ("192.0.2.1", 5060))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060))
     alice.call("sip:bob@192.0.2.2")
     world.settle()
     assert world.timed_ladder() == timed("""

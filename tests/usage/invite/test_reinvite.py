@@ -6,9 +6,11 @@ import pytest
 
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
 from sipstack.errors import LocalProtocolError
+from sipstack.testing.agent import OFFER, CoreAgent
+from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
-from tests.simulation.agent import OFFER, Agent, established
-from tests.simulation.world import World, ladder
+from sipstack.testing.world import World
+from tests.simulation.pair import established
 from tests.usage.invite.callers import agreed, called_peer, methods
 
 HOLD, HELD = b"v=0 a=sendonly\r\n", b"v=0 a=recvonly\r\n"
@@ -154,7 +156,7 @@ def test_a_reinvite_that_rings_for_ever_leaves_nothing_once_the_call_is_over() -
 def test_both_offer_at_once_and_try_again_in_turn() -> None:
     """§14.1: the owner of the Call-ID waits 2.1 to 4 seconds, the other side up to 2."""
     world = World(Link(delay=0.05))
-    alice, bob = (Agent(world, name, (f"192.0.2.{n}", 5060)) for n, name in ((1, "alice"), (2, "bob")))
+    alice, bob = (CoreAgent(world, name, (f"192.0.2.{n}", 5060)) for n, name in ((1, "alice"), (2, "bob")))
     alice.call(bob.uri)
     world.run(0.1)
     bob.accept()
@@ -192,7 +194,7 @@ def test_until_the_wait_after_glare_is_over_no_other_offer_can_be_made() -> None
     assert carol.request.cseq.number == 3
 
 
-def _go_on(world: World, agent: Agent, event: object) -> None:
+def _go_on(world: World, agent: CoreAgent, event: object) -> None:
     if isinstance(event, OfferDue):
         event.session.reoffer(HOLD, world.now)
     elif isinstance(event, OfferReceived):

@@ -6,14 +6,16 @@ import pytest
 
 from sipstack.core.events import Ended
 from sipstack.errors import LocalProtocolError
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
+from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
-from tests.simulation.agent import ANSWER, OFFER, Agent, established
-from tests.simulation.peer import Peer
-from tests.simulation.world import World, ladder, timed
+from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.world import World
+from tests.simulation.pair import established
 from tests.usage.invite.callers import bob_and_peer, called_by_peer
 
 
-def by(*agents: Agent) -> tuple[str, ...]:
+def by(*agents: CoreAgent) -> tuple[str, ...]:
     return tuple(agent.last(Ended).by for agent in agents)
 
 
@@ -43,7 +45,7 @@ def test_a_reason_goes_along_with_the_bye() -> None:
 
 def test_two_byes_cross() -> None:
     world = World(Link(delay=0.1))
-    alice, bob = (Agent(world, name, (f"192.0.2.{n}", 5060)) for n, name in ((1, "alice"), (2, "bob")))
+    alice, bob = (CoreAgent(world, name, (f"192.0.2.{n}", 5060)) for n, name in ((1, "alice"), (2, "bob")))
     alice.call(bob.uri)
     world.run(0.15)
     bob.accept()
@@ -147,7 +149,10 @@ def test_a_caller_of_rfc_2543_has_no_tag_and_can_still_say_bye() -> None:
 
 def test_a_callee_of_rfc_2543_has_no_tag_and_can_still_be_told_bye() -> None:
     world = World()
-    alice, carol = Agent(world, "alice", ("192.0.2.1", 5060)), Peer(world, "carol", ("192.0.2.3", 5060))
+    alice, carol = (
+        CoreAgent(world, "alice", ("192.0.2.1", 5060)),
+        ScriptedPeer(world, "carol", ("192.0.2.3", 5060)),
+    )
     alice.call(carol.uri)
     carol.answer(carol.request, 200, None, body=ANSWER)
     alice.hang_up()

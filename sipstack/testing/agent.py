@@ -1,10 +1,10 @@
-"""An endpoint in the world: a Core with an address, and what its user agent was told."""
+"""A bare core on a host of the world: the protocol without user agent, event loop or media, moved by hand."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
@@ -14,28 +14,37 @@ from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.net.network import as_targets
-from sipstack.testing.network import Delivery
+from sipstack.testing.network import authority
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInvite
 from sipstack.usage.invite.session import Session
-from tests.simulation.world import World, ladder
+
+if TYPE_CHECKING:
+    from sipstack.testing.world import World
 
 E = TypeVar("E")
 OFFER, ANSWER = b"v=0 the offer\r\n", b"v=0 the answer\r\n"
+"""Session descriptions are opaque octets to the core: these say only which of the two they are."""
 
 
-class Agent:
-    """A Core on the world's network. ``on_event`` may be set: it acts as the user agent."""
+class CoreAgent:
+    """A ``Core`` with an address. It does what a driver does: after each input it performs every output.
 
-    def __init__(self, world: World, name: str, address: Address, **configuration: Any) -> None:
+    Commands are given to the core's own objects; what follows from them happens in ``world.run()``. Set
+    ``on_event`` to act on the events as a user agent does, at the moment that they come.
+    """
+
+    def __init__(self, world: World, name: str, address: Address | None = None, **configuration: Any) -> None:
         self.world = world
         self.name = name
-        self.address = address
+        self.address = world.listen(name, address, self._received, self._refused).local
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda event: None
-        self.names: dict[str, list[str]] = {}
+        self.names = world.names
+        """Host names that it can resolve, with their addresses; those of the world unless replaced."""
         self.unreachable: set[Address] = set()
+        """Addresses to which no flow can be opened."""
         self.questions: list[Question] = []
         self.opened: list[Target] = []
         self._accepted: Session | None = None
@@ -44,28 +53,25 @@ class Agent:
             Identifiers(random.Random(f"{world.seed} {name}")),
         )
         self.core.speak(Transport("UDP"))
-        world.add(self)
+        world.add_core(self)
 
-    # -- the node ------------------------------------------------------------------------------------------
+    # -- the driver ----------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float:
+        """When ``timeout`` is due; infinity when nothing is."""
         return self.core.deadline
 
     def timeout(self) -> None:
+        """The deadline has come."""
         self.core.timeout(self.world.now)
 
     def flow(self, remote: Address) -> Flow:
+        """The flow from here to ``remote``."""
         return Flow("UDP", self.address, remote)
 
-    def arrived(self, delivery: Delivery) -> None:
-        flow = self.flow(delivery.source)
-        if delivery.refused:
-            self.core.flow_failed(flow, FlowClosed("connection refused"), self.world.now)
-        else:
-            self.core.receive(flow, delivery.data, self.world.now)
-
     def drain(self) -> bool:
+        """Perform every output and hand over every event; whether there were any."""
         core = self.core
         moved = bool(core.outputs or core.events)
         while core.outputs:
@@ -95,12 +101,18 @@ class Agent:
                 addresses = self.names.get(question.host, [])
                 self.core.resolved(question, as_targets(question, addresses), now)
 
+    def _received(self, data: bytes, source: Address) -> None:
+        self.core.receive(self.flow(source), data, self.world.now)
+
+    def _refused(self, remote: Address, error: OSError) -> None:
+        self.core.flow_failed(self.flow(remote), FlowClosed("connection refused"), self.world.now)
+
     # -- the user ------------------------------------------------------------------------------------------
 
     @property
     def uri(self) -> str:
         """Where this agent is reached."""
-        return f"sip:{self.name}@{self.address[0]}:{self.address[1]}"
+        return f"sip:{self.name}@{authority(self.address)}"
 
     def call(self, target: str, offer: bytes = OFFER, **parts: Any) -> OutgoingInvite:
         """Send an INVITE."""
@@ -115,6 +127,7 @@ class Agent:
 
     @property
     def invitation(self) -> IncomingInvite:
+        """The latest INVITE that came in."""
         return self.last(InvitationReceived).invitation
 
     def accept(self, answer: bytes = ANSWER) -> Session:
@@ -128,6 +141,7 @@ class Agent:
         return self._accepted if self._accepted is not None else self.last(Answered).session
 
     def hang_up(self) -> None:
+        """End the latest call."""
         self.session.hang_up(self.world.now)
 
     @property
@@ -137,6 +151,7 @@ class Agent:
 
     @property
     def leftovers(self) -> list[str]:
+        """What the core still keeps, in words."""
         return self.core.leftovers()
 
 
@@ -149,24 +164,3 @@ def _identity(name: str, configuration: dict[str, Any]) -> Identity:
         () if account is None else (account,),
         configuration.pop("proxy", None),
     )
-
-
-def alice_and_bob(world: World, **configuration: Any) -> tuple[Agent, Agent]:
-    """The usual two."""
-    alice = Agent(world, "alice", ("192.0.2.1", 5060), **configuration)
-    return alice, Agent(world, "bob", ("192.0.2.2", 5060), **configuration)
-
-
-def established(world: World, **configuration: Any) -> tuple[Agent, Agent]:
-    """The usual two in a call that alice placed; the ladder begins after it."""
-    alice, bob = alice_and_bob(world, **configuration)
-    alice.call(bob.uri)
-    world.run()
-    bob.accept()
-    world.run()
-    assert world.ladder() == ladder("""
-        alice -> bob    INVITE sip:bob@192.0.2.2:5060 [1]
-        bob -> alice    200 OK [1 INVITE]
-        alice -> bob    ACK sip:bob@192.0.2.2:5060 [1]
-    """)
-    return alice, bob

@@ -1,4 +1,8 @@
-"""The other side of a user agent under attack: a plain UDP socket on the loopback network."""
+"""The other side of a user agent under attack: a plain UDP socket on the loopback network.
+
+It is no ScriptedPeer, which writes with our own message layer and so can write nothing that is broken: this
+writes octets, and reads our answers with another's parser.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ def open_socket(host: str) -> socket.socket:
     return opened
 
 
-class Peer:
+class Attacker:
     """Sends what it is told to ``target``, keeps all that comes back, and answers requests.
 
     ``answer`` makes the answer to each request that arrives; None for silence. Close it when done.

@@ -1,0 +1,74 @@
+"""The simulated network as user agents see it, each from a host of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.errors import TransportError
+from sipstack.net.network import EndpointUser, Listen, as_targets
+from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
+
+
+class HostedNetwork:
+    """A user agent's Network on the host with this address; a wildcard in ``listen`` stands for the host."""
+
+    transports: Collection[str] = ("udp",)
+
+    def __init__(self, simulated: SimulatedNetwork, address: str) -> None:
+        self._simulated = simulated
+        self._address = address
+
+    async def listen(self, listen: Listen, user: EndpointUser) -> HostedEndpoint:
+        host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
+        endpoint = HostedEndpoint(user, listen.advertise)
+        try:
+            endpoint.opened(self._simulated.listen(host, listen.port, endpoint.received, endpoint.refused))
+        except OSError as error:
+            raise TransportError(f"cannot listen on udp:{host}:{listen.port}: {error.strerror}") from error
+        return endpoint
+
+    async def resolve(self, question: Question) -> list[Target]:
+        return as_targets(question, await self._simulated.resolve(question.host))
+
+
+class HostedEndpoint:
+    """A simulated port as an Endpoint: addresses become flows."""
+
+    transport = Transport("UDP")
+
+    def __init__(self, user: EndpointUser, advertise: str) -> None:
+        self._user = user
+        self._advertise = advertise
+        self._flows: dict[Address, Flow] = {}
+
+    def opened(self, endpoint: SimulatedEndpoint) -> None:
+        self._endpoint = endpoint
+        self.local = endpoint.local
+
+    def open(self, target: Target) -> Flow:
+        return self.flow_to(target.address)
+
+    def close_flow(self, flow: Flow) -> None:
+        """Nothing: there is no connection."""
+
+    def flow_to(self, remote: Address) -> Flow:
+        flow = self._flows.get(remote)
+        if flow is None:
+            advertised = self._advertise or self.local[0], self.local[1]
+            flow = Flow("UDP", self.local, remote, advertised=advertised, endpoint=self)
+            self._flows[remote] = flow
+        return flow
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        self._endpoint.send(data, flow.remote)
+
+    def received(self, data: bytes, source: Address) -> None:
+        self._user.received(self.flow_to(source), data)
+
+    def refused(self, remote: Address, error: OSError) -> None:
+        self._user.failed(self.flow_to(remote), TransportError(str(error)))
+
+    def close(self) -> None:
+        self._endpoint.close()
