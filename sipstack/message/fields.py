@@ -38,12 +38,9 @@ METHODS = frozenset(
 """The methods that RFCs define; any other token is a method too."""
 
 
-@attrs.define(unsafe_hash=True)
+@attrs.frozen
 class CSeq:
-    """``number method``: orders the requests of a dialog (RFC 3261 §20.16).
-
-    Immutable by convention: every message makes one, and a frozen class takes twice the time.
-    """
+    """``number method``: orders the requests of a dialog (RFC 3261 §20.16)."""
 
     number: int
     method: str
