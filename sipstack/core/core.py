@@ -23,7 +23,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.usage import AckSent, Sent, Usage
 from sipstack.errors import ParseError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, Request, Response, Via, parse
+from sipstack.message import Headers, MalformedMessage, Request, Response, Via, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Waiting
@@ -248,7 +248,7 @@ class Core:
     def _malformed(self, flow: Flow, error: ParseError) -> None:
         """Answer what can be answered (RFC 4475 §3.1.2), statelessly; drop the rest."""
         self.counters.malformed += 1
-        request = error.request
+        request = error.request if isinstance(error, MalformedMessage) else None
         if request is None or request.method == "ACK":
             return
         try:

@@ -56,6 +56,12 @@ class NameAddr(Lazy):
         address.__class__ = cls
         return address
 
+    @staticmethod
+    def parse_cached(text: str) -> NameAddr:
+        """``parse`` for From, To and Contact, which the messages of one call repeat. Raises ParseError."""
+        # Long texts are not kept: a hostile peer could fill megabytes of our memory with them
+        return _parse_cached(text) if len(text) < 200 else NameAddr.parse(text)
+
     @property
     def uri(self) -> Uri:
         """The address itself. Raises ParseError."""
@@ -116,10 +122,4 @@ def _read(text: str) -> NameAddr:
     return _of_parts(uri, display_name, Parameters.parse(parameters or ""))
 
 
-def remembered(text: str) -> NameAddr:
-    """``NameAddr.parse`` for From, To and Contact: the messages of one call repeat them."""
-    # A peer that means harm gets no megabytes of our memory
-    return _remembered(text) if len(text) < 200 else NameAddr.parse(text)
-
-
-_remembered = lru_cache(maxsize=1024)(NameAddr.parse)
+_parse_cached = lru_cache(maxsize=1024)(NameAddr.parse)

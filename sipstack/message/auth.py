@@ -208,7 +208,7 @@ class Credentials(_Authentication):
 
 @attrs.frozen
 class AuthenticationInfo:
-    """Authentication-Info: what the server says after success (RFC 7616 §3.5)."""
+    """Authentication-Info of a response after success (RFC 7616 §3.5)."""
 
     parameters: Parameters
 

@@ -1,6 +1,6 @@
 """Immutable classes with slots that cost hardly more to make than mutable ones.
 
-Values that are read from one message are kept and shared with the next, so nobody may change them. An attrs
+A value that was read from one message is kept and given to the next, so it must not change. An attrs
 class that is frozen pays 50 ns for each attribute when it is made; here it is 20 ns for all of them.
 """
 

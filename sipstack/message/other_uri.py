@@ -80,7 +80,7 @@ Uri = SipUri | TelUri | OtherUri
 def parse_uri(text: str) -> Uri:
     """The URI in ``text``, which holds nothing else. Raises ParseError."""
     # Our own URI and the Contacts of frequent peers come again and again
-    return _remembered(text) if len(text) < 100 else _parse_uri(text)
+    return _parse_cached(text) if len(text) < 100 else _parse_uri(text)
 
 
 def _parse_uri(text: str) -> Uri:
@@ -92,4 +92,4 @@ def _parse_uri(text: str) -> Uri:
     return TelUri.parse(text) if scheme == "tel" else OtherUri.parse(text)
 
 
-_remembered = lru_cache(maxsize=1024)(_parse_uri)
+_parse_cached = lru_cache(maxsize=1024)(_parse_uri)

@@ -84,7 +84,7 @@ class MediaType:
 
 @attrs.frozen
 class Disposition(Parameterised):
-    """Content-Disposition: what the body is for (RFC 3261 §20.11)."""
+    """Content-Disposition: the purpose of the body (RFC 3261 §20.11)."""
 
     @property
     def required(self) -> bool:

@@ -121,7 +121,7 @@ def _of_items(items: dict[str, str | None]) -> Parameters:
 
 
 class Lazy:
-    """Base of the values that most messages have: simple parameters stay text until someone looks at them."""
+    """Base of the values that most messages have: simple parameters stay text until their first use."""
 
     __slots__ = ("_parameters",)
 

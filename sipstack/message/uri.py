@@ -140,7 +140,7 @@ class SipUri(Lazy):
         return f"SipUri.parse({str(self)!r})"
 
     def _key(self) -> tuple[object, ...]:
-        """What two equal URIs have in common, whatever their other parameters."""
+        """Equal for two equal URIs, whatever their other parameters."""
         significant = sorted(item for item in self.parameters if item[0] in _SIGNIFICANT)
         return (
             self.scheme,

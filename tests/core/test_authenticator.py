@@ -71,7 +71,7 @@ def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
     ours.concluded(DRAFT, answered, 486)
-    assert ours.remembered(DRAFT) == answered.remembered()
+    assert ours.remembered(DRAFT) == answered.untried()
     assert ours.remembered(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
     ours.concluded(DRAFT, answered, 407)
     assert ours.remembered(DRAFT) is NOTHING

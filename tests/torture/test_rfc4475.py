@@ -6,6 +6,7 @@ import pytest
 
 from sipstack.errors import ParseError
 from sipstack.message import (
+    MalformedMessage,
     MediaType,
     NameAddr,
     OtherUri,
@@ -43,11 +44,11 @@ def response(name: str) -> Response:
     return message
 
 
-def refusal(data: bytes) -> ParseError | None:
+def refusal(data: bytes) -> MalformedMessage | None:
     """Why ``parse`` or ``validate`` refuse it."""
     try:
         validate(parse(data))
-    except ParseError as error:
+    except MalformedMessage as error:
         return error
     return None
 
@@ -372,7 +373,7 @@ def test_baddn_with_its_empty_line() -> None:
 
 
 def test_badvers_is_answered_505() -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parse(octets("badvers"))
     assert caught.value.status == 505
     assert caught.value.request is not None
@@ -380,7 +381,7 @@ def test_badvers_is_answered_505() -> None:
 
 
 def test_badinv01_is_answered_to_the_host_of_its_broken_via() -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         validate(parse(octets("badinv01")))
     broken = caught.value.request
     assert broken is not None
@@ -389,7 +390,7 @@ def test_badinv01_is_answered_to_the_host_of_its_broken_via() -> None:
 
 
 def test_multi01_and_insuf_are_answered_with_what_there_is() -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         validate(parse(octets("multi01")))
     assert caught.value.request is not None
     answer = caught.value.request.response(400)
@@ -398,7 +399,7 @@ def test_multi01_and_insuf_are_answered_with_what_there_is() -> None:
         ("5 INVITE",),
         ("sip:user@example.com",),
     ]
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         validate(parse(octets("insuf")))
     assert caught.value.request is not None
     assert dict(caught.value.request.response(400).headers.items()) == {
