@@ -56,12 +56,6 @@ class NameAddr(Lazy):
         address.__class__ = cls
         return address
 
-    @staticmethod
-    def parse_cached(text: str) -> NameAddr:
-        """``parse`` for From, To and Contact, which the messages of one call repeat. Raises ParseError."""
-        # Long texts are not kept: a hostile peer could fill megabytes of our memory with them
-        return _parse_cached(text) if len(text) < 200 else NameAddr.parse(text)
-
     @property
     def uri(self) -> Uri:
         """The address itself. Raises ParseError."""
@@ -120,6 +114,12 @@ def _read(text: str) -> NameAddr:
     else:
         raise ParseError(f"not an address: {text[:80]!r}")
     return _of_parts(uri, display_name, Parameters.parse(parameters or ""))
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """``NameAddr.parse`` for the fields that all messages of a call repeat. Raises ParseError."""
+    # Long texts are not kept: a hostile peer could fill megabytes of our memory with them
+    return _parse_cached(text) if len(text) < 200 else NameAddr.parse(text)
 
 
 _parse_cached = lru_cache(maxsize=1024)(NameAddr.parse)

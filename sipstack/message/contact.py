@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sipstack.message.address import NameAddr
+from sipstack.message.address import NameAddr, parse_name_addr
 
 WILDCARD: Final = "*"
 """The Contact of a REGISTER that removes all its bindings (§10.2.2)."""
@@ -12,4 +12,4 @@ WILDCARD: Final = "*"
 
 def parse_contact(text: str) -> NameAddr | str:
     """An address, or WILDCARD. Raises ParseError."""
-    return WILDCARD if text == WILDCARD else NameAddr.parse_cached(text)
+    return WILDCARD if text == WILDCARD else parse_name_addr(text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from sipstack.errors import AuthenticationFailed, LocalProtocolError, ParseError, RequestFailed
-from sipstack.message.address import NameAddr
+from sipstack.message.address import NameAddr, parse_name_addr
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import METHODS, CSeq, parse_call_id
 from sipstack.message.grammar import is_token
@@ -71,9 +71,7 @@ class _Message:
         address = self._from
         if address is None:
             row = self.headers.index.get("From")
-            address = self._from = NameAddr.parse_cached(
-                row if isinstance(row, str) else _raise_not_once("From", row)
-            )
+            address = self._from = parse_name_addr(row if isinstance(row, str) else _not_once("From", row))
         return address
 
     @property
@@ -82,9 +80,7 @@ class _Message:
         address = self._to
         if address is None:
             row = self.headers.index.get("To")
-            address = self._to = NameAddr.parse_cached(
-                row if isinstance(row, str) else _raise_not_once("To", row)
-            )
+            address = self._to = parse_name_addr(row if isinstance(row, str) else _not_once("To", row))
         return address
 
     @property
@@ -94,7 +90,7 @@ class _Message:
         if call_id is None:
             row = self.headers.index.get("Call-ID")
             call_id = self._call_id = parse_call_id(
-                row if isinstance(row, str) else _raise_not_once("Call-ID", row)
+                row if isinstance(row, str) else _not_once("Call-ID", row)
             )
         return call_id
 
@@ -104,7 +100,7 @@ class _Message:
         cseq = self._cseq
         if cseq is None:
             row = self.headers.index.get("CSeq")
-            cseq = self._cseq = CSeq.parse(row if isinstance(row, str) else _raise_not_once("CSeq", row))
+            cseq = self._cseq = CSeq.parse(row if isinstance(row, str) else _not_once("CSeq", row))
         return cseq
 
     @property
@@ -218,7 +214,7 @@ class _Message:
         )
 
 
-def _raise_not_once(name: str, row: Row | None) -> NoReturn:
+def _not_once(name: str, row: Row | None) -> NoReturn:
     """Raises ParseError: the message has none or several of a field that must come exactly once."""
     raise ParseError(f"{name} is missing" if row is None else f"{name} comes more than once")
 

@@ -6,12 +6,13 @@ import pytest
 
 from sipstack.errors import ParseError
 from sipstack.message import CSeq, NameAddr
+from sipstack.message.address import parse_name_addr
 
 
 def test_the_from_of_a_call_is_read_once() -> None:
     text = '"Alice" <sip:alice@example.com>;tag=cached-1'
-    assert NameAddr.parse_cached(text) is NameAddr.parse_cached(text)
-    assert NameAddr.parse_cached(text) == NameAddr.parse(text)
+    assert parse_name_addr(text) is parse_name_addr(text)
+    assert parse_name_addr(text) == NameAddr.parse(text)
 
 
 def test_the_same_cseq_is_read_once() -> None:
@@ -21,8 +22,8 @@ def test_the_same_cseq_is_read_once() -> None:
 
 def test_long_texts_are_read_and_not_kept() -> None:
     address, cseq = f"<sip:{'a' * 300}@example.com>;tag=1", f"1 {'X' * 300}"
-    assert NameAddr.parse_cached(address) is not NameAddr.parse_cached(address)
-    assert NameAddr.parse_cached(address) == NameAddr.parse(address)
+    assert parse_name_addr(address) is not parse_name_addr(address)
+    assert parse_name_addr(address) == NameAddr.parse(address)
     assert CSeq.parse(cseq) is not CSeq.parse(cseq)
     assert CSeq.parse(cseq) == CSeq(1, "X" * 300)
 
@@ -31,4 +32,4 @@ def test_long_texts_are_read_and_not_kept() -> None:
 def test_what_cannot_be_read_raises_each_time(text: str) -> None:
     for _ in range(2):
         with pytest.raises(ParseError):
-            NameAddr.parse_cached(text)
+            parse_name_addr(text)
