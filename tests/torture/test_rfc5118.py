@@ -6,12 +6,12 @@ import pytest
 
 from sipstack.errors import ParseError
 from sipstack.message import MalformedMessage, Request, SipUri, Uri, Via, parse, validate
-from tests.shared import shared, torture_parameters
+from tests.shared import torture_message, torture_parameters
 from tests.torture.scoring import check
 
 
 def octets(name: str) -> bytes:
-    return (shared("rfc5118") / f"{name}.dat").read_bytes()
+    return torture_message("rfc5118", name)
 
 
 def request(name: str) -> Request:
