@@ -26,14 +26,6 @@ _RFC5118 = """
 TORTURE = {"rfc4475": _RFC4475.split(), "rfc5118": _RFC5118.split()}
 
 
-def shared(name: str) -> Path:
-    """The folder ``name`` of the shared material; skips the test where it is absent."""
-    folder = SHARED / name
-    if not folder.is_dir():
-        pytest.skip(absent(name))
-    return folder
-
-
 def absent(name: str) -> str:
     """The reason to skip a test that needs this file or folder."""
     return f"not beside this checkout: ../shared/{name}"
