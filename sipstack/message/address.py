@@ -9,14 +9,14 @@ from sipstack.errors import ParseError
 from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
 from sipstack.message.grammar import QUOTED, VISIBLE, quote, unquote
 from sipstack.message.other_uri import Uri, parse_uri
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
-# A display name without quotes should be tokens; whatever cannot begin something else is taken.
+# A display name without quotes should be tokens; any character that cannot begin the URI is taken.
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
 _URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++'
-# What nearly all of them look like: at most a tag after the URI.
+# The common form: at most a tag after the URI.
 _common = re.compile(rf'(?:"([^"\\\r\n\x00]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
 _name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
 # Without <>, whatever follows the semicolon belongs to the header field; "," and "?" are forbidden (§20.10).
@@ -40,7 +40,7 @@ class NameAddr(Lazy):
     tag: str | None
     """The tag parameter of From and To (§19.3)."""
 
-    def __new__(cls, uri: Uri, display_name: str = "", parameters: Parameters = NONE) -> NameAddr:
+    def __new__(cls, uri: Uri, display_name: str = "", parameters: Parameters = NO_PARAMETERS) -> NameAddr:
         return _of_parts(uri, display_name, parameters)
 
     @classmethod
@@ -52,7 +52,7 @@ class NameAddr(Lazy):
         address = _new(_Unfrozen)
         quoted, name, address._uri, parameters, address.tag = match.groups()
         address.display_name = quoted if name is None else name.strip(" \t")
-        address._parameters = parameters or NONE
+        address._parameters = parameters or NO_PARAMETERS
         address.__class__ = cls
         return address
 

@@ -51,7 +51,7 @@ class Headers:
 
     def _find(self, name: str) -> str:
         """The spelling under which a field of this name stands in the index, if it does."""
-        if name in self.index or name in FIELDS:  # written as we write it
+        if name in self.index or name in FIELDS:  # in the canonical spelling
             return name
         lower = name.lower()
         return NAMES.get(lower) or next((key for key in self.index if key.lower() == lower), name)

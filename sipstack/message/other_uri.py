@@ -9,7 +9,7 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message.grammar import lower
-from sipstack.message.params import NONE, SIMPLE, Parameters
+from sipstack.message.params import NO_PARAMETERS, SIMPLE, Parameters
 from sipstack.message.uri import SipUri
 
 _tel = re.compile(rf"[tT][eE][lL]:(\+?[0-9A-Fa-f*#().\-]++)({SIMPLE})").fullmatch
@@ -22,7 +22,7 @@ class TelUri:
     """``tel:+1-201-555-0123;phone-context=…``. Visual separators do not count when comparing (§5)."""
 
     number: str
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> TelUri:

@@ -37,7 +37,7 @@ class Parameters:
     def of_simple(cls, text: str) -> Parameters:
         """From text that the caller has matched against SIMPLE."""
         if not text:
-            return NONE
+            return NO_PARAMETERS
         items: dict[str, str | None] = {}
         for part in text[1:].split(";"):
             name, equals, value = part.partition("=")
@@ -51,7 +51,7 @@ class Parameters:
         """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
         text = text.strip(" \t")
         if not text:
-            return NONE
+            return NO_PARAMETERS
         items: dict[str, str | None] = {}
         position = 0
         while position < len(text):
@@ -140,4 +140,4 @@ class Lazy:
 
 _set_parameters = setter(Lazy, "_parameters")
 
-NONE = Parameters()
+NO_PARAMETERS = Parameters()

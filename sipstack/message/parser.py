@@ -46,7 +46,7 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
     text = head.decode("utf-8", "surrogateescape")
     lines = text.splitlines()
     if "\r\n".join(lines) != text:
-        # Some line end is not CRLF; only those that str alone takes for line ends may be there.
+        # Not all line ends are CRLF. Those that only splitlines() knows, such as U+2028, are text.
         lines = text.split("\r\n")
         if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1:
             raise ParseError("a CR or LF stands alone in the header section")
@@ -69,7 +69,7 @@ def _read_fields(lines: list[str]) -> dict[str, Row]:
     spellings: dict[str, str] = {}
     names = NAMES
     for line in lines:
-        # With the space: then nearly no value has any left to strip, and strip() copies nothing.
+        # With the space: then most values have nothing left to strip, and strip() copies nothing.
         name, colon, value = line.partition(": ")
         try:
             key = names[name]

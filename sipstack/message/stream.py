@@ -108,7 +108,7 @@ class StreamParser:
         buffer = self._buffer
         if len(buffer) > limits.start_line and buffer.find(b"\r\n", 0, limits.start_line + 2) < 0:
             raise ParseError("the start line is too long", 414)
-        # What has been searched before is not searched again, but for a CRLFCRLF cut in two.
+        # Octets that were searched before are not searched again, except for a CRLFCRLF cut in two.
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
         self._searched = len(buffer)
         if (end if end >= 0 else len(buffer)) > limits.head:

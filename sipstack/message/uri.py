@@ -10,7 +10,7 @@ from typing import Any
 from sipstack.errors import ParseError
 from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
 from sipstack.message.grammar import HOST, escape, read_port, unescape
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
@@ -64,7 +64,7 @@ class SipUri(Lazy):
         *,
         scheme: str = "sip",
         password: str | None = None,
-        parameters: Parameters = NONE,
+        parameters: Parameters = NO_PARAMETERS,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> SipUri:
         userinfo = None if user is None else escape(user, _USER)
@@ -102,9 +102,9 @@ class SipUri(Lazy):
         else:
             uri.user = user
             uri.password = password
-            # A single one cannot come twice, and may wait.
+            # A single parameter cannot come twice, so reading it may wait until its first use.
             uri._parameters = (
-                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NONE
+                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NO_PARAMETERS
             )
         uri.__class__ = cls
         return uri

@@ -7,12 +7,12 @@ import re
 from sipstack.errors import ParseError
 from sipstack.message.frozen import copy_text, refuse, unfrozen
 from sipstack.message.grammar import HOST, TOKEN, VISIBLE, number, read_port
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
 _PORT = r"(?::([0-9]{1,5}))?"
-# What nearly all of them look like.
+# The common form.
 _common = re.compile(
     rf"SIP/2\.0/([A-Z]++) ({HOST}){_PORT}(;branch=({VISIBLE}++)(;rport(?:={VISIBLE}++)?)?)"
 ).fullmatch
@@ -47,7 +47,7 @@ class Via(Lazy):
         transport: str,
         host: str,
         port: int | None = None,
-        parameters: Parameters = NONE,
+        parameters: Parameters = NO_PARAMETERS,
         protocol: str = "SIP/2.0",
     ) -> Via:
         via = _new(_Unfrozen)

@@ -1,4 +1,4 @@
-"""What the parser promises for any octets whatever.
+"""The promises of the parser for any octets.
 
 Parsed whole, parsed octet by octet through StreamParser, with every typed value looked at: nothing but
 ParseError ever comes out, slicing makes no difference, and what is accepted is written back to the same.

@@ -1,4 +1,4 @@
-"""Hard messages are written line by line: what a helper would put right must stay as it is."""
+"""Hard messages, written line by line so that nothing in them is put right."""
 
 from __future__ import annotations
 
