@@ -19,10 +19,45 @@ SipError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from sipstack.message import Request, Response
+
+class FieldsOfResponse(Protocol):
+    """The header fields of a response: ``sipstack.message.Headers`` has them."""
+
+    def get(self, name: str) -> str | None:
+        """The first value of the field as text."""
+
+    def raw(self, name: str) -> tuple[str, ...]:
+        """All values of the field as text, one for each line."""
+
+    def typed(self, name: str) -> Any:
+        """The value of the field by its grammar. Raises ParseError."""
+
+
+class FinalResponse(Protocol):
+    """A response as its exception knows it: ``sipstack.message.Response`` is one."""
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase."""
+
+    @property
+    def headers(self) -> FieldsOfResponse:
+        """The header fields."""
+
+    @property
+    def contacts(self) -> Sequence[Any]:
+        """The addresses of Contact: after a 3xx, where to try next. Raises ParseError."""
+
+    @property
+    def body(self) -> bytes:
+        """The body."""
 
 
 class SipError(Exception):
@@ -30,12 +65,7 @@ class SipError(Exception):
 
 
 class ParseError(SipError, ValueError):
-    """The text or octets break the grammar. ``status`` is the response a UAS gives.
-
-    ``request`` is what could be read of a request, enough to answer it, or None.
-    """
-
-    request: Request | None = None
+    """The text or octets break the grammar. ``status`` is the response a UAS gives."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -75,7 +105,7 @@ class TransactionTimeout(SipError):
 class RequestFailed(SipError):
     """A final response other than 2xx. ``response`` is the message itself."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: FinalResponse) -> None:
         super().__init__(f"{response.status} {response.reason}")
         self.response = response
         self.status = response.status
@@ -105,7 +135,7 @@ class MediaError(SipError):
 
 
 class CallEnded(SipError):
-    """The call is over. ``by`` tells who ended it, ``reason`` what was said of it (may be empty)."""
+    """The call is over. ``by`` names the side or cause that ended it; ``reason`` is its text, or empty."""
 
     def __init__(self, by: str, reason: str = "") -> None:
         super().__init__(f"call ended by {by}" + (f": {reason}" if reason else ""))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
-import functools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
-PACKAGE = PROJECT / "sipstack"
+from tests.source import (
+    PROJECT,
+    caches,
+    circles,
+    files,
+    imports,
+    inside,
+    layer_imported,
+    layer_of,
+    module_of,
+    tree_of,
+)
 
 PURE = ("message", "sdp", "rtp", "transaction", "dialog", "usage", "core")
 SHELLS = ("net", "media", "store", "ua", "cli")
@@ -38,13 +46,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
     "testing": {"errors", "identifiers", "sipstack", *PURE, *SHELLS},
 }
-# Only for annotations: RequestFailed carries the response.
-FOR_TYPES_ONLY = {("errors", "message")}
 
-IMPURE = {"asyncio", "logging", "random", "secrets", "selectors", "socket", "threading", "time"}
+IMPURE = {"asyncio", "logging", "os", "random", "secrets", "selectors", "socket", "threading", "time"}
 PURE_FILES = (*(f"{layer}/" for layer in PURE), "errors.py", "identifiers.py")
-# The one source of randomness, which everybody else is given.
-EXCEPTIONS_TO_PURITY = {("identifiers.py", "random")}
+# The one source of randomness, which is given to all other modules; it has to know when the process forks.
+EXCEPTIONS_TO_PURITY = {("identifiers.py", "random"), ("identifiers.py", "os")}
 
 # Where each third-party package may be imported: "" is everywhere, others begin the path inside sipstack/.
 THIRD_PARTY = {
@@ -59,74 +65,20 @@ THIRD_PARTY = {
 }
 
 CONTAINERS = {"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter", "count"}
-# The media clock is shared by the calls of one event loop, and forgotten with the last of them.
-EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared")}
+CONTAINERS |= {"WeakSet", "WeakKeyDictionary", "WeakValueDictionary"}
+# The media clock is shared by the calls of one event loop, and forgotten with the last of them. The
+# sources of identifiers that are alive: a forked child makes each of them draw anew.
+EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared"), ("identifiers.py", "_ALL")}
+# A cache is state too, which cannot be seen as long as it is bounded and its values are immutable.
+CACHES = {
+    ("message/address.py", "_parse_cached"): 1024,
+    ("message/fields.py", "_parse_cseq_cached"): 256,
+    ("message/other_uri.py", "_parse_cached"): 1024,
+    ("rtp/concealment.py", "_gains"): 64,
+    ("sdp/codec.py", "_read"): 256,
+}
 
 LONGEST_FILE = 500
-
-
-class Import(NamedTuple):
-    line: int
-    module: str  # dotted, absolute
-    for_types: bool  # inside ``if TYPE_CHECKING``
-
-
-@functools.cache
-def files(*folders: str) -> tuple[Path, ...]:
-    return tuple(sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py")))
-
-
-def inside(path: Path) -> str:
-    """The path inside sipstack/."""
-    return path.relative_to(PACKAGE).as_posix()
-
-
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-@functools.cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
-def imports(path: Path) -> list[Import]:
-    """Every import of the file, also inside functions."""
-    found: list[Import] = []
-
-    def visit(node: ast.AST, for_types: bool) -> None:
-        if isinstance(node, ast.Import):
-            found.extend(Import(node.lineno, alias.name, for_types) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.extend(Import(node.lineno, module, for_types) for module in modules_of(node))
-        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            for statement in node.body:
-                visit(statement, True)
-            for statement in node.orelse:
-                visit(statement, for_types)
-        else:
-            for child in ast.iter_child_nodes(node):
-                visit(child, for_types)
-
-    visit(tree_of(path), False)
-    return found
-
-
-def modules_of(node: ast.ImportFrom) -> Iterator[str]:
-    """``from sipstack import sdp`` imports the module ``sipstack.sdp``."""
-    module = node.module or ""
-    for alias in node.names:
-        below = PROJECT.joinpath(*module.split("."), alias.name)
-        is_module = below.is_dir() or below.with_suffix(".py").is_file()
-        yield f"{module}.{alias.name}" if module and is_module else module
-
-
-def layer_imported(module: str) -> str | None:
-    """The layer that ``module`` belongs to; "sipstack" for the public API; None when it is not ours."""
-    parts = module.split(".")
-    if parts[0] != "sipstack":
-        return None
-    return parts[1] if len(parts) > 1 else "sipstack"
 
 
 def complaints(paths: tuple[Path, ...], check: Callable[[Path], Iterator[tuple[int, str]]]) -> list[str]:
@@ -149,11 +101,9 @@ def test_a_layer_imports_only_what_its_row_allows() -> None:
         if layer not in MAY_IMPORT:
             yield 1, f"the layer {layer!r} has no row in MAY_IMPORT"
             return
-        for line, module, for_types in imports(path):
+        for line, module, *_ in imports(path):
             other = layer_imported(module)
-            if other is None or other == layer or other in MAY_IMPORT[layer]:
-                continue
-            if not (for_types and (layer, other) in FOR_TYPES_ONLY):
+            if other is not None and other != layer and other not in MAY_IMPORT[layer]:
                 yield line, f"{layer} must not import {module}"
 
     must_be_empty(
@@ -165,7 +115,7 @@ def test_a_layer_imports_only_what_its_row_allows() -> None:
 
 def test_the_pure_layers_have_no_clock_no_chance_and_no_input() -> None:
     def check(path: Path) -> Iterator[tuple[int, str]]:
-        for line, module, _ in imports(path):
+        for line, module, *_ in imports(path):
             if module.split(".")[0] in IMPURE and (inside(path), module) not in EXCEPTIONS_TO_PURITY:
                 yield line, f"a pure layer must not import {module}"
 
@@ -178,7 +128,7 @@ def test_the_pure_layers_have_no_clock_no_chance_and_no_input() -> None:
 
 def test_third_party_packages_are_imported_where_they_belong() -> None:
     def check(path: Path) -> Iterator[tuple[int, str]]:
-        for line, module, _ in imports(path):
+        for line, module, *_ in imports(path):
             package = module.split(".")[0]
             if package in sys.stdlib_module_names or package == "sipstack":
                 continue
@@ -257,6 +207,32 @@ def test_modules_hold_no_state() -> None:
     )
 
 
+def test_caches_are_known_and_bounded() -> None:
+    found = {
+        (inside(path), cache.name): cache.size
+        for path in files("sipstack")
+        for cache in caches(tree_of(path))
+    }
+    assert found == CACHES, (
+        "Write lru_cache(maxsize=NUMBER), keep immutable values only, and give the cache a row in CACHES."
+    )
+
+
+def test_imports_below_net_have_no_circle_but_inside_one_folder() -> None:
+    """The imports of a module, those for annotations among them, but not those inside of functions."""
+    graph = {
+        module_of(path): {found.module for found in imports(path) if not found.in_function}
+        for path in files("sipstack")
+        if inside(path).startswith(PURE_FILES)
+    }
+    folders = {module_of(path): path.parent for path in files("sipstack")}
+    found = [circle for circle in circles(graph) if len({folders[module] for module in circle}) > 1]
+    must_be_empty(
+        [" <-> ".join(circle) for circle in found],
+        "Move what both need to a module of its own, or describe it with a Protocol where it is used.",
+    )
+
+
 def assigned_names(statement: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     return [name for name in map(ast.unparse, targets) if name != "__all__"]
@@ -269,7 +245,7 @@ def is_container(value: ast.expr | None) -> bool:
 
 
 def is_empty(value: ast.expr | None) -> bool:
-    """Whether a container begins without content: then somebody means to fill it."""
+    """Whether a container begins without content: then it is to be filled."""
     if isinstance(value, ast.Call):
         return not value.args and not value.keywords
     return isinstance(value, ast.Dict) and not value.keys or isinstance(value, ast.List) and not value.elts

@@ -38,7 +38,7 @@ class Authenticator:
             return
         if len(self._remembered) >= MAXIMUM_REMEMBERED:
             self._remembered.pop(next(iter(self._remembered)))
-        self._remembered[draft.uri] = answered.remembered()
+        self._remembered[draft.uri] = answered.untried()
 
     def challenged(self, before: Authentication, response: Response) -> Authentication | None:
         """What to answer; None when we have no account, or it was refused (§22.1)."""
@@ -54,6 +54,6 @@ class Authenticator:
     def authorized(self, draft: Draft, answered: Authentication) -> Headers:
         """``draft``'s header fields with fresh credentials in place of old ones."""
         assert self._client is not None
-        cnonce = self._identifiers.nonce()
+        cnonce = self._identifiers.cnonce()
         credentials = self._client.credentials(answered, draft.method, draft.uri, draft.body, cnonce)
         return Headers(credentials).joined(draft.headers.without(*CREDENTIALS))

@@ -26,7 +26,7 @@ from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, S
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, ParseError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, Request, Response, SipUri, Via, parse
+from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, Via, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Timed
@@ -296,7 +296,7 @@ class Core:
     def _malformed(self, flow: Flow, error: ParseError) -> None:
         """Answer what can be answered (RFC 4475 §3.1.2), statelessly; drop the rest."""
         self.counters.malformed += 1
-        request = error.request
+        request = error.request if isinstance(error, MalformedMessage) else None
         if request is None or request.method == "ACK":
             return
         try:

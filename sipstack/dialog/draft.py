@@ -11,7 +11,7 @@ import attrs
 
 from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.message import Headers, Request
-from sipstack.message.headers import HeaderFields, writable
+from sipstack.message.headers import HeaderFields, header_value
 from sipstack.message.registry import Row
 
 NO_HEADERS = Headers()
@@ -57,10 +57,11 @@ class Draft:
 
         Raises LocalProtocolError when a value holds CR, LF or NUL.
         """
-        writable(f"{via}{self.from_}{self.to}{self.call_id}")  # together: a quarter of what four checks cost
+        # Together: a quarter of the cost of four checks
+        header_value(f"{via}{self.from_}{self.to}{self.call_id}")
         index: dict[str, Row] = {"Via": via}
         if self.routes:
-            routes = [writable(route) for route in self.routes]
+            routes = [header_value(route) for route in self.routes]
             index["Route"] = routes if len(routes) > 1 else routes[0]
         index["Max-Forwards"] = self.max_forwards
         index["From"] = self.from_
@@ -68,7 +69,7 @@ class Draft:
         index["Call-ID"] = self.call_id
         index["CSeq"] = f"{self.cseq} {self.method}"
         if self.contact is not None:
-            index["Contact"] = writable(f"<{contact}>{self.contact}")
+            index["Contact"] = header_value(f"<{contact}>{self.contact}")
         headers = Headers.of_index(index)
         if self.headers:
             headers = headers.joined(self.headers)

@@ -19,6 +19,7 @@ from sipstack.message.parameterised import (
 )
 from sipstack.message.params import Parameters
 from sipstack.message.parser import parse
+from sipstack.message.partial import MalformedMessage
 from sipstack.message.stream import Limits, Ping, StreamParser
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.uri import SipUri
@@ -37,6 +38,7 @@ __all__ = [
     "Event",
     "Headers",
     "Limits",
+    "MalformedMessage",
     "MediaType",
     "NameAddr",
     "OtherUri",

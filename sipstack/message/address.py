@@ -6,16 +6,17 @@ import re
 from functools import lru_cache
 
 from sipstack.errors import ParseError
+from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
 from sipstack.message.grammar import QUOTED, VISIBLE, quote, unquote
 from sipstack.message.other_uri import Uri, parse_uri
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
-# A display name without quotes should be tokens; whatever cannot begin something else is taken.
+# A display name without quotes should be tokens; any character that cannot begin the URI is taken.
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
 _URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++'
-# What nearly all of them look like: at most a tag after the URI.
+# The common form: at most a tag after the URI.
 _common = re.compile(rf'(?:"([^"\\\r\n\x00]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
 _name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
 # Without <>, whatever follows the semicolon belongs to the header field; "," and "?" are forbidden (§20.10).
@@ -31,50 +32,37 @@ class NameAddr(Lazy):
     """
 
     __slots__ = ("_uri", "display_name", "tag")
+    __setattr__ = __delattr__ = refuse
+    __reduce__ = copy_text
 
     _uri: Uri | str
     display_name: str
     tag: str | None
     """The tag parameter of From and To (§19.3)."""
 
-    def __init__(self, uri: Uri, display_name: str = "", parameters: Parameters = NONE) -> None:
-        self._uri = uri
-        self._parameters = parameters
-        self.display_name = display_name
-        self.tag = parameters.get("tag")
+    def __new__(cls, uri: Uri, display_name: str = "", parameters: Parameters = NO_PARAMETERS) -> NameAddr:
+        return _of_parts(uri, display_name, parameters)
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """From a name-addr or an addr-spec, both with parameters. Raises ParseError."""
         match = _common(text)
-        address = _new(cls)
         if match is None:
-            return address._read(text.strip(" \t"))
+            return _read(text.strip(" \t"))
+        address = _new(_Unfrozen)
         quoted, name, address._uri, parameters, address.tag = match.groups()
         address.display_name = quoted if name is None else name.strip(" \t")
-        address._parameters = parameters or NONE
+        address._parameters = parameters or NO_PARAMETERS
+        address.__class__ = cls
         return address
-
-    def _read(self, text: str) -> NameAddr:
-        """Fill from any text that the grammar allows."""
-        if "<" in text and (match := _name_addr(text)) is not None:
-            quoted, name, self._uri, parameters = match.groups()
-            self.display_name = unquote(quoted) if quoted else name.strip(" \t")
-        elif (match := _addr_spec(text)) is not None:
-            self._uri, parameters = match.groups()
-            self.display_name = ""
-        else:
-            raise ParseError(f"not an address: {text[:80]!r}")
-        self._parameters = Parameters.parse(parameters or "")
-        self.tag = self._parameters.get("tag")
-        return self
 
     @property
     def uri(self) -> Uri:
         """The address itself. Raises ParseError."""
         uri = self._uri
         if isinstance(uri, str):
-            uri = self._uri = parse_uri(uri)
+            uri = parse_uri(uri)
+            _set_uri(self, uri)
         return uri
 
     def with_parameter(self, name: str, value: str | None = None) -> NameAddr:
@@ -101,10 +89,37 @@ class NameAddr(Lazy):
         return f"NameAddr.parse({str(self)!r})"
 
 
-def remembered(text: str) -> NameAddr:
-    """``NameAddr.parse`` for From, To and Contact: the messages of one call repeat them."""
-    # A peer that means harm gets no megabytes of our memory
-    return _remembered(text) if len(text) < 200 else NameAddr.parse(text)
+_Unfrozen = unfrozen(NameAddr)
+_set_uri = setter(NameAddr, "_uri")
 
 
-_remembered = lru_cache(maxsize=1024)(NameAddr.parse)
+def _of_parts(uri: Uri | str, display_name: str, parameters: Parameters) -> NameAddr:
+    address = _new(_Unfrozen)
+    address._uri = uri
+    address._parameters = parameters
+    address.display_name = display_name
+    address.tag = parameters.get("tag")
+    address.__class__ = NameAddr
+    return address
+
+
+def _read(text: str) -> NameAddr:
+    """From any text that the grammar allows."""
+    if "<" in text and (match := _name_addr(text)) is not None:
+        quoted, name, uri, parameters = match.groups()
+        display_name = unquote(quoted) if quoted else name.strip(" \t")
+    elif (match := _addr_spec(text)) is not None:
+        uri, parameters = match.groups()
+        display_name = ""
+    else:
+        raise ParseError(f"not an address: {text[:80]!r}")
+    return _of_parts(uri, display_name, Parameters.parse(parameters or ""))
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """``NameAddr.parse`` for the fields that all messages of a call repeat. Raises ParseError."""
+    # Long texts are not kept: a hostile peer could fill megabytes of our memory with them
+    return _parse_cached(text) if len(text) < 200 else NameAddr.parse(text)
+
+
+_parse_cached = lru_cache(maxsize=1024)(NameAddr.parse)

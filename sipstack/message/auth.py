@@ -9,7 +9,7 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, TOKEN, quote
-from sipstack.message.params import NONE, Parameters
+from sipstack.message.params import NO_PARAMETERS, Parameters
 
 _parameter = re.compile(
     rf'[ \t,]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|[^\x00-\x20\x7f,"]*+)[ \t]*+(?:,[ \t,]*+|$)'
@@ -47,7 +47,7 @@ class _Authentication:
     """A scheme with comma separated parameters, or with one opaque token (``token68``)."""
 
     scheme: str
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
     token68: str = ""
 
     @classmethod
@@ -208,7 +208,7 @@ class Credentials(_Authentication):
 
 @attrs.frozen
 class AuthenticationInfo:
-    """Authentication-Info: what the server says after success (RFC 7616 §3.5)."""
+    """Authentication-Info of a response after success (RFC 7616 §3.5)."""
 
     parameters: Parameters
 

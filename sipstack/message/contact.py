@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sipstack.message.address import NameAddr, remembered
+from sipstack.message.address import NameAddr, parse_name_addr
 
 WILDCARD: Final = "*"
-"""What a REGISTER says in Contact to remove all its bindings (§10.2.2)."""
+"""The Contact of a REGISTER that removes all its bindings (§10.2.2)."""
 
 
 def parse_contact(text: str) -> NameAddr | str:
     """An address, or WILDCARD. Raises ParseError."""
-    return WILDCARD if text == WILDCARD else remembered(text)
+    return WILDCARD if text == WILDCARD else parse_name_addr(text)

@@ -16,11 +16,11 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message.auth import Challenge, Credentials
 
 MAX_TRIES = 4
-"""Answers to one realm in one request: a server that calls every nonce stale is not obeyed for ever."""
+"""Answers to one realm in one request: after these, a server that calls every nonce stale has refused us."""
 MAX_NONCES = 64
-"""Nonces whose count a client remembers."""
+"""Nonces of which a client keeps the count."""
 MAX_REALMS = 8
-"""Realms that one request answers, of either kind: more are not a path of proxies but an attack."""
+"""Realms that one request answers, of either kind: no path of proxies has more."""
 
 
 # --- the calculation (RFC 7616 §3.4) ---
@@ -74,8 +74,8 @@ def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str
 
 
 @attrs.frozen
-class Exchange:
-    """What client and server hash alike. With an empty ``qop`` (RFC 2069) nc and cnonce do not count."""
+class DigestInput:
+    """The values that both sides hash. With an empty ``qop`` (RFC 2069) nc and cnonce do not count."""
 
     nonce: str
     method: str
@@ -101,7 +101,7 @@ class Exchange:
 
 @attrs.frozen
 class Account:
-    """Who we are, for one realm or (None) for every realm that has no account of its own."""
+    """Our name and password, for one realm or (None) for every realm that has no account of its own."""
 
     username: str
     password: str = attrs.field(repr=False)
@@ -148,19 +148,18 @@ class Answered:
 class Authentication:
     """The challenges that one request answers: one of each realm, from the UAS or registrar and from proxies.
 
-    Starts empty, or for pre-emptive credentials as ``remembered()`` from an earlier request.
+    Starts empty, or for pre-emptive credentials as ``untried()`` of an earlier request.
     """
 
     www: tuple[Answered, ...] = ()
     proxy: tuple[Answered, ...] = ()
 
-    def remembered(self) -> Authentication:
+    def untried(self) -> Authentication:
         """For the next request: the same challenges, not yet tried."""
-
-        def untried(answered: tuple[Answered, ...]) -> tuple[Answered, ...]:
-            return tuple(attrs.evolve(each, tries=0) for each in answered)
-
-        return Authentication(untried(self.www), untried(self.proxy))
+        return Authentication(
+            tuple([attrs.evolve(each, tries=0) for each in self.www]),
+            tuple([attrs.evolve(each, tries=0) for each in self.proxy]),
+        )
 
     def next_nonce(self, nonce: str) -> Authentication:
         """Authentication-Info gave a new nonce (RFC 7616 §3.5). It names no realm: a sole one takes it."""
@@ -187,10 +186,10 @@ class DigestClient:
     def challenged(
         self, before: Authentication, www: Sequence[Challenge], proxy: Sequence[Challenge]
     ) -> Authentication | None:
-        """What to answer after a 401 or 407 with these WWW-Authenticate and Proxy-Authenticate fields.
+        """The challenges to answer after a 401 or 407 with these WWW- and Proxy-Authenticate fields.
 
-        ``before`` is what the refused request answered. None means: give up, authentication failed. It does
-        when a realm refuses what we gave (RFC 3261 §22.1), or when there is nothing that we can answer.
+        ``before`` is what the refused request answered. None means that authentication failed: a realm
+        refuses what we gave (RFC 3261 §22.1), or there is no challenge that we can answer.
         """
         answered_www = self._merge(before.www, www)
         answered_proxy = self._merge(before.proxy, proxy)
@@ -223,13 +222,13 @@ class DigestClient:
         qop = _select_qop(challenge)
         count, cnonce = self._use(challenge, algorithm, cnonce)
         secret = ha1(account.username, challenge.realm, account.password, algorithm.family)
-        exchange = Exchange(challenge.nonce, method, uri, body, qop, f"{count:08x}", cnonce)
+        hashed = DigestInput(challenge.nonce, method, uri, body, qop, f"{count:08x}", cnonce)
         return Credentials.digest(
             username=account.username,
             realm=challenge.realm,
             nonce=challenge.nonce,
             uri=uri,
-            response=exchange.response(algorithm, secret),
+            response=hashed.response(algorithm, secret),
             algorithm=challenge.text("algorithm"),
             cnonce=cnonce if qop else None,
             opaque=challenge.opaque,
@@ -278,5 +277,5 @@ def _is_refusal(old: Answered, challenge: Challenge) -> bool:
     """Whether the realm refuses our credentials, rather than the nonce that they were made for."""
     if challenge.nonce == old.challenge.nonce or old.tries >= MAX_TRIES:
         return True
-    # A remembered nonce may be so old that the server does not know it for its own, and does not say stale.
+    # A nonce of an earlier request may be so old that the server does not recognise it, nor say stale.
     return old.tries > 0 and not challenge.stale

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from sipstack.errors import ParseError
 from sipstack.message.auth import Challenge, Credentials
-from sipstack.message.digest import Algorithm, Exchange
+from sipstack.message.digest import Algorithm, DigestInput
 from sipstack.message.nonce import Nonces
 
 HA1Lookup = Callable[[str, str], str | None]
@@ -16,7 +16,7 @@ HA1Lookup = Callable[[str, str], str | None]
 
 
 class Verdict(enum.Enum):
-    """What credentials are worth. Except for OK, the answer is new challenges."""
+    """The result of checking credentials. To all but OK the answer is new challenges."""
 
     OK = "ok"
     WRONG = "wrong"  # malformed, of another realm, or made with another password
@@ -81,7 +81,8 @@ class DigestServer:
         """Whether ``credentials`` authenticate a request that has this method and body.
 
         The digest covers the URI in the credentials. That it differs from the Request-URI is no failure in
-        SIP, because proxies rewrite the latter (RFC 3261 §22.4): whoever minds compares ``credentials.uri``.
+        SIP, because proxies rewrite the latter (RFC 3261 §22.4); compare
+        ``credentials.uri`` where it matters.
         """
         try:
             if not self._is_right(credentials, method, body, lookup):
@@ -99,7 +100,7 @@ class DigestServer:
             return False
         if (credentials.qop or "") not in (self._qop or ("",)):
             return False
-        exchange = Exchange(
+        hashed = DigestInput(
             credentials.nonce,
             method,
             credentials.uri,
@@ -110,6 +111,6 @@ class DigestServer:
         )
         known = lookup(credentials.username, algorithm.family)
         # For an unknown user the same work is done, so that the time tells nothing.
-        expected = exchange.response(algorithm, known or "")
+        expected = hashed.response(algorithm, known or "")
         given = credentials.response.encode("utf-8", "surrogateescape")
         return hmac.compare_digest(expected.encode("ascii"), given) and known is not None

@@ -38,12 +38,9 @@ METHODS = frozenset(
 """The methods that RFCs define; any other token is a method too."""
 
 
-@attrs.define(unsafe_hash=True)
+@attrs.frozen
 class CSeq:
-    """``number method``: orders the requests of a dialog (RFC 3261 §20.16).
-
-    Immutable by convention: every message makes one, and a frozen class takes twice the time.
-    """
+    """``number method``: orders the requests of a dialog (RFC 3261 §20.16)."""
 
     number: int
     method: str
@@ -52,13 +49,13 @@ class CSeq:
     def parse(cls, text: str) -> CSeq:
         """Raises ParseError; the number stays below 2**31 (§8.1.1.5)."""
         # Most dialogs count from 1: nearly every message has a CSeq that was read before
-        return _remembered_cseq(text) if len(text) < 40 else _read_cseq(text)
+        return _parse_cseq_cached(text) if len(text) < 40 else _parse_cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
 
 
-def _read_cseq(text: str) -> CSeq:
+def _parse_cseq(text: str) -> CSeq:
     digits, _, method = text.partition(" ")
     if method in METHODS and len(digits) < 10 and digits.isascii() and digits.isdigit():
         return CSeq(int(digits), method)
@@ -68,12 +65,12 @@ def _read_cseq(text: str) -> CSeq:
     return CSeq(number(match[1], 2**31 - 1, "CSeq"), match[2])
 
 
-_remembered_cseq = lru_cache(maxsize=256)(_read_cseq)
+_parse_cseq_cached = lru_cache(maxsize=256)(_parse_cseq)
 
 
 @attrs.frozen
 class RAck:
-    """``response-number CSeq-number method``: what a PRACK acknowledges (RFC 3262 §7.2)."""
+    """``response-number CSeq-number method`` of the response that a PRACK acknowledges (RFC 3262 §7.2)."""
 
     rseq: int
     cseq: int

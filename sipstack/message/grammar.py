@@ -14,7 +14,7 @@ QUOTED = r'"(?:[^"\\\r\n\x00]|\\[^\r\n])*+"'
 # A parameter's value. Peers leave quotes away where the grammar wants them, so whatever cannot be mistaken
 # for the end of the value is taken (a bare IPv6 address after received=, RFC 5118 §4.5).
 VALUE = r'[^\x00-\x20\x7f;,"<>]*+'
-# The same, ASCII only: what a value looks like that needs no second thought.
+# The same, ASCII only: most values.
 VISIBLE = r"[!#-+\-.-:=?-~]"
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 

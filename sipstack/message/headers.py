@@ -43,7 +43,7 @@ class Headers:
     def _add(self, name: str, value: object) -> None:
         key = self._key(name)
         row = self.index.get(key)
-        text = writable(value)
+        text = header_value(value)
         if row is None:
             self.index[key] = text
         else:
@@ -51,7 +51,7 @@ class Headers:
 
     def _find(self, name: str) -> str:
         """The spelling under which a field of this name stands in the index, if it does."""
-        if name in self.index or name in FIELDS:  # written as we write it
+        if name in self.index or name in FIELDS:  # in the canonical spelling
             return name
         lower = name.lower()
         return NAMES.get(lower) or next((key for key in self.index if key.lower() == lower), name)
@@ -108,15 +108,15 @@ class Headers:
 
     def with_(self, name: str, *values: object) -> Headers:
         """A copy in which the field has these values and no other; it keeps its place."""
-        return self._with(self._key(name), [writable(value) for value in values])
+        return self._with(self._key(name), [header_value(value) for value in values])
 
     def prepend(self, name: str, value: object) -> Headers:
         """A copy in which ``value`` stands before the field's other values."""
-        return self._with(self._key(name), [writable(value), *self.raw(name)])
+        return self._with(self._key(name), [header_value(value), *self.raw(name)])
 
     def append(self, name: str, value: object) -> Headers:
         """A copy in which ``value`` stands after the field's other values."""
-        return self._with(self._key(name), [*self.raw(name), writable(value)])
+        return self._with(self._key(name), [*self.raw(name), header_value(value)])
 
     def joined(self, other: Headers) -> Headers:
         """A copy with the fields of ``other`` behind ours; those of one name come together."""
@@ -161,7 +161,7 @@ class Headers:
         return f"Headers({list(self.items())!r})"
 
 
-def writable(value: object) -> str:
+def header_value(value: object) -> str:
     """``value`` as text without white space round it. LocalProtocolError when it holds CR, LF or NUL."""
     text = str(value).strip(" \t")
     if "\n" in text or "\r" in text or "\0" in text:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from sipstack.errors import LocalProtocolError, ParseError
-from sipstack.message.address import NameAddr, remembered
+from sipstack.errors import AuthenticationFailed, LocalProtocolError, ParseError, RequestFailed
+from sipstack.message.address import NameAddr, parse_name_addr
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import METHODS, CSeq, parse_call_id
 from sipstack.message.grammar import is_token
-from sipstack.message.headers import Headers, writable
+from sipstack.message.headers import Headers, header_value
 from sipstack.message.other_uri import Uri, parse_uri
 from sipstack.message.parameterised import MediaType
 from sipstack.message.registry import Row
@@ -20,13 +20,13 @@ from sipstack.message.via import Via
 
 _new = object.__new__
 
-_unwritable = re.compile(r"[\x00-\x20\x7f]").search
+_not_in_a_uri = re.compile(r"[\x00-\x20\x7f]").search
 ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
 """The fields of a request that each of its responses repeats (§8.2.6.2)."""
 
 
 class _Message:
-    """What requests and responses share: header fields, their typed values, and the body.
+    """Header fields, their typed values, and the body: shared by requests and responses.
 
     Messages are immutable by convention. The typed values are parsed on first use and cached; one that is
     mandatory and missing, or broken, raises ParseError.
@@ -71,7 +71,7 @@ class _Message:
         address = self._from
         if address is None:
             row = self.headers.index.get("From")
-            address = self._from = remembered(row if isinstance(row, str) else not_once("From", row))
+            address = self._from = parse_name_addr(row if isinstance(row, str) else _not_once("From", row))
         return address
 
     @property
@@ -80,7 +80,7 @@ class _Message:
         address = self._to
         if address is None:
             row = self.headers.index.get("To")
-            address = self._to = remembered(row if isinstance(row, str) else not_once("To", row))
+            address = self._to = parse_name_addr(row if isinstance(row, str) else _not_once("To", row))
         return address
 
     @property
@@ -89,7 +89,9 @@ class _Message:
         call_id = self._call_id
         if call_id is None:
             row = self.headers.index.get("Call-ID")
-            call_id = self._call_id = parse_call_id(row if isinstance(row, str) else not_once("Call-ID", row))
+            call_id = self._call_id = parse_call_id(
+                row if isinstance(row, str) else _not_once("Call-ID", row)
+            )
         return call_id
 
     @property
@@ -98,7 +100,7 @@ class _Message:
         cseq = self._cseq
         if cseq is None:
             row = self.headers.index.get("CSeq")
-            cseq = self._cseq = CSeq.parse(row if isinstance(row, str) else not_once("CSeq", row))
+            cseq = self._cseq = CSeq.parse(row if isinstance(row, str) else _not_once("CSeq", row))
         return cseq
 
     @property
@@ -212,8 +214,8 @@ class _Message:
         )
 
 
-def not_once(name: str, row: Row | None) -> NoReturn:
-    """A field that must come exactly once does not."""
+def _not_once(name: str, row: Row | None) -> NoReturn:
+    """Raises ParseError: the message has none or several of a field that must come exactly once."""
     raise ParseError(f"{name} is missing" if row is None else f"{name} comes more than once")
 
 
@@ -235,7 +237,7 @@ class Request(_Message):
         if method not in METHODS and not is_token(method):
             raise LocalProtocolError(f"not a method: {method!r}")
         text = str(uri)
-        if not text or _unwritable(text):
+        if not text or _not_in_a_uri(text):
             raise LocalProtocolError(f"not a Request-URI: {text!r}")
         self.method = method
         self._uri = uri
@@ -313,7 +315,7 @@ class Request(_Message):
             untagged = True
         to = index.get("To")
         if untagged and isinstance(to, str):
-            index["To"] = f"{to};tag={writable(tag)}"
+            index["To"] = f"{to};tag={header_value(tag)}"
 
 
 class Response(_Message):
@@ -342,6 +344,15 @@ class Response(_Message):
     def start_line(self) -> str:
         """The status line, without line end."""
         return f"SIP/2.0 {self.status} {self.reason}"
+
+    def raise_for_status(self) -> Response:
+        """The response itself when it is a 1xx or 2xx.
+
+        Raises AuthenticationFailed for a 401 or 407, and RequestFailed for any other final response.
+        """
+        if self.status < 300:
+            return self
+        raise AuthenticationFailed(self) if self.status in (401, 407) else RequestFailed(self)
 
     def replace(self, **changes: Any) -> Response:
         """A new response with ``status``, ``reason``, ``headers`` or ``body`` changed."""

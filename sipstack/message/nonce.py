@@ -13,7 +13,7 @@ class Nonces:
     """Issues nonces, and tells which of those that come back may be used.
 
     Only what guards against replay is kept: the highest nonce count of each nonce that has authenticated
-    somebody, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that
+    a client, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that
     is as old and not in the table counts as expired: nothing can be replayed, its user is challenged anew.
     """
 

@@ -9,7 +9,7 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message.grammar import lower
-from sipstack.message.params import NONE, SIMPLE, Parameters
+from sipstack.message.params import NO_PARAMETERS, SIMPLE, Parameters
 from sipstack.message.uri import SipUri
 
 _tel = re.compile(rf"[tT][eE][lL]:(\+?[0-9A-Fa-f*#().\-]++)({SIMPLE})").fullmatch
@@ -22,7 +22,7 @@ class TelUri:
     """``tel:+1-201-555-0123;phone-context=…``. Visual separators do not count when comparing (§5)."""
 
     number: str
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> TelUri:
@@ -80,7 +80,7 @@ Uri = SipUri | TelUri | OtherUri
 def parse_uri(text: str) -> Uri:
     """The URI in ``text``, which holds nothing else. Raises ParseError."""
     # Our own URI and the Contacts of frequent peers come again and again
-    return _remembered(text) if len(text) < 100 else _parse_uri(text)
+    return _parse_cached(text) if len(text) < 100 else _parse_uri(text)
 
 
 def _parse_uri(text: str) -> Uri:
@@ -92,4 +92,4 @@ def _parse_uri(text: str) -> Uri:
     return TelUri.parse(text) if scheme == "tel" else OtherUri.parse(text)
 
 
-_remembered = lru_cache(maxsize=1024)(_parse_uri)
+_parse_cached = lru_cache(maxsize=1024)(_parse_uri)

@@ -10,7 +10,7 @@ import attrs
 from sipstack.errors import ParseError
 from sipstack.message.fields import parse_call_id, parse_seconds, parse_token
 from sipstack.message.grammar import TOKEN, lower, number
-from sipstack.message.params import NONE, Parameters
+from sipstack.message.params import NO_PARAMETERS, Parameters
 
 _media_type = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*+)?", re.DOTALL).fullmatch
 _q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
@@ -31,7 +31,7 @@ class Parameterised:
     """A token and its parameters: Accept-Encoding, Accept-Language, Security-Client and others."""
 
     value: str
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -59,7 +59,7 @@ class MediaType:
 
     type: str = attrs.field(converter=lower)
     subtype: str = attrs.field(converter=lower)
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -84,7 +84,7 @@ class MediaType:
 
 @attrs.frozen
 class Disposition(Parameterised):
-    """Content-Disposition: what the body is for (RFC 3261 §20.11)."""
+    """Content-Disposition: the purpose of the body (RFC 3261 §20.11)."""
 
     @property
     def required(self) -> bool:
@@ -158,7 +158,7 @@ class SessionExpires:
     """Session-Expires and Min-SE: seconds, with parameters (RFC 4028 §4, §5)."""
 
     interval: int
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> Self:

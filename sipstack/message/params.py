@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sipstack.errors import ParseError
+from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
 from sipstack.message.grammar import QUOTED, TOKEN, VALUE, quote, unquote
 
 _new = object.__new__
@@ -23,32 +24,34 @@ class Parameters:
     """
 
     __slots__ = ("_items",)
+    __setattr__ = __delattr__ = refuse
+    __reduce__ = copy_text
 
-    def __init__(self, items: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> None:
+    _items: dict[str, str | None]
+
+    def __new__(cls, items: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> Parameters:
         pairs = items.items() if isinstance(items, Mapping) else items
-        self._items = {name.lower(): value for name, value in pairs}
+        return _of_items({name.lower(): value for name, value in pairs})
 
     @classmethod
     def of_simple(cls, text: str) -> Parameters:
         """From text that the caller has matched against SIMPLE."""
         if not text:
-            return NONE
+            return NO_PARAMETERS
         items: dict[str, str | None] = {}
         for part in text[1:].split(";"):
             name, equals, value = part.partition("=")
             items[name.lower()] = value if equals else None
         if len(items) != text.count(";"):
             raise ParseError(f"a parameter comes twice: {text[:80]!r}")
-        parameters = _new(cls)
-        parameters._items = items
-        return parameters
+        return _of_items(items)
 
     @classmethod
     def parse(cls, text: str) -> Parameters:
         """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
         text = text.strip(" \t")
         if not text:
-            return NONE
+            return NO_PARAMETERS
         items: dict[str, str | None] = {}
         position = 0
         while position < len(text):
@@ -57,7 +60,7 @@ class Parameters:
                 raise ParseError(f"bad parameters: {text[:80]!r}")
             items[match[1].lower()] = match[2]
             position = match.end()
-        return cls(items)
+        return _of_items(items)
 
     def get(self, name: str) -> str | None:
         """The value as written; None when the parameter is absent or has no value (see ``in``)."""
@@ -106,8 +109,19 @@ class Parameters:
         return f"Parameters({str(self)!r})"
 
 
+_Unfrozen = unfrozen(Parameters)
+
+
+def _of_items(items: dict[str, str | None]) -> Parameters:
+    """Parameters that own ``items``, whose names are in lower case."""
+    parameters = _new(_Unfrozen)
+    parameters._items = items
+    parameters.__class__ = Parameters
+    return parameters
+
+
 class Lazy:
-    """Base of the values that most messages have: simple parameters stay text until someone looks at them."""
+    """Base of the values that most messages have: simple parameters stay text until their first use."""
 
     __slots__ = ("_parameters",)
 
@@ -119,8 +133,11 @@ class Lazy:
         """The header field's parameters."""
         parameters = self._parameters
         if isinstance(parameters, str):
-            parameters = self._parameters = Parameters.of_simple(parameters)
+            parameters = Parameters.of_simple(parameters)
+            _set_parameters(self, parameters)
         return parameters
 
 
-NONE = Parameters()
+_set_parameters = setter(Lazy, "_parameters")
+
+NO_PARAMETERS = Parameters()

@@ -9,8 +9,8 @@ from sipstack.message.fields import METHODS
 from sipstack.message.grammar import is_token, number
 from sipstack.message.headers import Headers
 from sipstack.message.message import Request, Response
+from sipstack.message.partial import MalformedMessage, partial_request
 from sipstack.message.registry import NAMES, Row
-from sipstack.message.salvage import salvage
 
 _fold = re.compile(r"\r\n[ \t]++").sub
 _status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\x00]*+))?", re.IGNORECASE | re.ASCII).fullmatch
@@ -20,7 +20,7 @@ _version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE | re.ASCII).fullmat
 def parse(data: bytes) -> Request | Response:
     """The message in one datagram (§18.3); octets past Content-Length are ignored.
 
-    Raises ParseError: ``status`` is what a UAS answers, and ``request`` what it can answer to, if anything.
+    Raises MalformedMessage: ``status`` is the response of a UAS, and ``request`` the request that it answers.
     """
     try:
         end = data.find(b"\r\n\r\n")
@@ -38,8 +38,7 @@ def parse(data: bytes) -> Request | Response:
             body = body[:length]
         return build(start, index, body)
     except ParseError as error:
-        error.request = salvage(data)
-        raise
+        raise MalformedMessage(error, partial_request(data)) from error
 
 
 def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
@@ -47,7 +46,7 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
     text = head.decode("utf-8", "surrogateescape")
     lines = text.splitlines()
     if "\r\n".join(lines) != text:
-        # Some line end is not CRLF; only those that str alone takes for line ends may be there.
+        # Not all line ends are CRLF. Those that only splitlines() knows, such as U+2028, are text.
         lines = text.split("\r\n")
         if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1:
             raise ParseError("a CR or LF stands alone in the header section")
@@ -70,7 +69,7 @@ def _read_fields(lines: list[str]) -> dict[str, Row]:
     spellings: dict[str, str] = {}
     names = NAMES
     for line in lines:
-        # With the space: then nearly no value has any left to strip, and strip() copies nothing.
+        # With the space: then most values have nothing left to strip, and strip() copies nothing.
         name, colon, value = line.partition(": ")
         try:
             key = names[name]

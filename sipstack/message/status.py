@@ -84,5 +84,5 @@ _CLASSES = ("", "Trying", "OK", "Redirection", "Request Failure", "Server Failur
 
 
 def reason(status: int) -> str:
-    """The default reason phrase; that of the class for a status nobody registered."""
+    """The default reason phrase; that of the class for a status that is not registered."""
     return REASONS.get(status) or _CLASSES[status // 100]

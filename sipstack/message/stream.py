@@ -7,8 +7,8 @@ import attrs
 from sipstack.errors import ParseError
 from sipstack.message.message import Request, Response
 from sipstack.message.parser import build, content_length, read_head
+from sipstack.message.partial import MalformedMessage, partial_request
 from sipstack.message.registry import Row
-from sipstack.message.salvage import salvage
 
 
 @attrs.frozen
@@ -51,13 +51,13 @@ class StreamParser:
         self._buffer = bytearray()
         self._searched = 0
         self._head: _Head | None = None
-        self.error: ParseError | None = None
+        self.error: MalformedMessage | None = None
         """Why the stream ended, once it has."""
 
     def feed(self, data: bytes) -> list[Request | Response | Ping]:
         """The messages that ``data`` completes.
 
-        Raises ParseError when the stream is broken. Messages that came before the broken one are returned
+        Raises MalformedMessage when the stream is broken. Messages before the broken one are returned
         first: then ``error`` is set, and the next call raises it.
         """
         messages: list[Request | Response | Ping] = []
@@ -67,19 +67,12 @@ class StreamParser:
                 while (message := self._next()) is not None:
                     messages.append(message)
             except ParseError as error:
-                error.request = salvage(bytes(self._buffer))
-                self.error = error
+                self.error = MalformedMessage(error, partial_request(bytes(self._buffer)))
                 self._buffer.clear()
         if self.error is not None and not messages:
-            raise self._broken(self.error)
+            # A new one each time: the traceback of an error that is raised twice would grow
+            raise MalformedMessage(self.error, self.error.request)
         return messages
-
-    @staticmethod
-    def _broken(reason: ParseError) -> ParseError:
-        """A new error with what ``reason`` says: the traceback of one that is raised twice would grow."""
-        error = ParseError(str(reason), reason.status)
-        error.request = reason.request
-        return error
 
     def _next(self) -> Request | Response | Ping | None:
         """The next message, or None when more octets are needed."""
@@ -115,7 +108,7 @@ class StreamParser:
         buffer = self._buffer
         if len(buffer) > limits.start_line and buffer.find(b"\r\n", 0, limits.start_line + 2) < 0:
             raise ParseError("the start line is too long", 414)
-        # What has been searched before is not searched again, but for a CRLFCRLF cut in two.
+        # Octets that were searched before are not searched again, except for a CRLFCRLF cut in two.
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
         self._searched = len(buffer)
         if (end if end >= 0 else len(buffer)) > limits.head:

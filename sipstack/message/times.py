@@ -11,7 +11,7 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message.fields import parse_seconds
-from sipstack.message.params import NONE, Parameters
+from sipstack.message.params import NO_PARAMETERS, Parameters
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -86,7 +86,7 @@ class RetryAfter:
 
     seconds: int
     comment: str = ""
-    parameters: Parameters = NONE
+    parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> Self:

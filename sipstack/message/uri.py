@@ -8,8 +8,9 @@ from string import ascii_letters, digits
 from typing import Any
 
 from sipstack.errors import ParseError
+from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
 from sipstack.message.grammar import HOST, escape, read_port, unescape
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
@@ -42,29 +43,45 @@ class SipUri(Lazy):
     """
 
     __slots__ = ("_text", "_userinfo", "headers", "host", "password", "port", "scheme", "user")
+    __setattr__ = __delattr__ = refuse
+    __reduce__ = copy_text
 
-    def __init__(
-        self,
+    scheme: str
+    user: str | None
+    password: str | None
+    host: str
+    port: int | None
+    headers: tuple[tuple[str, str], ...]
+    _userinfo: str | None
+    """User and password as they are written."""
+    _text: str | None
+
+    def __new__(
+        cls,
         host: str,
         port: int | None = None,
         user: str | None = None,
         *,
         scheme: str = "sip",
         password: str | None = None,
-        parameters: Parameters = NONE,
+        parameters: Parameters = NO_PARAMETERS,
         headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self.scheme = scheme
-        self.user = user
-        self.password = password
-        self.host = host
-        self.port = port
-        self._parameters = parameters
-        self.headers = headers
-        self._userinfo = None if user is None else escape(user, _USER)
+    ) -> SipUri:
+        userinfo = None if user is None else escape(user, _USER)
         if password is not None:
-            self._userinfo = f"{self._userinfo or ''}:{escape(password, _PASSWORD)}"
-        self._text: str | None = None
+            userinfo = f"{userinfo or ''}:{escape(password, _PASSWORD)}"
+        uri = _new(_Unfrozen)
+        uri.scheme = scheme
+        uri.user = user
+        uri.password = password
+        uri.host = host
+        uri.port = port
+        uri._parameters = parameters
+        uri.headers = headers
+        uri._userinfo = userinfo
+        uri._text = None
+        uri.__class__ = cls
+        return uri
 
     @classmethod
     def parse(cls, text: str) -> SipUri:
@@ -72,7 +89,7 @@ class SipUri(Lazy):
         match = _match(text)
         if match is None:
             raise ParseError(f"not a SIP URI: {text[:80]!r}")
-        uri = _new(cls)
+        uri = _new(_Unfrozen)
         scheme, uri._userinfo, user, password, uri.host, port, parameters, headers = match.groups()
         uri._text = text
         uri.scheme = scheme if scheme == "sip" else scheme.lower()
@@ -85,10 +102,11 @@ class SipUri(Lazy):
         else:
             uri.user = user
             uri.password = password
-            # A single one cannot come twice, and may wait.
+            # A single parameter cannot come twice, so reading it may wait until its first use.
             uri._parameters = (
-                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NONE
+                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NO_PARAMETERS
             )
+        uri.__class__ = cls
         return uri
 
     def replace(self, **changes: Any) -> SipUri:
@@ -96,13 +114,15 @@ class SipUri(Lazy):
         values = {name: getattr(self, name) for name in _FIELDS}
         uri = SipUri(**(values | changes))
         if "user" not in changes and "password" not in changes:
-            uri._userinfo = self._userinfo
+            _set_userinfo(uri, self._userinfo)
         return uri
 
     def __str__(self) -> str:
-        if self._text is None:
-            self._text = self._write()
-        return self._text
+        text = self._text
+        if text is None:
+            text = self._write()
+            _set_text(self, text)
+        return text
 
     def _write(self) -> str:
         userinfo = "" if self._userinfo is None else self._userinfo + "@"
@@ -120,7 +140,7 @@ class SipUri(Lazy):
         return f"SipUri.parse({str(self)!r})"
 
     def _key(self) -> tuple[object, ...]:
-        """What two equal URIs have in common, whatever their other parameters."""
+        """Equal for two equal URIs, whatever their other parameters."""
         significant = sorted(item for item in self.parameters if item[0] in _SIGNIFICANT)
         return (
             self.scheme,
@@ -147,6 +167,10 @@ class SipUri(Lazy):
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+
+_Unfrozen = unfrozen(SipUri)
+_set_text, _set_userinfo = setter(SipUri, "_text"), setter(SipUri, "_userinfo")
 
 
 def _unescaped_parameters(text: str) -> Parameters:

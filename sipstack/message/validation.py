@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sipstack.errors import ParseError
 from sipstack.message.message import Request, Response
-from sipstack.message.salvage import readable
+from sipstack.message.partial import MalformedMessage, request_to_answer
 
 
 def validate(message: Request | Response) -> None:
-    """Raises ParseError unless Via, From, To, Call-ID and CSeq are there, once, and can be read.
+    """Raises MalformedMessage unless Via, From, To, Call-ID and CSeq are there, once, and can be read.
 
     In a request, CSeq has to name the method of the start line, and outside a dialog the Request-URI has to
-    be one (inside, it is the Contact that we gave out). The error's ``request`` is what to answer to.
+    be one (inside, it is the Contact that we gave out). The error's ``request`` is the one to answer.
     """
     try:
         _ = message.via, message.from_, message.call_id
@@ -23,6 +23,10 @@ def validate(message: Request | Response) -> None:
             if outside:
                 _ = message.uri
     except ParseError as error:
-        if isinstance(message, Request):
-            error.request = readable(message.method, message.uri_text, message.headers.items())
-        raise
+        raise MalformedMessage(error, _request_to_answer(message)) from error
+
+
+def _request_to_answer(message: Request | Response) -> Request | None:
+    if not isinstance(message, Request):
+        return None
+    return request_to_answer(message.method, message.uri_text, message.headers.items())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from sipstack.errors import ParseError
+from sipstack.message.frozen import copy_text, refuse, unfrozen
 from sipstack.message.grammar import HOST, TOKEN, VISIBLE, number, read_port
-from sipstack.message.params import NONE, Lazy, Parameters
+from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
 
 _PORT = r"(?::([0-9]{1,5}))?"
-# What nearly all of them look like.
+# The common form.
 _common = re.compile(
     rf"SIP/2\.0/([A-Z]++) ({HOST}){_PORT}(;branch=({VISIBLE}++)(;rport(?:={VISIBLE}++)?)?)"
 ).fullmatch
@@ -29,6 +30,8 @@ class Via(Lazy):
     """
 
     __slots__ = ("branch", "host", "port", "protocol", "transport", "wants_port")
+    __setattr__ = __delattr__ = refuse
+    __reduce__ = copy_text
 
     protocol: str
     transport: str
@@ -39,21 +42,24 @@ class Via(Lazy):
     wants_port: bool
     """Whether the peer asks for responses at its source port: ``rport``, with or without a value."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         transport: str,
         host: str,
         port: int | None = None,
-        parameters: Parameters = NONE,
+        parameters: Parameters = NO_PARAMETERS,
         protocol: str = "SIP/2.0",
-    ) -> None:
-        self.protocol = protocol
-        self.transport = transport
-        self.host = host
-        self.port = port
-        self.branch = parameters.get("branch")
-        self.wants_port = "rport" in parameters
-        self._parameters = parameters
+    ) -> Via:
+        via = _new(_Unfrozen)
+        via.protocol = protocol
+        via.transport = transport
+        via.host = host
+        via.port = port
+        via.branch = parameters.get("branch")
+        via.wants_port = "rport" in parameters
+        via._parameters = parameters
+        via.__class__ = cls
+        return via
 
     @classmethod
     def parse(cls, text: str) -> Via:
@@ -61,11 +67,12 @@ class Via(Lazy):
         match = _common(text)
         if match is None:
             return cls._parse_any(text.strip(" \t"))
-        via = _new(cls)
+        via = _new(_Unfrozen)
         via.protocol = "SIP/2.0"
         via.transport, via.host, port, via._parameters, via.branch, rport = match.groups()
         via.wants_port = rport is not None
         via.port = None if port is None else read_port(port)
+        via.__class__ = cls
         return via
 
     @classmethod
@@ -115,3 +122,6 @@ class Via(Lazy):
 
     def __repr__(self) -> str:
         return f"Via.parse({str(self)!r})"
+
+
+_Unfrozen = unfrozen(Via)

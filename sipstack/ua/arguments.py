@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message import Headers, Request, SipUri, TelUri, Uri
-from sipstack.message.address import remembered
+from sipstack.message.address import parse_name_addr
 
 OF_CALLS = frozenset({"ACK", "BYE", "CANCEL", "INVITE", "PRACK", "UPDATE"})
 """Methods that mean nothing outside of a call."""
@@ -51,6 +51,6 @@ def check_method(method: str) -> None:
 
 def _uri(text: str) -> Uri | None:
     try:
-        return remembered(f"<{text}>").uri
+        return parse_name_addr(f"<{text}>").uri
     except ParseError:
         return None

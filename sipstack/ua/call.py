@@ -26,7 +26,7 @@ from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Uri
-from sipstack.message.headers import writable
+from sipstack.message.headers import header_value
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.outcome import Outcome
 from sipstack.usage.invite.session import Session
@@ -190,7 +190,7 @@ class Call:
         """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
         if self.is_over:
             return False
-        headers = (("Reason", writable(reason)),) if reason else ()
+        headers = (("Reason", header_value(reason)),) if reason else ()
         self._left = True
         self._agent.goodbyes.limit(self._ended)  # for all who want it over together
         self._agent.command(self._session.hang_up, self._agent.now(), headers)

@@ -71,7 +71,7 @@ def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
     ours.concluded(DRAFT, answered, 486)
-    assert ours.accepted(DRAFT) == answered.remembered()
+    assert ours.accepted(DRAFT) == answered.untried()
     assert ours.accepted(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
     ours.concluded(DRAFT, answered, 407)
     assert ours.accepted(DRAFT) is NOTHING

@@ -1,4 +1,4 @@
-"""What the parser promises for any octets whatever.
+"""The promises of the parser for any octets.
 
 Parsed whole, parsed octet by octet through StreamParser, with every typed value looked at: nothing but
 ParseError ever comes out, slicing makes no difference, and what is accepted is written back to the same.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 from sipstack.errors import ParseError
-from sipstack.message import Ping, Request, Response, StreamParser, parse, validate
+from sipstack.message import MalformedMessage, Ping, Request, Response, StreamParser, parse, validate
 from sipstack.message.mime import parse_multipart
 from sipstack.message.registry import FIELDS
 from tests.shared import SHARED
@@ -32,7 +32,7 @@ def one_input(data: bytes) -> None:
 def _parsed(data: bytes) -> Request | Response | None:
     try:
         return parse(data)
-    except ParseError as error:
+    except MalformedMessage as error:
         if error.request is not None:
             _answer(error.request, error.status)
         return None
@@ -41,7 +41,7 @@ def _parsed(data: bytes) -> Request | Response | None:
 def _validate(message: Request | Response) -> None:
     try:
         validate(message)
-    except ParseError as error:
+    except MalformedMessage as error:
         message = error.request or message
         if error.request is None:
             return

@@ -18,7 +18,7 @@ from sipstack.message.digest import (
     Answered,
     Authentication,
     DigestClient,
-    Exchange,
+    DigestInput,
     ha1,
     select_challenge,
 )
@@ -62,9 +62,9 @@ def test_the_vectors_of_the_rfcs(vector: dict[str, str]) -> None:
     algorithm = Algorithm.find(vector["algorithm"])
     assert algorithm is not None
     names = ("nonce", "method", "uri", "qop", "nc", "cnonce")
-    exchange = Exchange(body=vector.get("body", "").encode(), **{name: vector[name] for name in names})
+    hashed = DigestInput(body=vector.get("body", "").encode(), **{name: vector[name] for name in names})
     secret = ha1(vector["username"], vector["realm"], vector["password"], vector["algorithm"])
-    assert exchange.response(algorithm, secret) == vector["response"]
+    assert hashed.response(algorithm, secret) == vector["response"]
 
 
 def test_a_client_writes_the_credentials_of_rfc_7616() -> None:
@@ -238,14 +238,14 @@ def test_a_server_that_calls_every_nonce_stale_is_left_at_last() -> None:
     assert rounds == MAX_TRIES + 1
 
 
-def test_a_remembered_nonce_may_be_unknown_to_the_server_once() -> None:
+def test_a_nonce_of_before_may_be_unknown_to_the_server_once() -> None:
     """A registrar that was restarted challenges anew, without stale."""
     client = DigestClient(ALICE)
     first = client.challenged(Authentication(), [challenge(nonce="n1")], [])
     assert first is not None
-    remembered = first.remembered()
-    assert remembered == Authentication(www=(Answered(challenge(nonce="n1")),))
-    second = client.challenged(remembered, [challenge(nonce="n2")], [])
+    untried = first.untried()
+    assert untried == Authentication(www=(Answered(challenge(nonce="n1")),))
+    second = client.challenged(untried, [challenge(nonce="n2")], [])
     assert second == Authentication(www=(Answered(challenge(nonce="n2"), tries=1),))
     assert client.challenged(second, [challenge(nonce="n3")], []) is None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sipstack.message.auth import Challenge, Credentials
-from sipstack.message.digest import Account, Algorithm, DigestClient, Exchange, ha1
+from sipstack.message.digest import Account, Algorithm, DigestClient, DigestInput, ha1
 from sipstack.message.digest_server import DigestServer, Verdict
 
 REALM = "example.com"
@@ -29,7 +29,7 @@ def lookup(username: str, algorithm: str) -> str | None:
 
 
 def answer(challenge: Challenge, username: str = "alice", password: str = "s3cret") -> Credentials:
-    """What a client answers, after a journey as text."""
+    """The answer of a client, after a journey as text."""
     client = DigestClient(Account(username, password))
     return Credentials.parse(str(client.authorize(Challenge.parse(str(challenge)), *INVITE, "c1")))
 
@@ -110,8 +110,8 @@ def test_a_right_digest_over_a_malformed_count_is_wrong() -> None:
     server = DigestServer(REALM, SECRET, algorithms=("MD5",))
     credentials = answer(server.challenges(1000.0)[0])
     md5 = Algorithm("MD5")
-    exchange = Exchange(credentials.nonce, "INVITE", credentials.uri, b"", "auth", "1", "c1")
-    response = exchange.response(md5, ha1("alice", REALM, "s3cret"))
+    hashed = DigestInput(credentials.nonce, "INVITE", credentials.uri, b"", "auth", "1", "c1")
+    response = hashed.response(md5, ha1("alice", REALM, "s3cret"))
     assert check(server, changed(credentials, nc="1", response=response)) is Verdict.WRONG
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from sipstack.errors import LocalProtocolError, ParseError
+from sipstack.errors import AuthenticationFailed, LocalProtocolError, ParseError, RequestFailed
 from sipstack.message import (
     CSeq,
     Headers,
@@ -254,3 +254,31 @@ def test_a_response_can_be_read_and_matches(request: Request) -> None:
     assert response.vias == request.vias
     assert (response.from_, response.call_id, response.cseq) == (request.from_, request.call_id, request.cseq)
     assert response.to.tag == request.to.tag or (request.to.tag is None and response.to.tag == "new")
+
+
+# --- raise_for_status ---
+
+
+@pytest.mark.parametrize("status", [300, 302, 399, 400, 403, 408, 486, 500, 603, 699])
+def test_a_refusal_is_raised(status: int) -> None:
+    response = Response(status, headers=[("Retry-After", 60), ("Contact", "<sip:a>, <sip:b>")], body=b"x")
+    with pytest.raises(RequestFailed, match=f"^{status} ") as caught:
+        response.raise_for_status()
+    error = caught.value
+    assert type(error) is RequestFailed
+    assert (error.response, error.status, error.reason) == (response, status, response.reason)
+    assert error.response.headers.get("Retry-After") == "60"
+    assert [str(contact) for contact in error.response.contacts] == ["<sip:a>", "<sip:b>"]
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_challenge_is_raised_as_failed_authentication(status: int) -> None:
+    with pytest.raises(AuthenticationFailed) as caught:
+        Response(status).raise_for_status()
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [100, 183, 199, 200, 202, 299])
+def test_a_response_that_refuses_nothing_comes_back(status: int) -> None:
+    response = Response(status)
+    assert response.raise_for_status() is response

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sipstack.errors import ParseError
-from sipstack.message import Request, Response, parse
+from sipstack.message import MalformedMessage, Request, Response, parse
 
 OPTIONS = (
     b"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\n"
@@ -42,7 +42,7 @@ OPTIONS = (
     ],
 )
 def test_not_a_message(data: bytes) -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parse(data)
     assert caught.value.status == 400
 
@@ -79,14 +79,14 @@ def test_not_a_message(data: bytes) -> None:
     ],
 )
 def test_not_a_start_line(start: str) -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parse(start.encode() + b"\r\nVia: SIP/2.0/UDP a\r\n\r\n")
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("version", ["SIP/7.0", "SIP/1.0", "SIP/2.1", "sip/3.0"])
 def test_another_version_is_answered_505(version: str) -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parse(OPTIONS.replace(b"sip:b SIP/2.0", b"sip:b " + version.encode()) + b"\r\n")
     assert caught.value.status == 505
     assert caught.value.request is not None
@@ -95,7 +95,7 @@ def test_another_version_is_answered_505(version: str) -> None:
 
 @pytest.mark.parametrize("length", ["-1", "x", "", "5 5", "0x5", "6", "99999999999", "9" * 5000])
 def test_a_bad_content_length(length: str) -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parse(OPTIONS + b"Content-Length: " + length.encode() + b"\r\n\r\n12345")
     assert caught.value.status == 400
     assert caught.value.request is not None

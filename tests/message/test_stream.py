@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
-from sipstack.message import Limits, Ping, Request, Response, StreamParser, parse
+from sipstack.message import Limits, MalformedMessage, Ping, Request, Response, StreamParser, parse
 from tests import strategies
 
 HEAD = b"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK1\r\nCSeq: 1 OPTIONS\r\n"
@@ -20,7 +20,7 @@ Outcome = list[Request | Response | Ping | str]
 
 
 def outcome(parser: StreamParser, *slices: bytes) -> Outcome:
-    """What the slices give, in order; an error by its words, after which nothing comes."""
+    """The results of the slices, in order; an error by its words, after which nothing comes."""
     items: Outcome = []
     for data in slices:
         try:
@@ -79,7 +79,7 @@ def test_line_ends_between_messages(data: bytes, items: Outcome) -> None:
 def test_a_broken_stream(data: bytes, status: int) -> None:
     limits = Limits(start_line=200, head=1000, fields=50, body=1000000)
     whole, bytewise = StreamParser(limits), StreamParser(limits)
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         whole.feed(data)
     assert caught.value.status == status
     assert str(caught.value) == str(whole.error)
@@ -88,12 +88,12 @@ def test_a_broken_stream(data: bytes, status: int) -> None:
 
 def test_an_error_can_be_answered_and_is_fatal() -> None:
     parser = StreamParser()
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         parser.feed(HEAD + b"l: x\r\n\r\n")
     assert caught.value.request is not None
     assert caught.value.request.via.branch == "z9hG4bK1"
     for data in (EMPTY, b""):
-        with pytest.raises(ParseError):
+        with pytest.raises(MalformedMessage):
             parser.feed(data)
 
 
@@ -101,7 +101,7 @@ def test_messages_before_the_broken_one_are_not_lost() -> None:
     parser = StreamParser()
     assert parser.feed(EMPTY + HEAD + b"\r\n") == [parse(EMPTY)]
     assert parser.error is not None
-    with pytest.raises(ParseError):
+    with pytest.raises(MalformedMessage):
         parser.feed(b"")
 
 

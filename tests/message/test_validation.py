@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from sipstack.errors import ParseError
-from sipstack.message import Headers, Request, Response, validate
+from sipstack.message import Headers, MalformedMessage, Request, Response, validate
 from tests import strategies
 
 FIELDS = Headers(
@@ -20,8 +19,8 @@ FIELDS = Headers(
 )
 
 
-def refused(message: Request | Response) -> ParseError:
-    with pytest.raises(ParseError) as caught:
+def refused(message: Request | Response) -> MalformedMessage:
+    with pytest.raises(MalformedMessage) as caught:
         validate(message)
     return caught.value
 

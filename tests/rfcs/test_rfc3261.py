@@ -127,7 +127,7 @@ def test_options_and_messages_are_served_inside_of_a_call() -> None:
 
 def test_tags_branches_and_call_ids_are_long_random_tokens() -> None:
     made = Identifiers(random.Random(1))
-    for make, octets in ((made.tag, 8), (made.call_id, 16), (made.nonce, 12)):
+    for make, octets in ((made.tag, 8), (made.call_id, 16), (made.cnonce, 12)):
         texts = {make() for _ in range(1000)}
         assert len(texts) == 1000
         assert all(re.fullmatch(f"[0-9a-f]{{{2 * octets}}}", text) for text in texts)

@@ -32,7 +32,7 @@ def touch(message: Request | Response) -> list[object]:
 
 
 def _properties(value: object) -> list[object]:
-    """What the properties of the value's class say, and theirs."""
+    """The values of the properties of the value's class, and of theirs."""
     found: list[object] = []
     for kind in type(value).__mro__:
         for name, attribute in vars(kind).items():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sipstack.errors import ParseError
-from sipstack.message import Request, SipUri, Uri, Via, parse, validate
-from tests.shared import shared, torture_parameters
+from sipstack.message import MalformedMessage, Request, SipUri, Uri, Via, parse, validate
+from tests.shared import torture_message, torture_parameters
 from tests.torture.scoring import check
 
 
 def octets(name: str) -> bytes:
-    return (shared("rfc5118") / f"{name}.dat").read_bytes()
+    return torture_message("rfc5118", name)
 
 
 def request(name: str) -> Request:
@@ -52,7 +52,7 @@ def test_ipv6_good() -> None:
 
 
 def test_ipv6_bad_is_answered() -> None:
-    with pytest.raises(ParseError) as caught:
+    with pytest.raises(MalformedMessage) as caught:
         validate(parse(octets("ipv6-bad")))
     assert caught.value.status == 400
     assert caught.value.request is not None

@@ -1,4 +1,4 @@
-"""What can be read of a broken request."""
+"""Broken requests, read far enough to be answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipstack.message import Request, Via, parse
-from sipstack.message.salvage import readable, salvage
+from sipstack.message.partial import partial_request, request_to_answer
 
 VIA = "SIP/2.0/UDP a;branch=z9hG4bK1"
 
@@ -29,7 +29,7 @@ VIA = "SIP/2.0/UDP a;branch=z9hG4bK1"
     ],
 )
 def test_nothing_to_answer_to(data: bytes) -> None:
-    assert salvage(data) is None
+    assert partial_request(data) is None
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_nothing_to_answer_to(data: bytes) -> None:
     ],
 )
 def test_a_broken_start_line(start: str) -> None:
-    request = salvage(f"{start}\r\nv: {VIA}\r\nCSeq: 1 INVITE\r\n\r\n".encode())
+    request = partial_request(f"{start}\r\nv: {VIA}\r\nCSeq: 1 INVITE\r\n\r\n".encode())
     assert request is not None
     assert (request.method, request.via, request.cseq.number) == ("INVITE", Via.parse(VIA), 1)
 
 
 def test_broken_lines_are_left_out() -> None:
-    request = salvage(
+    request = partial_request(
         f"\r\nBYE sip:a SIP/2.0\nVia: {VIA}\r\nno colon\r\n: x\r\nb\0d: x\r\nTo:\r\n <sip:b>\r\n"
         'To: <sip:c>\r\nSubject: x\r\nCall-ID: a\0b\r\nFrom: "x\r\nCSeq: 1\rBYE'.encode()
     )
@@ -57,7 +57,7 @@ def test_broken_lines_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "readable_via"),
+    ("broken", "via"),
     [
         ("SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/2.0/UDP 192.0.2.15"),
         ("SIP/2.0/udp a:5070;;branch=z9hG4bK1;;", "SIP/2.0/UDP a:5070;branch=z9hG4bK1"),
@@ -66,22 +66,22 @@ def test_broken_lines_are_left_out() -> None:
         ("SIP/2.0/UDP a:9999;;", "SIP/2.0/UDP a:9999"),
     ],
 )
-def test_a_broken_via_is_cut_down_to_what_an_answer_needs(broken: str, readable_via: str) -> None:
-    request = readable("INVITE", "sip:a", [("via", broken), ("From", "<sip:a>")])
+def test_a_broken_via_is_cut_down_to_what_an_answer_needs(broken: str, via: str) -> None:
+    request = request_to_answer("INVITE", "sip:a", [("via", broken), ("From", "<sip:a>")])
     assert request is not None
-    assert request.headers.raw("Via") == (readable_via,)
-    assert parse(bytes(request.response(400))).via == Via.parse(readable_via)
+    assert request.headers.raw("Via") == (via,)
+    assert parse(bytes(request.response(400))).via == Via.parse(via)
 
 
 def test_good_vias_stay_as_they_are() -> None:
-    request = readable("INVITE", "sip:a", [("Via", VIA), ("v", f"{VIA}, SIP/2.0/TCP b"), ("X", "y")])
+    request = request_to_answer("INVITE", "sip:a", [("Via", VIA), ("v", f"{VIA}, SIP/2.0/TCP b"), ("X", "y")])
     assert request is not None
     assert list(request.headers.items()) == [("Via", VIA), ("Via", f"{VIA}, SIP/2.0/TCP b")]
 
 
 @given(st.binary(max_size=80), st.binary(max_size=40))
-def test_what_is_salvaged_can_be_answered(noise: bytes, more: bytes) -> None:
-    request = salvage(
+def test_a_partial_request_can_be_answered(noise: bytes, more: bytes) -> None:
+    request = partial_request(
         b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;" + noise + b"\r\nTo: " + more + b"\r\n\r\n"
     )
     if request is not None:

@@ -1,4 +1,4 @@
-"""What can be read of a broken request, so that it can be answered (RFC 3261 §8.2, RFC 4475 §3.1.2)."""
+"""Broken requests: reading enough of them to answer them (RFC 3261 §8.2, RFC 4475 §3.1.2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ from sipstack.message.message import ECHOED, Request
 from sipstack.message.registry import NAMES, Row
 
 _fold = re.compile(r"\r?\n[ \t]++").sub
-_unwritable = re.compile(r"[\r\n\x00]").search
+_not_in_a_field = re.compile(r"[\r\n\x00]").search
 _via = re.compile(rf"{TOKEN}/[0-9.]++/({TOKEN}) ++({HOST})(?::([0-9]++))?").match
 _branch = re.compile(rf";branch={VISIBLE}++").search
 
 
-def salvage(data: bytes) -> Request | None:
+class MalformedMessage(ParseError):
+    """The ParseError of a whole message: of ``parse``, ``validate`` and ``StreamParser``.
+
+    ``request`` is what could be read of a request, enough to answer it, or None.
+    """
+
+    def __init__(self, reason: ParseError, request: Request | None = None) -> None:
+        super().__init__(str(reason), reason.status)
+        self.request = request
+
+
+def partial_request(data: bytes) -> Request | None:
     """A request with those fields of ``data`` that a response echoes; None when it cannot be answered."""
     head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
     start, *lines = _fold(" ", head).split("\n")
@@ -26,10 +37,10 @@ def salvage(data: bytes) -> Request | None:
         return None
     fields = [line.partition(":") for line in lines]
     stripped = ((name.strip(" \t"), value.strip(" \t\r")) for name, _, value in fields)
-    return readable(words[0], " ".join(words[1:-1]), stripped)
+    return request_to_answer(words[0], " ".join(words[1:-1]), stripped)
 
 
-def readable(method: str, uri: str, fields: Iterable[tuple[str, str]]) -> Request | None:
+def request_to_answer(method: str, uri: str, fields: Iterable[tuple[str, str]]) -> Request | None:
     """The request with only the fields that a response echoes; None when no Via can be read.
 
     The top Via can be parsed; the other fields are as they came, the first of several.
@@ -38,7 +49,7 @@ def readable(method: str, uri: str, fields: Iterable[tuple[str, str]]) -> Reques
     vias: list[str] = []
     for name, value in fields:
         key = NAMES.get(name) or NAMES.get(name.lower())
-        if key not in ECHOED or _unwritable(value):
+        if key not in ECHOED or _not_in_a_field(value):
             continue
         if key == "Via":
             index[key] = vias
@@ -49,14 +60,14 @@ def readable(method: str, uri: str, fields: Iterable[tuple[str, str]]) -> Reques
     try:
         _ = request.via, request.vias
     except ParseError:
-        via = _readable_via(vias[0] if vias else "")
+        via = _partial_via(vias[0] if vias else "")
         if via is None:
             return None
         request = Request.of_parts(method, uri, Headers.of_index(index | {"Via": via}), b"")
     return request
 
 
-def _readable_via(text: str) -> str | None:
+def _partial_via(text: str) -> str | None:
     """Where to answer and for which transaction, out of a broken Via."""
     match = _via(text)
     if match is None:
