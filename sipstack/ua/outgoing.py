@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 from sipstack import sdp
 from sipstack.core.events import Answered, Failed, Progressed, Refused
 from sipstack.errors import (
     AuthenticationFailed,
+    CallEnded,
     CallRejected,
     ParseError,
     RemoteProtocolError,
@@ -19,30 +20,28 @@ from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort
 from sipstack.message import Response
 from sipstack.ua.call import Call
-from sipstack.ua.outcome import Outcome
+from sipstack.ua.result import Result
+from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.outgoing import OutgoingInvite as Usage
 from sipstack.usage.invite.session import Session
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
 
 class OutgoingInvite:
     """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``."""
 
-    def __init__(self, agent: UserAgent, usage: Usage, media: MediaPort) -> None:
-        self._agent = agent
+    def __init__(self, runtime: Runtime, usage: Usage, media: MediaPort) -> None:
+        self._runtime = runtime
         self._usage = usage
         self._media = media
-        self._outcome: Outcome[Call] = Outcome()
+        self._result: Result[Call] = Result()
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
-        self._leaving = False
+        self._cancelling = False
         self._preview = b""  # the latest, not yet taken
-        self._one_description = asyncio.Lock()  # previews and the answer, in the order they came
-        agent.invite_opened(usage, self)
+        self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
+        runtime.attach(self, usage)
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {self._usage.call_id}>"
@@ -57,88 +56,93 @@ class OutgoingInvite:
         """Early media: what is heard before the call is answered."""
         return self._media.audio
 
-    def provisionals(self) -> Stream[Response]:
+    def provisionals(self) -> AsyncIterator[Response]:
         """The provisional responses other than 100; ends with the final response."""
         return self._provisionals
 
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         NegotiationError, RemoteProtocolError, or CallEnded when it was cancelled."""
-        call = await self._outcome
-        await call.agreed()
+        call = await self._result
+        await call._agreed()
         return call
 
-    async def _answer_offer(self, call: Call, session: Session) -> None:
-        """Late offer: theirs came in the 2xx, our answer goes in the ACK, waited for or not."""
-        try:
-            answer = await call.describe(session.exchange.offer or b"")
-        except Exception as error:
-            call.disagree(error)
-        else:
-            if not call.is_over:
-                self._agent.command(session.answer, bytes(answer), self._agent.now())
-        self._outcome.set(call)
-        self._finished()
+    # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
-        self.abandon()
-        if not self._leaving:
-            self._leaving = True
-            self._agent.goodbyes.limit(self._outcome)
-        await self._outcome.settled()
+        self._close_nowait()
+        if not self._cancelling:
+            self._cancelling = True
+            self._runtime.grace.begin(self._result)
+        await self._result.settled()
 
-    def abandon(self) -> None:
-        """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""
-        if not self._outcome.done:
-            self._agent.command(self._usage.cancel, self._agent.now())
+    def _close_nowait(self) -> None:
+        """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""
+        if not self._result.done:
+            self._runtime.command(self._usage.cancel, self._runtime.now())
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""
         if self._call is not None:
             await self._call.hang_up()
             return
         try:
-            if not self._outcome.done:
+            if not self._result.done:
                 await self.cancel()
         finally:
             await self._media.close()
 
+    def _abort(self, reason: str) -> None:
+        self._result.fail(CallEnded("local", reason))
+        self._finish()
+
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: Progressed | Answered | Refused | Failed) -> None:
-        """An event of our INVITE."""
+    def _on_event(self, event: Progressed | Answered | Refused | Failed) -> None:
         match event:
             case Progressed(response=response):
                 preview = session_description(response)
                 if preview and not self._preview:  # however many come, no more than one waits
-                    self._agent.spawn(self._take_preview())
+                    self._runtime.spawn(self._take_preview())
                 self._preview = preview or self._preview
                 self._provisionals.put(response)
                 return
             case Answered(session=session):
                 answer = session.exchange.remote
-                self._call = Call(self._agent, session, self._media, answer or b"", self._one_description)
+                self._call = Call(self._runtime, session, self._media, answer or b"", self._one_at_a_time)
                 if answer is None:
-                    self._agent.spawn(self._answer_offer(self._call, session))
+                    self._runtime.spawn(self._answer_offer(self._call, session))
                     return
-                self._outcome.set(self._call)
+                self._result.set(self._call)
             case Refused(response=response):
-                self._outcome.fail(rejection(response))
+                self._result.fail(rejection(response))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
-                self._outcome.fail(RemoteProtocolError(str(error)))
+                self._result.fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
-                self._outcome.fail(error)
-        self._finished()
+                self._result.fail(error)
+        self._finish()
 
-    def _finished(self) -> None:
-        self._agent.invite_closed(self._usage)
+    def _finish(self) -> None:
+        self._runtime.detach(self, self._usage)
         self._provisionals.close()
+
+    async def _answer_offer(self, call: Call, session: Session) -> None:
+        """Late offer: theirs came in the 2xx, our answer goes in the ACK, waited for or not."""
+        try:
+            answer = await call._describe(session.exchange.offer or b"")
+        except Exception as error:
+            call._disagree(error)
+        else:
+            if not call._is_over:
+                self._runtime.command(session.answer, bytes(answer), self._runtime.now())
+        self._result.set(call)
+        self._finish()
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
         with contextlib.suppress(SipError):
-            async with self._one_description:
+            async with self._one_at_a_time:
                 body, self._preview = self._preview, b""
                 if self._call is None:
                     await self._media.answered(sdp.parse(body))

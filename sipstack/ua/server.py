@@ -1,54 +1,72 @@
-"""Who answers: the policy at once, or the handler in a task of its own for each invitation."""
+"""Answers what comes in: calls by the policy at once, calls and requests by a handler in a task for each."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
 
 from sipstack.core.events import InvitationReceived
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
+from sipstack.ua.arguments import check_method
+from sipstack.ua.client import UserAgentClient
+from sipstack.ua.incoming import Incoming
+from sipstack.ua.incoming_request import IncomingRequest
 from sipstack.ua.invitation import Invitation
+from sipstack.ua.methods import ReceivedRequest
 from sipstack.ua.policy import Accept, Decision, Redirect
+from sipstack.ua.runtime import Runtime
 from sipstack.usage.invite.incoming import IncomingInvite
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
-Handler = Callable[[Invitation], Awaitable[None]]
+CallHandler = Callable[[Invitation], Awaitable[None]]
+RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
 class Server:
-    """The invitations of one user agent that are being handled."""
+    """The answering half of a user agent while it runs (RFC 3261 §6: UAS)."""
 
-    def __init__(self, agent: UserAgent, policy: Policy | None) -> None:
+    def __init__(self, agent: UserAgentClient, runtime: Runtime, policy: Policy | None) -> None:
         self._agent = agent
+        self._runtime = runtime
         self._policy = policy
-        self._handler: Handler | None = None
-        self._invitations: dict[IncomingInvite, Invitation] = {}
+        self._serving = False
+        self._handler: CallHandler | None = None
 
     @contextlib.asynccontextmanager
-    async def serving(self, handler: Handler) -> AsyncIterator[None]:
+    async def serving(
+        self, handler: CallHandler | None, requests: Mapping[str, RequestHandler]
+    ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
-        if not self._agent.running or self._handler is not None:
-            raise LocalProtocolError("the user agent is not running, or has a handler already")
-        self._handler = handler
-        try:
-            yield
-        finally:
-            tasks = self.close()
-            if tasks:
-                await asyncio.wait(tasks, timeout=2 * self._agent.patience)
+        if self._serving:
+            raise LocalProtocolError("the user agent has a handler already")
+        for method in requests:
+            check_method(method)
+        with contextlib.ExitStack() as registered:
+            for method, take in requests.items():
+                receive = partial(self._requested, take)
+                registered.callback(self._runtime.methods.register(method, receive))
+            self._serving, self._handler = True, handler
+            try:
+                yield
+            finally:
+                self._serving, self._handler = False, None
+                tasks = self._cancel_handlers()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
 
-    def close(self) -> list[asyncio.Task[None]]:
-        """Take no more calls, and cancel the tasks that handle one: they are what is left to wait for."""
+    def _cancel_handlers(self) -> list[asyncio.Task[None]]:
+        """Their tasks, which are to be waited for."""
+        incoming = [thing for thing in self._runtime.live if isinstance(thing, Incoming)]
+        for thing in incoming:
+            thing._close_nowait()
+        return [thing._task for thing in incoming if thing._task is not None]
+
+    def stop(self) -> None:
+        """Take no more calls: they are refused with 480."""
         self._handler = None
-        tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
-        for task in tasks:
-            task.cancel()
-        return tasks
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -58,19 +76,13 @@ class Server:
         if self._policy is not None and self._decided(event, self._policy):
             return
         if self._handler is None:
-            self._refuse(usage, 480)
+            self._runtime.command(usage.refuse, 480, self._runtime.now())
             return
-        invitation = self._invitations[usage] = Invitation(self._agent, usage, event.request)
-        task = invitation.task = self._agent.loop.create_task(self._handle(invitation, self._handler))
-        task.add_done_callback(lambda _: self._handled(invitation))
+        self._begin(Invitation(self._agent, self._runtime, usage, event.request), usage, self._handler)
 
-    def cancelled(self, usage: IncomingInvite) -> None:
-        """The caller gave up: so does the handler."""
-        invitation = self._invitations.get(usage)
-        if invitation is not None:
-            invitation.cancelled = True
-            if invitation.task is not None:
-                invitation.task.cancel()
+    def _requested(self, handler: RequestHandler, usage: ReceivedRequest) -> None:
+        """Somebody sends a request that the application answers."""
+        self._begin(IncomingRequest(self._agent, self._runtime, usage), usage, handler)
 
     # -- the policy ----------------------------------------------------------------------------------------
 
@@ -80,44 +92,46 @@ class Server:
             if decision is not None:
                 self._decide(event.invitation, decision)
         except Exception:
-            self._refuse(event.invitation, 500)
+            if not event.invitation.answered:
+                self._runtime.command(event.invitation.refuse, 500, self._runtime.now())
             raise  # to the driver, which reports it
         return decision is not None
 
     def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
-        agent = self._agent
-        now = agent.now()
+        runtime = self._runtime
+        now = runtime.now()
         match decision:
             case Accept(description=description, headers=headers):
-                agent.command(usage.accept, description, now, headers)
+                runtime.command(usage.accept, description, now, headers)
             case Redirect(status=status, headers=headers):
-                agent.command(usage.refuse, status, now, None, headers)
+                runtime.command(usage.refuse, status, now, None, headers)
             case _:
-                agent.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
+                runtime.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
 
-    # -- the handler ---------------------------------------------------------------------------------------
+    # -- handlers ------------------------------------------------------------------------------------------
 
-    async def _handle(self, invitation: Invitation, handler: Handler) -> None:
+    def _begin(self, incoming: Incoming, usage: Any, handler: Callable[[Any], Awaitable[None]]) -> None:
+        runtime = self._runtime
+        runtime.attach(incoming, usage)
+        task = incoming._task = runtime.loop.create_task(self._handle(incoming, handler))
+        task.add_done_callback(lambda _: self._handled(incoming))
+
+    async def _handle(self, incoming: Incoming, handler: Callable[[Any], Awaitable[None]]) -> None:
         try:
-            await handler(invitation)
+            await handler(incoming)
         except CallEnded:
             pass  # the other side left while the handler was busy: that is no fault of its
         except Exception as error:
             status = getattr(error, "status", 500) if isinstance(error, SipError) else 500
-            self._refuse(invitation.usage, status)
+            incoming._refuse_unanswered(status)
             if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
-                message = f"the handler of {invitation!r} raised"
+                message = f"the handler of {incoming!r} raised"
                 # without "task": from 3.12 the loop would enter the context that this task runs in
-                self._agent.loop.call_exception_handler({"message": message, "exception": error})
+                self._runtime.loop.call_exception_handler({"message": message, "exception": error})
         finally:
-            await invitation.close()
+            await incoming._close()
 
-    def _handled(self, invitation: Invitation) -> None:
+    def _handled(self, incoming: Incoming) -> None:
         """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
-        self._invitations.pop(invitation.usage, None)
-        self._refuse(invitation.usage, 480)
-
-    def _refuse(self, usage: IncomingInvite, status: int) -> None:
-        """Refuse an invitation unless it is answered, or there is no way to answer it any more."""
-        if not usage.answered and self._agent.running:
-            self._agent.command(usage.refuse, status, self._agent.now())
+        self._runtime.detach(incoming, incoming._usage)
+        incoming._refuse_unanswered(480)

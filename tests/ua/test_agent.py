@@ -76,7 +76,7 @@ async def test_media_that_cannot_be_made_leaves_nothing(world: World) -> None:
             with pytest.raises(MediaError, match="no device"):
                 async with alice.call(VOID, media=media):  # type: ignore[arg-type]
                     raise AssertionError
-        assert alice.driver.core.leftovers() == []
+        assert alice._runtime.core.leftovers() == []
     assert world.leftovers == []
 
 
@@ -134,7 +134,7 @@ async def test_a_request_that_is_given_up(world: World) -> None:
             async with asyncio.timeout(3):
                 await alice.message(VOID, "hello")
         await asyncio.sleep(100)
-        assert alice.driver.core.leftovers() == []
+        assert alice._runtime.core.leftovers() == []
     assert world.leftovers == []
 
 
@@ -196,7 +196,7 @@ async def test_leaving_tells_those_who_wait(
         waiting = [asyncio.ensure_future(wait(alice)) for _ in range(3)]
         await asyncio.sleep(1)
         left = loop.time()
-    assert loop.time() <= left + alice.patience
+    assert loop.time() <= left + alice._grace
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     if found or wait is not _call:
         assert [type(outcome) for outcome in outcomes] == [error] * 3
@@ -212,7 +212,7 @@ def _never_found(agent: UserAgent) -> None:
             await asyncio.sleep(3600)
             return []
 
-    agent.driver._network = Stuck()  # type: ignore[assignment]
+    agent._runtime.driver._network = Stuck()  # type: ignore[assignment]
 
 
 async def test_leaving_twice_cancelled_leaves_nothing(world: World) -> None:
@@ -252,7 +252,7 @@ async def test_calls_invitations_and_registrations_are_left_together(world: Worl
             world.network.partition({"10.0.0.1"}, {"10.0.0.2"})
             left = loop.time()
             await alice.__aexit__(None, None, None)
-            assert loop.time() == left + alice.patience
+            assert loop.time() == left + alice._grace
             assert callee.cancelled == 3
             world.network.heal()
         for task in (handler, *ringing):
@@ -279,7 +279,7 @@ async def test_serving_ends_at_the_moment_an_invite_arrives(world: World) -> Non
     async with Peer(world, "peer", "10.0.1.9") as peer, world.user_agent("bob") as bob:
         invite = request_to(("10.0.0.1", 5060), "INVITE", peer.address)
         async with bob.serving(never):
-            bob.driver._receive(bob.driver.endpoints[0].flow_to(peer.address), bytes(invite))
+            bob._runtime.driver._receive(bob._runtime.driver.endpoints[0].flow_to(peer.address), bytes(invite))
             assert len([left for left in world.leftovers if "_handle" in left]) == 1
         await asyncio.sleep(1)
         assert {response.status for response in peer.responses} == {480}
@@ -330,7 +330,7 @@ async def test_a_handler_that_will_not_be_cancelled_is_left_behind_in_bounded_ti
                 await outgoing.answered()
                 left = loop.time()
                 await bob.__aexit__(None, None, None)
-                assert loop.time() <= left + 2 * bob.patience
+                assert loop.time() <= left + 2 * bob._grace
         task.cancel()
         await asyncio.sleep(100)
     assert world.leftovers == []

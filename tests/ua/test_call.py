@@ -263,13 +263,13 @@ class Heard:
 
 async def asked_for_an_offer(agent: UserAgent, call: Call, answer: bytes | None) -> list[int]:
     """Send a re-INVITE without an offer from this side, and with the ACK the answer, or the offer itself."""
-    session, heard, core = call._session, Heard(), agent.driver.core
+    session, heard, core = call._session, Heard(), agent._runtime.core
     draft = session.dialog.draft("INVITE", contact=True)
-    agent.command(core.send, draft, heard, agent.now(), session.dialog)
+    agent._runtime.command(core.send, draft, heard, agent._runtime.now(), session.dialog)
     await asyncio.sleep(0.1)
     body = answer if answer is not None else heard.responses[0].body
     ack = session.dialog.draft_with(draft.cseq, "ACK", (("Content-Type", "application/sdp"),), body)
-    agent.command(core.send_ack, ack, session, agent.now(), session.dialog)
+    agent._runtime.command(core.send_ack, ack, session, agent._runtime.now(), session.dialog)
     await asyncio.sleep(0.1)
     return [response.status for response in heard.responses]
 

@@ -81,7 +81,7 @@ async def test_a_broken_policy_is_reported_and_answered_with_500(
                     raise AssertionError
             assert raised.value.status == 500
         await asyncio.sleep(100)
-        assert bob.driver.core.leftovers() == []
+        assert bob._runtime.core.leftovers() == []
     assert [error in report for report in reported] == [True, True]
     assert world.leftovers == []
 
@@ -139,7 +139,7 @@ async def test_accept(world: World) -> None:
             assert tasks == [before]
             assert bob.calls == []  # no media of ours, so no Call
         await asyncio.sleep(100)
-        assert bob.driver.core.leftovers() == []
+        assert bob._runtime.core.leftovers() == []
     assert ladder(world) == ["1> INVITE", "2> 200 INVITE", "1> ACK", "1> BYE", "2> 200 BYE"]
     assert b"\r\nServer: at once\r\n" in world.trace[1].data
     assert world.leftovers == []
