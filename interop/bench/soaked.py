@@ -46,7 +46,8 @@ async def main(port: int) -> None:
     ) as ua:
         tracemalloc.start()
         reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         sys.stdout.write("listening\n")
         sys.stdout.flush()
         async with ua.serving(ring):

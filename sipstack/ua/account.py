@@ -17,8 +17,8 @@ class Account:
     """One identity at one provider. Raises LocalProtocolError for what is no SIP URI.
 
     ``aor``: the address-of-record, such as ``sip:alice@example.com``.
-    ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user name
-    is that of the address-of-record if not given.
+    ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user
+    name is that of the address-of-record if not given.
     ``credentials``: (user name, password) by realm.
     ``registrar``: the URI to register at; the domain of the address-of-record if not given.
     ``proxy``: the URI that every request outside of a dialog goes to first.
@@ -71,7 +71,7 @@ class Account:
 
 @attrs.frozen
 class Sender:
-    """On whose behalf a request goes out, and how far. The default stands for the user agent's own account."""
+    """In whose name a request goes out, and how far. The default is the user agent's own account."""
 
     account: Account | None = None
     from_: str | None = None

@@ -134,8 +134,8 @@ class UserAgent(UserAgentClient):
     def serving(
         self, handler: CallHandler | None = None, requests: Mapping[str, RequestHandler] = NO_REQUESTS
     ) -> AbstractAsyncContextManager[None]:
-        """Answer like ``serve`` while the ``async with`` block runs. Raises LocalProtocolError when there is
-        a handler already.
+        """Answer like ``serve`` while the ``async with`` block runs. There may be several such blocks, for
+        different methods. Raises LocalProtocolError when a method has a handler already.
         """
         if self._server is None:
             raise LocalProtocolError(NOT_RUNNING)

@@ -1,4 +1,4 @@
-"""Checks of what the application gives, made before anything is sent, where the mistake can still be raised."""
+"""Checks of what the application gives: before anything is sent, where a mistake can still be raised."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IN_ACCEPTANCES = IN_RESPONSES | {name: IN_INVITES[name] for name in ("Contact", 
 
 
 def header_fields(headers: HeadersArgument, owned: Mapping[str, str]) -> HeaderFields:
-    """``headers`` as pairs. Raises LocalProtocolError when a field cannot be written, or is one of ``owned``."""
+    """``headers`` as pairs. Raises LocalProtocolError for fields that cannot be written, or are ``owned``."""
     if not headers:
         return ()
     fields = tuple(headers.items() if isinstance(headers, Mapping) else headers)

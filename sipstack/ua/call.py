@@ -182,8 +182,9 @@ class Call:
         if self._say_bye(reason):
             self._close_media_nowait()
 
-    def _close_nowait(self) -> None:
+    def _close_nowait(self) -> bool:
         self._hang_up_nowait()
+        return True
 
     def _abort(self, reason: str) -> None:
         self._finish("local", reason)

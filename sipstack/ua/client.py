@@ -44,8 +44,8 @@ class UserAgentClient:
     ``account``: one of ``accounts``; the first if not given.
     ``from_``: a URI or a name-addr for From, in place of the account's: a back-to-back user agent passes on
     the caller's.
-    ``max_forwards``: how many proxies it may pass (RFC 3261 §8.1.1.6); a back-to-back user agent gives what it
-    received, less one.
+    ``max_forwards``: how many proxies it may pass (RFC 3261 §8.1.1.6); a back-to-back user agent gives what
+    it received, less one.
     """
 
     def __init__(self, accounts: tuple[Account, ...]) -> None:

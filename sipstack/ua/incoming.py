@@ -18,6 +18,7 @@ class Incoming:
     def __init__(self, agent: UserAgentClient, runtime: Runtime, request: Request) -> None:
         self._runtime = runtime
         self._task: asyncio.Task[None] | None = None
+        self._handler: object = None
         self.agent = agent
         """The user agent that received it."""
         self.request = request
@@ -61,10 +62,11 @@ class Incoming:
     async def _close(self) -> None:
         """The handler is done."""
 
-    def _close_nowait(self) -> None:
+    def _close_nowait(self) -> bool:
         """Cancel the handler; what it leaves unanswered is refused."""
         if self._task is not None:
             self._task.cancel()
+        return True
 
     def _abort(self, reason: str) -> None:
         """Nobody waits for it but its handler, which is cancelled already."""

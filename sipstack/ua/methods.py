@@ -8,7 +8,6 @@ from typing import Any
 from sipstack.core.core import Core
 from sipstack.message import Headers, Request
 from sipstack.message.headers import HeaderFields
-from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import SDP
 
 
@@ -17,14 +16,19 @@ class ReceivedRequest:
 
     __slots__ = ("_core", "_transaction", "request", "user")
 
-    def __init__(self, core: Core, request: Request, transaction: AnyServer) -> None:
+    def __init__(self, core: Core, request: Request, transaction: Any) -> None:
         self.user: Any = None
         self.request = request
         self._core = core
         self._transaction = transaction
 
     def respond(
-        self, status: int, now: float, reason: str | None = None, headers: HeaderFields = (), body: bytes = b""
+        self,
+        status: int,
+        now: float,
+        reason: str | None = None,
+        headers: HeaderFields = (),
+        body: bytes = b"",
     ) -> None:
         core = self._core
         response = self.request.response(
@@ -45,7 +49,7 @@ class Methods:
         """Give requests of this method to ``handler``; returns the withdrawal."""
         handlers = self._core._server._handlers
 
-        def receive(request: Request, transaction: AnyServer, now: float) -> None:
+        def receive(request: Request, transaction: Any, now: float) -> None:
             handler(ReceivedRequest(self._core, request, transaction))
 
         def withdraw() -> None:

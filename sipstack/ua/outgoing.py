@@ -77,10 +77,11 @@ class OutgoingInvite:
             self._runtime.grace.begin(self._result)
         await self._result.settled()
 
-    def _close_nowait(self) -> None:
+    def _close_nowait(self) -> bool:
         """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""
         if not self._result.done:
             self._runtime.command(self._usage.cancel, self._runtime.now())
+        return not self._result.late
 
     async def _close(self) -> None:
         """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""

@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import attrs
 
 from sipstack.core.events import Registered, RegistrationFailed, Unregistered
-from sipstack.errors import AuthenticationFailed, FlowClosed, RegistrationRejected, SipError, TransactionTimeout
+from sipstack.errors import (
+    AuthenticationFailed,
+    FlowClosed,
+    RegistrationRejected,
+    SipError,
+    TransactionTimeout,
+)
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
@@ -84,17 +90,17 @@ class Registration:
         self._close_nowait()
         await self._closed.settled()
 
-    def _close_nowait(self) -> None:
+    def _close_nowait(self) -> bool:
         """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
         another (RFC 3261 §10.2).
         """
-        if self._closing:
-            return
-        self._closing = True
-        if self._retrying is not None:
-            self._retrying.cancel()
-        if not self._pending:
-            self._unregister()
+        if not self._closing:
+            self._closing = True
+            if self._retrying is not None:
+                self._retrying.cancel()
+            if not self._pending:
+                self._unregister()
+        return not self._closed.late
 
     def _abort(self, reason: str) -> None:
         error = FlowClosed(reason)

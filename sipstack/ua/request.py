@@ -38,9 +38,10 @@ class PendingRequest:
         else:
             self._result.fail(event.error)
 
-    def _close_nowait(self) -> None:
+    def _close_nowait(self) -> bool:
         """A request cannot be taken back: it is not waited for."""
         self._abort(CLOSED)
+        return False
 
     def _abort(self, reason: str) -> None:
         self._result.fail(FlowClosed(reason))

@@ -1,4 +1,4 @@
-"""Results that several tasks may wait for. A future would be cancelled with the first task that waits for it."""
+"""Results that several tasks may wait for: a future would be cancelled with the first of them."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Result(Waiters, Generic[T]):
 
 
 class Grace:
-    """The seconds that a result may take before it counts as late, the same for all: so the oldest is the next,
-    and one timer serves thousands.
+    """The seconds that a result may take before it counts as late, the same for all: so the oldest is the
+    next, and one timer serves thousands.
     """
 
     __slots__ = ("_running", "_timer", "seconds")

@@ -49,14 +49,15 @@ class Live(Protocol):
     def _on_event(self, event: Any) -> None:
         """An event of the usage."""
 
-    def _close_nowait(self) -> None: ...
+    def _close_nowait(self) -> bool:
+        """Returns whether to wait until it is over; not when that was waited for already, in vain."""
 
     def _abort(self, reason: str) -> None: ...
 
 
 class Runtime:
-    """The event loop, the driver, the tasks and the table of what is alive, from entering the user agent until
-    it is left. ``grace``: how many seconds leaving waits for the other sides' answers.
+    """The event loop, the driver, the tasks and the table of what is alive, from entering the user agent
+    until it is left. ``grace``: how many seconds leaving waits for the other sides' answers.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Runtime:
         self._media = media
         self._live: dict[Live, None] = {}  # in the order in which they began
         self._tasks: dict[asyncio.Task[None], bool] = {}  # and whether each must finish
+        self._leaving: dict[Live, None] = {}  # and is waited for
         self._idle = Waiters()
 
     async def start(self, listens: Sequence[Listen], invited: Callable[[InvitationReceived], None]) -> None:
@@ -115,11 +117,12 @@ class Runtime:
         """``thing`` is over. It refers to its usage: so the usage must not refer to it any longer."""
         usage.user = None
         self._live.pop(thing, None)
-        if not self._live:
+        if self._leaving:
+            self._leaving.pop(thing, None)
             self._idle.release()
 
     def spawn(self, work: Coroutine[Any, Any, None], *, must_finish: bool = False) -> None:
-        """Run ``work`` in a task. Leaving waits for it, and cancels it after the grace unless it must finish."""
+        """Run ``work`` in a task. Leaving waits for it; after the grace it is cancelled, unless it must finish."""
         task = self.loop.create_task(work)
         self._tasks[task] = must_finish
         task.add_done_callback(self._done)
@@ -139,8 +142,7 @@ class Runtime:
     async def close(self) -> None:
         """Close everything at once, wait for the answers while the grace lasts, abort the rest."""
         try:
-            for thing in self.live:
-                thing._close_nowait()
+            self._leaving = {thing: None for thing in self.live if thing._close_nowait()}
             await self._until_idle()
         finally:
             self._abort()
@@ -160,10 +162,10 @@ class Runtime:
             thing._abort(CLOSED)
 
     async def _until_idle(self) -> None:
-        """Wait until nothing is alive and no task runs, as long as the grace lasts."""
+        """Wait until everything is over and no task runs, as long as the grace lasts."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.grace.seconds):
-                while self._live or self._tasks:
+                while self._leaving or self._tasks:
                     await self._idle.wait()
 
 

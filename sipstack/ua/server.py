@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,8 @@ from sipstack.usage.invite.incoming import IncomingInvite
 
 CallHandler = Callable[[Invitation], Awaitable[None]]
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
+Handler = Callable[[Any], Awaitable[None]]
+"""Either."""
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
@@ -32,41 +34,44 @@ class Server:
         self._agent = agent
         self._runtime = runtime
         self._policy = policy
-        self._serving = False
-        self._handler: CallHandler | None = None
+        self._handlers: dict[str, Handler] = {}  # by method; that of calls by INVITE
 
     @contextlib.asynccontextmanager
     async def serving(
-        self, handler: CallHandler | None, requests: Mapping[str, RequestHandler]
+        self, calls: CallHandler | None, requests: Mapping[str, RequestHandler]
     ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
-        if self._serving:
-            raise LocalProtocolError("the user agent has a handler already")
         for method in requests:
             check_method(method)
+        handlers: dict[str, Handler] = {**requests} if calls is None else {"INVITE": calls, **requests}
+        taken = sorted(handlers.keys() & self._handlers.keys())
+        if taken:
+            raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
         with contextlib.ExitStack() as registered:
-            for method, take in requests.items():
-                receive = partial(self._requested, take)
+            for method in requests:
+                receive = partial(self._requested, requests[method])
                 registered.callback(self._runtime.methods.register(method, receive))
-            self._serving, self._handler = True, handler
+            self._handlers |= handlers
             try:
                 yield
             finally:
-                self._serving, self._handler = False, None
-                tasks = self._cancel_handlers()
+                for method in handlers:
+                    self._handlers.pop(method, None)
+                tasks = self._cancel(handlers.values())
         if tasks:
             await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
 
-    def _cancel_handlers(self) -> list[asyncio.Task[None]]:
-        """Their tasks, which are to be waited for."""
-        incoming = [thing for thing in self._runtime.live if isinstance(thing, Incoming)]
+    def _cancel(self, handlers: Collection[Handler]) -> list[asyncio.Task[None]]:
+        """Cancel what they handle. Returns their tasks, which are to be waited for."""
+        live = self._runtime.live
+        incoming = [thing for thing in live if isinstance(thing, Incoming) and thing._handler in handlers]
         for thing in incoming:
             thing._close_nowait()
         return [thing._task for thing in incoming if thing._task is not None]
 
     def stop(self) -> None:
         """Take no more calls: they are refused with 480."""
-        self._handler = None
+        self._handlers.pop("INVITE", None)
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -75,14 +80,15 @@ class Server:
         usage = event.invitation
         if self._policy is not None and self._decided(event, self._policy):
             return
-        if self._handler is None:
+        handler = self._handlers.get("INVITE")
+        if handler is None:
             self._runtime.command(usage.refuse, 480, self._runtime.now())
             return
-        self._begin(Invitation(self._agent, self._runtime, usage, event.request), usage, self._handler)
+        self._begin(Invitation(self._agent, self._runtime, usage, event.request), handler)
 
     def _requested(self, handler: RequestHandler, usage: ReceivedRequest) -> None:
         """Somebody sends a request that the application answers."""
-        self._begin(IncomingRequest(self._agent, self._runtime, usage), usage, handler)
+        self._begin(IncomingRequest(self._agent, self._runtime, usage), handler)
 
     # -- the policy ----------------------------------------------------------------------------------------
 
@@ -110,13 +116,13 @@ class Server:
 
     # -- handlers ------------------------------------------------------------------------------------------
 
-    def _begin(self, incoming: Incoming, usage: Any, handler: Callable[[Any], Awaitable[None]]) -> None:
-        runtime = self._runtime
-        runtime.attach(incoming, usage)
-        task = incoming._task = runtime.loop.create_task(self._handle(incoming, handler))
+    def _begin(self, incoming: Incoming, handler: Handler) -> None:
+        self._runtime.attach(incoming, incoming._usage)
+        incoming._handler = handler
+        task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
         task.add_done_callback(lambda _: self._handled(incoming))
 
-    async def _handle(self, incoming: Incoming, handler: Callable[[Any], Awaitable[None]]) -> None:
+    async def _handle(self, incoming: Incoming, handler: Handler) -> None:
         try:
             await handler(incoming)
         except CallEnded:

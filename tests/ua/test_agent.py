@@ -1,4 +1,4 @@
-"""The user agent itself: its life, single requests, and who still waits when it is left."""
+"""The user agent itself: its life, single requests, and the tasks that still wait when it is left."""
 
 from __future__ import annotations
 
@@ -61,6 +61,19 @@ async def test_one_handler_at_a_time(world: World) -> None:
         with pytest.raises(LocalProtocolError, match="has a handler already"):
             async with bob.serving(echo):
                 raise AssertionError
+
+
+async def test_nothing_is_asked_of_a_user_agent_that_does_not_run(world: World) -> None:
+    bob = world.user_agent("bob")
+    for _ in range(2):
+        with pytest.raises(LocalProtocolError, match="is not running: use it inside of"):
+            async with bob.serving(echo):
+                raise AssertionError
+        with pytest.raises(LocalProtocolError, match="is not running: use it inside of"):
+            await bob.options("sip:alice.test")
+        assert (bob.running, bob.calls) == (False, [])
+        async with bob:
+            assert bob.running
 
 
 async def test_media_that_cannot_be_made_leaves_nothing(world: World) -> None:
@@ -138,23 +151,7 @@ async def test_a_request_that_is_given_up(world: World) -> None:
     assert world.leftovers == []
 
 
-async def test_what_on_message_raises_is_reported(world: World) -> None:
-    reported: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _, context: reported.append(str(context["exception"]))
-    )
-
-    def broken(_: object) -> None:
-        raise RuntimeError("a bug")
-
-    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
-        assert (await alice.message("sip:bob.test", "nobody listens")).status == 200
-        bob.on_message = broken
-        assert (await alice.message("sip:bob.test", "somebody does")).status == 200
-    assert reported == ["a bug"]
-
-
-# --- who still waits when it is left ---
+# --- tasks that still wait when it is left ---
 
 
 async def _request(agent: UserAgent) -> None:
@@ -279,7 +276,8 @@ async def test_serving_ends_at_the_moment_an_invite_arrives(world: World) -> Non
     async with Peer(world, "peer", "10.0.1.9") as peer, world.user_agent("bob") as bob:
         invite = request_to(("10.0.0.1", 5060), "INVITE", peer.address)
         async with bob.serving(never):
-            bob._runtime.driver._receive(bob._runtime.driver.endpoints[0].flow_to(peer.address), bytes(invite))
+            driver = bob._runtime.driver
+            driver._receive(driver.endpoints[0].flow_to(peer.address), bytes(invite))
             assert len([left for left in world.leftovers if "_handle" in left]) == 1
         await asyncio.sleep(1)
         assert {response.status for response in peer.responses} == {480}
