@@ -4,8 +4,8 @@
         async with ua.call("sip:bob@example.com") as call:
             await call.play("hello.wav")
 
-``UserAgent`` owns an identity: it places calls (``call``, ``invite``), answers them (``serve``), registers
-(``register``) and sends single requests (``options``, ``message``). ``async with`` owns, ``async for``
+``UserAgent`` owns one or more identities (``Account``): it places calls (``call``, ``invite``), answers calls
+and requests (``serve``), registers (``register``) and sends single requests (``options``, ``message``). ``async with`` owns, ``async for``
 streams, ``await`` gives an outcome. Refusals raise ``CallRejected``, the end of a call raises ``CallEnded``
 from what was in progress. ``sipstack.message`` and ``sipstack.sdp`` are the parsers alone;
 ``sipstack.testing`` tests an application without sockets, in virtual time.

@@ -87,6 +87,6 @@ def core_arguments(sender: Sender) -> dict[str, Any]:
 
     The one place where the core is to be connected: it knows one account so far.
     """
-    if sender == OURSELVES:
+    if sender is OURSELVES:
         return {}
     raise NotImplementedError("the core does not take account=, from_= and max_forwards= yet")

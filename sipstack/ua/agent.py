@@ -108,7 +108,7 @@ class UserAgent(UserAgentClient):
         runtime, server = self._running, self._server
         if runtime is None or server is None:
             return
-        server.stop()
+        server.close_nowait()
         try:
             await runtime.close()
         finally:
@@ -125,7 +125,7 @@ class UserAgent(UserAgentClient):
         method, such as ``{"MESSAGE": take}``: it is announced in Allow; without a handler it is refused.
 
         A handler that returns without answering refuses with 480. One that raises refuses with 500, or with
-        the status of the SipError (486 when it forwards the call to somebody who is busy). A caller's CANCEL
+        the status of the SipError (486 when it forwards the call to a busy phone). A caller's CANCEL
         cancels the task.
         """
         async with self.serving(handler, requests):

@@ -61,18 +61,16 @@ def loose_route(proxy: str) -> str:
     return f"<{uri}>" if "lr" in uri.parameters else f"<{uri};lr>"
 
 
-def from_value(text: str) -> str:
-    """``text``, a URI or a name-addr, as a From value without a tag. Raises LocalProtocolError."""
+def from_value(address: str | NameAddr) -> str:
+    """``address``, a URI or a name-addr, as a From value without its tag. Raises LocalProtocolError."""
+    text = str(address)
     try:
-        address = NameAddr.parse(text if "<" in text else f"<{text}>")
-        usable = isinstance(address.uri, SipUri | TelUri) and address.tag is None
+        parsed = NameAddr.parse(text if "<" in text else f"<{text}>")
+        if isinstance(parsed.uri, SipUri | TelUri):
+            return check_text(str(NameAddr(parsed.uri, parsed.display_name)))
     except ParseError:
-        usable = False
-    if not usable:
-        raise LocalProtocolError(
-            f'{text!r} cannot be the From of a request: write it like "Bob" <sip:bob@example.com>'
-        )
-    return check_text(str(address))
+        pass
+    raise LocalProtocolError(f'{text!r} cannot be a From: write it like "Bob" <sip:bob@example.com>')
 
 
 def check_target(target: str) -> None:

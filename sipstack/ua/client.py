@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from sipstack.errors import LocalProtocolError, TransportError
-from sipstack.message import Response
+from sipstack.message import NameAddr, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.ua.account import OURSELVES, Account, Sender, core_arguments
 from sipstack.ua.arguments import (
@@ -42,8 +42,8 @@ class UserAgentClient:
     ``headers``: further header fields, as pairs or a mapping. Those that the stack owns are refused
     (LocalProtocolError), with a word on what to use instead.
     ``account``: one of ``accounts``; the first if not given.
-    ``from_``: a URI or a name-addr for From, in place of the account's: a back-to-back user agent passes on
-    the caller's.
+    ``from_``: a URI or a name-addr for From, in place of the account's, without its tag: a back-to-back user
+    agent passes on that of the caller, ``invitation.from_``.
     ``max_forwards``: how many proxies it may pass (RFC 3261 §8.1.1.6); a back-to-back user agent gives what
     it received, less one.
     """
@@ -104,7 +104,7 @@ class UserAgentClient:
         media: MediaFactory | None = None,
         ring_timeout: float | None = None,
         account: Account | None = None,
-        from_: str | None = None,
+        from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> AbstractAsyncContextManager[Call]:
         """Place a call and own it: entering waits for the answer, leaving hangs up.
@@ -125,7 +125,7 @@ class UserAgentClient:
         media: MediaFactory | None = None,
         offer: bool = True,
         account: Account | None = None,
-        from_: str | None = None,
+        from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
@@ -153,15 +153,16 @@ class UserAgentClient:
         runtime.command(usage.start, runtime.now())
         return outgoing
 
-    def _sender(self, account: Account | None, from_: str | None, max_forwards: int) -> Sender:
+    def _sender(self, account: Account | None, from_: str | NameAddr | None, max_forwards: int) -> Sender:
         """Raises LocalProtocolError for an account that is not ours, and for what cannot be written."""
-        if account is None and from_ is None and max_forwards == 70:
-            return OURSELVES
         if account is not None and account not in self.accounts:
             raise LocalProtocolError(f"{account.aor} is not an account of this user agent: give it accounts=")
+        if account is self.accounts[0]:
+            account = None
+        if account is None and from_ is None and max_forwards == 70:
+            return OURSELVES
         check_max_forwards(max_forwards)
-        own = account is None or account is self.accounts[0]
-        return Sender(None if own else account, None if from_ is None else from_value(from_), max_forwards)
+        return Sender(account, None if from_ is None else from_value(from_), max_forwards)
 
     # -- registrations -------------------------------------------------------------------------------------
 
@@ -212,7 +213,7 @@ class UserAgentClient:
         headers: HeadersArgument = (),
         body: bytes = b"",
         account: Account | None = None,
-        from_: str | None = None,
+        from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> Response:
         """Send one request outside of a dialog and wait for its final response, whatever its status: see
@@ -234,7 +235,7 @@ class UserAgentClient:
         *,
         headers: HeadersArgument = (),
         account: Account | None = None,
-        from_: str | None = None,
+        from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> Response:
         """Ask what the other side can do, or whether it is there. Raises like ``request``."""
@@ -256,7 +257,7 @@ class UserAgentClient:
         content_type: str = "text/plain;charset=UTF-8",
         headers: HeadersArgument = (),
         account: Account | None = None,
-        from_: str | None = None,
+        from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> Response:
         """Send an instant message (RFC 3428). Raises like ``request``."""

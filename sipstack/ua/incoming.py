@@ -1,4 +1,4 @@
-"""A request that somebody sent to us, and that a handler answers in a task of its own."""
+"""A request that we received, and that a handler answers in a task of its own."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Incoming:
 
     @property
     def from_(self) -> NameAddr:
-        """The address in From: who sent it, as the sender says."""
+        """The address in From, as the sender says."""
         return self.request.from_
 
     @property
     def to(self) -> NameAddr:
-        """The address in To: whom it was sent to at first."""
+        """The address in To, to which it was sent at first."""
         return self.request.to
 
     @property
@@ -69,4 +69,4 @@ class Incoming:
         return True
 
     def _abort(self, reason: str) -> None:
-        """Nobody waits for it but its handler, which is cancelled already."""
+        """No task waits for it but its handler, which is cancelled already."""

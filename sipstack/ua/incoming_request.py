@@ -1,4 +1,4 @@
-"""A request other than INVITE that somebody sent to us, such as an instant message."""
+"""A request other than INVITE that we received, such as an instant message."""
 
 from __future__ import annotations
 

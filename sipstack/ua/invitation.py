@@ -1,4 +1,4 @@
-"""A call that somebody places to us, until it is answered."""
+"""A call that is placed to us, until it is answered."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Invitation(Incoming):
                 await call.hang_up("SIP;cause=488")
                 raise NegotiationError(str(error)) from error
             except BaseException:
-                call._close_nowait()
+                call._hang_up_nowait()
                 raise
         return call
 

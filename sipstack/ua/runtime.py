@@ -97,16 +97,12 @@ class Runtime:
         elif not isinstance(event, MessageReceived) and (receiver := event.receiver) is not None:
             receiver._on_event(event)
 
-    # -- what is alive -------------------------------------------------------------------------------------
+    # -- the table -----------------------------------------------------------------------------------------
 
     @property
     def live(self) -> list[Live]:
         """Everything that is alive, oldest first."""
         return list(self._live)
-
-    @property
-    def live_count(self) -> int:
-        return len(self._live)
 
     def attach(self, thing: Live, usage: Usage) -> None:
         """``thing`` begins, and hears the events of ``usage`` from now on."""
@@ -122,7 +118,9 @@ class Runtime:
             self._idle.release()
 
     def spawn(self, work: Coroutine[Any, Any, None], *, must_finish: bool = False) -> None:
-        """Run ``work`` in a task. Leaving waits for it; after the grace it is cancelled, unless it must finish."""
+        """Run ``work`` in a task. Leaving waits for it, and cancels it after the grace, unless it must
+        finish.
+        """
         task = self.loop.create_task(work)
         self._tasks[task] = must_finish
         task.add_done_callback(self._done)

@@ -1,4 +1,4 @@
-"""Answers what comes in: calls by the policy at once, calls and requests by a handler in a task for each."""
+"""How a user agent answers: by a policy at once, or by a handler in a task for each call or request."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ class Server:
             await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
 
     def _cancel(self, handlers: Collection[Handler]) -> list[asyncio.Task[None]]:
-        """Cancel what they handle. Returns their tasks, which are to be waited for."""
+        """Cancel the tasks of these handlers, and return them: they are to be waited for."""
         live = self._runtime.live
         incoming = [thing for thing in live if isinstance(thing, Incoming) and thing._handler in handlers]
         for thing in incoming:
             thing._close_nowait()
         return [thing._task for thing in incoming if thing._task is not None]
 
-    def stop(self) -> None:
+    def close_nowait(self) -> None:
         """Take no more calls: they are refused with 480."""
         self._handlers.pop("INVITE", None)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from sipstack import Account, LocalProtocolError, UserAgent
+from sipstack.message import NameAddr
 from sipstack.ua.arguments import (
     IN_ACCEPTANCES,
     IN_INVITES,
@@ -149,7 +150,6 @@ def test_a_redirection_and_a_single_request_name_their_own_contacts_and_bodies()
     [
         "",
         "bob",
-        "<sip:a@b>;tag=1",
         "http://example.com",
         '"Bob <sip:a@b>',
         "sip:a@b\r\nX: y",
@@ -168,9 +168,10 @@ def test_what_cannot_be_a_from(text: str) -> None:
         ("sip:bob@example.com;user=phone", "<sip:bob@example.com;user=phone>"),
         ("tel:+15550100", "<tel:+15550100>"),
         ('"Bob B." <sip:bob@example.com>', '"Bob B." <sip:bob@example.com>'),
+        (NameAddr.parse('"Bob B." <sip:bob@example.com>;tag=1'), '"Bob B." <sip:bob@example.com>'),
     ],
 )
-def test_a_from_is_a_uri_or_a_name_addr(text: str, value: str) -> None:
+def test_a_from_is_a_uri_or_a_name_addr(text: str | NameAddr, value: str) -> None:
     assert from_value(text) == value
 
 

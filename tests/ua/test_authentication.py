@@ -25,7 +25,7 @@ def alice_of(world: World, password: str | None = PASSWORD, **options: object) -
 
 
 class Guarded(Peer):
-    """Answers 200 to who has the password, and keeps to one nonce for a second."""
+    """Answers 200 to a user that has the password, and keeps to one nonce for a second."""
 
     def __init__(self, world: World, challenger: Challenger) -> None:
         super().__init__(world, "guarded", "10.0.1.3")

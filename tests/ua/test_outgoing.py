@@ -179,7 +179,7 @@ async def test_however_many_previews_come_while_the_media_thinks_the_last_one_is
     assert world.leftovers == []
 
 
-# --- who is slow to ask for the answer ---
+# --- applications that are slow to ask for the answer ---
 
 
 async def test_the_callee_may_leave_before_we_ask_for_the_answer(world: World) -> None:
