@@ -5,10 +5,10 @@
             await call.play("hello.wav")
 
 ``UserAgent`` owns one or more identities (``Account``): it places calls (``call``, ``invite``), answers calls
-and requests (``serve``), registers (``register``) and sends single requests (``options``, ``message``). ``async with`` owns, ``async for``
-streams, ``await`` gives an outcome. Refusals raise ``CallRejected``, the end of a call raises ``CallEnded``
-from what was in progress. ``sipstack.message`` and ``sipstack.sdp`` are the parsers alone;
-``sipstack.testing`` tests an application without sockets, in virtual time.
+and requests (``serve``), registers (``register``) and sends single requests (``options``, ``message``).
+``async with`` owns, ``async for`` streams, ``await`` gives an outcome. Refusals raise ``CallRejected``, the
+end of a call raises ``CallEnded`` from what was in progress. ``sipstack.message`` and ``sipstack.sdp`` are
+the parsers alone; ``sipstack.testing`` tests an application without sockets, in virtual time.
 """
 
 from importlib.util import find_spec

@@ -140,7 +140,8 @@ class Runtime:
     async def close(self) -> None:
         """Close everything at once, wait for the answers while the grace lasts, abort the rest."""
         try:
-            self._leaving = {thing: None for thing in self.live if thing._close_nowait()}
+            closing = [thing for thing in self.live if thing._close_nowait()]
+            self._leaving = {thing: None for thing in closing if thing in self._live}  # not over at once
             await self._until_idle()
         finally:
             self._abort()

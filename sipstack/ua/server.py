@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from functools import partial
 from typing import Any
 
 from sipstack.core.events import InvitationReceived
@@ -23,7 +22,7 @@ from sipstack.usage.invite.incoming import IncomingInvite
 CallHandler = Callable[[Invitation], Awaitable[None]]
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
 Handler = Callable[[Any], Awaitable[None]]
-"""Either."""
+"""One of either kind."""
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
@@ -49,8 +48,7 @@ class Server:
             raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
         with contextlib.ExitStack() as registered:
             for method in requests:
-                receive = partial(self._requested, requests[method])
-                registered.callback(self._runtime.methods.register(method, receive))
+                registered.callback(self._runtime.methods.register(method, self._requested))
             self._handlers |= handlers
             try:
                 yield
@@ -70,13 +68,13 @@ class Server:
         return [thing._task for thing in incoming if thing._task is not None]
 
     def close_nowait(self) -> None:
-        """Take no more calls: they are refused with 480."""
-        self._handlers.pop("INVITE", None)
+        """Begin no more: what still comes in is refused with 480."""
+        self._handlers.clear()
 
     # -- events --------------------------------------------------------------------------------------------
 
     def invited(self, event: InvitationReceived) -> None:
-        """Somebody calls."""
+        """A call comes in."""
         usage = event.invitation
         if self._policy is not None and self._decided(event, self._policy):
             return
@@ -86,8 +84,12 @@ class Server:
             return
         self._begin(Invitation(self._agent, self._runtime, usage, event.request), handler)
 
-    def _requested(self, handler: RequestHandler, usage: ReceivedRequest) -> None:
-        """Somebody sends a request that the application answers."""
+    def _requested(self, usage: ReceivedRequest) -> None:
+        """A request comes in whose method the application has registered."""
+        handler = self._handlers.get(usage.request.method)
+        if handler is None:
+            self._runtime.command(usage.respond, 480, self._runtime.now())
+            return
         self._begin(IncomingRequest(self._agent, self._runtime, usage), handler)
 
     # -- the policy ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -112,6 +113,25 @@ async def test_leaving_the_user_agent_refuses_what_is_not_answered(world: World)
         )
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+    assert world.leftovers == []
+
+
+async def test_what_comes_in_while_the_user_agent_is_left_is_refused(world: World) -> None:
+    async def stubborn(request: IncomingRequest) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10)
+        await asyncio.sleep(2)
+
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
+        async with bob.serving(requests={"MESSAGE": stubborn}):
+            first = asyncio.create_task(alice.message("sip:bob.test", "hello"))
+            await asyncio.sleep(1)
+            leaving = asyncio.create_task(bob.__aexit__(None, None, None))
+            await asyncio.sleep(1)
+            assert (await alice.message("sip:bob.test", "still there?")).status == 480
+            assert not leaving.done()
+            await leaving
+        assert (await first).status == 480
     assert world.leftovers == []
 
 

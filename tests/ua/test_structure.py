@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from sipstack import LocalProtocolError
+from sipstack import Backoff, LocalProtocolError
 from sipstack import ua as package
 from sipstack.testing.world import World
 
@@ -30,6 +31,20 @@ def test_the_modules_import_one_another_without_a_circle() -> None:
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
     assert sorted(order) == sorted(graph)
     assert order.index("runtime") < order.index("call") < order.index("invitation") < order.index("agent")
+
+
+@pytest.mark.virtual_time
+async def test_what_is_over_at_once_is_not_waited_for(world: World) -> None:
+    """A registration that has not come about yet: there is no binding to remove."""
+    loop = asyncio.get_running_loop()
+    async with world.user_agent("alice", registrar="sip:nowhere.test") as alice:
+        async with alice.register(retry=Backoff(60, 60)) as registration:
+            await asyncio.sleep(1)
+            assert (registration.active, len(alice._runtime.live)) == (False, 1)
+            left = loop.time()
+            await alice.__aexit__(None, None, None)
+            assert loop.time() == left
+    assert world.leftovers == []
 
 
 @pytest.mark.virtual_time
