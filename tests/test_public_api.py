@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 import sipstack
+from sipstack.testing.world import World
 
 # What ``from sipstack import ...`` promises, sorted. Edit it on purpose, never to make the test pass.
 PUBLIC = [
     "Accept",
+    "Account",
     "Audio",
     "AudioSession",
     "AudioSink",
@@ -19,6 +28,7 @@ PUBLIC = [
     "Capture",
     "FlowClosed",
     "Frame",
+    "IncomingRequest",
     "Invitation",
     "InvitationReceived",
     "LocalProtocolError",
@@ -56,3 +66,69 @@ def test_the_public_names_are_these() -> None:
 def test_every_public_name_is_there_and_says_what_it_is() -> None:
     undocumented = [name for name in PUBLIC if not (getattr(sipstack, name).__doc__ or "").strip()]
     assert undocumented == []
+
+
+def test_loading_the_package_loads_no_public_name_before_it_is_asked_for() -> None:
+    program = (
+        "import sys; from sipstack import message, sdp; before = 'asyncio' in sys.modules\n"
+        "import sipstack; sipstack.Call; print(before, 'asyncio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
+def test_a_name_that_is_not_public_is_no_attribute() -> None:
+    for name in ("Nonsense", "__wrapped__", "nonsense"):
+        with pytest.raises(AttributeError, match=f"module 'sipstack' has no attribute '{name}'"):
+            getattr(sipstack, name)
+
+
+def test_the_names_are_kept_in_one_place() -> None:
+    """Type checkers and the running program read the same imports of one file."""
+    tree = ast.parse(Path(sipstack.__file__).with_name("ua").joinpath("public.py").read_text("utf-8"))
+    names = [alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert sorted(filter(None, names)) == PUBLIC
+
+
+# The members without an underscore of what applications hold in their hands.
+MEMBERS = {
+    "Account": "aor credentials digest display_name from_ password proxy registrar registrar_uri route uri"
+    " username",
+    "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
+    " resume statistics",
+    "IncomingRequest": "agent answered body call_id from_ method request respond text to",
+    "Invitation": "accept agent answered call_id cancelled from_ offer progress redirect reject request to",
+    "OutgoingInvite": "answered audio cancel id provisionals",
+    "Registration": "active error expires_at states",
+    "UserAgent": "accounts aor call calls contact invite listening message options register request running"
+    " serve serving unregister_all",
+}
+
+
+@pytest.mark.virtual_time
+async def test_objects_show_what_applications_use_and_nothing_else() -> None:
+    world, seen = World(), {}
+
+    async def accept(invitation: sipstack.Invitation) -> None:
+        seen["Invitation"] = members(invitation)
+        async with invitation.accept() as call:
+            await call.ended()
+
+    async def take(request: sipstack.IncomingRequest) -> None:
+        seen["IncomingRequest"] = members(request)
+        await request.respond(200)
+
+    async with world.user_agent("alice", registrar="sip:bob.test") as alice, world.user_agent("bob") as bob:
+        async with bob.serving(accept, requests={"MESSAGE": take, "REGISTER": take}):
+            await alice.message("sip:bob.test", "hello")
+            async with alice.invite("sip:bob.test") as outgoing:
+                seen["OutgoingInvite"] = members(outgoing)
+                seen["Call"] = members(await outgoing.answered())
+            async with alice.register() as registration:
+                seen["Registration"] = members(registration)
+        seen["UserAgent"], seen["Account"] = members(alice), members(alice.accounts[0])
+    assert {name: " ".join(seen[name]) for name in sorted(seen)} == MEMBERS
+
+
+def members(thing: object) -> list[str]:
+    return sorted(name for name in dir(thing) if not name.startswith("_"))

@@ -130,6 +130,17 @@ async def test_answer_calls_and_send_back_what_is_heard(stage: Stage) -> None:
     assert stage.world.leftovers == []
 
 
+async def test_take_instant_messages_as_well(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    async with stage.running("answer_texts"), stage.user_agent("sip:alice@example.com") as alice:
+        await asyncio.sleep(0)
+        stage.found_as_example_com("echo")
+        assert (await alice.message("sip:echo@example.com", "Lunch at noon?")).status == 200
+        async with alice.call("sip:echo@example.com"):
+            pass
+    assert capsys.readouterr().out == "sip:alice@example.com Lunch at noon?\n"
+    assert stage.world.leftovers == []
+
+
 async def test_stay_registered_through_outages(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     registrar = ScriptedRegistrar(stage.world, Challenger("secret"), address=("10.0.1.1", 5060))
     stage.found_as_example_com("registrar")

@@ -9,6 +9,7 @@ import pytest
 from interop.asterisk.agents import AgentFactory
 from interop.asterisk.listening import PATIENCE, eventually
 from interop.asterisk.server import Asterisk
+from sipstack import IncomingRequest
 
 
 @pytest.mark.parametrize(("number", "status"), [("nosuch", 404), ("echo", 200)])
@@ -44,7 +45,11 @@ async def test_messages_are_refused_or_taken(
 async def test_a_message_comes_back_as_it_was_sent(asterisk: Asterisk, agent: AgentFactory) -> None:
     text = "Grüße, 你好 ☎"
     texts: asyncio.Queue[str] = asyncio.Queue()
-    async with agent("alice") as alice, alice.register():
-        alice.on_message = lambda request: texts.put_nowait(request.body.decode())
+
+    async def take(request: IncomingRequest) -> None:
+        texts.put_nowait(request.text)
+        await request.respond(200)
+
+    async with agent("alice") as alice, alice.register(), alice.serving(requests={"MESSAGE": take}):
         await alice.message(asterisk.uri("echo"), text)
         assert await asyncio.wait_for(texts.get(), PATIENCE) == text

@@ -46,13 +46,14 @@ async def main(port: int) -> None:
     ) as ua:
         tracemalloc.start()
         reader = asyncio.StreamReader()
-        await ua.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         sys.stdout.write("listening\n")
         sys.stdout.flush()
         async with ua.serving(ring):
             while await reader.readline():
                 traced = tracemalloc.get_traced_memory()[0] // 1024
-                alive = len(ua.driver.core.leftovers())
+                alive = len(ua._runtime.core.leftovers())
                 sys.stdout.write(f"{resident()} {traced} {alive}\n")
                 sys.stdout.flush()
 

@@ -1,15 +1,50 @@
-"""What the application may write: checked before anything is sent, where the mistake can still be raised."""
+"""Checks of what the application gives: before anything is sent, where a mistake can still be raised."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sipstack.errors import LocalProtocolError, ParseError
-from sipstack.message import Headers, Request, SipUri, TelUri, Uri
+from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, Uri
 from sipstack.message.address import parse_name_addr
+from sipstack.message.headers import HeaderFields, header_value
+
+HeadersArgument = Mapping[str, object] | Iterable[tuple[str, object]]
+"""``headers=`` of the public API: names and values of header fields in order."""
 
 OF_CALLS = frozenset({"ACK", "BYE", "CANCEL", "INVITE", "PRACK", "UPDATE"})
 """Methods that mean nothing outside of a call."""
+
+# Fields that the stack owns, and what to give instead
+IN_REQUESTS = {
+    "Via": "the transport writes it",
+    "From": "give from_= or account=",
+    "To": "it is the target",
+    "Call-ID": "the stack chooses it",
+    "CSeq": "the stack counts it",
+    "Max-Forwards": "give max_forwards=",
+    "Content-Length": "it follows from the body",
+    "Route": "give proxy= to the user agent or the account",
+    "Record-Route": "only proxies write it",
+}
+IN_REGISTERS = IN_REQUESTS | {"Contact": "the stack writes our address"}
+IN_INVITES = IN_REGISTERS | {"Content-Type": "the session description is that of the media: give media="}
+IN_TEXTS = IN_REQUESTS | {"Content-Type": "give content_type="}
+IN_RESPONSES = dict.fromkeys(IN_REQUESTS, "it is that of the request") | {
+    "Content-Length": "it follows from the body"
+}
+IN_ACCEPTANCES = IN_RESPONSES | {name: IN_INVITES[name] for name in ("Contact", "Content-Type")}
+
+
+def header_fields(headers: HeadersArgument, owned: Mapping[str, str]) -> HeaderFields:
+    """``headers`` as pairs. Raises LocalProtocolError for fields that cannot be written, or are ``owned``."""
+    if not headers:
+        return ()
+    fields = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    for name in Headers(fields).index:  # by its full name, however it was written
+        if name in owned:
+            raise LocalProtocolError(f"{name} cannot be given in headers=: {owned[name]}")
+    return fields
 
 
 def sip_uri(text: str, example: str) -> SipUri:
@@ -26,6 +61,18 @@ def loose_route(proxy: str) -> str:
     return f"<{uri}>" if "lr" in uri.parameters else f"<{uri};lr>"
 
 
+def from_value(address: str | NameAddr) -> str:
+    """``address``, a URI or a name-addr, as a From value without its tag. Raises LocalProtocolError."""
+    text = str(address)
+    try:
+        parsed = NameAddr.parse(text if "<" in text else f"<{text}>")
+        if isinstance(parsed.uri, SipUri | TelUri):
+            return check_text(str(NameAddr(parsed.uri, parsed.display_name)))
+    except ParseError:
+        pass
+    raise LocalProtocolError(f'{text!r} cannot be a From: write it like "Bob" <sip:bob@example.com>')
+
+
 def check_target(target: str) -> None:
     """Raises LocalProtocolError unless ``target`` is a sip, sips or tel URI that can be a Request-URI
     (§19.1.1).
@@ -37,16 +84,29 @@ def check_target(target: str) -> None:
         raise LocalProtocolError(f"{target!r} cannot be called: leave out ?headers and ;method")
 
 
-def check_headers(headers: Iterable[tuple[str, object]]) -> None:
-    """Raises LocalProtocolError when a header field cannot be written."""
-    Headers(headers)
+def check_text(text: str) -> str:
+    """``text`` itself. Raises LocalProtocolError when no header field can hold it."""
+    return header_value(text)
+
+
+def check_max_forwards(count: int) -> None:
+    """Raises LocalProtocolError unless ``count`` can be a Max-Forwards (§20.22)."""
+    if not 0 <= count <= 255:
+        raise LocalProtocolError(f"max_forwards is 0 to 255, not {count}")
 
 
 def check_method(method: str) -> None:
     """Raises LocalProtocolError unless ``method`` can stand for itself."""
     if method in OF_CALLS:
-        raise LocalProtocolError(f"{method} belongs to a call: use call() or invite()")
+        raise LocalProtocolError(f"{method} belongs to a call: use call(), invite() or a handler of calls")
     Request(method, "sip:check.invalid")
+
+
+def check_host(host: str) -> None:
+    """Raises LocalProtocolError unless ``host`` is a host name or an IP address."""
+    uri = _uri(f"sip:{host}") or _uri(f"sip:[{host}]")
+    if not isinstance(uri, SipUri) or uri.user or uri.port or uri.parameters or uri.headers:
+        raise LocalProtocolError(f"{host!r} is no host name or IP address")
 
 
 def _uri(text: str) -> Uri | None:

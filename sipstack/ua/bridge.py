@@ -14,7 +14,7 @@ async def bridge(one: Call, other: Call) -> None:
     """Relay audio between two calls until either ends. The calls stay yours: hang them up, or do more.
 
     Raises MediaError when the sample rate of one cannot be made that of the other, LocalProtocolError when
-    somebody listens to one of them already.
+    one of them is listened to already.
     """
     pumps = [
         asyncio.ensure_future(_pump(one.audio, other.audio)),

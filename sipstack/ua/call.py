@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from sipstack import sdp
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
@@ -21,6 +20,7 @@ from sipstack.errors import (
     SipError,
 )
 from sipstack.media.audio import Audio, MediaStatistics
+from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort, audio_of
@@ -28,12 +28,11 @@ from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Uri
 from sipstack.message.headers import header_value
 from sipstack.sdp import Direction, SessionDescription
-from sipstack.ua.outcome import Outcome
+from sipstack.ua.result import Result
+from sipstack.ua.runtime import Runtime
 from sipstack.usage.invite.session import Session
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
+T = TypeVar("T")
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
 
 
@@ -45,37 +44,38 @@ class Call:
 
     def __init__(
         self,
-        agent: UserAgent,
+        runtime: Runtime,
         session: Session,
         media: MediaPort,
         answer: bytes = b"",
-        one_description: asyncio.Lock | None = None,
+        one_at_a_time: asyncio.Lock | None = None,
     ) -> None:
-        self._agent = agent
+        self._runtime = runtime
         self._session = session
         self._media = media
-        self._began = agent.now()
-        self._finished: float | None = None
-        self._left = False
-        self._ended: Outcome[CallEnded] = Outcome()
-        self._acknowledged: Outcome[bytes] | None = None  # somebody waits for the answer in the ACK
-        self._reoffer: Outcome[None] | None = None
+        self._began = runtime.now()
+        self._ended_at: float | None = None
+        self._said_bye = False
+        self._ended: Result[CallEnded] = Result()
+        self._ack: Result[bytes] | None = None  # a task waits for the answer in it
+        self._reoffer: Result[None] | None = None
         self._one_offer = asyncio.Lock()
         # the media takes offers and answers in the order they came
-        self.one_description = one_description or asyncio.Lock()
-        self.first_answer = answer  # that of the 2xx, until somebody needs the media to know it
+        self._one_at_a_time = one_at_a_time or asyncio.Lock()
+        self._first_answer = answer  # that of the 2xx, until the media has to know it
         self._disagreement: Exception | None = None
         self._wish = Direction.SENDRECV
         self.held = False
         """Whether we have put the other side on hold."""
         self.remote_held = False
         """Whether the other side has put us on hold."""
-        agent.call_opened(session, self)
+        runtime.attach(self, session)
+        media.attach(self._on_media_event)
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {'ended' if self._ended.done else 'established'} with {self.remote}>"
 
-    # -- who and what --------------------------------------------------------------------------------------
+    # -- identity, audio -------------------------------------------------------------------------------------
 
     @property
     def id(self) -> str:
@@ -101,7 +101,7 @@ class Call:
     def codec(self) -> str | None:
         """The name of the codec that we send with, such as "PCMU"."""
         audio = self._media.audio
-        return audio.codec if audio else None
+        return None if audio is None else audio.codec
 
     @property
     def statistics(self) -> MediaStatistics:
@@ -111,7 +111,7 @@ class Call:
     @property
     def duration(self) -> float:
         """Seconds since the call was answered, until its end."""
-        return (self._agent.now() if self._finished is None else self._finished) - self._began
+        return (self._runtime.now() if self._ended_at is None else self._ended_at) - self._began
 
     # -- audio ---------------------------------------------------------------------------------------------
 
@@ -143,9 +143,9 @@ class Call:
         async with self._one_offer:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
                 await self._reoffer.settled()
-            self.check_alive()
+            self._check_alive()
             self._wish = direction
-            reoffer = self._reoffer = Outcome()
+            reoffer = self._reoffer = Result()
             try:
                 await self._make_offer()
             except BaseException:
@@ -154,10 +154,9 @@ class Call:
             await reoffer
 
     async def _make_offer(self) -> None:
-        async with _Describing(self):
-            offer = await self._media.offer(self._wish)
-        self.check_alive()
-        self._agent.command(self._session.reoffer, bytes(offer), self._agent.now())
+        offer = await self._in_turn(lambda: self._media.offer(self._wish))
+        self._check_alive()
+        self._runtime.command(self._session.reoffer, bytes(offer), self._runtime.now())
 
     async def _offer_again(self) -> None:
         """After glare: the same wish, but a new offer, for what was agreed meanwhile has made the old one
@@ -179,91 +178,149 @@ class Call:
             await self._close_media()
         await self._ended.settled()
         if not self._ended.done:
-            self.end("local", "no answer to our BYE")
+            self._finish("local", "no answer to our BYE")
 
-    def leave(self, reason: str | None = None) -> None:
+    def _hang_up_nowait(self, reason: str | None = None) -> None:
         """Say BYE without waiting."""
         if self._say_bye(reason):
-            self._agent.close_media(self._media)
+            self._close_media_nowait()
+
+    def _close_nowait(self) -> bool:
+        self._hang_up_nowait()
+        return True
+
+    def _abort(self, reason: str) -> None:
+        self._finish("local", reason)
 
     def _say_bye(self, reason: str | None) -> bool:
         """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
-        if self.is_over:
+        if self._is_over:
             return False
         headers = (("Reason", header_value(reason)),) if reason else ()
-        self._left = True
-        self._agent.goodbyes.limit(self._ended)  # for all who want it over together
-        self._agent.command(self._session.hang_up, self._agent.now(), headers)
-        self._end_audio("local")
+        self._said_bye = True
+        self._runtime.grace.begin(self._ended)
+        self._runtime.command(self._session.hang_up, self._runtime.now(), headers)
+        self._end_audio(CallEnded("local"))
         return True
 
-    def _end_audio(self, by: str, reason: str = "") -> None:
-        if self._media.audio is not None:
-            self._media.audio.end(CallEnded(by, reason))
+    def _end_audio(self, end: CallEnded) -> None:
+        audio = self._media.audio
+        if audio is not None:
+            audio.end(end)
 
     async def _close_media(self) -> None:
         """In our caller's task; one of its own goes on with it when that is cancelled."""
         try:
             await self._media.close()
         except BaseException:
-            self._agent.close_media(self._media)
+            self._close_media_nowait()
             raise
 
+    def _close_media_nowait(self) -> None:
+        self._runtime.spawn(self._media.close(), must_finish=True)
+
     async def ended(self) -> CallEnded:
-        """Wait for the end; returns who ended it and why, and does not raise."""
+        """Wait for the end; returns how it ended, and does not raise."""
         return await self._ended
 
     @property
-    def is_over(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether the call has ended, or is on its way there by our BYE."""
-        return self._ended.done or self._left
+        return self._ended.done or self._said_bye
 
-    def check_alive(self) -> None:
+    def _check_alive(self) -> None:
         """Raises CallEnded when the call is over, or on its way there by our BYE."""
         if self._ended.done:
             end = self._ended.result()
             raise CallEnded(end.by, end.reason)
-        if self._left:
+        if self._said_bye:
             raise CallEnded("local")
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: CallEvent) -> None:
-        """An event of our session."""
+    def _on_event(self, event: CallEvent) -> None:
         match event:
             case Ended(by=by, reason=reason):
-                self.end(by, reason)
+                self._finish(by, reason)
             case OfferReceived(body=body):
-                self._agent.spawn(self._answer(body))
+                self._runtime.spawn(self._answer(body))
             case OfferAnswered(body=body):
-                self._agent.spawn(self._reoffer_answered(body))
+                self._runtime.spawn(self._reoffer_answered(body))
             case OfferDue():
-                self._agent.spawn(self._offer_again())
+                self._runtime.spawn(self._offer_again())
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):
-                if self._acknowledged is not None and not self._acknowledged.done:
-                    self._acknowledged.set(body)
+                if self._ack is not None and not self._ack.done:
+                    self._ack.set(body)
                 elif body:
-                    self._agent.spawn(self._take_late_answer(body))
+                    self._runtime.spawn(self._take_late_answer(body))
 
-    def end(self, by: str, reason: str = "") -> None:
+    def _on_media_event(self, event: MediaEvent) -> None:
+        match event:
+            case MediaFailed(error=error):
+                self._give_up("transport", str(error))
+            case PeerLost(silence=silence):
+                self._give_up("timeout", f"nothing heard for {silence:g} s")
+            case MediaChanged():
+                self._runtime.spawn(self._renew_offer())
+
+    def _give_up(self, by: str, reason: str) -> None:
+        """The media is lost, and the call with it: say BYE, and let nobody wait for its answer."""
+        if self._say_bye(None):
+            self._close_media_nowait()
+            self._finish(by, reason)
+
+    async def _renew_offer(self) -> None:
+        """Our description has changed by itself: offer it, with the direction as it is."""
+        with contextlib.suppress(SipError):  # refused, it stays as it was
+            await self._offer(self._direction)
+
+    def _finish(self, by: str, reason: str = "") -> None:
         """The session is over, or nobody waits any longer for the other side to agree that it is."""
-        self._finished = self._agent.now()
+        self._ended_at = self._runtime.now()
         self._ended.set(CallEnded(by, reason))
-        self._agent.call_closed(self._session)
+        self._runtime.detach(self, self._session)
         self._settle(CallEnded(by, reason))
-        if self._acknowledged is not None:
-            self._acknowledged.fail(CallEnded(by, reason))
-        if not self._left:
-            self._end_audio(by, reason)
-            self._agent.close_media(self._media)
+        if self._ack is not None:
+            self._ack.fail(CallEnded(by, reason))
+        if not self._said_bye:
+            self._end_audio(CallEnded(by, reason))
+            self._close_media_nowait()
+
+    def _settle(self, error: Exception | None) -> None:
+        """Our re-INVITE has come to this."""
+        reoffer, self._reoffer = self._reoffer, None
+        if reoffer is None:
+            return
+        if error is None:
+            reoffer.set(None)
+        else:
+            reoffer.fail(error)
+
+    async def _reoffer_answered(self, body: bytes) -> None:
+        """The answer to our re-INVITE."""
+        try:
+            await self._take_answer(body)
+        except SipError as error:
+            self._settle(error)
+            self._hang_up_nowait("SIP;cause=488")
+        else:
+            self.held = self._wish is Direction.SENDONLY
+            self._settle(None)
+
+    async def _take_late_answer(self, body: bytes) -> None:
+        """The answer, in an ACK, to the offer that a re-INVITE without one asked us for."""
+        try:
+            await self._take_answer(body)
+        except SipError:
+            self._hang_up_nowait("SIP;cause=488")
 
     async def _answer(self, body: bytes) -> None:
         """A re-INVITE: answer its offer, or make one when it has none."""
-        session, now = self._session, self._agent.now
+        session, now = self._session, self._runtime.now
         try:
-            description = await self.describe(body)
+            description = await self._describe(body)
         except (NegotiationError, ParseError, RemoteProtocolError):
             self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
         except CallEnded:
@@ -274,122 +331,83 @@ class Call:
         else:
             self._unless_withdrawn(lambda: session.accept_offer(bytes(description), now()))
 
-    async def describe(self, body: bytes) -> SessionDescription:
-        """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
-        async with _Describing(self):
-            if not body:
-                return await self._media.offer(self._direction)
-            offer = sdp.parse(body)
-            answer = await self._media.answer(offer, self._direction)
-            self.remote_held = _holds(offer)
-            return answer
-
     def _unless_withdrawn(self, command: Callable[[], None]) -> None:
         """Answer a re-INVITE, unless CANCEL or BYE was faster."""
         with contextlib.suppress(LocalProtocolError):
-            self._agent.command(command)
+            self._runtime.command(command)
 
-    @property
-    def _direction(self) -> Direction:
-        return Direction.SENDONLY if self.held else Direction.SENDRECV
+    async def _acknowledged(self) -> bytes:
+        """Wait for the first ACK; the session description in it. Raises CallEnded."""
+        self._check_alive()
+        self._ack = Result()
+        return await self._ack
 
-    async def _reoffer_answered(self, body: bytes) -> None:
-        """The answer to our re-INVITE."""
+    # -- offers and answers, one at a time -----------------------------------------------------------------
+
+    async def _in_turn(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Do ``step`` with the media after what came before it, the answer of the 2xx first. Raises CallEnded
+        once the call is over.
+        """
+        async with self._one_at_a_time:
+            self._check_alive()
+            await self._take_first_answer()
+            try:
+                return await step()
+            except LocalProtocolError:
+                self._check_alive()  # then it was because the media is closed
+                raise
+
+    async def _agreed(self) -> None:
+        """The media knows the answer of the 2xx. Raises what is wrong with it; nothing when the call ended
+        meanwhile.
+        """
+        if self._first_answer:
+            with contextlib.suppress(CallEnded):
+                async with self._one_at_a_time:
+                    self._check_alive()
+                    await self._take_first_answer()
+        if self._disagreement is not None:
+            raise self._disagreement
+
+    async def _take_first_answer(self) -> None:
+        """Raises CallEnded when there is something wrong with it: then BYE is on its way."""
+        if not self._first_answer:
+            return
         try:
-            await self.take_answer(body)
-        except SipError as error:
-            self._settle(error)
-            self.leave("SIP;cause=488")
-        else:
-            self.held = self._wish is Direction.SENDONLY
-            self._settle(None)
+            await self._follow(sdp.parse(self._first_answer))
+        except Exception as error:
+            self._disagree(error)
+            self._check_alive()
+        self._first_answer = b""
 
-    async def _take_late_answer(self, body: bytes) -> None:
-        """The answer, in an ACK, to the offer that a re-INVITE without one asked us for."""
-        try:
-            await self.take_answer(body)
-        except SipError:
-            self.leave("SIP;cause=488")
+    def _disagree(self, error: Exception) -> None:
+        """Nothing can come of the description in the 2xx: say BYE, unless the call is over already."""
+        if not self._is_over:
+            broken = isinstance(error, ParseError | RemoteProtocolError)
+            self._disagreement = NegotiationError(str(error)) if broken else error
+            self._hang_up_nowait("SIP;cause=488")
 
-    async def take_answer(self, body: bytes) -> None:
+    async def _take_answer(self, body: bytes) -> None:
         """Give the answer to our offer to the media. Raises CallEnded."""
         answer = sdp.parse(body)
-        async with _Describing(self):
-            await self._follow(answer)
+        await self._in_turn(lambda: self._follow(answer))
 
     async def _follow(self, answer: SessionDescription) -> None:
         await self._media.answered(answer)
         self.remote_held = _holds(answer)
 
-    async def agreed(self) -> None:
-        """The media knows the answer of the 2xx. Raises what is wrong with it; nothing when the call ended
-        meanwhile.
-        """
-        if self.first_answer:
-            with contextlib.suppress(CallEnded):
-                async with _Describing(self):
-                    pass  # it takes the answer first
-        if self._disagreement is not None:
-            raise self._disagreement
+    async def _describe(self, body: bytes) -> SessionDescription:
+        """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
+        if not body:
+            return await self._in_turn(lambda: self._media.offer(self._direction))
+        offer = sdp.parse(body)
+        answer = await self._in_turn(lambda: self._media.answer(offer, self._direction))
+        self.remote_held = _holds(offer)
+        return answer
 
-    async def take_first_answer(self) -> None:
-        """Raises CallEnded when there is something wrong with it: then BYE is on its way."""
-        try:
-            await self._follow(sdp.parse(self.first_answer))
-        except Exception as error:
-            self.disagree(error)
-            self.check_alive()
-        self.first_answer = b""
-
-    def disagree(self, error: Exception) -> None:
-        """Nothing can come of the description in the 2xx: say BYE, unless the call is over already."""
-        if not self.is_over:
-            broken = isinstance(error, ParseError | RemoteProtocolError)
-            self._disagreement = NegotiationError(str(error)) if broken else error
-            self.leave("SIP;cause=488")
-
-    async def acknowledged(self) -> bytes:
-        """Wait for the first ACK; the session description in it. Raises CallEnded."""
-        self.check_alive()
-        self._acknowledged = Outcome()
-        return await self._acknowledged
-
-    def _settle(self, error: Exception | None) -> None:
-        reoffer, self._reoffer = self._reoffer, None
-        if reoffer is None:
-            return
-        if error is None:
-            reoffer.set(None)
-        else:
-            reoffer.fail(error)
-
-
-class _Describing:
-    """One offer or answer at a time, in the order they came. CallEnded once the media is closed."""
-
-    __slots__ = ("_call", "_lock")
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._lock = call.one_description
-
-    async def __aenter__(self) -> None:
-        call = self._call
-        await self._lock.acquire()
-        try:
-            call.check_alive()
-            if call.first_answer:
-                await call.take_first_answer()
-        except BaseException:
-            self._lock.release()
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._lock.release()
-        if isinstance(error, LocalProtocolError):
-            self._call.check_alive()
+    @property
+    def _direction(self) -> Direction:
+        return Direction.SENDONLY if self.held else Direction.SENDRECV
 
 
 def _holds(description: SessionDescription) -> bool:

@@ -1,59 +1,41 @@
-"""A call that somebody places to us, until it is answered."""
+"""A call that is placed to us, until it is answered."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
 
 from sipstack import sdp
+from sipstack.core.events import InvitationCancelled
 from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
 from sipstack.media.port import MediaPort
-from sipstack.message import NameAddr, Request
+from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
+from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument, header_fields
 from sipstack.ua.call import Call, hanging_up
+from sipstack.ua.client import UserAgentClient
+from sipstack.ua.incoming import Incoming
 from sipstack.ua.policy import Redirect
+from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.incoming import IncomingInvite
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import MediaFactory, UserAgent
 
-
-class Invitation:
+class Invitation(Incoming):
     """An INVITE received and not yet answered. Accept, reject or redirect it; ``progress`` tells how it goes.
 
-    When the caller gives up, the task that handles the invitation is cancelled.
+    When the caller gives up, the task that handles the invitation is cancelled, and ``cancelled`` is true.
     """
 
-    def __init__(self, agent: UserAgent, usage: IncomingInvite, request: Request) -> None:
-        self._agent = agent
-        self.usage = usage
+    def __init__(
+        self, agent: UserAgentClient, runtime: Runtime, usage: IncomingInvite, request: Request
+    ) -> None:
+        super().__init__(agent, runtime, request)
+        self._usage: IncomingInvite = usage
         self._early: tuple[MediaPort, SessionDescription] | None = None
-        self.request = request
         self.cancelled = False
-        self.task: asyncio.Task[None] | None = None
-
-    def __repr__(self) -> str:
-        return f"<Invitation {self.call_id} from {self.from_.uri}>"
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self.request.call_id
-
-    @property
-    def from_(self) -> NameAddr:
-        """Who calls."""
-        return self.request.from_
-
-    @property
-    def to(self) -> NameAddr:
-        """Who is called."""
-        return self.request.to
 
     @property
     def offer(self) -> SessionDescription | None:
@@ -67,26 +49,28 @@ class Invitation:
     @property
     def answered(self) -> bool:
         """Whether a final response is sent."""
-        return self.usage.answered
+        return self._usage.answered
 
     async def progress(
-        self, status: int = 180, *, early_media: bool = False, headers: HeaderFields = ()
+        self, status: int = 180, *, early_media: bool = False, headers: HeadersArgument = ()
     ) -> None:
         """Send a provisional response, 101 to 199. With ``early_media`` it carries our session description,
         and audio flows before the call is accepted. Raises LocalProtocolError once it is answered.
         """
+        fields = header_fields(headers, IN_ACCEPTANCES)
         body = b""
         if early_media:
             _, description = await self._begin_media(None)
             body = bytes(description)
-        self._agent.command(self.usage.progress, status, self._agent.now(), headers, body)
+        self._runtime.command(self._usage.progress, status, self._runtime.now(), fields, body)
 
     async def reject(
-        self, status: int = 486, reason: str | None = None, *, headers: HeaderFields = ()
+        self, status: int = 486, reason: str | None = None, *, headers: HeadersArgument = ()
     ) -> None:
         """Refuse with a final response, 300 to 699. Raises LocalProtocolError once it is answered."""
-        self._agent.command(self.usage.refuse, status, self._agent.now(), reason, headers)
-        await self._close_early()
+        fields = header_fields(headers, IN_RESPONSES)
+        self._runtime.command(self._usage.refuse, status, self._runtime.now(), reason, fields)
+        await self._close()
 
     async def redirect(self, *targets: str, status: int = 302) -> None:
         """Tell the caller to try other URIs, best first."""
@@ -94,14 +78,14 @@ class Invitation:
         await self.reject(redirection.status, headers=redirection.headers)
 
     def accept(
-        self, *, media: MediaFactory | None = None, headers: HeaderFields = ()
+        self, *, media: MediaFactory | None = None, headers: HeadersArgument = ()
     ) -> AbstractAsyncContextManager[Call]:
         """Answer 200 and own the call: leaving the ``async with`` block hangs up.
 
         Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take, and
         CallEnded when the offer was ours to make and the call ends before its answer comes.
         """
-        return self._accepting(media, headers)
+        return self._accepting(media, header_fields(headers, IN_ACCEPTANCES))
 
     @contextlib.asynccontextmanager
     async def _accepting(self, media: MediaFactory | None, headers: HeaderFields) -> AsyncIterator[Call]:
@@ -109,23 +93,23 @@ class Invitation:
             yield call
 
     async def _establish(self, factory: MediaFactory | None, headers: HeaderFields) -> Call:
-        agent = self._agent
+        runtime = self._runtime
         media, description = await self._begin_media(factory)
         try:
-            session = agent.command(self.usage.accept, bytes(description), agent.now(), headers)
+            session = runtime.command(self._usage.accept, bytes(description), runtime.now(), headers)
         except BaseException:
-            await self._close_early()
+            await self._close()
             raise
         self._early = None
-        call = Call(agent, session, media)
+        call = Call(runtime, session, media)
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
-                await call.take_answer(await call.acknowledged())
+                await call._take_answer(await call._acknowledged())
             except (NegotiationError, ParseError, RemoteProtocolError) as error:
                 await call.hang_up("SIP;cause=488")
                 raise NegotiationError(str(error)) from error
             except BaseException:
-                call.leave()
+                call._hang_up_nowait()
                 raise
         return call
 
@@ -133,7 +117,7 @@ class Invitation:
         """The media and our description, made once for early media and the final answer."""
         if self._early is not None:
             return self._early
-        media = self._agent.new_media(factory, self.usage.transaction.flow.local[0])
+        media = self._runtime.new_media(factory, self._usage.transaction.flow)
         try:
             offer = self.offer
             description = await (media.offer() if offer is None else media.answer(offer))
@@ -147,11 +131,18 @@ class Invitation:
         self._early = (media, description)
         return self._early
 
-    async def _close_early(self) -> None:
+    # -- the runtime's side --------------------------------------------------------------------------------
+
+    def _on_event(self, event: InvitationCancelled) -> None:
+        """The caller gave up: so does the handler."""
+        self.cancelled = True
+        self._close_nowait()
+
+    def _refuse(self, status: int) -> None:
+        self._runtime.command(self._usage.refuse, status, self._runtime.now())
+
+    async def _close(self) -> None:
+        """Early media that did not become a call is closed."""
         early, self._early = self._early, None
         if early is not None:
             await early[0].close()
-
-    async def close(self) -> None:
-        """The handler is done."""
-        await self._close_early()

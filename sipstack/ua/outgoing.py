@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 from sipstack import sdp
 from sipstack.core.events import Answered, Failed, Progressed, Refused, Routed
 from sipstack.core.outputs import Flow
 from sipstack.errors import (
     AuthenticationFailed,
+    CallEnded,
     CallRejected,
     ParseError,
     RemoteProtocolError,
@@ -21,45 +21,42 @@ from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Response
 from sipstack.ua.call import Call
-from sipstack.ua.outcome import Outcome
+from sipstack.ua.result import Result
+from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.outgoing import OutgoingInvite as Usage
 from sipstack.usage.invite.session import Session
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
 
 class OutgoingInvite:
     """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``."""
 
-    def __init__(self, agent: UserAgent, usage: Usage) -> None:
-        self._agent = agent
+    def __init__(self, runtime: Runtime, usage: Usage) -> None:
+        self._runtime = runtime
         self._usage = usage
-        self._routed: Outcome[Flow] = Outcome()
-        self._media: MediaPort | None = None  # until the flow is known
-        self._outcome: Outcome[Call] = Outcome()
+        self._routed: Result[Flow] = Result()
+        self._media: MediaPort | None = None  # until there is a flow
+        self._result: Result[Call] = Result()
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
-        self._leaving = False
+        self._cancelling = False
         self._preview = b""  # the latest, not yet taken
-        self._one_description = asyncio.Lock()  # previews and the answer, in the order they came
-        agent.invite_opened(usage, self)
+        self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
+        runtime.attach(self, usage)
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {self._usage.call_id}>"
 
-    async def start(self, new_media: Callable[[str], MediaPort], *, offer: bool) -> None:
+    async def _start(self, factory: MediaFactory | None, *, offer: bool) -> None:
         """Route the INVITE, make the media at our end of its flow, and send it with the offer. Raises
         TransportError, ResolutionError, MediaError.
         """
-        agent, usage = self._agent, self._usage
-        agent.command(usage.start, agent.now())
-        flow = await self._routed
-        media = self._media = new_media(flow.local[0])
+        runtime, usage = self._runtime, self._usage
+        runtime.command(usage.start, runtime.now())
+        media = self._media = runtime.new_media(factory, await self._routed)
         description = bytes(await media.offer()) if offer else b""
-        agent.command(usage.offer, description, agent.now())
+        runtime.command(usage.offer, description, runtime.now())
 
     @property
     def id(self) -> str:
@@ -72,58 +69,53 @@ class OutgoingInvite:
         assert self._media is not None
         return audio_of(self._media)
 
-    def provisionals(self) -> Stream[Response]:
+    def provisionals(self) -> AsyncIterator[Response]:
         """The provisional responses other than 100; ends with the final response."""
         return self._provisionals
 
     async def answered(self) -> Call:
         """Wait for the 2xx. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         NegotiationError, RemoteProtocolError, or CallEnded when it was cancelled."""
-        call = await self._outcome
-        await call.agreed()
+        call = await self._result
+        await call._agreed()
         return call
 
-    async def _answer_offer(self, call: Call, session: Session) -> None:
-        """Late offer: theirs came in the 2xx, our answer goes in the ACK, waited for or not."""
-        try:
-            answer = await call.describe(session.exchange.offer or b"")
-        except Exception as error:
-            call.disagree(error)
-        else:
-            if not call.is_over:
-                self._agent.command(session.answer, bytes(answer), self._agent.now())
-        self._outcome.set(call)
-        self._finished()
+    # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     async def cancel(self) -> None:
         """Give up, and wait a few seconds at the most for the other side to say so."""
-        self.abandon()
-        if not self._leaving:
-            self._leaving = True
-            self._agent.goodbyes.limit(self._outcome)
-        await self._outcome.settled()
+        self._close_nowait()
+        if not self._cancelling:
+            self._cancelling = True
+            self._runtime.grace.begin(self._result)
+        await self._result.settled()
 
-    def abandon(self) -> None:
-        """Give up without waiting: CANCEL goes out when it may, a crossing answer is ended by BYE."""
-        if not self._outcome.done:
-            self._agent.command(self._usage.cancel, self._agent.now())
+    def _close_nowait(self) -> bool:
+        """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""
+        if not self._result.done:
+            self._runtime.command(self._usage.cancel, self._runtime.now())
+        return not self._result.late
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""
         if self._call is not None:
             await self._call.hang_up()
             return
         try:
-            if not self._outcome.done:
+            if not self._result.done:
                 await self.cancel()
         finally:
             if self._media is not None:
                 await self._media.close()
 
+    def _abort(self, reason: str) -> None:
+        self._routed.fail(CallEnded("local", reason))
+        self._result.fail(CallEnded("local", reason))
+        self._finish()
+
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: Routed | Progressed | Answered | Refused | Failed) -> None:
-        """An event of our INVITE."""
+    def _on_event(self, event: Routed | Progressed | Answered | Refused | Failed) -> None:
         match event:
             case Routed(flow=flow):
                 self._routed.set(flow)
@@ -131,35 +123,47 @@ class OutgoingInvite:
             case Progressed(response=response):
                 preview = session_description(response)
                 if preview and not self._preview:  # however many come, no more than one waits
-                    self._agent.spawn(self._take_preview())
+                    self._runtime.spawn(self._take_preview())
                 self._preview = preview or self._preview
                 self._provisionals.put(response)
                 return
             case Answered(session=session):
                 answer = session.exchange.remote
                 assert self._media is not None
-                self._call = Call(self._agent, session, self._media, answer or b"", self._one_description)
+                self._call = Call(self._runtime, session, self._media, answer or b"", self._one_at_a_time)
                 if answer is None:
-                    self._agent.spawn(self._answer_offer(self._call, session))
+                    self._runtime.spawn(self._answer_offer(self._call, session))
                     return
-                self._outcome.set(self._call)
+                self._result.set(self._call)
             case Refused(response=response):
-                self._outcome.fail(rejection(response))
+                self._result.fail(rejection(response))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
-                self._outcome.fail(RemoteProtocolError(str(error)))
+                self._result.fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
                 self._routed.fail(error)
-                self._outcome.fail(error)
-        self._finished()
+                self._result.fail(error)
+        self._finish()
 
-    def _finished(self) -> None:
-        self._agent.invite_closed(self._usage)
+    def _finish(self) -> None:
+        self._runtime.detach(self, self._usage)
         self._provisionals.close()
+
+    async def _answer_offer(self, call: Call, session: Session) -> None:
+        """Late offer: theirs came in the 2xx, our answer goes in the ACK, waited for or not."""
+        try:
+            answer = await call._describe(session.exchange.offer or b"")
+        except Exception as error:
+            call._disagree(error)
+        else:
+            if not call._is_over:
+                self._runtime.command(session.answer, bytes(answer), self._runtime.now())
+        self._result.set(call)
+        self._finish()
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
         with contextlib.suppress(SipError):
-            async with self._one_description:
+            async with self._one_at_a_time:
                 body, self._preview = self._preview, b""
                 if self._call is None and self._media is not None:
                     await self._media.answered(sdp.parse(body))

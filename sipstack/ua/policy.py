@@ -1,4 +1,4 @@
-"""Decisions taken at once, without a task: for who answers thousands of calls a second."""
+"""Decisions taken at once, without a task: for user agents that answer thousands of calls a second."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import attrs
 
 from sipstack.errors import LocalProtocolError
 from sipstack.message.headers import HeaderFields
+from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument, header_fields
+
+
+def _fields_of_acceptance(headers: HeadersArgument) -> HeaderFields:
+    return header_fields(headers, IN_ACCEPTANCES)
+
+
+def _fields_of_refusal(headers: HeadersArgument) -> HeaderFields:
+    return header_fields(headers, IN_RESPONSES)
 
 
 @attrs.frozen
@@ -16,7 +25,7 @@ class Accept:
     """
 
     description: bytes
-    headers: HeaderFields = ()
+    headers: HeaderFields = attrs.field(default=(), converter=_fields_of_acceptance)
 
 
 @attrs.frozen
@@ -25,7 +34,7 @@ class Reject:
 
     status: int = 486
     reason: str | None = None
-    headers: HeaderFields = ()
+    headers: HeaderFields = attrs.field(default=(), converter=_fields_of_refusal)
 
 
 @attrs.frozen(init=False)

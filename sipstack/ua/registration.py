@@ -6,27 +6,30 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING
 
 import attrs
 
 from sipstack.core.events import Registered, RegistrationFailed, Unregistered
-from sipstack.errors import AuthenticationFailed, RegistrationRejected, SipError, TransactionTimeout
+from sipstack.errors import (
+    AuthenticationFailed,
+    FlowClosed,
+    RegistrationRejected,
+    SipError,
+    TransactionTimeout,
+)
 from sipstack.ua.backoff import Backoff
-from sipstack.ua.outcome import Outcome
+from sipstack.ua.result import Result
+from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.registration import Registration as Usage
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
 TRANSIENT = frozenset({408, 480, 500, 502, 503, 504})
-"""Refusals that say nothing of us: trying again later may help."""
+"""Refusals after which trying again later may help."""
 
 
 @attrs.frozen
 class RegistrationState:
-    """What became of the latest REGISTER. ``expires_at`` is in the time of the event loop."""
+    """The outcome of the latest REGISTER. ``expires_at`` is in the time of the event loop."""
 
     active: bool
     expires_at: float | None
@@ -36,109 +39,110 @@ class RegistrationState:
 class Registration:
     """Our binding at the registrar."""
 
-    def __init__(self, agent: UserAgent, usage: Usage, retry: Backoff | None) -> None:
-        self._agent = agent
+    def __init__(self, runtime: Runtime, usage: Usage, retry: Backoff | None) -> None:
+        self._runtime = runtime
         self._usage = usage
         self._retry = retry
         self._delays: Iterator[float] | None = None
         self._retrying: asyncio.TimerHandle | None = None
         self._states: Stream[RegistrationState] = Stream()
-        self._first: Outcome[None] = Outcome()
-        self._gone: Outcome[None] = Outcome()
+        self._opened: Result[None] = Result()
+        self._closed: Result[None] = Result()
         self._pending = False  # a REGISTER is under way
-        self._leaving = False
-        self._removing = False
-        self._bound_until = -math.inf  # whatever happened since: so long the registrar sends calls to us
+        self._closing = False
+        self._removing = False  # the REGISTER under way, or waiting for it, un-registers
+        self._bound_until = -math.inf  # until then the registrar sends calls to us, whatever happened since
         self.active = False
         self.expires_at: float | None = None
         self.error: SipError | None = None
-        agent.registration_opened(usage, self)
+        runtime.attach(self, usage)
 
     def __repr__(self) -> str:
         return f"<Registration {'active' if self.active else 'inactive'}>"
 
-    def states(self) -> Stream[RegistrationState]:
+    def states(self) -> AsyncIterator[RegistrationState]:
         """Each change of state; ends when the registration is closed, or given up as trying again will not
         help.
         """
         return self._states
 
-    async def open(self) -> None:
+    async def _open(self) -> None:
         """Register. Raises RegistrationRejected, AuthenticationFailed, TransactionTimeout or TransportError,
         unless ``retry`` is given and trying again may help.
         """
         self._send(self._usage.refresh)
-        await self._first
+        await self._opened
 
-    async def close(self) -> None:
-        """Un-register, waiting a few seconds at the most."""
-        if not self._leaving:
-            self._agent.goodbyes.limit(self._gone)
-        self.leave()
-        await self._gone.settled()
-
-    def leave(self) -> None:
-        """Un-register without waiting: at once, or after the REGISTER that is under way, because they must
-        not overtake one another (RFC 3261 §10.2).
-        """
-        if self._leaving:
-            return
-        self._leaving = True
-        if self._retrying is not None:
-            self._retrying.cancel()
-        if not self._pending:
-            self._remove()
-
-    async def remove_all(self) -> None:
-        """Take away every binding of the address-of-record. Raises like ``open``."""
-        self._leaving = self._removing = True
+    async def _remove_all(self) -> None:
+        """Take away every binding of the address-of-record. Raises like ``_open``."""
+        self._closing = self._removing = True
         self._send(self._usage.remove_all)
-        await self._gone
+        await self._closed
         if self.error is not None:
             raise self.error
 
-    def let_go(self, error: SipError) -> None:
-        """The user agent is closed: nothing will come of what is under way."""
+    # -- the end: see runtime.Live -------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        """Un-register, and wait a few seconds at the most for the answer."""
+        if not self._closing:
+            self._runtime.grace.begin(self._closed)
+        self._close_nowait()
+        await self._closed.settled()
+
+    def _close_nowait(self) -> bool:
+        """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
+        another (RFC 3261 §10.2).
+        """
+        if not self._closing:
+            self._closing = True
+            if self._retrying is not None:
+                self._retrying.cancel()
+            if not self._pending:
+                self._unregister()
+        return not self._closed.late
+
+    def _abort(self, reason: str) -> None:
+        error = FlowClosed(reason)
         self._change(RegistrationState(False, None, error))
-        self._first.fail(error)
+        self._opened.fail(error)
         self._finish()
 
-    def _send(self, what: Callable[[float], None]) -> None:
+    def _send(self, command: Callable[[float], None]) -> None:
         self._pending = True
-        self._agent.command(what, self._agent.now())
+        self._runtime.command(command, self._runtime.now())
 
-    def _remove(self) -> None:
+    def _unregister(self) -> None:
         # While active it is refreshed, and a REGISTER that we know nothing of may be under way
-        if self.active or self._agent.now() < self._bound_until:
+        if self.active or self._runtime.now() < self._bound_until:
             self._removing = True
             self._send(self._usage.remove)
         else:
             self._finish()
 
     def _finish(self) -> None:
-        self._gone.set(None)
+        self._closed.set(None)
         self._states.close()
-        self._agent.registration_closed(self._usage)
+        self._runtime.detach(self, self._usage)
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def on_event(self, event: Registered | Unregistered | RegistrationFailed) -> None:
-        """An event of our usage."""
+    def _on_event(self, event: Registered | Unregistered | RegistrationFailed) -> None:
         self._pending = False
         match event:
             case Registered(expires=expires):
                 self._delays = None
-                self._bound_until = self._agent.now() + expires
+                self._bound_until = self._runtime.now() + expires
                 self._change(RegistrationState(True, self._bound_until, None))
-                self._first.set(None)
+                self._opened.set(None)
             case Unregistered():
                 self._change(RegistrationState(False, None, None))
             case RegistrationFailed():
                 self._failed(event)
         if self._removing:
             self._finish()
-        elif self._leaving:
-            self._remove()
+        elif self._closing:
+            self._unregister()
 
     def _change(self, state: RegistrationState) -> None:
         self.active, self.expires_at, self.error = state.active, state.expires_at, state.error
@@ -148,19 +152,19 @@ class Registration:
         error = failure(event)
         self._change(RegistrationState(False, None, error))
         transient = event.response is None or event.response.status in TRANSIENT
-        if self._leaving:
+        if self._closing:
             return
         if self._retry is not None and transient:
             self._plan_retry(self._retry)
-            self._first.set(None)
+            self._opened.set(None)
             return
         self._states.close()
-        self._first.fail(error)
+        self._opened.fail(error)
 
     def _plan_retry(self, retry: Backoff) -> None:
         if self._delays is None:
-            self._delays = retry.delays(self._agent.identifiers)
-        self._retrying = self._agent.loop.call_later(next(self._delays), self._try_again)
+            self._delays = retry.delays(self._runtime.identifiers)
+        self._retrying = self._runtime.loop.call_later(next(self._delays), self._try_again)
 
     def _try_again(self) -> None:
         self._retrying = None
@@ -179,7 +183,15 @@ def failure(event: RegistrationFailed) -> SipError:
 async def registered(registration: Registration) -> AsyncIterator[Registration]:
     """Own ``registration``: leaving the block un-registers."""
     try:
-        await registration.open()
+        await registration._open()
         yield registration
     finally:
-        await registration.close()
+        await registration._close()
+
+
+async def unregister_all(registration: Registration) -> None:
+    """Remove every binding of its address-of-record. Raises like entering ``registered``."""
+    try:
+        await registration._remove_all()
+    finally:
+        await registration._close()

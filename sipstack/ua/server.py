@@ -1,76 +1,102 @@
-"""Who answers: the policy at once, or the handler in a task of its own for each invitation."""
+"""How a user agent answers: by a policy at once, or by a handler in a task for each call or request."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any
 
 from sipstack.core.events import InvitationReceived
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
+from sipstack.ua.arguments import check_method
+from sipstack.ua.client import UserAgentClient
+from sipstack.ua.incoming import Incoming
+from sipstack.ua.incoming_request import IncomingRequest
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.policy import Accept, Decision, Redirect
+from sipstack.ua.runtime import Arrival, Runtime
 from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.received import ReceivedRequest
 
-if TYPE_CHECKING:
-    from sipstack.ua.agent import UserAgent
-
-Handler = Callable[[Invitation], Awaitable[None]]
+CallHandler = Callable[[Invitation], Awaitable[None]]
+RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
+Handler = Callable[[Any], Awaitable[None]]
+"""One of either kind."""
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
 class Server:
-    """The invitations of one user agent that are being handled."""
+    """The answering half of a user agent while it runs (RFC 3261 §6: UAS)."""
 
-    def __init__(self, agent: UserAgent, policy: Policy | None) -> None:
+    def __init__(self, agent: UserAgentClient, runtime: Runtime, policy: Policy | None) -> None:
         self._agent = agent
+        self._runtime = runtime
         self._policy = policy
-        self._handler: Handler | None = None
-        self._invitations: dict[IncomingInvite, Invitation] = {}
+        self._handlers: dict[str, Handler] = {}  # by method; that of calls by INVITE
 
     @contextlib.asynccontextmanager
-    async def serving(self, handler: Handler) -> AsyncIterator[None]:
+    async def serving(
+        self, calls: CallHandler | None, requests: Mapping[str, RequestHandler]
+    ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
-        if not self._agent.running or self._handler is not None:
-            raise LocalProtocolError("the user agent is not running, or has a handler already")
-        self._handler = handler
-        try:
-            yield
-        finally:
-            tasks = self.close()
-            if tasks:
-                await asyncio.wait(tasks, timeout=2 * self._agent.patience)
+        for method in requests:
+            check_method(method)
+        handlers: dict[str, Handler] = {**requests} if calls is None else {"INVITE": calls, **requests}
+        taken = sorted(handlers.keys() & self._handlers.keys())
+        if taken:
+            raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
+        with contextlib.ExitStack() as registered:
+            for method in requests:
+                registered.callback(self._runtime.core.uas.hand_over(method))
+            self._handlers |= handlers
+            try:
+                yield
+            finally:
+                for method in handlers:
+                    self._handlers.pop(method, None)
+                tasks = self._cancel(handlers.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
 
-    def close(self) -> list[asyncio.Task[None]]:
-        """Take no more calls, and cancel the tasks that handle one: they are what is left to wait for."""
-        self._handler = None
-        tasks = [invitation.task for invitation in self._invitations.values() if invitation.task is not None]
-        for task in tasks:
-            task.cancel()
-        return tasks
+    def _cancel(self, handlers: Collection[Handler]) -> list[asyncio.Task[None]]:
+        """Cancel the tasks of these handlers, and return them: they are to be waited for."""
+        live = self._runtime.live
+        incoming = [thing for thing in live if isinstance(thing, Incoming) and thing._handler in handlers]
+        for thing in incoming:
+            thing._close_nowait()
+        return [thing._task for thing in incoming if thing._task is not None]
+
+    def close_nowait(self) -> None:
+        """Begin no more: what still comes in is refused with 480."""
+        self._handlers.clear()
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def invited(self, event: InvitationReceived) -> None:
-        """Somebody calls."""
+    def arrived(self, event: Arrival) -> None:
+        """A call or a request comes in."""
+        if isinstance(event, InvitationReceived):
+            self._invited(event)
+        else:
+            self._requested(event.received)
+
+    def _invited(self, event: InvitationReceived) -> None:
         usage = event.invitation
         if self._policy is not None and self._decided(event, self._policy):
             return
-        if self._handler is None:
-            self._refuse(usage, 480)
+        handler = self._handlers.get("INVITE")
+        if handler is None:
+            self._runtime.command(usage.refuse, 480, self._runtime.now())
             return
-        invitation = self._invitations[usage] = Invitation(self._agent, usage, event.request)
-        task = invitation.task = self._agent.loop.create_task(self._handle(invitation, self._handler))
-        task.add_done_callback(lambda _: self._handled(invitation))
+        self._begin(Invitation(self._agent, self._runtime, usage, event.request), handler)
 
-    def cancelled(self, usage: IncomingInvite) -> None:
-        """The caller gave up: so does the handler."""
-        invitation = self._invitations.get(usage)
-        if invitation is not None:
-            invitation.cancelled = True
-            if invitation.task is not None:
-                invitation.task.cancel()
+    def _requested(self, usage: ReceivedRequest) -> None:
+        """A request comes in whose method the application has registered."""
+        handler = self._handlers.get(usage.request.method)
+        if handler is None:
+            self._runtime.command(usage.respond, 480, self._runtime.now())
+            return
+        self._begin(IncomingRequest(self._agent, self._runtime, usage), handler)
 
     # -- the policy ----------------------------------------------------------------------------------------
 
@@ -80,44 +106,46 @@ class Server:
             if decision is not None:
                 self._decide(event.invitation, decision)
         except Exception:
-            self._refuse(event.invitation, 500)
+            if not event.invitation.answered:
+                self._runtime.command(event.invitation.refuse, 500, self._runtime.now())
             raise  # to the driver, which reports it
         return decision is not None
 
     def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
-        agent = self._agent
-        now = agent.now()
+        runtime = self._runtime
+        now = runtime.now()
         match decision:
             case Accept(description=description, headers=headers):
-                agent.command(usage.accept, description, now, headers)
+                runtime.command(usage.accept, description, now, headers)
             case Redirect(status=status, headers=headers):
-                agent.command(usage.refuse, status, now, None, headers)
+                runtime.command(usage.refuse, status, now, None, headers)
             case _:
-                agent.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
+                runtime.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
 
-    # -- the handler ---------------------------------------------------------------------------------------
+    # -- handlers ------------------------------------------------------------------------------------------
 
-    async def _handle(self, invitation: Invitation, handler: Handler) -> None:
+    def _begin(self, incoming: Incoming, handler: Handler) -> None:
+        self._runtime.attach(incoming, incoming._usage)
+        incoming._handler = handler
+        task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
+        task.add_done_callback(lambda _: self._handled(incoming))
+
+    async def _handle(self, incoming: Incoming, handler: Handler) -> None:
         try:
-            await handler(invitation)
+            await handler(incoming)
         except CallEnded:
             pass  # the other side left while the handler was busy: that is no fault of its
         except Exception as error:
             status = getattr(error, "status", 500) if isinstance(error, SipError) else 500
-            self._refuse(invitation.usage, status)
+            incoming._refuse_unanswered(status)
             if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
-                message = f"the handler of {invitation!r} raised"
+                message = f"the handler of {incoming!r} raised"
                 # without "task": from 3.12 the loop would enter the context that this task runs in
-                self._agent.loop.call_exception_handler({"message": message, "exception": error})
+                self._runtime.loop.call_exception_handler({"message": message, "exception": error})
         finally:
-            await invitation.close()
+            await incoming._close()
 
-    def _handled(self, invitation: Invitation) -> None:
+    def _handled(self, incoming: Incoming) -> None:
         """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
-        self._invitations.pop(invitation.usage, None)
-        self._refuse(invitation.usage, 480)
-
-    def _refuse(self, usage: IncomingInvite, status: int) -> None:
-        """Refuse an invitation unless it is answered, or there is no way to answer it any more."""
-        if not usage.answered and self._agent.running:
-            self._agent.command(usage.refuse, status, self._agent.now())
+        self._runtime.detach(incoming, incoming._usage)
+        incoming._refuse_unanswered(480)

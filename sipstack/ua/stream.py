@@ -1,10 +1,10 @@
-"""What ``async for`` iterates over in the public API."""
+"""Items that ``async for`` takes as they come."""
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from sipstack.ua.outcome import Waiters
+from sipstack.ua.result import Waiters
 
 T = TypeVar("T")
 

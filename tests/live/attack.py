@@ -78,7 +78,7 @@ class Attack:
 
     def __init__(self, agent: UserAgent, stack: ExitStack) -> None:
         self.agent = agent
-        self.core: Core = agent.driver.core
+        self.core: Core = agent._runtime.core
         self.peers: list[Attacker] = []
         self._stack = stack
 

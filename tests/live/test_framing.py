@@ -13,6 +13,7 @@ from scapy.packet import Packet, fuzz
 from scapy.utils import corrupt_bits, corrupt_bytes
 from scapy.volatile import RandBin, RandNum
 
+from sipstack import IncomingRequest
 from sipstack.errors import TransactionTimeout
 from tests.live.attack import attack
 from tests.live.attacker import Attacker
@@ -110,10 +111,15 @@ async def test_a_wrong_content_length_is_refused_or_cuts_the_body() -> None:
     async with attack() as attacked:
         peer = attacked.peer()
         received: list[bytes] = []
-        attacked.agent.on_message = lambda request: received.append(request.body)
-        assert [await peer.ask(_message(peer, length)) for length in wrong] == [400] * len(wrong)
-        assert attacked.core.counters.malformed == len(wrong)
-        assert [await peer.ask(_message(peer, length)) for length in ("0", "3", "5")] == [200] * 3
+
+        async def take(request: IncomingRequest) -> None:
+            received.append(request.body)
+            await request.respond(200)
+
+        async with attacked.agent.serving(requests={"MESSAGE": take}):
+            assert [await peer.ask(_message(peer, length)) for length in wrong] == [400] * len(wrong)
+            assert attacked.core.counters.malformed == len(wrong)
+            assert [await peer.ask(_message(peer, length)) for length in ("0", "3", "5")] == [200] * 3
         assert received == [b"", b"hel", b"hello"]
 
 

@@ -1,4 +1,4 @@
-"""The user agent itself: its life, single requests, and who still waits when it is left."""
+"""The user agent itself: its life, single requests, and the tasks that still wait when it is left."""
 
 from __future__ import annotations
 
@@ -63,6 +63,19 @@ async def test_one_handler_at_a_time(world: World) -> None:
                 raise AssertionError
 
 
+async def test_nothing_is_asked_of_a_user_agent_that_does_not_run(world: World) -> None:
+    bob = world.user_agent("bob")
+    for _ in range(2):
+        with pytest.raises(LocalProtocolError, match="is not running: use it inside of"):
+            async with bob.serving(echo):
+                raise AssertionError
+        with pytest.raises(LocalProtocolError, match="is not running: use it inside of"):
+            await bob.options("sip:alice.test")
+        assert (bob.running, bob.calls) == (False, [])
+        async with bob:
+            assert bob.running
+
+
 async def test_media_that_cannot_be_made_leaves_nothing(world: World) -> None:
     class Broken(SilentMedia):
         async def offer(self, direction: object = None) -> object:  # type: ignore[override]
@@ -76,7 +89,7 @@ async def test_media_that_cannot_be_made_leaves_nothing(world: World) -> None:
             with pytest.raises(MediaError, match="no device"):
                 async with alice.call(VOID, media=media):  # type: ignore[arg-type]
                     raise AssertionError
-        assert alice.driver.core.leftovers() == []
+        assert alice._runtime.core.leftovers() == []
     assert world.leftovers == []
 
 
@@ -134,27 +147,11 @@ async def test_a_request_that_is_given_up(world: World) -> None:
             async with asyncio.timeout(3):
                 await alice.message(VOID, "hello")
         await asyncio.sleep(100)
-        assert alice.driver.core.leftovers() == []
+        assert alice._runtime.core.leftovers() == []
     assert world.leftovers == []
 
 
-async def test_what_on_message_raises_is_reported(world: World) -> None:
-    reported: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _, context: reported.append(str(context["exception"]))
-    )
-
-    def broken(_: object) -> None:
-        raise RuntimeError("a bug")
-
-    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
-        assert (await alice.message("sip:bob.test", "nobody listens")).status == 200
-        bob.on_message = broken
-        assert (await alice.message("sip:bob.test", "somebody does")).status == 200
-    assert reported == ["a bug"]
-
-
-# --- who still waits when it is left ---
+# --- tasks that still wait when it is left ---
 
 
 async def _request(agent: UserAgent) -> None:
@@ -196,7 +193,7 @@ async def test_leaving_tells_those_who_wait(
         waiting = [asyncio.ensure_future(wait(alice)) for _ in range(3)]
         await asyncio.sleep(1)
         left = loop.time()
-    assert loop.time() <= left + alice.patience
+    assert loop.time() <= left + alice._grace
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     if found or wait is not _call:
         assert [type(outcome) for outcome in outcomes] == [error] * 3
@@ -212,7 +209,7 @@ def _never_found(agent: UserAgent) -> None:
             await asyncio.sleep(3600)
             return []
 
-    agent.driver._network = Stuck()  # type: ignore[assignment]
+    agent._runtime.driver._network = Stuck()  # type: ignore[assignment]
 
 
 async def test_leaving_twice_cancelled_leaves_nothing(world: World) -> None:
@@ -252,7 +249,7 @@ async def test_calls_invitations_and_registrations_are_left_together(world: Worl
             world.network.partition({"10.0.0.1"}, {"10.0.0.2"})
             left = loop.time()
             await alice.__aexit__(None, None, None)
-            assert loop.time() == left + alice.patience
+            assert loop.time() == left + alice._grace
             assert callee.cancelled == 3
             world.network.heal()
         for task in (handler, *ringing):
@@ -279,7 +276,8 @@ async def test_serving_ends_at_the_moment_an_invite_arrives(world: World) -> Non
     async with ScriptedPeer(world, "peer") as peer, world.user_agent("bob") as bob:
         invite = peer.write("INVITE", bob.contact)
         async with bob.serving(never):
-            bob.driver._receive(bob.driver.endpoints[0].flow_to(peer.address), bytes(invite))
+            driver = bob._runtime.driver
+            driver._receive(driver.endpoints[0].flow_to(peer.address), bytes(invite))
             assert len([left for left in world.leftovers if "_handle" in left]) == 1
         await asyncio.sleep(1)
         assert {response.status for response in peer.responses} == {480}
@@ -330,7 +328,7 @@ async def test_a_handler_that_will_not_be_cancelled_is_left_behind_in_bounded_ti
                 await outgoing.answered()
                 left = loop.time()
                 await bob.__aexit__(None, None, None)
-                assert loop.time() <= left + 2 * bob.patience
+                assert loop.time() <= left + 2 * bob._grace
         task.cancel()
         await asyncio.sleep(100)
     assert world.leftovers == []

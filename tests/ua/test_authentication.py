@@ -27,7 +27,7 @@ def alice_of(world: World, password: str | None = PASSWORD, **options: object) -
 
 
 class Guarded(ScriptedPeer):
-    """Answers 200 to who has the password, and keeps to one nonce for a second."""
+    """Answers 200 to a user that has the password, and keeps to one nonce for a second."""
 
     def __init__(self, world: World, challenger: Challenger) -> None:
         super().__init__(world, "guarded", ("10.0.1.3", 5060), on_request=self._respond)
@@ -52,7 +52,7 @@ async def test_a_call_with_a_wrong_password_or_none(world: World, password: str 
             await asyncio.sleep(100)
             assert (raised.value.status, callee.calls) == (407, [])
             assert proxy.methods == ["INVITE", "ACK"] * (2 if password else 1)
-            assert alice.driver.core.leftovers() == []
+            assert alice._runtime.core.leftovers() == []
     assert world.leftovers == []
 
 
@@ -86,7 +86,7 @@ async def test_a_call_through_a_proxy_that_challenges_each_request(world: World)
             assert numbers == [1, 1, 2, 2, 3, 3, 4, 4, 5]
             assert len(challenger.accepted) == 3
             await asyncio.sleep(100)
-            assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+            assert (alice._runtime.core.leftovers(), bob._runtime.core.leftovers()) == ([], [])
     assert world.leftovers == []
 
 
@@ -164,7 +164,7 @@ async def test_the_password_is_nowhere_to_be_seen(world: World) -> None:
             with pytest.raises(AuthenticationFailed) as raised:
                 async with alice.call("sip:guarded.test"):
                     raise AssertionError
-            seen = [repr(alice), repr(alice.driver.core.configuration), repr(traced), repr(raised.value)]
+            seen = [repr(alice), repr(alice._runtime.core.configuration), repr(traced), repr(raised.value)]
     assert traced
     assert [text for text in seen if PASSWORD in text] == []
     assert [passage for passage in world.trace if PASSWORD.encode() in passage.data] == []

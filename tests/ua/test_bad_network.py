@@ -21,7 +21,7 @@ ALICE, BOB = "10.0.0.1", "10.0.0.2"
 async def forgotten(*agents: UserAgent) -> None:
     """Wait until every transaction has run out, and see that nothing is left in the core."""
     await asyncio.sleep(200)
-    assert [agent.driver.core.leftovers() for agent in agents] == [[]] * len(agents)
+    assert [agent._runtime.core.leftovers() for agent in agents] == [[]] * len(agents)
 
 
 # --- loss, duplicates, jitter, reordering ---
@@ -102,10 +102,10 @@ async def test_leaving_a_call_that_is_cut_off_is_bounded(world: World) -> None:
             async with alice.call("sip:bob@bob.test") as call:
                 world.network.partition({ALICE}, {BOB})
                 left = loop.time()
-            assert loop.time() == left + alice.patience
+            assert loop.time() == left + alice._grace
             assert str(await call.ended()) == "call ended by local: no answer to our BYE"
             assert alice.calls == []
-        assert loop.time() == left + alice.patience  # nothing more to wait for
+        assert loop.time() == left + alice._grace  # nothing more to wait for
         assert [each for each in world.leftovers if ALICE in each] == []
     assert world.leftovers == []
 
@@ -117,9 +117,9 @@ async def test_leaving_both_sides_of_a_cut(world: World) -> None:
             world.network.partition({ALICE}, {BOB})
             left = loop.time()
             await asyncio.gather(alice.__aexit__(None, None, None), bob.__aexit__(None, None, None))
-            assert loop.time() == left + alice.patience
+            assert loop.time() == left + alice._grace
             assert world.leftovers == []
-        assert loop.time() == left + alice.patience
+        assert loop.time() == left + alice._grace
 
 
 async def test_a_hold_that_is_cut_off_ends_the_call(world: World) -> None:
@@ -179,7 +179,7 @@ async def test_the_callees_host_dies_while_it_rings(world: World) -> None:
         with pytest.raises(TransactionTimeout, match="nobody answered within 60 s"):
             async with alice.call("sip:bob@bob.test", ring_timeout=60):
                 raise AssertionError
-        assert loop.time() == pytest.approx(left + alice.patience)  # nobody answers the CANCEL either
+        assert loop.time() == pytest.approx(left + alice._grace)  # nobody answers the CANCEL either
         await forgotten(alice)
         world.network.up(BOB)
     assert world.leftovers == []

@@ -269,13 +269,13 @@ class Heard:
 
 async def asked_for_an_offer(agent: UserAgent, call: Call, answer: bytes | None) -> list[int]:
     """Send a re-INVITE without an offer from this side, and with the ACK the answer, or the offer itself."""
-    session, heard, core = call._session, Heard(), agent.driver.core
+    session, heard, core = call._session, Heard(), agent._runtime.core
     draft = session.usages.draft("INVITE", contact=True)
-    agent.command(core.send, draft, heard, agent.now(), session.usages)
+    agent._runtime.command(core.send, draft, heard, agent._runtime.now(), session.usages)
     await asyncio.sleep(0.1)
     body = answer if answer is not None else heard.responses[0].body
     headers = (("Content-Type", "application/sdp"),)
-    agent.command(session.usages.send_ack, draft.cseq, headers, body, session, agent.now())
+    agent._runtime.command(session.usages.send_ack, draft.cseq, headers, body, session, agent._runtime.now())
     await asyncio.sleep(0.1)
     return [response.status for response in heard.responses]
 

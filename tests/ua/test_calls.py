@@ -9,6 +9,7 @@ import pytest
 from sipstack import (
     CallEnded,
     CallRejected,
+    IncomingRequest,
     Invitation,
     LocalProtocolError,
     NegotiationError,
@@ -407,11 +408,16 @@ async def test_an_offer_without_audio_in_common_is_refused_with_488(world: World
 async def test_options_and_message(world: World) -> None:
     received: list[tuple[str, bytes]] = []
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
-        bob.on_message = lambda request: received.append((str(request.from_.uri), request.body))
+
+        async def take(request: IncomingRequest) -> None:
+            received.append((str(request.from_.uri), request.body))
+            await request.respond(200)
+
         answer = await alice.options("sip:bob@bob.test")
         assert (answer.status, answer.headers.get("Accept")) == (200, "application/sdp")
         assert "INVITE" in answer.allow
-        assert (await alice.message("sip:bob@bob.test", "Grüße")).status == 200
+        async with bob.serving(requests={"MESSAGE": take}):
+            assert (await alice.message("sip:bob@bob.test", "Grüße")).status == 200
     assert received == [("sip:alice@alice.test", "Grüße".encode())]
 
 

@@ -54,7 +54,7 @@ async def test_the_caller_is_cancelled(moment: float, offer: bool) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await quiet(world)
         assert (alice.calls, bob.calls) == ([], [])
-        assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+        assert (alice._runtime.core.leftovers(), bob._runtime.core.leftovers()) == ([], [])
     assert world.leftovers == []
 
 
@@ -77,7 +77,7 @@ async def test_the_caller_leaves_at_once(moment: float) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await quiet(world)
         assert (alice.calls, bob.calls) == ([], [])
-        assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+        assert (alice._runtime.core.leftovers(), bob._runtime.core.leftovers()) == ([], [])
     assert world.leftovers == []
 
 
@@ -99,7 +99,7 @@ async def test_the_callee_stops_serving(moment: float, offer: bool) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await quiet(world)
         assert (alice.calls, bob.calls) == ([], [])
-        assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+        assert (alice._runtime.core.leftovers(), bob._runtime.core.leftovers()) == ([], [])
     assert world.leftovers == []
 
 

@@ -92,7 +92,7 @@ async def test_whatever_they_do_nothing_is_left(seed: int) -> None:
                 await asyncio.gather(*callers, return_exceptions=True)
         if draw.random() < 0.5:
             await asyncio.sleep(200)
-            assert (alice.driver.core.leftovers(), bob.driver.core.leftovers()) == ([], [])
+            assert (alice._runtime.core.leftovers(), bob._runtime.core.leftovers()) == ([], [])
             assert (alice.calls, bob.calls) == ([], [])
     await asyncio.gather(*callers, return_exceptions=True)
     assert world.leftovers == []

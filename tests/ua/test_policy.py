@@ -76,7 +76,7 @@ async def test_a_broken_policy_is_reported_and_answered_with_500(
                     raise AssertionError
             assert raised.value.status == 500
         await asyncio.sleep(100)
-        assert bob.driver.core.leftovers() == []
+        assert bob._runtime.core.leftovers() == []
     assert [error in report for report in reported] == [True, True]
     assert world.leftovers == []
 
@@ -138,7 +138,7 @@ async def test_accept(world: World) -> None:
             assert tasks == [before]
             assert bob.calls == []  # no media of ours, so no Call
         await asyncio.sleep(100)
-        assert bob.driver.core.leftovers() == []
+        assert bob._runtime.core.leftovers() == []
     assert world.ladder() == ladder("""
         alice -> bob    INVITE sip:bob@bob.test [1]
         bob -> alice    200 OK [1 INVITE]

@@ -330,8 +330,8 @@ async def test_leaving_a_silent_registrar_is_bounded(world: World) -> None:
         async with alice.register():
             registrar.silent = True
             left = loop.time()
-        assert loop.time() == pytest.approx(left + alice.patience)
-    assert loop.time() == pytest.approx(left + alice.patience)
+        assert loop.time() == pytest.approx(left + alice._grace)
+    assert loop.time() == pytest.approx(left + alice._grace)
     assert world.leftovers == []
 
 
@@ -428,7 +428,7 @@ async def test_cancelled_at_every_moment(moment: float, twice: bool) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.sleep(200)
         assert registrar.bindings == {}
-        assert alice.driver.core.leftovers() == []
+        assert alice._runtime.core.leftovers() == []
         sent = len(registrar.requests)
         await asyncio.sleep(1000)
         assert len(registrar.requests) == sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from sipstack import IncomingRequest
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
 from tests.cli.registrar import registrar_here
@@ -25,8 +26,12 @@ async def test_a_peer_that_takes_no_messages() -> None:
 
 async def test_the_text_arrives() -> None:
     received: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-    async with agent() as bob:
-        bob.on_message = lambda request: received.put_nowait((request.body.decode(), str(request.from_.uri)))
+
+    async def take(request: IncomingRequest) -> None:
+        received.put_nowait((request.text, str(request.from_.uri)))
+        await request.respond(200)
+
+    async with agent() as bob, bob.serving(requests={"MESSAGE": take}):
         arguments = (bob.contact, "Grüße, 你好", "--from", "sip:alice@example.com", "--json")
         async with command("message", *arguments, *ANYWHERE) as run:
             assert await run.status() == ExitStatus.DONE

@@ -15,7 +15,7 @@ from sipstack.ua.outgoing import OutgoingInvite
 Begin = Callable[[], Awaitable[OutgoingInvite]]
 
 
-class Inviting:
+class InviteBlock:
     """Owns an OutgoingInvite: leaving the block cancels it, or hangs up."""
 
     __slots__ = ("_begin", "_outgoing")
@@ -32,32 +32,32 @@ class Inviting:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._outgoing is not None:
-            await self._outgoing.close()
+            await self._outgoing._close()
 
 
-class Calling:
+class CallBlock:
     """Owns a call: entering waits for the answer, leaving hangs up."""
 
-    __slots__ = ("_inviting", "_ring_timeout")
+    __slots__ = ("_invite", "_ring_timeout")
 
     def __init__(self, begin: Begin, ring_timeout: float | None) -> None:
-        self._inviting = Inviting(begin)
+        self._invite = InviteBlock(begin)
         self._ring_timeout = ring_timeout
 
     async def __aenter__(self) -> Call:
-        outgoing = await self._inviting.__aenter__()
+        outgoing = await self._invite.__aenter__()
         try:
             if self._ring_timeout is None:
                 return await outgoing.answered()
             return await _answered_within(outgoing, self._ring_timeout)
         except BaseException as error:
-            await self._inviting.__aexit__(type(error), error, error.__traceback__)
+            await self._invite.__aexit__(type(error), error, error.__traceback__)
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._inviting.__aexit__(kind, error, trace)
+        await self._invite.__aexit__(kind, error, trace)
 
 
 async def _answered_within(outgoing: OutgoingInvite, seconds: float) -> Call:

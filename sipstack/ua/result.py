@@ -1,4 +1,4 @@
-"""What tasks wait for. A future would be cancelled with the first task that waits for it."""
+"""Results that several tasks may wait for: a future would be cancelled with the first of them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Waiters:
             self._futures.remove(future)
 
     def release(self) -> None:
-        """Let all go on who wait."""
+        """Let all waiting tasks go on."""
         for future in self._futures:
             if not future.done():
                 future.set_result(None)
 
 
-class Outcome(Waiters, Generic[T]):
+class Result(Waiters, Generic[T]):
     """A value or an error that comes once, for any number of tasks. The first to come counts."""
 
     __slots__ = ("_error", "_value", "done", "late")
@@ -45,7 +45,7 @@ class Outcome(Waiters, Generic[T]):
         super().__init__()
         self.done = False
         self.late = False
-        """Whether the patience for it is at its end; it may still come."""
+        """Whether its grace is over; it may still come."""
         self._value: T | None = None
         self._error: Exception | None = None
 
@@ -80,38 +80,38 @@ class Outcome(Waiters, Generic[T]):
         return self.result()
 
 
-class Patience:
-    """Makes outcomes late. All have the same number of seconds: so the oldest is the next, and one timer
-    serves thousands.
+class Grace:
+    """The seconds that a result may take before it counts as late, the same for all: so the oldest is the
+    next, and one timer serves thousands.
     """
 
-    __slots__ = ("_limited", "_timer", "seconds")
+    __slots__ = ("_running", "_timer", "seconds")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._limited: deque[tuple[float, Outcome[Any]]] = deque()
+        self._running: deque[tuple[float, Result[Any]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def limit(self, outcome: Outcome[Any]) -> None:
-        """From now on it has ``seconds``."""
+    def begin(self, result: Result[Any]) -> None:
+        """From now on ``result`` has ``seconds``."""
         loop = asyncio.get_running_loop()
-        self._limited.append((loop.time() + self.seconds, outcome))
+        self._running.append((loop.time() + self.seconds, result))
         if self._timer is None:
-            self._timer = loop.call_at(self._limited[0][0], self._expire)
+            self._timer = loop.call_at(self._running[0][0], self._expire)
 
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         # the loop may call a shade early, by its clock's resolution
         now = loop.time() + 0.01
-        while self._limited and self._limited[0][0] <= now:
-            _, outcome = self._limited.popleft()
-            outcome.late = True
-            outcome.release()
-        self._timer = loop.call_at(self._limited[0][0], self._expire) if self._limited else None
+        while self._running and self._running[0][0] <= now:
+            _, result = self._running.popleft()
+            result.late = True
+            result.release()
+        self._timer = loop.call_at(self._running[0][0], self._expire) if self._running else None
 
     def close(self) -> None:
         """Nothing more becomes late."""
-        self._limited.clear()
+        self._running.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

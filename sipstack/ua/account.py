@@ -1,0 +1,85 @@
+"""The accounts of a user agent: an address-of-record, its credentials, and where its requests go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from sipstack.core.configuration import Identity
+from sipstack.message import NameAddr, SipUri
+from sipstack.message.digest import Account as Credentials
+from sipstack.ua.arguments import check_text, loose_route, sip_uri
+
+
+@attrs.frozen(eq=False)
+class Account:
+    """One identity at one provider. Raises LocalProtocolError for what is no SIP URI.
+
+    ``aor``: the address-of-record, such as ``sip:alice@example.com``.
+    ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user
+    name is that of the address-of-record if not given.
+    ``credentials``: (user name, password) by realm.
+    ``registrar``: the URI to register at; the domain of the address-of-record if not given.
+    ``proxy``: the URI that every request outside of a dialog goes to first.
+    """
+
+    aor: str
+    password: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    username: str | None = attrs.field(default=None, kw_only=True)
+    display_name: str = attrs.field(default="", kw_only=True)
+    credentials: Mapping[str, tuple[str, str]] = attrs.field(factory=dict, kw_only=True, repr=False)
+    registrar: str | None = attrs.field(default=None, kw_only=True)
+    proxy: str | None = attrs.field(default=None, kw_only=True)
+
+    _identity: Identity = attrs.field(init=False, repr=False)
+    """The account as the core knows it."""
+
+    @_identity.default
+    def _make_identity(self) -> Identity:
+        check_text(self.from_)
+        if self.registrar is not None:
+            sip_uri(self.registrar, "sip:example.com")
+        return Identity(self.from_, str(self.uri.user or ""), self.digest, self.route)
+
+    @property
+    def uri(self) -> SipUri:
+        """The address-of-record as a value."""
+        return sip_uri(self.aor, "sip:alice@example.com")
+
+    @property
+    def from_(self) -> str:
+        """Our From value without its tag: a name-addr, such as ``"Alice" <sip:alice@example.com>``."""
+        return str(NameAddr(self.uri, self.display_name))
+
+    @property
+    def route(self) -> str | None:
+        """The Route value of requests outside of a dialog, such as ``<sip:proxy.example.com;lr>``."""
+        return None if self.proxy is None else loose_route(self.proxy)
+
+    @property
+    def registrar_uri(self) -> str:
+        """The Request-URI of REGISTER (RFC 3261 §10.2)."""
+        uri = self.uri
+        return self.registrar or f"{uri.scheme}:{uri.host}" + (f":{uri.port}" if uri.port else "")
+
+    @property
+    def digest(self) -> tuple[Credentials, ...]:
+        """The credentials for 401 and 407: those of single realms, then those of all others."""
+        of_realms = [Credentials(user, secret, realm) for realm, (user, secret) in self.credentials.items()]
+        if self.password is None:
+            return tuple(of_realms)
+        return (*of_realms, Credentials(self.username or self.uri.user or "", self.password))
+
+
+@attrs.frozen
+class Sender:
+    """In whose name a request goes out, and how far. The default is the user agent's own account."""
+
+    identity: Identity | None = None
+    from_: str = ""
+    """A From value without its tag, in place of the account's."""
+    max_forwards: int = 70
+
+
+OURSELVES = Sender()

@@ -1,0 +1,286 @@
+"""The asking half of a user agent (RFC 3261 §6: UAC): calls, registrations and single requests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from sipstack.errors import LocalProtocolError, TransportError
+from sipstack.message import NameAddr, Response
+from sipstack.message.headers import HeaderFields
+from sipstack.ua.account import OURSELVES, Account, Sender
+from sipstack.ua.arguments import (
+    IN_INVITES,
+    IN_REGISTERS,
+    IN_REQUESTS,
+    IN_TEXTS,
+    HeadersArgument,
+    check_max_forwards,
+    check_method,
+    check_target,
+    from_value,
+    header_fields,
+)
+from sipstack.ua.backoff import Backoff
+from sipstack.ua.blocks import CallBlock, InviteBlock
+from sipstack.ua.call import Call
+from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.registration import Registration, registered, unregister_all
+from sipstack.ua.request import PendingRequest
+from sipstack.ua.runtime import MediaFactory, Runtime
+
+NOT_RUNNING = "the user agent is not running: use it inside of `async with UserAgent(...)`"
+
+
+class UserAgentClient:
+    """Places calls, registers and sends requests. Every UserAgent is one; ``invitation.agent`` is typed so.
+
+    Arguments that several methods share:
+
+    ``headers``: further header fields, as pairs or a mapping. Those that the stack owns are refused
+    (LocalProtocolError), with a word on what to use instead.
+    ``account``: one of ``accounts``; the first if not given.
+    ``from_``: a URI or a name-addr for From, in place of the account's, without its tag: a back-to-back user
+    agent passes on that of the caller, ``invitation.from_``.
+    ``max_forwards``: how many proxies it may pass (RFC 3261 §8.1.1.6); a back-to-back user agent gives what
+    it received, less one.
+    """
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
+        self.accounts = accounts
+        """Our own account, then those given as ``accounts``."""
+        self.aor = accounts[0].aor
+        self._running: Runtime | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.aor} calls={len(self.calls)}>"
+
+    @property
+    def running(self) -> bool:
+        """Whether we are inside of the ``async with`` block."""
+        return self._running is not None
+
+    @property
+    def _runtime(self) -> Runtime:
+        """Raises LocalProtocolError outside of the ``async with`` block."""
+        if self._running is None:
+            raise LocalProtocolError(NOT_RUNNING)
+        return self._running
+
+    @property
+    def listening(self) -> list[tuple[str, str, int]]:
+        """(transport, host, port) of each address we listen on, as bound."""
+        return [
+            (endpoint.transport.name.lower(), *endpoint.local) for endpoint in self._runtime.driver.endpoints
+        ]
+
+    @property
+    def contact(self) -> str:
+        """The URI at which this user agent is reached directly; a wildcard address as the default route shows
+        it.
+        """
+        endpoint = self._runtime.driver.endpoints[0]
+        host = endpoint.local[0]
+        probes = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
+        for probe in probes:
+            with contextlib.suppress(TransportError):
+                return self.accounts[0]._identity.contact(endpoint.flow_to((probe, 5060)))
+        return self.accounts[0]._identity.contact(endpoint.flow_to(endpoint.local))
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are established."""
+        live = [] if self._running is None else self._running.live
+        return [thing for thing in live if isinstance(thing, Call)]
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        media: MediaFactory | None = None,
+        ring_timeout: float | None = None,
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> AbstractAsyncContextManager[Call]:
+        """Place a call and own it: entering waits for the answer, leaving hangs up.
+
+        ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
+        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
+        RemoteProtocolError, MediaError.
+        """
+        sender = self._sender(account, from_, max_forwards)
+        fields = header_fields(headers, IN_INVITES)
+        return CallBlock(partial(self._invite, target, fields, media, True, sender), ring_timeout)
+
+    def invite(
+        self,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        media: MediaFactory | None = None,
+        offer: bool = True,
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> AbstractAsyncContextManager[OutgoingInvite]:
+        """Place a call step by step: provisional responses, early media, the answer. Leaving the block
+        cancels or hangs up. Without ``offer`` the callee makes it (late offer).
+        """
+        sender = self._sender(account, from_, max_forwards)
+        fields = header_fields(headers, IN_INVITES)
+        return InviteBlock(partial(self._invite, target, fields, media, offer, sender))
+
+    async def _invite(
+        self, target: str, headers: HeaderFields, factory: MediaFactory | None, offer: bool, sender: Sender
+    ) -> OutgoingInvite:
+        runtime = self._runtime
+        check_target(target)
+        usage = runtime.core.outgoing(
+            target,
+            headers,
+            identity=sender.identity,
+            from_=sender.from_,
+            max_forwards=sender.max_forwards,
+        )
+        outgoing = OutgoingInvite(runtime, usage)
+        try:
+            await outgoing._start(factory, offer=offer)
+        except BaseException:
+            await outgoing._close()
+            raise
+        return outgoing
+
+    def _sender(self, account: Account | None, from_: str | NameAddr | None, max_forwards: int) -> Sender:
+        """Raises LocalProtocolError for an account that is not ours, and for what cannot be written."""
+        account = self._known(account)
+        if account is self.accounts[0] and from_ is None and max_forwards == 70:
+            return OURSELVES
+        check_max_forwards(max_forwards)
+        return Sender(account._identity, "" if from_ is None else from_value(from_), max_forwards)
+
+    def _known(self, account: Account | None) -> Account:
+        """``account``, or the first. Raises LocalProtocolError for one that is not ours."""
+        if account is not None and account not in self.accounts:
+            raise LocalProtocolError(f"{account.aor} is not an account of this user agent: give it accounts=")
+        return account or self.accounts[0]
+
+    # -- registrations -------------------------------------------------------------------------------------
+
+    def register(
+        self,
+        *,
+        expires: int = 600,
+        retry: Backoff | None = None,
+        headers: HeadersArgument = (),
+        account: Account | None = None,
+    ) -> AbstractAsyncContextManager[Registration]:
+        """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
+
+        Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
+        TransactionTimeout and TransportError, with it those are tried again.
+        """
+        fields = header_fields(headers, IN_REGISTERS)
+        return self._registering(expires, retry, fields, self._known(account))
+
+    @contextlib.asynccontextmanager
+    async def _registering(
+        self, expires: int, retry: Backoff | None, headers: HeaderFields, account: Account
+    ) -> AsyncIterator[Registration]:
+        async with registered(self._registration(expires, retry, headers, account)) as registration:
+            yield registration
+
+    async def unregister_all(self, *, account: Account | None = None) -> None:
+        """Remove every binding of the address-of-record, also those of other devices. Raises like
+        ``register``.
+        """
+        await unregister_all(self._registration(0, None, (), self._known(account)))
+
+    def _registration(
+        self, expires: int, retry: Backoff | None, headers: HeaderFields, account: Account
+    ) -> Registration:
+        runtime = self._runtime
+        usage = runtime.core.register(account.registrar_uri, expires, headers, identity=account._identity)
+        return Registration(runtime, usage, retry)
+
+    # -- single requests -----------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        body: bytes = b"",
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> Response:
+        """Send one request outside of a dialog and wait for its final response, whatever its status: see
+        ``Response.raise_for_status``.
+
+        Raises TransactionTimeout, TransportError, ResolutionError.
+        """
+        runtime = self._runtime
+        check_method(method)
+        check_target(target)
+        fields = header_fields(headers, IN_REQUESTS)
+        sender = self._sender(account, from_, max_forwards)
+        usage = runtime.core.standalone(
+            method,
+            target,
+            fields,
+            body,
+            identity=sender.identity,
+            from_=sender.from_,
+            max_forwards=sender.max_forwards,
+        )
+        return await PendingRequest(runtime, usage).response()
+
+    async def options(
+        self,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> Response:
+        """Ask what the other side can do, or whether it is there. Raises like ``request``."""
+        fields = header_fields(headers, IN_REQUESTS)
+        return await self.request(
+            "OPTIONS",
+            target,
+            headers=(("Accept", "application/sdp"), *fields),
+            account=account,
+            from_=from_,
+            max_forwards=max_forwards,
+        )
+
+    async def message(
+        self,
+        target: str,
+        text: str,
+        *,
+        content_type: str = "text/plain;charset=UTF-8",
+        headers: HeadersArgument = (),
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> Response:
+        """Send an instant message (RFC 3428). Raises like ``request``."""
+        fields = header_fields(headers, IN_TEXTS)
+        return await self.request(
+            "MESSAGE",
+            target,
+            headers=(("Content-Type", content_type), *fields),
+            body=text.encode(),
+            account=account,
+            from_=from_,
+            max_forwards=max_forwards,
+        )

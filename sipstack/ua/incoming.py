@@ -1,0 +1,72 @@
+"""A request that we received, and that a handler answers in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sipstack.message import NameAddr, Request
+from sipstack.ua.client import UserAgentClient
+from sipstack.ua.runtime import Runtime, Usage
+
+
+class Incoming:
+    """The base of Invitation and IncomingRequest."""
+
+    _usage: Usage
+
+    def __init__(self, agent: UserAgentClient, runtime: Runtime, request: Request) -> None:
+        self._runtime = runtime
+        self._task: asyncio.Task[None] | None = None
+        self._handler: object = None
+        self.agent = agent
+        """The user agent that received it."""
+        self.request = request
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.call_id} from {self.from_.uri}>"
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID."""
+        return self.request.call_id
+
+    @property
+    def from_(self) -> NameAddr:
+        """The address in From, as the sender says."""
+        return self.request.from_
+
+    @property
+    def to(self) -> NameAddr:
+        """The address in To, to which it was sent at first."""
+        return self.request.to
+
+    @property
+    def answered(self) -> bool:
+        """Whether a final response is sent."""
+        raise NotImplementedError
+
+    def _refuse_unanswered(self, status: int) -> None:
+        """Refuse, unless it is answered, or there is no way to answer it any more."""
+        if not self.answered and self._runtime.running:
+            self._refuse(status)
+
+    def _refuse(self, status: int) -> None:
+        raise NotImplementedError
+
+    # -- what the runtime asks of it -----------------------------------------------------------------------
+
+    def _on_event(self, event: Any) -> None:
+        """An event of the usage."""
+
+    async def _close(self) -> None:
+        """The handler is done."""
+
+    def _close_nowait(self) -> bool:
+        """Cancel the handler; what it leaves unanswered is refused."""
+        if self._task is not None:
+            self._task.cancel()
+        return True
+
+    def _abort(self, reason: str) -> None:
+        """No task waits for it but its handler, which is cancelled already."""

@@ -1,0 +1,178 @@
+"""The running user agent, as its calls, invitations, registrations and requests see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from sipstack.core.core import Core
+from sipstack.core.events import Event, InvitationReceived, RequestReceived
+from sipstack.core.outputs import Flow
+from sipstack.errors import LocalProtocolError
+from sipstack.media.port import MediaPort
+from sipstack.media.session import AudioSession
+from sipstack.net.driver import Driver, Tracer
+from sipstack.net.network import Listen, Network
+from sipstack.ua.result import Grace, Waiters
+
+P = ParamSpec("P")
+R = TypeVar("R")
+MediaFactory = Callable[[str], MediaPort]
+"""Makes the media of one call; takes our IP address towards the peer, as bound."""
+
+Arrival = InvitationReceived | RequestReceived
+
+CLOSED = "the user agent was closed"
+
+
+class Usage(Protocol):
+    """The core's side of something alive; its events carry ``user`` as their receiver."""
+
+    user: Any
+
+
+class Live(Protocol):
+    """Something in the runtime's table: a call, an invitation, a registration, a request.
+
+    Names with an underscore are for the modules of this package, not for applications.
+
+    Four verbs tell how such a thing ends:
+
+    - ``hang_up`` is the user's word for a call: BYE, and its answer is waited for.
+    - ``cancel`` is the user's word for a call not yet answered: CANCEL, and the final response is waited for.
+    - ``close`` does what is due at the end of a block: BYE, CANCEL, un-registering, or nothing.
+    - ``abort`` sends nothing: the user agent is closed, and the tasks that wait for a result get an error.
+
+    The first three wait as long as the grace lasts. Their twins ``..._nowait`` send and do not wait.
+    """
+
+    def _on_event(self, event: Any) -> None:
+        """An event of the usage."""
+
+    def _close_nowait(self) -> bool:
+        """Returns whether to wait until it is over; not when that was waited for already, in vain."""
+
+    def _abort(self, reason: str) -> None: ...
+
+
+class Runtime:
+    """The event loop, the driver, the tasks and the table of what is alive, from entering the user agent
+    until it is left. ``grace``: how many seconds leaving waits for the other sides' answers.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        network: Network,
+        trace: Tracer | None,
+        media: MediaFactory | None,
+        grace: float,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.core = core
+        self.driver = Driver(core, network, self._deliver, trace)
+        self.identifiers = core.identifiers
+        self.grace = Grace(grace)
+        self.running = True
+        self.now = self.loop.time
+        self.command = self.driver.command
+        self._media = media
+        self._live: dict[Live, None] = {}  # in the order in which they began
+        self._tasks: dict[asyncio.Task[None], bool] = {}  # and whether each must finish
+        self._leaving: dict[Live, None] = {}  # and is waited for
+        self._idle = Waiters()
+
+    async def start(self, listens: Sequence[Listen], arrived: Callable[[Arrival], None]) -> None:
+        """Listen on all addresses, and give new calls and requests to ``arrived``. Raises TransportError,
+        with no address left open.
+        """
+        self._arrived = arrived
+        await self.driver.start(listens)
+
+    def _deliver(self, event: Event) -> None:
+        """An event goes to the user of its usage; a call or request that has just arrived has none yet."""
+        receiver = event.receiver
+        if receiver is not None:
+            receiver._on_event(event)
+        elif isinstance(event, InvitationReceived | RequestReceived):
+            self._arrived(event)
+
+    # -- the table -----------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> list[Live]:
+        """Everything that is alive, oldest first."""
+        return list(self._live)
+
+    def attach(self, thing: Live, usage: Usage) -> None:
+        """``thing`` begins, and hears the events of ``usage`` from now on."""
+        usage.user = thing
+        self._live[thing] = None
+
+    def detach(self, thing: Live, usage: Usage) -> None:
+        """``thing`` is over. It refers to its usage: so the usage must not refer to it any longer."""
+        usage.user = None
+        self._live.pop(thing, None)
+        if self._leaving:
+            self._leaving.pop(thing, None)
+            self._idle.release()
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, must_finish: bool = False) -> None:
+        """Run ``work`` in a task. Leaving waits for it, and cancels it after the grace, unless it must
+        finish.
+        """
+        task = self.loop.create_task(work)
+        self._tasks[task] = must_finish
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not self._tasks:
+            self._idle.release()
+
+    def new_media(self, factory: MediaFactory | None, flow: Flow) -> MediaPort:
+        """The media of one call, at our end of the flow that signals it. Raises MediaError."""
+        factory = factory or self._media
+        host = flow.local[0]
+        if factory is not None:
+            return factory(host)
+        return AudioSession(host, advertised=flow.advertised[0], random=self.identifiers)
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Close everything at once, wait for the answers while the grace lasts, abort the rest."""
+        try:
+            closing = [thing for thing in self.live if thing._close_nowait()]
+            self._leaving = {thing: None for thing in closing if thing in self._live}  # not over at once
+            await self._until_idle()
+        finally:
+            self._abort()
+            try:
+                await self._until_idle()
+            finally:
+                self.running = False
+                self.command = _refuse_command
+                self.grace.close()
+                await self.driver.close()
+
+    def _abort(self) -> None:
+        for task, must_finish in self._tasks.items():
+            if not must_finish:
+                task.cancel()
+        for thing in self.live:
+            thing._abort(CLOSED)
+
+    async def _until_idle(self) -> None:
+        """Wait until everything is over and no task runs, as long as the grace lasts."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.grace.seconds):
+                while self._leaving or self._tasks:
+                    await self._idle.wait()
+
+
+def _refuse_command(function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+    """Takes the place of ``Runtime.command`` once the user agent is left."""
+    raise LocalProtocolError(CLOSED)
