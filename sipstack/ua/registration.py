@@ -20,9 +20,6 @@ from sipstack.usage.registration import Registration as Usage
 if TYPE_CHECKING:
     from sipstack.ua.agent import UserAgent
 
-TRANSIENT = frozenset({408, 480, 500, 502, 503, 504})
-"""Refusals that say nothing of us: trying again later may help."""
-
 
 @attrs.frozen
 class RegistrationState:
@@ -147,10 +144,9 @@ class Registration:
     def _failed(self, event: RegistrationFailed) -> None:
         error = failure(event)
         self._change(RegistrationState(False, None, error))
-        transient = event.response is None or event.response.status in TRANSIENT
         if self._leaving:
             return
-        if self._retry is not None and transient:
+        if self._retry is not None and error.transient:
             self._plan_retry(self._retry)
             self._first.set(None)
             return

@@ -8,7 +8,6 @@ import attrs
 import click
 
 import sipstack
-from sipstack import errors
 from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
 from sipstack.cli.options import ANONYMOUS, Identity, Output, identity_options, output_options, uri
@@ -56,7 +55,7 @@ class Registering:
         clock = asyncio.get_running_loop().time
         with session.report.waiting("registered"):
             async for state in registration.states():
-                if isinstance(state.error, errors.RequestFailed) and not _passes(state.error):
+                if state.error is not None and not state.error.transient:
                     raise state.error
                 if state.expires_at is not None:
                     left = round(state.expires_at - clock(), 1)
@@ -68,11 +67,6 @@ class Registering:
                     )
                 if self.once:
                     return
-
-
-def _passes(error: errors.RequestFailed) -> bool:
-    """Whether a refusal says nothing of us, so that the agent tries again."""
-    return error.status in (408, 480) or 500 <= error.status < 600
 
 
 def addresses(target: str, aor: str) -> tuple[str, str]:

@@ -44,6 +44,18 @@ async def test_a_refusal(status: int, once: list[str]) -> None:
     assert [(event["event"], event["status"]) for event in run.said] == [("rejected", status)]
 
 
+@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (501, "Not Implemented")])
+async def test_a_refresh_that_is_refused_for_good_is_a_refusal(status: int, reason: str) -> None:
+    async with Registrar() as registrar:
+        async with command("register", registrar.uri, *ALICE, "--expires", "2") as run:
+            await run.event("registered")
+            registrar.status = status
+            assert await run.status() == ExitStatus.REFUSED
+    rejected = run.said[-1]
+    assert (rejected["event"], rejected["status"], rejected["reason"]) == ("rejected", status, reason)
+    assert run.story == ["registered", "rejected"]
+
+
 async def test_a_wrong_password() -> None:
     async with Registrar(password="secret") as registrar:
         variables = {"SIPSTACK_PASSWORD": "wrong"}
