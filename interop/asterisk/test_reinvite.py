@@ -45,7 +45,7 @@ async def connected(
             yield our_call, their_call
 
 
-async def test_who_is_held_hears_the_tone_of_hold(
+async def test_the_party_on_hold_hears_the_hold_tone(
     asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 ) -> None:
     async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from interop.asterisk.agents import AgentFactory
-from interop.asterisk.listening import PATIENCE, eventually
+from interop.asterisk.listening import TIMEOUT, eventually
 from interop.asterisk.server import Asterisk
 
 
@@ -47,4 +47,4 @@ async def test_a_message_comes_back_as_it_was_sent(asterisk: Asterisk, agent: Ag
     async with agent("alice") as alice, alice.register():
         alice.on_message = lambda request: texts.put_nowait(request.body.decode())
         await alice.message(asterisk.uri("echo"), text)
-        assert await asyncio.wait_for(texts.get(), PATIENCE) == text
+        assert await asyncio.wait_for(texts.get(), TIMEOUT) == text

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from interop.bench import progress
-from interop.bench.ladder import Run
 from interop.bench.machine import CpuTime
+from interop.bench.rate_search import Run
 from interop.bench.server import Recipe, Server
 from interop.sipp.process import Sipp
 from interop.sipp.statistics import Statistics

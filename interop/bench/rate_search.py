@@ -1,4 +1,4 @@
-"""The rate ladder: the highest rate at which nothing fails and nothing has to be sent again."""
+"""The search for the highest rate at which nothing fails and nothing has to be sent again."""
 
 from __future__ import annotations
 

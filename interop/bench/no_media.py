@@ -1,4 +1,4 @@
-"""A media port without media, with one fixed description: signalling is all that is measured."""
+"""A media port without media, with one fixed description, to measure signalling alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.sdp import Direction, SessionDescription
 
 
-class Silent:
-    """A MediaPort for any number of calls at once: it keeps nothing."""
+class NoMedia:
+    """A MediaPort for any number of calls at once: it has no state."""
 
     def __init__(self) -> None:
         self.audio = Audio(MediaStatistics)
@@ -29,4 +29,4 @@ class Silent:
         """Takes any answer."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
