@@ -1,7 +1,7 @@
 """Branches, tags, Call-IDs and nonces, all drawn from one injected random source.
 
 A seeded ``random.Random`` makes a run reproducible; the default draws from the operating system, so that
-tags and branches cannot be guessed by who does not see them (RFC 3261 §19.3).
+tags and branches cannot be guessed by anybody who does not see them (RFC 3261 §19.3).
 """
 
 from __future__ import annotations
