@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from interop.asterisk.sound import RATE, SILENCE, TONE, Samples, loudness, samples_of, tone_share
-from sipstack import Call, Invitation, UserAgent
-from sipstack.media.audio import Audio, Frame
+from sipstack import Audio, Call, Frame, Invitation, UserAgent
 
 TIMEOUT = 5.0  # seconds; on an idle machine each wait takes a fraction of one
 WINDOW = 0.2  # seconds of sound in which a tone is recognised

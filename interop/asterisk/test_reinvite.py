@@ -13,8 +13,7 @@ from interop.asterisk.configuration import HOLD_TONE
 from interop.asterisk.listening import answering, eventually, hear_tone, next_call
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
-from sipstack import Call
-from sipstack.core.trace import TracedMessage
+from sipstack import Call, TracedMessage
 
 OUR_TONE, THEIR_TONE = 440, 620  # Hz
 

@@ -14,9 +14,9 @@ import time
 
 import attrs
 
+from sipstack import AudioSession
 from sipstack.media.clock import PERIOD, SLOTS, MediaClock
 from sipstack.media.io import FRAMES_PER_SECOND, PcmSource
-from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 
 WARM_UP = 1.0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from interop.bench.floor import ANSWER
-from sipstack import sdp
-from sipstack.media.audio import Audio, MediaStatistics
+from sipstack import Audio, MediaStatistics, sdp
 from sipstack.sdp import Direction, SessionDescription
 
 

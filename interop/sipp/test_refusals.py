@@ -9,8 +9,7 @@ import time
 import pytest
 
 from interop.sipp.process import Launch
-from sipstack import CallRejected, Invitation, UserAgent
-from sipstack.message import Request
+from sipstack import CallRejected, Invitation, Request, UserAgent
 from sipstack.message.digest_server import DigestServer, Verdict
 
 ELSEWHERE = "sip:elsewhere@192.0.2.1"
