@@ -166,3 +166,18 @@ def test_a_capture_file_that_cannot_be_written_is_said_before_anything_is_sent(t
     output = Output(json=False, trace=False, pcap=path, verbose=0)
     assert run_command(env, output, raising(AssertionError("ran"))) is ExitStatus.MEDIA
     assert text(env.stderr) == f"failed      cannot write {path}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "moves"),
+    [
+        (HUMAN, True),
+        (JSON, False),
+        (Output(json=False, trace=True, pcap=None, verbose=0), False),
+        (Output(json=False, trace=False, pcap=None, verbose=1), False),
+    ],
+    ids=["plain", "json", "trace", "verbose"],
+)
+def test_the_line_that_counts_the_seconds_is_alone_on_the_terminal(output: Output, moves: bool) -> None:
+    run = Run(environment(terminal=True), output)
+    assert isinstance(run.report.waiting("ringing"), contextlib.nullcontext) is not moves
