@@ -57,7 +57,7 @@ def watch(client: Sipp, limit: float, to_the_end: bool) -> Statistics:
 class UasLoad:
     """A server that is started when first needed, and again after each run that was not clean.
 
-    Half-open calls of a failed run would poison the next one.
+    Half-open calls of a failed run would spoil the next one.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, seconds: float) -> None:
