@@ -1,6 +1,6 @@
 """The exceptions of sipstack.
 
-SipError
+SipError                       .transient: whether trying again later may help
 ├── ParseError(ValueError)     not SIP, SDP or RTP; .status is the response to give
 ├── LocalProtocolError         asked for what this state does not allow: a bug in the caller
 ├── RemoteProtocolError        the peer broke a rule; .status
@@ -60,8 +60,18 @@ class FinalResponse(Protocol):
         """The body."""
 
 
+TRANSIENT_STATUSES = frozenset({408, 480, 500, 502, 503, 504})
+"""Refusals that blame the server or the moment, not the request (RFC 3261 §21.4, §21.5). Not 501, 505 and
+513: the server will not learn what it cannot do by our waiting."""
+
+
 class SipError(Exception):
     """Base of all errors that sipstack raises."""
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed when it is sent again later."""
+        return False
 
 
 class ParseError(SipError, ValueError):
@@ -87,6 +97,10 @@ class RemoteProtocolError(SipError):
 class TransportError(SipError):
     """The message could not be sent, or the network reported that it did not arrive."""
 
+    @property
+    def transient(self) -> bool:
+        return True
+
 
 class ResolutionError(TransportError):
     """The host name has no usable address."""
@@ -101,6 +115,10 @@ class TransactionTimeout(SipError):
 
     status = 408
 
+    @property
+    def transient(self) -> bool:
+        return True
+
 
 class RequestFailed(SipError):
     """A final response other than 2xx. ``response`` is the message itself."""
@@ -110,6 +128,10 @@ class RequestFailed(SipError):
         self.response = response
         self.status = response.status
         self.reason = response.reason
+
+    @property
+    def transient(self) -> bool:
+        return self.status in TRANSIENT_STATUSES
 
 
 class CallRejected(RequestFailed):

@@ -8,8 +8,7 @@ import attrs
 import pytest
 
 from interop.asterisk.server import Asterisk
-from sipstack import UserAgent
-from sipstack.core.trace import TracedMessage
+from sipstack import TracedMessage, UserAgent
 
 RFC8760 = {"SHA-256": "sha256", "SHA-512-256": "sha512", "three challenges": "every"}
 ACCOUNTS = {"MD5": "alice", **RFC8760}

@@ -19,24 +19,24 @@ from interop.asterisk.mirrors import mirror
 
 SUITES = ("sid", "bullseye")  # in the order in which they are tried
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm")
-DISPENSABLE = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man")
+UNNEEDED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man")
 
-PROGRESS = 50  # of so many lines that debootstrap writes, one is passed on
+PROGRESS = 50  # one of so many lines of debootstrap's output is reported
 
 Report = Callable[[str], None]
 
 
 class Unavailable(Exception):
-    """There is no Asterisk to be had here. The text is the reason."""
+    """No Asterisk can be installed or found. The text is the reason."""
 
 
 def cache() -> Path:
-    """The folder that outlives the run: ``$SIPSTACK_CACHE``, else ``~/.cache/sipstack``."""
+    """The folder that is kept between runs: ``$SIPSTACK_CACHE``, else ``~/.cache/sipstack``."""
     return Path(os.environ.get("SIPSTACK_CACHE") or Path.home() / ".cache" / "sipstack")
 
 
 def chroot(report: Report) -> Path:
-    """The chroot with Asterisk: the one in the cache; unpacked or newly installed where there is none."""
+    """The chroot with Asterisk from the cache; if there is none, it is unpacked or newly installed."""
     with _locked_cache() as folder:
         for suite in SUITES:
             root = folder / f"asterisk-{suite}"
@@ -56,7 +56,7 @@ def unpacked(tar: Path, report: Report) -> Path:
 
 def _unpack(tar: Path, root: Path, report: Report) -> Path:
     report(f"unpacking {tar}")
-    with _appearing(root) as unfinished:
+    with _complete_or_absent(root) as unfinished:
         _run(["tar", "--extract", "--numeric-owner", "--file", str(tar), "--directory", str(unfinished)])
     return root
 
@@ -83,20 +83,20 @@ def _bootstrap(suite: str, source: str, folder: Path, report: Report) -> Path:
     report(f"installing Asterisk from Debian {suite}, about a minute")
     root = folder / f"asterisk-{suite}"
     packages = f"--include={','.join(PACKAGES)}"
-    with _appearing(root) as unfinished:
+    with _complete_or_absent(root) as unfinished:
         _run(["debootstrap", "--variant=minbase", packages, suite, str(unfinished), source], report)
         _trim(unfinished)
-        _cut_off_names(unfinished)
+        _disable_name_lookups(unfinished)
         _pack(unfinished, folder / f"asterisk-{suite}.tar", report)
     return root
 
 
 def _trim(root: Path) -> None:
-    for name in DISPENSABLE:
+    for name in UNNEEDED:
         shutil.rmtree(root / name, ignore_errors=True)
 
 
-def _cut_off_names(root: Path) -> None:
+def _disable_name_lookups(root: Path) -> None:
     # Asterisk looks up its own host name, and waits when that goes to a resolver that does not answer.
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _pack(root: Path, tar: Path, report: Report) -> None:
 
 
 @contextmanager
-def _appearing(root: Path) -> Iterator[Path]:
+def _complete_or_absent(root: Path) -> Iterator[Path]:
     unfinished = root.with_name(f"unfinished.{root.name}")
     _remove(unfinished)
     unfinished.mkdir(parents=True)

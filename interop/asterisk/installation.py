@@ -36,11 +36,11 @@ class Installation:
 
     @property
     def folder(self) -> Path | None:
-        """Where a working folder must be so that Asterisk sees it; None when anywhere will do."""
+        """The only folder in which Asterisk sees a working folder; None when it sees any."""
         return None if self.root == Path("/") else self.root / "srv"
 
-    def seen(self, path: Path) -> str:
-        """The path as Asterisk sees it."""
+    def path_inside(self, path: Path) -> str:
+        """The path as Asterisk sees it, inside its root."""
         return "/" + str(path.relative_to(self.root))
 
     def command(self, *arguments: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the tests do with calls: answer them, hear them out, wait for what the other side does."""
+"""Answer calls, listen to their sound, and wait for the other side."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from interop.asterisk.sound import RATE, SILENCE, TONE, Samples, loudness, samples_of, tone_share
-from sipstack import Call, Invitation, UserAgent
-from sipstack.media.audio import Audio, Frame
+from sipstack import Audio, Call, Frame, Invitation, UserAgent
 
-PATIENCE = 5.0  # seconds: for what takes a fraction of one on a machine that is not busy
-WINDOW = 0.2  # seconds of sound from which a tone is told
+TIMEOUT = 5.0  # seconds; on an idle machine each wait takes a fraction of one
+WINDOW = 0.2  # seconds of sound in which a tone is recognised
 
 
 async def hear(audio: Audio, duration: float) -> Samples:
     """The next seconds of sound."""
     heard = np.empty(0)
-    async with asyncio.timeout(duration + PATIENCE):
+    async with asyncio.timeout(duration + TIMEOUT):
         async for frame in audio:
             heard = np.concatenate((heard, _samples(frame)))
             if len(heard) >= duration * RATE:
@@ -31,7 +30,7 @@ async def hear_tone(audio: Audio, frequency: float) -> None:
     """Listen until there is this tone and nothing else; raises TimeoutError when it does not come."""
     length = int(WINDOW * RATE)
     latest = np.empty(0)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         async for frame in audio:
             latest = np.concatenate((latest, _samples(frame)))[-length:]
             if len(latest) == length and loudness(latest) > SILENCE and tone_share(latest, frequency) >= TONE:
@@ -41,7 +40,7 @@ async def hear_tone(audio: Audio, frequency: float) -> None:
 
 async def eventually(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     """Wait until it holds; raises TimeoutError when it does not."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             holds = condition()
             if holds if isinstance(holds, bool) else await holds:
@@ -64,7 +63,7 @@ async def answering(ua: UserAgent) -> AsyncIterator[asyncio.Queue[Call]]:
 
 
 async def next_call(calls: asyncio.Queue[Call]) -> Call:
-    return await asyncio.wait_for(calls.get(), PATIENCE)
+    return await asyncio.wait_for(calls.get(), TIMEOUT)
 
 
 def _samples(frame: Frame) -> Samples:

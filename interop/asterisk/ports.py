@@ -7,7 +7,7 @@ import random
 import socket
 
 HOST = "127.0.0.1"
-RTP_PORTS = range(20000, 30000)  # below the ports that the system gives to whoever asks for any
+RTP_PORTS = range(20000, 30000)  # below the ports that the system assigns itself
 
 
 def free_port() -> int:

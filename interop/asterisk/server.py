@@ -46,7 +46,7 @@ class Asterisk:
         return f"sip:{number}@{self.host}:{self.port}"
 
     async def cli(self, command: str) -> str:
-        """What Asterisk's console answers to a command."""
+        """The output of a command on Asterisk's console."""
         return await asyncio.to_thread(self.console, command)
 
     async def originate(self, endpoint: str, number: str, uri: str = "") -> None:
@@ -75,7 +75,7 @@ class Asterisk:
         return [json.loads(record)["uri"] for record in records]
 
     def console(self, command: str) -> str:
-        """Like ``cli``, for where no event loop runs. Raises OSError when Asterisk does not answer."""
+        """Like ``cli``, without an event loop. Raises OSError when Asterisk does not answer."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(30)
             connection.connect(str(self.folder / "asterisk.ctl"))
@@ -91,7 +91,7 @@ def running(installation: Installation) -> Iterator[Asterisk]:
     try:
         asterisk = Asterisk(installation, folder, free_port(), free_range(RTP_PORTS))
         values = {
-            "FOLDER": installation.seen(folder),
+            "FOLDER": installation.path_inside(folder),
             "SIP_PORT": asterisk.port,
             "RTP_FIRST": asterisk.media.start,
             "RTP_LAST": asterisk.media.stop - 1,
@@ -106,11 +106,11 @@ def running(installation: Installation) -> Iterator[Asterisk]:
 
 @contextmanager
 def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
-    configured = f"{asterisk.installation.seen(asterisk.folder)}/asterisk.conf"
+    configured = f"{asterisk.installation.path_inside(asterisk.folder)}/asterisk.conf"
     with (
         (asterisk.folder / "output").open("wb") as output,
         subprocess.Popen(
-            [*_until_we_die(), *asterisk.installation.command("-f", "-C", configured)],
+            [*_ended_with_us(), *asterisk.installation.command("-f", "-C", configured)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -122,8 +122,8 @@ def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
             _stop(asterisk, process)
 
 
-def _until_we_die() -> list[str]:
-    """What to put before a command so that it does not outlive a test run that is killed."""
+def _ended_with_us() -> list[str]:
+    """A prefix for a command, which ends it when the test run is killed."""
     return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 

@@ -1,4 +1,4 @@
-"""Sounds to send, and how to tell what was heard. Samples are floats between -1 and 1; mono; 8 kHz."""
+"""Sounds to send, and the analysis of what was heard. Samples are floats between -1 and 1; mono; 8 kHz."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def tone(frequency: float, duration: float, amplitude: float = 0.3) -> Samples:
     return amplitude * np.sin(2 * np.pi * frequency * time)
 
 
-def babble(duration: float, seed: int = 1) -> Samples:
-    """Noise in the band of speech: like itself at one place only, so a recording of it can be found."""
+def speech_like_noise(duration: float, seed: int = 1) -> Samples:
+    """Noise in the band of speech. It never repeats itself, so its place in a recording can be found."""
     noise = np.random.default_rng(seed).standard_normal(int(duration * RATE))
     spectrum = np.fft.rfft(noise)
     frequencies = np.fft.rfftfreq(len(noise), 1 / RATE)
@@ -55,7 +55,7 @@ def loudness(samples: Samples) -> float:
     return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
 
 
-def likeness(sent: Samples, heard: Samples, window: float = 0.2) -> float:
+def similarity(sent: Samples, heard: Samples, window: float = 0.2) -> float:
     """How much of ``sent`` is in ``heard``: the median, over its windows, of the best correlation."""
     length = int(window * RATE)
     parts = [sent[at : at + length] for at in range(0, len(sent) - length + 1, length)]

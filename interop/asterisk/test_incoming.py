@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from interop.asterisk.agents import AgentFactory
-from interop.asterisk.listening import PATIENCE, answering, hear, hear_tone, next_call
+from interop.asterisk.listening import TIMEOUT, answering, hear, hear_tone, next_call
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, tone_duration, write_wav
 from sipstack import CallRejected, Invitation
 
-MAPPED = {404: 404, 480: 480, 486: 486, 500: 500, 503: 503, 603: 403}
-"""What the caller is told when the called user agent gives this status (603 and 403 are the same cause)."""
+MAPPED_STATUSES = {404: 404, 480: 480, 486: 486, 500: 500, 503: 503, 603: 403}
+"""The status that the caller gets for the status of the callee (603 and 403 are the same cause)."""
 
 
-@pytest.mark.parametrize(("ours", "told"), MAPPED.items())
+@pytest.mark.parametrize(("ours", "told"), MAPPED_STATUSES.items())
 async def test_we_refuse(asterisk: Asterisk, agent: AgentFactory, ours: int, told: int) -> None:
     async def refuse(invitation: Invitation) -> None:
         await invitation.reject(ours)
@@ -56,13 +56,13 @@ async def test_asterisk_cancels_while_we_ring(asterisk: Asterisk, agent: AgentFa
 
     async with agent() as ua, ua.serving(ring):
         await asterisk.originate("open", "echo", ua.contact)
-        await asyncio.wait_for(ringing.wait(), PATIENCE)
+        await asyncio.wait_for(ringing.wait(), TIMEOUT)
         await asterisk.cli("channel request hangup all")
-        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        await asyncio.wait_for(cancelled.wait(), TIMEOUT)
         await asterisk.idle()
 
 
-async def test_who_is_slower_to_answer_is_cancelled(asterisk: Asterisk, agent: AgentFactory) -> None:
+async def test_the_slower_of_two_callees_is_cancelled(asterisk: Asterisk, agent: AgentFactory) -> None:
     cancelled = asyncio.Event()
 
     async def ring(invitation: Invitation) -> None:
@@ -84,7 +84,7 @@ async def test_who_is_slower_to_answer_is_cancelled(asterisk: Asterisk, agent: A
         alice.call(asterisk.uri("either")),
     ):
         await next_call(calls)
-        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        await asyncio.wait_for(cancelled.wait(), TIMEOUT)
         assert len(await asterisk.channels()) == 2
 
 
@@ -101,7 +101,7 @@ async def test_we_answer_and_asterisk_hangs_up(asterisk: Asterisk, agent: AgentF
     async with agent() as ua, answering(ua) as calls:
         await asterisk.originate("open", "prompt", ua.contact)
         call = await next_call(calls)
-        ended = await asyncio.wait_for(call.ended(), PATIENCE)
+        ended = await asyncio.wait_for(call.ended(), TIMEOUT)
     assert ended.by == "remote"
 
 

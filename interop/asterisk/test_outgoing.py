@@ -11,14 +11,22 @@ import pytest
 from interop.asterisk.agents import ACCOUNTS, AgentFactory
 from interop.asterisk.listening import hear, hear_tone
 from interop.asterisk.server import Asterisk
-from interop.asterisk.sound import babble, likeness, loudness, read_wav, tone, tone_duration, write_wav
+from interop.asterisk.sound import (
+    loudness,
+    read_wav,
+    similarity,
+    speech_like_noise,
+    tone,
+    tone_duration,
+    write_wav,
+)
 from sipstack import Call
 
 
 async def test_the_echo_of_a_file_is_recorded(
     asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 ) -> None:
-    words, beep = babble(1.6), tone(440, 1.0)
+    words, beep = speech_like_noise(1.6), tone(440, 1.0)
     sent = write_wav(tmp_path / "sent.wav", np.concatenate((words, beep)))
     async with agent("alice") as alice, alice.call(asterisk.uri("echo")) as call:
         async with call.recording(tmp_path / "heard.wav"):
@@ -26,7 +34,7 @@ async def test_the_echo_of_a_file_is_recorded(
             await asyncio.sleep(0.5)  # for what is on its way
         statistics = call.statistics
     heard = read_wav(tmp_path / "heard.wav")
-    assert likeness(words, heard) > 0.9
+    assert similarity(words, heard) > 0.9
     assert tone_duration(heard, 440) > 0.6
     assert statistics.packets_sent >= 120
     assert statistics.packets_received >= 120

@@ -13,8 +13,7 @@ from interop.asterisk.configuration import HOLD_TONE
 from interop.asterisk.listening import answering, eventually, hear_tone, next_call
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
-from sipstack import Call
-from sipstack.core.trace import TracedMessage
+from sipstack import Call, TracedMessage
 
 OUR_TONE, THEIR_TONE = 440, 620  # Hz
 
@@ -45,7 +44,7 @@ async def connected(
             yield our_call, their_call
 
 
-async def test_who_is_held_hears_the_tone_of_hold(
+async def test_the_party_on_hold_hears_the_hold_tone(
     asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 ) -> None:
     async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):

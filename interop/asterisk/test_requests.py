@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from interop.asterisk.agents import AgentFactory
-from interop.asterisk.listening import PATIENCE, eventually
+from interop.asterisk.listening import TIMEOUT, eventually
 from interop.asterisk.server import Asterisk
 from sipstack import IncomingRequest
 
@@ -52,4 +52,4 @@ async def test_a_message_comes_back_as_it_was_sent(asterisk: Asterisk, agent: Ag
 
     async with agent("alice") as alice, alice.register(), alice.serving(requests={"MESSAGE": take}):
         await alice.message(asterisk.uri("echo"), text)
-        assert await asyncio.wait_for(texts.get(), PATIENCE) == text
+        assert await asyncio.wait_for(texts.get(), TIMEOUT) == text

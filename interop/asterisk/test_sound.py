@@ -1,4 +1,4 @@
-"""The ears of the tests: they must hear what is there, and nothing else."""
+"""The analysis of sound: it must find what is there, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from interop.asterisk.sound import (
     RATE,
-    babble,
-    likeness,
     loudness,
     read_wav,
+    similarity,
+    speech_like_noise,
     tone,
     tone_duration,
     tone_share,
@@ -28,18 +28,18 @@ def test_the_share_of_a_tone() -> None:
 
 
 def test_a_tone_is_heard_for_as_long_as_it_sounds() -> None:
-    sounds = np.concatenate((np.zeros(RATE), tone(440, 0.5), babble(1.0), tone(1004, 1.0)))
+    sounds = np.concatenate((np.zeros(RATE), tone(440, 0.5), speech_like_noise(1.0), tone(1004, 1.0)))
     assert tone_duration(sounds, 440) == pytest.approx(0.5)
     assert tone_duration(sounds, 1004) == pytest.approx(1.0)
 
 
 def test_a_recording_is_like_its_original_also_when_delayed_and_with_gaps() -> None:
-    sent = babble(2.0)
+    sent = speech_like_noise(2.0)
     heard = np.concatenate((np.zeros(777), 0.8 * sent[:6000], np.zeros(160), sent[6160:]))
-    assert likeness(sent, heard) > 0.99
-    assert likeness(sent, babble(2.0, seed=2)) < 0.2
-    assert likeness(sent, np.zeros(RATE)) == pytest.approx(0)
-    assert likeness(sent, sent[:100]) == 0
+    assert similarity(sent, heard) > 0.99
+    assert similarity(sent, speech_like_noise(2.0, seed=2)) < 0.2
+    assert similarity(sent, np.zeros(RATE)) == pytest.approx(0)
+    assert similarity(sent, sent[:100]) == 0
 
 
 def test_a_file_holds_what_was_written(tmp_path: Path) -> None:

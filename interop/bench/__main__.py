@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from interop.bench import gate, holding, machine, media, messages, plot, progress, report, signalling
+from interop.bench import gate, held_calls, machine, media, messages, plot, progress, report, signalling
 from interop.bench.gate import GateError
 from interop.bench.machine import CpuTime
 from interop.bench.report import Table
@@ -61,7 +61,7 @@ def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Itera
         yield signalling.as_uas(folder, options.quick, options.peers)
         yield from signalling.as_uac(folder, options.quick)
     if kinds & {"memory", "scale"}:
-        yield from (table for table in holding.tables(folder, options.quick) if table.name in kinds)
+        yield from (table for table in held_calls.tables(folder, options.quick) if table.name in kinds)
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A fixed piece of pure Python, such as a SIP stack is made of: the unit that the gate counts in."""
+"""The unit that the gate counts in: a fixed piece of pure Python, of the kind that a SIP stack is made of."""
 
 from __future__ import annotations
 

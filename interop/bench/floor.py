@@ -1,7 +1,7 @@
-"""The floor: a UAS that knows no SIP. It answers sipp's own scenario from templates.
+"""The floor: a UAS without a SIP stack. It answers sipp's own scenario from templates.
 
-There are no transactions, no dialogs, no timers and no parser here: the row shows what the sockets and the
-interpreter alone cost, so the distance to it is the price of being a user agent.
+There are no transactions, no dialogs, no timers and no parser here: this is the cost of the sockets and the
+interpreter alone, and the difference to it is the cost of a user agent.
 Run: ``python -m interop.bench.floor PORT``.
 """
 
@@ -36,7 +36,7 @@ def answer(request: bytes) -> list[bytes]:
 
 
 def drain(sock: socket.socket) -> None:
-    """Answers all that waits in the socket."""
+    """Answers everything that has arrived at the socket."""
     while True:
         try:
             request, source = sock.recvfrom(65535)

@@ -1,8 +1,8 @@
-"""``gate``: fails when a parse, a response or a call has become dearer than its budget allows.
+"""``gate``: fails when a parse, a response or a call costs more than its budget allows.
 
-A cost is the number of machine instructions that valgrind counts: no neighbour on the machine changes it.
-It is expressed in units of `calibration.work`, counted the same way, so that it depends little on how this
-Python was built; each minor version of Python has budgets of its own.
+A cost is the number of machine instructions that valgrind counts, which other programs on the machine do not
+change. It is expressed in units of `calibration.work`, counted the same way, so that it depends little on how
+this Python was built; each minor version of Python has budgets of its own.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ LIMIT = 300.0
 
 
 class GateError(Exception):
-    """The gate cannot tell; the text says why."""
+    """The cost could not be measured; the text is the reason."""
 
 
 @attrs.frozen
 class Verdict:
-    """What one operation costs, in units, and what it may cost."""
+    """The cost of one operation and its budget, both in units."""
 
     name: str
     cost: float
@@ -49,7 +49,7 @@ class Verdict:
 
 
 def costs(planted: float = 0.0) -> dict[str, float]:
-    """Units an operation. ``planted`` makes each dearer by that fraction, to show that the gate notices.
+    """The cost of each operation in units. ``planted`` adds that fraction to each, to test the gate.
 
     Raises `GateError` without valgrind.
     """
@@ -93,7 +93,7 @@ def _run(prefix: list[str], name: str, count: int) -> str:
 
 
 def budgets() -> dict[str, float]:
-    """The stored budgets of the Python that runs. Raises `GateError` where none was recorded."""
+    """The stored budgets of this version of Python. Raises `GateError` if there are none."""
     stored: dict[str, dict[str, float]] = json.loads(BUDGETS.read_text(encoding="utf-8"))
     if _version() not in stored:
         raise GateError(
@@ -103,7 +103,7 @@ def budgets() -> dict[str, float]:
 
 
 def record() -> None:
-    """Stores what is counted now as the budgets of the Python that runs."""
+    """Stores the costs measured now as the budgets of this version of Python."""
     stored = json.loads(BUDGETS.read_text(encoding="utf-8")) if BUDGETS.is_file() else {}
     stored[_version()] = {name: round(cost, 3) for name, cost in costs().items()}
     BUDGETS.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -114,7 +114,7 @@ def _version() -> str:
 
 
 def judge(planted: float = 0.0) -> list[Verdict]:
-    """What each operation costs now beside its budget."""
+    """Compares the cost of each operation with its budget."""
     allowed = budgets()
     return [Verdict(name, cost, allowed[name]) for name, cost in costs(planted).items()]
 

@@ -1,4 +1,7 @@
-"""What the gate counts: ``python -m interop.bench.gate_work OPERATION COUNT`` does it so often, once warm."""
+"""The operations that the gate counts.
+
+``python -m interop.bench.gate_work OPERATION COUNT`` does one of them COUNT times, after a warm-up.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from interop.bench import calibration
 from interop.bench.core_server import CoreServer, calls
 from interop.bench.invite import invite
 from interop.bench.message_work import read_all, respond_all
-from interop.bench.placing import place
+from interop.bench.placed_calls import place
 
 UNIT = "calibration"
 WARM_UP = 30
 
 Operation = Callable[[int, int], object]
-"""Does so many of its kind, of which none was done before: from a first number on."""
+"""Called with a first number and a count: does the operation for each of these numbers, once."""
 
 
 def _calibrate(first: int, count: int) -> None:
@@ -34,7 +37,7 @@ def _respond(first: int, count: int) -> None:
 
 
 def operations() -> dict[str, Operation]:
-    """By name. Parsing and responding include what it takes to make their input: next to nothing."""
+    """All operations by name. Making the input of a parse or a response is counted too: it costs little."""
     server = CoreServer()
     return {
         UNIT: _calibrate,
@@ -46,7 +49,7 @@ def operations() -> dict[str, Operation]:
 
 
 def main(name: str, count: int) -> None:
-    """One run: the same but for ``count`` is what a difference of two runs leaves."""
+    """One run. The difference of two runs is the cost of the difference of their counts."""
     known = operations()
     for operation in known.values():
         operation(0, WARM_UP)

@@ -1,4 +1,4 @@
-"""What the kernel tells about the machine and about one process (Linux: /proc)."""
+"""Figures of the machine and of one process from the kernel (Linux: /proc)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CpuTime:
 
 
 def busy(seconds: float = 1.0) -> float:
-    """Fraction of all cores' time that is in use while we do nothing: what others do on this machine."""
+    """Fraction of all cores' time that other programs use: measured while we do nothing."""
     before = CpuTime.now()
     time.sleep(seconds)
     after = CpuTime.now()

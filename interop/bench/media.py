@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from interop.bench import ladder, pinned, progress
+from interop.bench import pinned_process, progress, rate_search
 from interop.bench.machine import CpuTime
-from interop.bench.media_load import Outcome
+from interop.bench.media_load import Result
 from interop.bench.report import Row, Table
 from sipstack.media.clock import SLOTS
 
@@ -13,23 +13,25 @@ LATENESS = 0.005
 
 
 def measure(quick: bool) -> Table:
-    """Climbs until packets are late, lost or left out; the figures are of the highest number without."""
+    """Raises the number of calls until packets are late, lost or skipped; gives the last good run."""
     seconds, tries = (3.0, 1) if quick else (6.0, 2)
-    seen: dict[int, tuple[Outcome, float]] = {}
+    seen: dict[int, tuple[Result, float]] = {}
 
     def holds(groups: int) -> bool:
         endpoints = groups * SLOTS
         for _ in range(tries):
             progress.show(f"media: {endpoints} two-way calls")
             steal = CpuTime.now()
-            found = pinned.outcome("interop.bench.media_load", endpoints, seconds, limit=seconds * 4 + 60)
-            outcome = Outcome(**found)
+            found = pinned_process.outcome(
+                "interop.bench.media_load", endpoints, seconds, limit=seconds * 4 + 60
+            )
+            outcome = Result(**found)
             if outcome.p99 < LATENESS and not outcome.skipped and not outcome.lost:
                 seen[groups] = outcome, CpuTime.now().stolen_since(steal)
                 return True
         return False
 
-    best = ladder.climb(holds, 12)
+    best = rate_search.climb(holds, 12)
     bound = f"99 of 100 packets sent less than {LATENESS * 1000:.0f} ms late"
     what = f"two-way PCMU calls, our end of each, on one core, {bound}"
     if not best:

@@ -14,9 +14,9 @@ import time
 
 import attrs
 
+from sipstack import AudioSession
 from sipstack.media.clock import PERIOD, SLOTS, MediaClock
 from sipstack.media.io import FRAMES_PER_SECOND, PcmSource
-from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 
 WARM_UP = 1.0
@@ -24,7 +24,7 @@ WARM_UP = 1.0
 
 
 class Probe:
-    """Takes part in the media clock: keeps when it was ticked, and how many periods had gone by."""
+    """A member of the media clock that keeps the time of each tick and the number of periods before it."""
 
     def __init__(self) -> None:
         self.ticks: list[tuple[float, int]] = []
@@ -47,8 +47,8 @@ class Probe:
 
 
 @attrs.frozen
-class Outcome:
-    """What came of one run."""
+class Result:
+    """The figures of one run."""
 
     cpu: float
     """CPU seconds a second."""
@@ -59,7 +59,7 @@ class Outcome:
 
 
 async def listen(session: AudioSession) -> None:
-    """Takes all frames."""
+    """Receives all frames."""
     async for _ in session.audio:
         pass
 
@@ -70,7 +70,7 @@ async def connect(sessions: list[AudioSession]) -> None:
         await caller.answered(await callee.answer(await caller.offer()))
 
 
-async def main(endpoints: int, seconds: float) -> Outcome:
+async def main(endpoints: int, seconds: float) -> Result:
     """One run. The number of endpoints is a multiple of the clock's slots, so that each has as many."""
     clock = MediaClock(asyncio.get_running_loop())
     firsts, lasts = [Probe() for _ in range(SLOTS)], [Probe() for _ in range(SLOTS)]
@@ -97,7 +97,7 @@ async def main(endpoints: int, seconds: float) -> Outcome:
         lost = sum(session.audio.statistics.packets_lost for session in sessions)
         skipped = clock.skipped - skipped
     await asyncio.gather(*tasks)
-    return Outcome(cpu, late[len(late) // 2], late[len(late) * 99 // 100], skipped, lost)
+    return Result(cpu, late[len(late) // 2], late[len(late) * 99 // 100], skipped, lost)
 
 
 if __name__ == "__main__":

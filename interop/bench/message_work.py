@@ -1,4 +1,4 @@
-"""What the message figures measure: parse and touch six fields, and answer with a 200."""
+"""The work of the message figures: parse and read six fields, and answer with a 200."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADERS = (("Contact", "<sip:bob@192.0.2.9:5060>"), ("Content-Type", "applicatio
 
 
 def read(datagram: bytes) -> Request:
-    """Parses and touches the top Via's branch, From's tag, To, Call-ID, CSeq and the URI in Contact."""
+    """Parses and reads the top Via's branch, From's tag, To, Call-ID, CSeq and the URI in Contact."""
     request = parse(datagram)
     if not isinstance(request, Request):
         raise TypeError("not a request")

@@ -1,4 +1,4 @@
-"""What a benchmark found: named rows of figures, printed as a table and written as JSON."""
+"""The results of a benchmark: named rows of figures, printed as a table and written as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = float | int | str | None
 
 @attrs.frozen
 class Row:
-    """What was measured on one subject, by the name of the figure with its unit; or why it was not."""
+    """The figures of one subject, by their name with the unit; or the reason why there are none."""
 
     subject: str
     figures: dict[str, Value] = attrs.field(factory=dict)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @attrs.frozen
 class Recipe:
-    """How to start a server: its command, in which ``{port}`` stands for the port, and its environment."""
+    """The way to start a server: its environment and its command, with ``{port}`` in place of the port."""
 
     name: str
     command: Sequence[str]
@@ -29,7 +29,7 @@ class Recipe:
     settling: float = 0.0
     """Seconds from then until it answers."""
     prepare: Callable[[int], object] = lambda port: None
-    """Told of the port before the server starts, for those that read it from a file."""
+    """Called with the port before the server starts, for a server that reads it from a file."""
 
 
 def python(name: str, module: str, *arguments: str) -> Recipe:
@@ -38,11 +38,14 @@ def python(name: str, module: str, *arguments: str) -> Recipe:
 
 
 class StartError(Exception):
-    """A server did not come up; the text says what it printed last."""
+    """A server did not start; the text is the last line that it printed."""
 
 
 class Server:
-    """One run of a `Recipe`: bound on entry to the context, dead on exit. Raises `StartError` on entry."""
+    """One run of a `Recipe`: its port is bound on entry to the context, its process gone on exit.
+
+    Raises `StartError` on entry.
+    """
 
     def __init__(self, recipe: Recipe, folder: Path, core: int | None = 1) -> None:
         self.port = free_port()
@@ -58,7 +61,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The process id."""
         if self._process is None:
             raise RuntimeError("the server is not running: enter the context first")
         return self._process.pid
@@ -75,7 +78,7 @@ class Server:
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
+        """Its output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def __enter__(self) -> Server:

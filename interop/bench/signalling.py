@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from interop.bench import ladder, loops, subjects
-from interop.bench.ladder import Run
+from interop.bench import loops, rate_search, subjects
+from interop.bench.rate_search import Run
 from interop.bench.report import Row, Table, Value
 from interop.bench.server import StartError
 from interop.bench.subjects import Subject
@@ -19,7 +19,7 @@ CPU = "µs CPU a call"
 
 
 def as_uas(folder: Path, quick: bool, peers: bool) -> Table:
-    """``sipp -sn uac -d 0`` calls each subject, sipp's own UAS and the floor in the same run."""
+    """``sipp -sn uac -d 0`` calls each subject, sipp's own UAS and the floor in one run."""
     chosen = [*subjects.OURS, *(subjects.PEERS if peers else [])]
     best: dict[str, Run] = {}
     missing: dict[str, str] = {}
@@ -33,10 +33,10 @@ def as_uas(folder: Path, quick: bool, peers: bool) -> Table:
 def _climb(
     subject: Subject, folder: Path, quick: bool, best: dict[str, Run], missing: dict[str, str]
 ) -> None:
-    """One ladder: the subject's best run so far goes to ``best``, or why there is none to ``missing``."""
+    """One search: the subject's best run so far goes to ``best``, or why there is none to ``missing``."""
     try:
         with UasLoad(subject.make(folder), folder, 1.5 if quick else 2.5) as load:
-            top = ladder.ceiling(load, subject.start, tries=2 if quick else 3)
+            top = rate_search.ceiling(load, subject.start, tries=2 if quick else 3)
     except StartError as error:
         missing[subject.name] = str(error)
         return
@@ -57,7 +57,7 @@ def _row(name: str, run: Run | None, reference: Run | None, missing: str | None)
 
 
 def figures(run: Run, reference: Run | None) -> dict[str, Value]:
-    """The figures of a ladder's best run."""
+    """The figures of the best run of a search."""
     return {
         RATE: run.rate,
         "ratio to sipp": run.rate / reference.rate if reference else None,
@@ -71,12 +71,12 @@ def as_uac(folder: Path, quick: bool) -> list[Table]:
     seconds = 1.5 if quick else 2.5
     tries = 2 if quick else 3
     with UasLoad(subjects.SIPP, folder, seconds) as load:
-        reference = ladder.ceiling(load, 6000, tries)
-    placed = ladder.ceiling(UacLoad("calls", folder, seconds), 500, tries)
+        reference = rate_search.ceiling(load, 6000, tries)
+    placed = rate_search.ceiling(UacLoad("calls", folder, seconds), 500, tries)
     faster = None
     if loops.has_uvloop():
-        faster = ladder.ceiling(UacLoad("calls", folder, seconds, loops.UVLOOP), 500, tries)
-    registered = ladder.ceiling(UacLoad("registrations", folder, seconds), 500, tries)
+        faster = rate_search.ceiling(UacLoad("calls", folder, seconds, loops.UVLOOP), 500, tries)
+    registered = rate_search.ceiling(UacLoad("registrations", folder, seconds), 500, tries)
     calling = [
         _row("sipp -sn uac", reference, reference, None),
         _row("sipstack", placed, reference, None),

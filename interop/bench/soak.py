@@ -1,10 +1,10 @@
 """Minutes of mixed calls at one user agent: ``python -m interop.bench.soak [--rate 500] [--minutes 20]``.
 
-A quarter of the calls each is answered, refused, cancelled while ringing, and answered with the first ACK
-lost. Once a minute a line tells the memory of the user agent's process: resident, and what Python holds
-of it. At the end the load stops, every transaction runs out, and what is left over is printed: it should
-be nothing. Exit status 0 when nothing is left, no call failed, and memory after the first quarter did not
-grow by a tenth.
+One quarter of the calls is answered, one refused, one cancelled while ringing, and one answered with the
+first ACK lost. Once a minute a line tells the memory of the user agent's process: resident, and what Python
+holds of it. At the end the load stops, every transaction runs out, and what is left over is printed, which
+should be nothing. Exit status 0 when nothing is left, no call failed, and memory after the first quarter did
+not grow by a tenth.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Sample:
 async def main(rate: int, minutes: float) -> int:
     """Returns the exit status."""
     port = free_port()
-    command = [sys.executable, "-m", "interop.bench.soaked", str(port)]
+    command = [sys.executable, "-m", "interop.bench.soak_server", str(port)]
     server = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

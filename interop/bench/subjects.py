@@ -1,4 +1,4 @@
-"""Who is measured as a UAS, and how each is started."""
+"""The user agents that are measured as a UAS, and how each is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regression gate itself: it lets through what keeps its budget, and closes on a planted slowdown."""
+"""The regression gate itself: it passes within the budget, and fails on a planted slowdown."""
 
 from __future__ import annotations
 

@@ -17,17 +17,17 @@ from contextlib import AbstractAsyncContextManager
 
 import attrs
 
-from interop.bench import collecting, loops
-from interop.bench.silent import Silent
+from interop.bench import garbage, loops
+from interop.bench.no_media import NoMedia
 from sipstack import SipError, UserAgent
 
 T1 = 0.5
-PATIENCE = 3.0
+TIMEOUT = 3.0
 
 
 @attrs.define
-class Outcome:
-    """What came of all operations."""
+class Result:
+    """Counts of all operations."""
 
     done: int = 0
     failed: int = 0
@@ -36,7 +36,7 @@ class Outcome:
     cpu: float = 0.0
 
 
-async def once(operation: AbstractAsyncContextManager[object], outcome: Outcome) -> None:
+async def once(operation: AbstractAsyncContextManager[object], outcome: Result) -> None:
     """Enters and leaves it: an INVITE and a BYE, or two REGISTERs."""
     started = time.monotonic()
     try:
@@ -49,7 +49,7 @@ async def once(operation: AbstractAsyncContextManager[object], outcome: Outcome)
     outcome.repeated += entered - started >= T1 or time.monotonic() - entered >= T1
 
 
-async def paced(begin: Callable[[], Awaitable[None]], rate: int, seconds: float, outcome: Outcome) -> None:
+async def paced(begin: Callable[[], Awaitable[None]], rate: int, seconds: float, outcome: Result) -> None:
     """Begins ``rate`` operations a second, in small portions, and waits for the last."""
     tasks: set[asyncio.Future[None]] = set()
     started, begun, wanted = time.monotonic(), 0, round(rate * seconds)
@@ -62,20 +62,20 @@ async def paced(begin: Callable[[], Awaitable[None]], rate: int, seconds: float,
         begun = due
         await asyncio.sleep(0.001)
     if tasks:
-        _, late = await asyncio.wait(set(tasks), timeout=PATIENCE)
+        _, late = await asyncio.wait(set(tasks), timeout=TIMEOUT)
         outcome.failed += len(late)
     outcome.seconds = time.monotonic() - started
 
 
-async def main(kind: str, target: str, rate: int, seconds: float) -> Outcome:
+async def main(kind: str, target: str, rate: int, seconds: float) -> Result:
     """One run."""
-    silent, outcome = Silent(), Outcome()
+    no_media, outcome = NoMedia(), Result()
     registrar = f"sip:{target}"
     listen = "udp:127.0.0.1:0"
     async with UserAgent(
-        "sip:bench@127.0.0.1", listen=listen, registrar=registrar, media=lambda host: silent
+        "sip:bench@127.0.0.1", listen=listen, registrar=registrar, media=lambda host: no_media
     ) as ua:
-        collecting.settle()
+        garbage.settle()
         before = time.process_time()
         if kind == "calls":
             await paced(lambda: once(ua.call(f"sip:service@{target}"), outcome), rate, seconds, outcome)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from interop.bench import pinned, progress
-from interop.bench.ladder import Run
+from interop.bench import pinned_process, progress
 from interop.bench.machine import CpuTime
+from interop.bench.rate_search import Run
 from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import HOST, Sipp
 
@@ -44,4 +44,4 @@ class UacLoad:
     def _place(self, target: str, rate: int) -> dict[str, Any]:
         limit = self._seconds * 3 + 60
         arguments = (self._kind, target, rate, self._seconds, *self._options)
-        return pinned.outcome("interop.bench.uac", *arguments, limit=limit)
+        return pinned_process.outcome("interop.bench.uac", *arguments, limit=limit)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from interop.bench import collecting, loops
+from interop.bench import garbage, loops
 from interop.bench.floor import ANSWER
-from interop.bench.silent import Silent
+from interop.bench.no_media import NoMedia
 from sipstack import Accept, Invitation, UserAgent
 
 ACCEPT = Accept(ANSWER)
@@ -26,15 +26,15 @@ async def handle(invitation: Invitation) -> None:
 
 async def main(mode: str, port: int, options: set[str]) -> None:
     """Serves until the process is stopped."""
-    silent = Silent()
+    no_media = NoMedia()
     policy = (lambda received: ACCEPT) if mode == "policy" else None
     listen = f"udp:127.0.0.1:{port}"
     async with UserAgent(
-        "sip:bench@127.0.0.1", listen=listen, media=lambda host: silent, policy=policy
+        "sip:bench@127.0.0.1", listen=listen, media=lambda host: no_media, policy=policy
     ) as ua:
         if "--collect" not in options:
-            collecting.settle()
-        watching = [collecting.print_pauses()] if "--pauses" in options else []
+            garbage.settle()
+        watching = [garbage.print_pauses()] if "--pauses" in options else []
         await asyncio.gather(ua.serve(handle), *watching)
 
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from interop.bench import progress
-from interop.bench.ladder import Run
 from interop.bench.machine import CpuTime
+from interop.bench.rate_search import Run
 from interop.bench.server import Recipe, Server
 from interop.sipp.process import Sipp
 from interop.sipp.statistics import Statistics
@@ -57,7 +57,7 @@ def watch(client: Sipp, limit: float, to_the_end: bool) -> Statistics:
 class UasLoad:
     """A server that is started when first needed, and again after each run that was not clean.
 
-    Half-open calls of a failed run would poison the next one.
+    Half-open calls of a failed run would spoil the next one.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How our side behaves when sipp calls, and what it saw of the calls."""
+"""A handler for the calls of sipp, which remembers them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sipstack import Invitation
 
 @attrs.define
 class Callee:
-    """A handler that says nothing for ``think`` seconds, rings for ``ring``, and talks for ``talk`` at most.
+    """A handler that sends nothing for ``think`` seconds, rings for ``ring``, and talks for ``talk`` at most.
 
-    ``ended`` has who ended each call that was established, ``invitations`` the Call-ID of each INVITE.
+    ``ended`` is the side that ended each established call, ``invitations`` the Call-ID of each INVITE.
     """
 
     think: float = 0.0
@@ -45,7 +45,7 @@ class Callee:
                 self._idle.set()
 
     async def idle(self) -> None:
-        """Until every call that came has been dealt with: sipp may be gone before we have taken note."""
+        """Wait until every call has been handled: sipp may end before we have noticed the end of its call."""
         async with asyncio.timeout(5.0):
             await self._idle.wait()
 

@@ -1,4 +1,4 @@
-"""What every test here needs: sipp itself, and a user agent for it to talk to."""
+"""Fixtures of the tests with sipp: sipp itself, and a user agent that it calls."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def installed() -> bool:
 
 
 def free_port() -> int:
-    """A UDP port that nobody holds right now."""
+    """A UDP port that is free right now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -40,9 +40,9 @@ def bound(port: int) -> bool:
     return any(row.split()[1].endswith(entry) for row in rows)
 
 
-def wait_bound(port: int, patience: float, alive: Callable[[], bool] = lambda: True) -> bool:
-    """Waits until the UDP port is bound; False after ``patience`` seconds, or when its owner is not alive."""
-    deadline = time.monotonic() + patience
+def wait_bound(port: int, timeout: float, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Waits until the UDP port is bound; False after ``timeout`` seconds, or when its owner is not alive."""
+    deadline = time.monotonic() + timeout
     while not bound(port):
         if time.monotonic() > deadline or not alive():
             return False
@@ -52,7 +52,7 @@ def wait_bound(port: int, patience: float, alive: Callable[[], bool] = lambda: T
 
 @attrs.frozen
 class Result:
-    """How one run ended: exit status 0 says that every call went as the scenario asks."""
+    """The end of one run: exit status 0 means that every call went as the scenario asks."""
 
     status: int
     statistics: Statistics
@@ -60,7 +60,7 @@ class Result:
     errors: str
 
     @property
-    def trouble(self) -> str:
+    def problems(self) -> str:
         """Empty when each call went as the scenario asks, with nothing sent twice; else all that is known."""
         totals = self.statistics
         if self.status == 0 and not totals.failed and not totals.retransmissions:
@@ -77,7 +77,7 @@ class Sipp:
     """Runs ``sipp``, as a client when it has a target and as a server without one.
 
     ``scenario`` is the name of a file in ``scenarios/``, or that of a built-in scenario (``uac``, ``uas``).
-    As a context manager it has bound its port on entry, and is dead on exit.
+    As a context manager it has bound its port on entry, and has ended on exit.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Sipp:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The process id."""
         return self._running.pid
 
     @property
@@ -143,13 +143,13 @@ class Sipp:
         self.stop()
 
     def stop(self) -> None:
-        """Ends the process, by force."""
+        """Kills the process."""
         if not self.exited:
             self._running.kill()
         self._running.wait(10)
 
     def wait(self) -> Result:
-        """Until sipp has ended; after ``limit`` seconds it is killed, and the status is negative."""
+        """Wait until sipp has ended; after ``limit`` seconds it is killed, and the status is negative."""
         deadline = time.monotonic() + self.limit
         while not self.exited and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -166,7 +166,7 @@ class Sipp:
         return self._process
 
     def result(self) -> Result:
-        """What came of it up to now; it is stopped if it still runs."""
+        """Stop sipp if it still runs, and return the result."""
         self.stop()
         errors = self._file("err")
         return Result(
@@ -194,4 +194,4 @@ class Sipp:
 
 
 Launch = Callable[..., Sipp]
-"""What makes a `Sipp` in a folder chosen beforehand: called with all the other arguments."""
+"""The type of the fixture ``sipp``: makes a `Sipp` in the folder of the test, from the other arguments."""

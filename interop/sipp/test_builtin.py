@@ -27,7 +27,7 @@ async def test_sipp_calls_an_agent(agent: UserAgent, target: str, sipp: Launch) 
         with sipp("uac", "-r", "50", "-d", "100", target=target, calls=50) as caller:
             result = await caller.ended()
         await callee.idle()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert done(result) == (50, 0, 0)
     assert callee.ended == ["remote"] * 50
 
@@ -41,7 +41,7 @@ async def test_an_agent_calls_sipp(agent: UserAgent, sipp: Launch) -> None:
     with sipp("uas", calls=20) as callee:
         assert await asyncio.gather(*(call_once() for _ in range(20))) == ["local"] * 20
         result = await callee.ended()  # the built-in scenario stays for four seconds, for what comes late
-    assert result.trouble == ""
+    assert result.problems == ""
     assert done(result) == (20, 0, 0)
 
 
@@ -69,7 +69,7 @@ async def test_200_calls_a_second_for_20_seconds(tmp_path: Path, sipp: Launch) -
             result = await caller.ended()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130
-    assert result.trouble == ""
+    assert result.problems == ""
     assert done(result) == (4000, 0, 0)
 
 
@@ -80,7 +80,7 @@ async def test_sipstack_call_to_sipp(tmp_path: Path, sipp: Launch) -> None:
             async with asyncio.timeout(30):
                 assert await process.wait() == 0
         result = await callee.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["< INVITE", "> 180 INVITE", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]
     events = [json.loads(line) for line in (tmp_path / "events").read_text(encoding="utf-8").splitlines()]
     assert events[-1]["by"] == "local"

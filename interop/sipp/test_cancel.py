@@ -17,7 +17,7 @@ async def test_the_caller_gives_up_while_we_ring(agent: UserAgent, target: str, 
         with sipp("uac_cancel", target=target) as caller:
             result = await caller.ended()
         await callee.idle()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["> INVITE", "< 180 INVITE", "> CANCEL", *REFUSED]
     assert (callee.cancelled, callee.ended) == (1, [])
 
@@ -27,7 +27,7 @@ async def test_the_caller_gives_up_before_we_have_rung(agent: UserAgent, target:
     async with agent.serving(callee):
         with sipp("uac_cancel_at_once", target=target) as caller:
             result = await caller.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["> INVITE", "> CANCEL", *REFUSED]
     # the two may come in one turn of the loop: then the handler is never begun
     assert (callee.cancelled, callee.ended) == (len(callee.invitations), [])
@@ -41,7 +41,7 @@ async def test_a_cancel_that_crosses_the_200_changes_nothing(
         with sipp("uac_cancel_crosses_200", target=target) as caller:
             result = await caller.ended()
         await callee.idle()
-    assert result.trouble == ""
+    assert result.problems == ""
     both = [message.header("To") for message in result.messages if message.label.startswith("< 200")]
     assert len(set(both)) == 1  # "the To tag of the response to the CANCEL and [that of] the original" (§9.2)
     crossing = ["> INVITE", "< 200 INVITE", "> CANCEL", "< 200 CANCEL", "> ACK"]
@@ -56,7 +56,7 @@ async def test_we_give_up_while_they_ring(agent: UserAgent, sipp: Launch) -> Non
             await outgoing.cancel()
         result = await callee.ended()
     assert response.status == 180
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["< INVITE", "> 180 INVITE", "< CANCEL", "> 200 CANCEL", "> 487 INVITE", "< ACK"]
 
 
@@ -66,7 +66,7 @@ async def test_our_cancel_waits_for_the_first_provisional_response(agent: UserAg
             await asyncio.sleep(0.05)
             await outgoing.cancel()
         result = await callee.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["< INVITE", "> 180 INVITE", "< CANCEL", "> 200 CANCEL", "> 487 INVITE", "< ACK"]
 
 
@@ -78,5 +78,5 @@ async def test_a_200_that_crosses_our_cancel_is_acknowledged_and_ended(
             await anext(aiter(outgoing.provisionals()))
             await outgoing.cancel()
         result = await callee.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels[2:] == ["< CANCEL", "> 200 CANCEL", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]

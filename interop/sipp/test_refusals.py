@@ -9,8 +9,7 @@ import time
 import pytest
 
 from interop.sipp.process import Launch
-from sipstack import CallRejected, Invitation, UserAgent
-from sipstack.message import Request
+from sipstack import CallRejected, Invitation, Request, UserAgent
 from sipstack.message.digest_server import DigestServer, Verdict
 
 ELSEWHERE = "sip:elsewhere@192.0.2.1"
@@ -23,7 +22,7 @@ async def test_we_redirect(agent: UserAgent, target: str, sipp: Launch) -> None:
     async with agent.serving(redirect):
         with sipp("uac_302", target=target) as caller:
             result = await caller.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["> INVITE", "< 302 INVITE", "> ACK"]
 
 
@@ -34,7 +33,7 @@ async def test_we_are_busy(agent: UserAgent, target: str, sipp: Launch) -> None:
     async with agent.serving(refuse):
         with sipp("uac_486", target=target) as caller:
             result = await caller.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["> INVITE", "< 486 INVITE", "> ACK"]
 
 
@@ -56,7 +55,7 @@ async def test_we_ask_sipp_for_credentials(agent: UserAgent, target: str, sipp: 
     async with agent.serving(ask):
         with sipp("uac_407", "-au", "alice", "-ap", "secret", target=target) as caller:
             result = await caller.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     refused = ["> INVITE", "< 407 INVITE", "> ACK"]
     assert result.labels == [*refused, "> INVITE", "< 200 INVITE", "> ACK", "> BYE", "< 200 BYE"]
     assert verdicts == [Verdict.OK]
@@ -77,7 +76,7 @@ async def test_a_redirection_raises_and_shows_where_to(agent: UserAgent, sipp: L
         result = await callee.ended()
     assert refused.value.status == 302
     assert [str(contact.uri) for contact in refused.value.response.contacts] == [ELSEWHERE]
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["< INVITE", "> 302 INVITE", "< ACK"]
 
 
@@ -88,7 +87,7 @@ async def test_they_are_busy(agent: UserAgent, sipp: Launch) -> None:
                 pass
         result = await callee.ended()
     assert (refused.value.status, refused.value.reason) == (486, "Busy Here")
-    assert result.trouble == ""
+    assert result.problems == ""
     assert result.labels == ["< INVITE", "> 180 INVITE", "> 486 INVITE", "< ACK"]
 
 
@@ -104,7 +103,7 @@ async def test_we_answer_a_challenge(scenario: str, sipp: Launch) -> None:
             async with alice.call(callee.uri):
                 pass
             result = await callee.ended()
-    assert result.trouble == ""
+    assert result.problems == ""
     status = scenario.removeprefix("uas_")
     challenged = ["< INVITE", f"> {status} INVITE", "< ACK"]
     assert result.labels == [*challenged, "< INVITE", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]
@@ -138,4 +137,4 @@ async def test_a_wrong_password_is_refused(sipp: Launch) -> None:
                     pass
             result = await callee.ended()
     assert refused.value.status == 403
-    assert result.trouble == ""
+    assert result.problems == ""

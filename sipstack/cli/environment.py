@@ -1,4 +1,4 @@
-"""What a command needs of the process around it, in one object that tests can build."""
+"""The streams, variables and signals that a command uses, in one object that tests can build."""
 
 from __future__ import annotations
 
@@ -64,21 +64,21 @@ class Environment:
     stderr: TextIO
     variables: Mapping[str, str]
     ask_secret: Callable[[str], str] = getpass.getpass
-    """Ask on the terminal, without showing what is typed."""
+    """Ask for a password on the terminal, without showing it."""
     signals: Callable[[Callback], AbstractContextManager[None]] = process_signals
-    """Wires Ctrl-C and SIGTERM to a callback; entered while the event loop runs."""
+    """Connects Ctrl-C and SIGTERM to a callback; entered while the event loop runs."""
     exit_at_once: Callable[[int], NoReturn] = _exit_at_once
-    """Leave the process without any clean-up: the answer to a second Ctrl-C."""
+    """Leave the process without any clean-up, at a second Ctrl-C."""
 
     @classmethod
     def of_process(cls) -> Environment:
-        """This process's own environment."""
+        """The environment of this process."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a peer's text must not stop us on a narrow terminal
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
 
     def discard_stdout(self) -> None:
-        """Send what is still buffered nowhere: the reader of our output is gone."""
+        """Discard what is still buffered: nobody reads our output any more."""
         with contextlib.suppress(io.UnsupportedOperation), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), self.stdout.fileno())

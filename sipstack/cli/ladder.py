@@ -1,7 +1,7 @@
 """The messages of a run as a ladder diagram, one line a message, written while they travel.
 
-Only the method, or the status and its reason, are shown: never a header field, so never a credential. What a
-peer wrote is cleaned of everything that a terminal would obey.
+Only the method, or the status and its reason, are shown: never a header field, so never a credential.
+Control characters in what a peer wrote are replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SPAN = 50  # characters between the two lifelines
 
 
 class Flow(Protocol):
-    """The two ends of a message's way."""
+    """The flow that carries a message: its transport and the addresses of both ends."""
 
     @property
     def transport(self) -> str: ...
@@ -25,7 +25,7 @@ class Flow(Protocol):
 
 
 class Message(Protocol):
-    """One message on its way, as a trace reports it; ``time`` in seconds."""
+    """One message that was sent or received, as a trace reports it; ``time`` in seconds."""
 
     @property
     def time(self) -> float: ...
@@ -66,14 +66,14 @@ def heading(flow: Flow) -> str:
 
 
 def rung(seconds: float, sent: bool, text: str) -> str:
-    """One arrow, to the right for what we send."""
+    """One arrow: to the right for what we send, to the left for what we receive."""
     line = f" {text[: SPAN - 5]} ".center(SPAN - 1, "-")
     arrow = f"{line}>" if sent else f"<{line}"
     return f"{seconds:{TIME_WIDTH}.3f}  |{arrow}|"
 
 
 def label(data: bytes) -> str:
-    """What to call a message: its method, or its status, reason and the method it answers."""
+    """The text of a message's arrow: its method, or its status, its reason and the method it answers."""
     head, _, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     lines = head.decode("utf-8", "replace").split("\r\n")
     first, _, rest = lines[0].partition(" ")
@@ -88,7 +88,7 @@ def label(data: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` with a question mark for each character that a terminal would not print but obey."""
+    """``text`` with a question mark in place of each control character, which a terminal would obey."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import click
 
 import sipstack
-from sipstack.cli.command import TeachingCommand, TeachingGroup
 from sipstack.cli.commands.answer import answer
 from sipstack.cli.commands.call import call
 from sipstack.cli.commands.demo import demo
@@ -16,10 +15,11 @@ from sipstack.cli.commands.message import message
 from sipstack.cli.commands.options import options
 from sipstack.cli.commands.register import register
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples, GroupWithExitCodes
 from sipstack.cli.status import ExitStatus
 
 
-@click.group(cls=TeachingGroup)
+@click.group(cls=GroupWithExitCodes)
 @click.version_option(sipstack.__version__, message="sipstack %(version)s")
 def program() -> None:
     """A softphone for the command line: test calls, scripts and demonstrations.
@@ -48,6 +48,6 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
 
 
 def _show_example(error: click.UsageError, environment: Environment) -> None:
-    if error.ctx is not None and isinstance(error.ctx.command, TeachingCommand):
+    if error.ctx is not None and isinstance(error.ctx.command, CommandWithExamples):
         _, line = error.ctx.command.examples[0]
         click.echo(f"For example: {line}", file=environment.stderr)

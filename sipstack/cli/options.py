@@ -23,7 +23,7 @@ Function = Callable[..., Any]
 
 @attrs.frozen
 class Identity:
-    """Who we are and where we are reached."""
+    """Our address-of-record, our credentials, and where we listen."""
 
     listen: str
     aor: str
@@ -34,7 +34,7 @@ class Identity:
 
 @attrs.frozen
 class Output:
-    """What a run shows and keeps."""
+    """The options for what a command shows and keeps."""
 
     json: bool
     trace: bool
@@ -43,14 +43,14 @@ class Output:
 
 
 def uri(value: str) -> str:
-    """An argument that is a SIP URI; anything else is told what to type."""
+    """Check that an argument is a SIP URI; the error says what to write instead."""
     if URI.fullmatch(value):
         return value
     raise click.BadParameter(f"{value!r} is not a SIP URI: write {_as_uri(value)}")
 
 
 def address_of_record(value: str) -> str:
-    """Who we are, which a telephone number cannot tell."""
+    """Check that an argument is an address-of-record; a tel: URI names no domain, so it is none."""
     if uri(value).lower().startswith("tel:"):
         raise click.BadParameter(f"{value!r} names no domain: write sip:alice@example.com")
     return value
@@ -61,7 +61,7 @@ def _as_uri(value: str) -> str:
 
 
 def listen_address(value: str) -> str:
-    """An address to listen at, ``udp:HOST:PORT``."""
+    """Check that an argument is an address to listen at, ``udp:HOST:PORT``."""
     match = LISTEN.fullmatch(value)
     if match and int(match[2]) <= 65535:
         return value
@@ -131,7 +131,7 @@ def output_options(function: Function) -> Function:
             metavar="FILE",
             help="Capture the messages in FILE, for Wireshark. Needs the extra 'trace'.",
         ),
-        click.option("-v", "--verbose", count=True, help="Say more: the stack's log (-vv: all of it)."),
+        click.option("-v", "--verbose", count=True, help="Write a log to standard error (-vv: in detail)."),
     )
 
     @functools.wraps(function)
@@ -148,7 +148,7 @@ def _with_options(function: Function, options: tuple[Callable[[Function], Functi
 
 
 def _password(environment: Environment, username: str | None) -> str | None:
-    """The password from the environment, or from the terminal for a user who gave a name."""
+    """The password from the environment; else, if there is a user name, from the terminal."""
     password = environment.variables.get(PASSWORD)
     if password is not None or username is None:
         return password

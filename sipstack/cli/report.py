@@ -1,4 +1,4 @@
-"""What a command says while it runs: short lines for people, or one JSON object a line for programs."""
+"""The output of a command while it runs: short lines for people, or one JSON object a line for programs."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ STYLES = {
     "interrupted": "bold yellow",
 }
 DURATIONS = {"answered": "after ", "responded": "after ", "registered": "for "}
-COMPLAINTS = ("rejected", "failed", "interrupted")  # these go to standard error
-OPENINGS = ("calling", "invited", "listening", "registered", "unregistered")  # these show who and where
+FAILURES = ("rejected", "failed", "interrupted")  # these go to standard error
+WITH_ADDRESSES = (
+    "calling",
+    "invited",
+    "listening",
+    "registered",
+    "unregistered",
+)  # with both addresses
 
 
 @attrs.frozen
 class Event:
-    """Something worth saying. A field is ``None`` where it does not apply or is not known."""
+    """One line of output. A field is ``None`` where it does not apply or is not known."""
 
     event: str
     call_id: str | None = None
@@ -58,22 +64,22 @@ KEYS = tuple(field.name for field in attrs.fields(Event))
 
 
 class Report(Protocol):
-    """Where events go."""
+    """The output of a command."""
 
     def __call__(self, event: Event) -> None:
-        """Say that something happened."""
+        """Write an event."""
 
     def detail(self, name: str, value: str) -> None:
-        """Add a line for people; programs have the event."""
+        """Write one more line for people; programs read the event only."""
 
     def advise(self, text: str) -> None:
-        """Tell people what to try after a failure."""
+        """Write what people can try after a failure; programs get nothing."""
 
     def draw(self, line: str, style: str) -> None:
         """Write one line of the ladder to standard error."""
 
     def waiting(self, doing: str) -> AbstractContextManager[object]:
-        """Show that time passes, where somebody watches."""
+        """Show the seconds that pass while the block runs, on a terminal."""
 
 
 class JsonReport:
@@ -111,7 +117,7 @@ class HumanReport:
         self._live = live and self._out.is_terminal and not self._out.is_dumb_terminal
 
     def __call__(self, event: Event) -> None:
-        console = self._err if event.event in COMPLAINTS else self._out
+        console = self._err if event.event in FAILURES else self._out
         style = STYLES.get(event.event, "bold")
         console.print(Text.assemble((f"{event.event:<12}", style), printable(sentence(event))))
 
@@ -146,7 +152,7 @@ def sentence(event: Event) -> str:
 
 
 def _parts(event: Event) -> Iterator[str]:
-    if event.event in OPENINGS:
+    if event.event in WITH_ADDRESSES:
         ends = (event.remote, event.local) if event.event == "invited" else (event.local, event.remote)
         yield " -> ".join(end for end in ends if end)
     if event.status or event.reason:

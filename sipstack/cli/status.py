@@ -8,11 +8,11 @@ from sipstack import errors
 
 
 class NoAnswer(errors.SipError):
-    """Nobody picked up before the ring timeout."""
+    """Nobody answered before the ring timeout."""
 
 
 class ExitStatus(IntEnum):
-    """What a command's exit code means. ``meaning`` is the line that the help shows."""
+    """The exit code of a command. ``meaning`` is the line that the help shows."""
 
     meaning: str
 
@@ -32,7 +32,7 @@ class ExitStatus(IntEnum):
 
 
 def exit_status(error: BaseException) -> ExitStatus | None:
-    """The exit code that stands for ``error``; ``None`` for an error that only a bug explains."""
+    """The exit code for ``error``; ``None`` for an error that can only be a bug of ours."""
     match error:
         case KeyboardInterrupt() | BrokenPipeError():
             return ExitStatus.INTERRUPTED

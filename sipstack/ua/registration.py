@@ -23,9 +23,6 @@ from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.registration import Registration as Usage
 
-TRANSIENT = frozenset({408, 480, 500, 502, 503, 504})
-"""Refusals after which trying again later may help."""
-
 
 @attrs.frozen
 class RegistrationState:
@@ -151,10 +148,9 @@ class Registration:
     def _failed(self, event: RegistrationFailed) -> None:
         error = failure(event)
         self._change(RegistrationState(False, None, error))
-        transient = event.response is None or event.response.status in TRANSIENT
         if self._closing:
             return
-        if self._retry is not None and transient:
+        if self._retry is not None and error.transient:
             self._plan_retry(self._retry)
             self._opened.set(None)
             return

@@ -17,13 +17,13 @@ from sipstack.cli.main import main
 from sipstack.cli.report import KEYS
 from tests.cli.streams import environment, text
 
-PATIENCE = 30.0  # seconds: far more than any of these commands takes
-ANYWHERE = ("--listen", "udp:127.0.0.1:0")
+TIMEOUT = 30.0  # seconds: far more than any of these commands takes
+ANY_PORT = ("--listen", "udp:127.0.0.1:0")
 
-Said = dict[str, Any]
+EventFields = dict[str, Any]
 
 
-def parsed(output: str) -> list[Said]:
+def parsed(output: str) -> list[EventFields]:
     """The events of a run with ``--json``; every line must be an object with exactly the promised keys."""
     said = [json.loads(line) for line in output.splitlines()]
     assert all(tuple(event) == KEYS for event in said)
@@ -57,35 +57,35 @@ class Command:
         return text(self.environment.stderr)
 
     @property
-    def said(self) -> list[Said]:
+    def events(self) -> list[EventFields]:
         """The events so far, of a command with ``--json``."""
         return parsed(text(self.environment.stdout).rpartition("\n")[0])
 
     @property
-    def story(self) -> list[str]:
+    def event_names(self) -> list[str]:
         """The names of the events so far."""
-        return [event["event"] for event in self.said]
+        return [event["event"] for event in self.events]
 
-    async def event(self, name: str) -> Said:
+    async def event(self, name: str) -> EventFields:
         """Wait for the first event of this name."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
-                for event in self.said:
+                for event in self.events:
                     if event["event"] == name:
                         return event
-                assert not self._task.done(), f"ended without {name}: {self.said} {self.stderr}"
+                assert not self._task.done(), f"ended without {name}: {self.events} {self.stderr}"
                 await asyncio.sleep(0.01)
 
     async def status(self) -> int:
         """Wait for the end; the exit code."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await self._task
 
     async def close(self) -> None:
         """Interrupt what still runs."""
         if not self._task.done():
             self.interrupt()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await asyncio.wait([self._task])
 
 
@@ -115,10 +115,10 @@ async def process(
         await running.communicate()
 
 
-async def line(running: Process, name: str) -> Said:
+async def line(running: Process, name: str) -> EventFields:
     """The next event of this name on the process's standard output."""
     assert running.stdout is not None
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         async for raw in running.stdout:
             (said,) = parsed(raw.decode())
             if said["event"] == name:
@@ -126,9 +126,9 @@ async def line(running: Process, name: str) -> Said:
     raise AssertionError(f"no event {name}")
 
 
-async def outcome(running: Process) -> tuple[int | None, list[Said], str]:
+async def outcome(running: Process) -> tuple[int | None, list[EventFields], str]:
     """Wait for the end: the exit code, the events not read yet, and standard error."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         output, errors = await running.communicate()
     return running.returncode, parsed(output.decode()), errors.decode()
 

@@ -1,4 +1,4 @@
-"""An environment made of memory, for commands that run inside a test."""
+"""An environment in memory, for commands that run inside a test."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def environment(
 
 
 def text(stream: Any) -> str:
-    """What was written to a stream of ``environment``."""
+    """The text written to a stream of ``environment``."""
     assert isinstance(stream, io.StringIO)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""What people read and what programs read."""
+"""The two outputs: lines for people, JSON for programs."""
 
 from __future__ import annotations
 

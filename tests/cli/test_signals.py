@@ -14,7 +14,7 @@ import sipstack
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import Listener, Phone
 from tests.cli.registrar import registrar_here
-from tests.cli.running import ANYWHERE, agent, line, outcome, process, write_tune
+from tests.cli.running import ANY_PORT, agent, line, outcome, process, write_tune
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows cannot send these signals to one process"
@@ -26,7 +26,7 @@ BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_while_it_rings(number: signal.Signals) -> None:
     phone = Phone()
     async with agent() as bob, bob.serving(phone.ring):
-        async with process("call", bob.contact, *ANYWHERE, "--json") as running:
+        async with process("call", bob.contact, *ANY_PORT, "--json") as running:
             await line(running, "progress")
             running.send_signal(number)
             status, said, errors = await outcome(running)
@@ -43,7 +43,7 @@ async def test_in_a_call(number: signal.Signals) -> None:
     async with agent() as bob:
         listener = Listener()
         async with bob.serving(listener.answer):
-            async with process("call", bob.contact, *ANYWHERE, "--json") as running:
+            async with process("call", bob.contact, *ANY_PORT, "--json") as running:
                 await line(running, "answered")
                 running.send_signal(number)
                 status, said, errors = await outcome(running)
@@ -55,7 +55,7 @@ async def test_in_a_call(number: signal.Signals) -> None:
 @BOTH
 async def test_while_registered(number: signal.Signals) -> None:
     async with registrar_here() as registrar:
-        arguments = ("register", registrar.uri, "--from", "sip:alice@example.com", *ANYWHERE, "--json")
+        arguments = ("register", registrar.uri, "--from", "sip:alice@example.com", *ANY_PORT, "--json")
         async with process(*arguments) as running:
             await line(running, "registered")
             running.send_signal(number)
@@ -70,9 +70,9 @@ async def test_while_registered(number: signal.Signals) -> None:
 
 async def test_the_second_ctrl_c_does_not_wait_for_a_peer_that_is_gone() -> None:
     """The callee vanishes, so that our BYE goes unanswered."""
-    async with process("answer", *ANYWHERE, "--json") as callee:
+    async with process("answer", *ANY_PORT, "--json") as callee:
         contact = (await line(callee, "listening"))["local"]
-        async with process("call", contact, *ANYWHERE, "--json") as running:
+        async with process("call", contact, *ANY_PORT, "--json") as running:
             await line(running, "answered")
             callee.send_signal(signal.SIGSTOP)
             running.send_signal(signal.SIGINT)
@@ -84,9 +84,9 @@ async def test_the_second_ctrl_c_does_not_wait_for_a_peer_that_is_gone() -> None
 
 
 async def test_a_peer_that_does_not_answer_the_bye_is_left_in_bounded_time() -> None:
-    async with process("answer", *ANYWHERE, "--json") as callee:
+    async with process("answer", *ANY_PORT, "--json") as callee:
         contact = (await line(callee, "listening"))["local"]
-        async with process("call", contact, *ANYWHERE, "--json") as running:
+        async with process("call", contact, *ANY_PORT, "--json") as running:
             await line(running, "answered")
             callee.send_signal(signal.SIGSTOP)
             running.send_signal(signal.SIGINT)
@@ -113,7 +113,7 @@ async def test_output_that_nobody_reads_any_more_ends_the_call() -> None:
             "sipstack",
             "call",
             bob.contact,
-            *ANYWHERE,
+            *ANY_PORT,
             "--json",
             "--duration",
             "0.5",
@@ -140,7 +140,7 @@ async def test_a_disk_that_fills_up_during_the_call_ends_it_with_a_bye(tmp_path:
             ended.set_result((await call.ended()).by)
 
     async with agent() as bob, bob.serving(echo_and_see):
-        arguments = ("call", bob.contact, *ANYWHERE, "--play", str(tune), "--record", str(record), "--json")
+        arguments = ("call", bob.contact, *ANY_PORT, "--play", str(tune), "--record", str(record), "--json")
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # noqa: E731
         async with process(*arguments, preexec_fn=limit) as running:
             status, said, _ = await outcome(running)

@@ -1,4 +1,4 @@
-"""Properties run on shared, noisy cores: no time limit for a single example."""
+"""No time limit for a single example: the properties run on shared, noisy cores."""
 
 from __future__ import annotations
 

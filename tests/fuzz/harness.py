@@ -18,7 +18,7 @@ MAXIMUM_SLICES = 300  # octet by octet up to this size; what is longer goes in s
 
 
 def one_input(data: bytes) -> None:
-    """AssertionError, or anything but ParseError, when a promise is broken."""
+    """Raises AssertionError, or any other error but ParseError, when a promise is broken."""
     message = _parsed(data)
     if message is not None:
         assert parse(bytes(message)) == message
@@ -117,7 +117,7 @@ _OTHERS = (
 
 
 def corpus() -> list[bytes]:
-    """Small messages with a bit of everything, and the torture messages where they are at hand."""
+    """Small messages with a bit of everything, and the torture messages if they are there."""
     seeds = [
         f"{start}\n{_CORE}{other}Content-Length: {length}\n\n".replace("\n", "\r\n").encode() + body
         for start, other in itertools.product(_START, _OTHERS)

@@ -41,7 +41,7 @@ def mutated(seed: bytes, seeds: list[bytes], source: random.Random) -> bytes:
 
 
 def search(seconds: float, seed: int = 0) -> int:
-    """Random mutation for so long; the number of inputs tried. Raises what a broken promise raises."""
+    """Random mutation for that time; returns the number of inputs. A broken promise raises its error."""
     harness = importlib.import_module("tests.fuzz.harness")
     source = random.Random(seed)
     seeds: list[bytes] = harness.corpus()

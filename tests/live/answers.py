@@ -1,4 +1,4 @@
-"""What a user agent may send under attack: written apart from sipstack's own parser, from RFC 3261 §7."""
+"""The messages that we may send under attack: written apart from sipstack's own parser, from RFC 3261 §7."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 STATUSES = {
     *(100, 180, 200, 400, 405, 406, 415, 416, 420, 481, 482, 486, 487, 488, 491, 501, 503, 505, 513),
 }
-"""What bad requests may be answered with. Not 500: nothing that a peer sends is an error of ours."""
+"""The statuses that may answer a bad request. Not 500: nothing that a peer sends is an error of ours."""
 NAMES = {
     *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route", "Timestamp", "User-Agent"),
     *("Allow", "Supported", "Unsupported", "Accept", "Accept-Encoding", "Retry-After", "Warning", "Reason"),
     *("Max-Forwards", "Route", "Content-Type", "Content-Length", "Authorization"),
 }
-"""Every header field that ours may have: any other has been injected."""
+"""Every header field that we may send: any other was injected."""
 
 _status_line = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) [^\r\n\0]*").fullmatch
 _request_line = re.compile(rb"(BYE|ACK|OPTIONS|INVITE|CANCEL) [^ \r\n\0]+ SIP/2\.0").fullmatch
@@ -21,7 +21,7 @@ _field = re.compile(rb"([A-Za-z-]+): ([^\r\n\0]*)").fullmatch
 
 
 def check_answer(datagram: bytes) -> None:
-    """Fails unless ``datagram`` is one whole SIP message, of a status and header fields that we may send."""
+    """Fails unless ``datagram`` is one SIP message, with a status and header fields that we may send."""
     head, empty, body = datagram.partition(b"\r\n\r\n")
     assert empty, datagram
     start, *lines = head.split(b"\r\n")

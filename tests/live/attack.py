@@ -1,4 +1,4 @@
-"""A user agent under attack, and what must hold whatever it is sent.
+"""A user agent under attack, and the checks that must hold for everything that it is sent.
 
 It runs with real sockets in the test's own loop, serves an echo, and can reach nothing but this machine.
 """
@@ -28,7 +28,7 @@ TIMERS = Timers(t1=0.005, t2=0.04, t4=0.05)
 
 
 class LoopbackEndpoint:
-    """A UDP socket that leads nowhere but to this machine."""
+    """A UDP socket that sends to this machine only."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -48,7 +48,7 @@ class LoopbackEndpoint:
 
 
 class Loopback(HostNetwork):
-    """This machine alone: a spoiled address or name leads nowhere, at once."""
+    """This machine only: a spoiled address or name fails at once."""
 
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         return LoopbackEndpoint(await super().listen(listen, user))

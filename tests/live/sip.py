@@ -35,7 +35,7 @@ class HeaderField(Packet):
     fields_desc = [Until("label", "X-Fuzz", b": "), Until("value", "", b"\r\n")]
 
     def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:
-        """What follows belongs to the next field."""
+        """The octets that follow belong to the next field."""
         return b"", s
 
 

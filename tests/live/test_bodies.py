@@ -1,4 +1,4 @@
-"""Session descriptions that nobody should offer, and bodies of other kinds."""
+"""Invalid session descriptions, and bodies of other kinds."""
 
 from __future__ import annotations
 

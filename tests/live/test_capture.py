@@ -1,4 +1,4 @@
-"""The capture file of a run like the others, read back with scapy: it has each datagram once, as it went."""
+"""The capture file of such a run, read back with scapy: it has each datagram once, unchanged."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def _received(peer: Attacker) -> Counter[Datagram]:
 
 
 def datagrams(path: Path) -> list[Datagram]:
-    """What the file holds, in order."""
+    """The datagrams in the file, in order."""
     packets = [(packet[IP], packet[UDP]) for packet in rdpcap(str(path))]
     return [((ip.src, udp.sport), (ip.dst, udp.dport), bytes(udp.payload)) for ip, udp in packets]

@@ -1,4 +1,4 @@
-"""Datagrams that are hardly SIP, sizes that nobody sends, and start lines of all kinds."""
+"""Datagrams that are hardly SIP, extreme sizes, and start lines of all kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Line ends and their disguises in what an answer, or a later request of ours, repeats."""
+"""Line ends, plain and encoded, in fields that a response or a later request of ours repeats."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DISGUISES = {
     "header end": "\r\n\r\n",
 }
 ECHOED = ("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route", "Timestamp", "Require")
-"""What comes back in a response, or in the BYE that follows when a call is not acknowledged."""
+"""Fields that come back in a response, or in the BYE that follows when a call is not acknowledged."""
 PLACES: dict[str, Callable[[str, str], str]] = {
     "before": lambda old, trick: trick + old,
     "quoted": lambda old, trick: f'"{trick}" {old}',

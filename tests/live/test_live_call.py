@@ -19,7 +19,7 @@ from tests.live.attacker import Attacker, open_socket
 from tests.live.sip import SipRequest, values
 
 LOUD = b"\x00\x80" * 80
-"""20 ms of PCMU that nobody takes for silence."""
+"""20 ms of loud PCMU."""
 SSRC = 0x51515151
 
 
@@ -53,7 +53,7 @@ def forgeries(caller: Attacker, forger: Attacker, invite: SipRequest, method: st
 
 
 class Speaker:
-    """The caller's RTP: sends loud frames, and whatever is put between them."""
+    """The caller's RTP: sends loud frames, and other packets between them."""
 
     def __init__(self, attacked: Attack) -> None:
         self.peer = attacked.peer()
@@ -91,7 +91,7 @@ class Speaker:
 
     @property
     def echoes(self) -> int:
-        """How many of our loud frames came back."""
+        """The number of our loud frames that came back."""
         return sum(RTP(packet).payload.load == LOUD for packet in self.heard)
 
 

@@ -55,7 +55,7 @@ AT_ONCE = 12
 
 
 async def call(agent: UserAgent, target: str, turn: asyncio.Semaphore) -> str:
-    """Place a call when it is our turn, and leave it: how it ended."""
+    """Place a call when it is our turn, and leave it. Returns how it ended."""
     async with turn:
         try:
             async with agent.call(target, ring_timeout=TIMERS.timeout / 2):

@@ -1,4 +1,4 @@
-"""The scapy packets of this folder, so that what the other tests send is what they say."""
+"""The scapy packets of this folder: they are written as the other tests rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that belong to nothing: responses, ACKs, CANCELs and requests of dialogs that never were."""
+"""Messages that belong to nothing: responses, ACKs, CANCELs and requests of dialogs that never existed."""
 
 from __future__ import annotations
 

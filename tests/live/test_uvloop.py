@@ -1,4 +1,4 @@
-"""Real sockets on uvloop: what asyncio's own loop does, it does."""
+"""Real sockets on uvloop, which must behave like asyncio's own loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells one RTP session from another (RFC 3550 §5.1, §6.5.1, §8.1, RFC 7022)."""
+"""The identity of an RTP session: SSRC, CNAME, first numbers (RFC 3550 §5.1, §6.5.1, §8.1, RFC 7022)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def recipe(folder: Path) -> Recipe:
 
 
 def _seen(found: Installation, home: Path) -> str:
-    return found.seen(home) if found.folder else str(home)
+    return found.path_inside(home) if found.folder else str(home)
 
 
 def _configure(home: Path, seen: str, port: int) -> None:

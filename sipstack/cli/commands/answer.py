@@ -1,4 +1,4 @@
-"""``sipstack answer``: wait for calls and take, or refuse, them."""
+"""``sipstack answer``: wait for calls, and accept or refuse them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import click
 
 import sipstack
 from sipstack import errors
-from sipstack.cli.command import TeachingCommand
-from sipstack.cli.conversation import Plan, answer_of, check_writable, converse
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import Identity, Output, identity_options, output_options, seconds, wav
 from sipstack.cli.report import Event
-from sipstack.cli.session import Session, run
+from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -33,85 +33,88 @@ EXAMPLES = (
 
 
 @attrs.frozen
-class Answering:
-    """How to treat calls, and how many."""
+class AnswerCalls:
+    """What to do with each call, and the number of calls."""
 
     identity: Identity
-    plan: Plan
+    plan: CallPlan
     ring: float | None
     reject: int | None
     calls: int | None
 
-    async def __call__(self, session: Session) -> None:
+    async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
-        counter = Counter(self, session)
-        async with session.agent(self.identity) as agent:
+        counter = CallCounter(self, run)
+        async with run.agent(self.identity) as agent:
             async with agent.serving(counter.handle):
-                session.report(Event("listening", local=agent.contact))
+                run.report(Event("listening", local=agent.contact))
                 await counter.finished.wait()
 
 
-class Counter:
-    """The calls that came; ``finished`` is set after the last one that was asked for."""
+class CallCounter:
+    """Counts the calls; ``finished`` is set after the last one that was asked for."""
 
-    def __init__(self, answering: Answering, session: Session) -> None:
+    def __init__(self, command: AnswerCalls, run: Run) -> None:
         self.finished = asyncio.Event()
-        self._answering = answering
-        self._session = session
+        self._command = command
+        self._run = run
         self._numbers = itertools.count(1)
-        self._over = 0
+        self._ended = 0
 
     async def handle(self, invitation: sipstack.Invitation) -> None:
-        """Take one invitation; beyond the number of calls asked for, we are busy."""
+        """Handle one invitation; after the number of calls that was asked for, refuse with 486 Busy Here."""
         number = next(self._numbers)
-        wanted = self._answering.calls
+        wanted = self._command.calls
         if wanted is not None and number > wanted:
             await invitation.reject(486)
             return
         try:
-            await self._treat(invitation, number)
+            await self._answer(invitation, number)
         except asyncio.CancelledError:
             if invitation.cancelled:
-                self._session.report(Event("cancelled", call_id=invitation.call_id, by="remote"))
+                self._run.report(Event("cancelled", call_id=invitation.call_id, by="remote"))
             raise
         except errors.MediaError as error:
-            self._session.stop(error)
+            self._run.stop(error)
         except errors.SipError as error:
-            self._session.report(Event("failed", call_id=invitation.call_id, reason=str(error)))
+            self._run.report(Event("failed", call_id=invitation.call_id, reason=str(error)))
         finally:
-            self._over += 1
-            if self._over == wanted:
+            self._ended += 1
+            if self._ended == wanted:
                 self.finished.set()
 
-    async def _treat(self, invitation: sipstack.Invitation, number: int) -> None:
-        answering, report = self._answering, self._session.report
+    async def _answer(self, invitation: sipstack.Invitation, number: int) -> None:
+        command, report = self._command, self._run.report
         local, remote = str(invitation.to.uri), str(invitation.from_.uri)
         report(Event("invited", call_id=invitation.call_id, local=local, remote=remote))
-        if answering.reject is not None:
-            await invitation.reject(answering.reject)
-            report(Event("rejected", call_id=invitation.call_id, status=answering.reject))
+        if command.reject is not None:
+            await invitation.reject(command.reject)
+            report(Event("rejected", call_id=invitation.call_id, status=command.reject))
             return
-        if answering.ring is not None:
+        if command.ring is not None:
             await invitation.progress(180)
-            await asyncio.sleep(answering.ring)
+            await asyncio.sleep(command.ring)
         async with invitation.accept() as call:
-            report(answer_of(call, answering.ring))
-            await converse(self._session, call, _numbered(answering.plan, number))
+            report(answered_event(call, command.ring))
+            await carry_out(self._run, call, _numbered(command.plan, number))
 
 
-def _numbered(plan: Plan, number: int) -> Plan:
-    """The plan of call ``number``: from the second call on, the recording's name carries the number."""
+def _numbered(plan: CallPlan, number: int) -> CallPlan:
+    """The plan of call ``number``: from the second call on, the number is part of the recording's name."""
     if plan.record is None or number == 1:
         return plan
     return attrs.evolve(plan, record=plan.record.with_stem(f"{plan.record.stem}-{number}"))
 
 
-@click.command("answer", cls=TeachingCommand, examples=EXAMPLES)
+@click.command("answer", cls=CommandWithExamples, examples=EXAMPLES)
 @click.option("--echo", is_flag=True, help="Send back what is heard.")
 @wav("--play", "Play this file, once.", must_exist=True)
 @wav("--record", "Record what is heard; the second call goes to NAME-2.wav, and so on.")
 @click.option(
-    "--calls", type=click.IntRange(min=1), metavar="N", help="Leave after N calls; without it, serve on."
+    "--calls",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Leave after N calls; else at Ctrl-C.",
 )
 @seconds("--ring", "Let it ring for S seconds before answering.")
 @click.option(
@@ -119,7 +122,7 @@ def _numbered(plan: Plan, number: int) -> Plan:
 )
 @seconds(
     "--duration",
-    "Hang up S seconds after the answer; without it, when --play is through or the peer hangs up.",
+    "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
@@ -139,5 +142,5 @@ def answer(
     """Wait for calls and answer them. Without --echo or --play the caller hears silence."""
     if echo and play:
         raise click.UsageError("--echo and --play exclude each other: give one of them")
-    plan = Plan(play=play, record=record, echo=echo, duration=duration)
-    return run(environment, output, Answering(identity, plan, ring, reject, calls))
+    plan = CallPlan(play=play, record=record, echo=echo, duration=duration)
+    return run_command(environment, output, AnswerCalls(identity, plan, ring, reject, calls))

@@ -7,12 +7,12 @@ from pathlib import Path
 import attrs
 import click
 
-from sipstack.cli.command import TeachingCommand
-from sipstack.cli.conversation import Plan, check_writable
-from sipstack.cli.dialling import dial
+from sipstack.cli.call_plan import CallPlan, check_writable
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import Identity, Output, identity_options, output_options, seconds, uri, wav
-from sipstack.cli.session import Session, run
+from sipstack.cli.outgoing_call import place_call
+from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -32,27 +32,27 @@ EXAMPLES = (
 
 
 @attrs.frozen
-class Dialling:
+class PlaceCall:
     """One call to place."""
 
     identity: Identity
     target: str
-    plan: Plan
+    plan: CallPlan
     ring_timeout: float | None
 
-    async def __call__(self, session: Session) -> None:
+    async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
-        async with session.agent(self.identity) as agent:
-            await dial(session, agent, self.target, self.plan, self.ring_timeout)
+        async with run.agent(self.identity) as agent:
+            await place_call(run, agent, self.target, self.plan, self.ring_timeout)
 
 
-@click.command("call", cls=TeachingCommand, examples=EXAMPLES)
+@click.command("call", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
 @wav("--play", "Play this file, once.", must_exist=True)
 @wav("--record", "Record what is heard into this file.")
 @seconds(
     "--duration",
-    "Hang up S seconds after the answer; without it, when --play is through or the peer hangs up.",
+    "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
 @identity_options()
@@ -68,6 +68,6 @@ def call(
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
-    """Call TARGET, a SIP URI, and talk by WAV files."""
-    plan = Plan(play=play, record=record, duration=duration)
-    return run(environment, output, Dialling(identity, target, plan, ring_timeout))
+    """Call TARGET, a SIP URI, and send and record WAV files."""
+    plan = CallPlan(play=play, record=record, duration=duration)
+    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout))

@@ -1,4 +1,4 @@
-"""``sipstack demo``: a whole call on this machine, checked by ear."""
+"""``sipstack demo``: a whole call on this machine, whose audio is checked."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import click
 
 import sipstack
 from sipstack import errors
-from sipstack.cli.command import TeachingCommand
-from sipstack.cli.conversation import Plan, check_writable, echo
-from sipstack.cli.dialling import dial
+from sipstack.cli.audio_comparison import Comparison, compare, samples
+from sipstack.cli.call_plan import CallPlan, check_writable, echo
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import Identity, Output, output_options, wav
+from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.report import Event
-from sipstack.cli.session import Session, run
-from sipstack.cli.similarity import Comparison, compare, samples
+from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -31,7 +31,7 @@ EXAMPLES = (
     ),
     ("the figures as JSON", "sipstack demo --json"),
 )
-ENOUGH = 0.9  # the similarity from which on a listener would call it the same tune
+ENOUGH = 0.9  # from this similarity on, a listener hears the same tune
 TAIL = 0.6  # seconds to wait, after the tune, for its echo
 RATE = 8000  # samples a second
 LOOPBACK = "udp:127.0.0.1:0"
@@ -41,45 +41,45 @@ BOB = Identity(LOOPBACK, "sip:bob@127.0.0.1", None, None, None)
 
 @attrs.frozen
 class Demonstration:
-    """Alice plays a tune to Bob, who shall echo it; what comes back must be the tune."""
+    """Alice plays a tune to Bob, who echoes it; Alice must hear the same tune."""
 
     record: Path
     bob: Callable[[sipstack.Invitation], Awaitable[None]]
 
-    async def __call__(self, session: Session) -> None:
+    async def __call__(self, run: Run) -> None:
         check_writable(self.record)
         tune = pcm_of(sipstack.melody())
         seconds = len(tune) / 2 / RATE
-        plan = Plan(play=sipstack.melody(), record=self.record, duration=seconds + TAIL)
-        async with session.agent(BOB, trace=None) as bob, session.agent(ALICE) as alice:
+        plan = CallPlan(play=sipstack.melody(), record=self.record, duration=seconds + TAIL)
+        async with run.agent(BOB, trace=None) as bob, run.agent(ALICE) as alice:
             async with bob.serving(self.bob):
-                await dial(session, alice, bob.contact, plan)
+                await place_call(run, alice, bob.contact, plan)
         verdict = await asyncio.to_thread(compare_with_file, tune, self.record)
         words = f"similarity {verdict.similarity:.3f}, delay {verdict.delay * 1000:.0f} ms"
         if verdict.similarity < ENOUGH:
             raise errors.MediaError(f"the echo is not what was played: {words}")
-        session.report(Event("compared", reason=words))
+        run.report(Event("compared", reason=words))
 
 
 async def answer_and_echo(invitation: sipstack.Invitation) -> None:
-    """What Bob does with a call."""
+    """Bob's handler of calls."""
     async with invitation.accept() as call:
         await echo(call)
 
 
 def pcm_of(source: sipstack.AudioSource) -> bytes:
-    """All that a source has to say."""
+    """Everything that a source plays, as PCM."""
     return b"".join(iter(lambda: source.read() or b"", b""))
 
 
 def compare_with_file(tune: bytes, recorded: Path) -> Comparison:
-    """Compare PCM with a WAV file of one channel and the same rate."""
+    """Compare PCM with a WAV file of one channel and the same sample rate."""
     with wave.open(str(recorded), "rb") as file:
         heard = file.readframes(file.getnframes())
     return compare(samples(tune), samples(heard), RATE)
 
 
-@click.command("demo", cls=TeachingCommand, examples=EXAMPLES)
+@click.command("demo", cls=CommandWithExamples, examples=EXAMPLES)
 @wav("--record", "Keep what came back in this file.")
 @output_options
 @click.pass_obj
@@ -92,4 +92,6 @@ def demo(environment: Environment, record: Path | None, output: Output) -> ExitS
     """
     output = attrs.evolve(output, trace=output.trace or not output.json)
     with tempfile.TemporaryDirectory() as folder:
-        return run(environment, output, Demonstration(record or Path(folder, "echo.wav"), answer_and_echo))
+        return run_command(
+            environment, output, Demonstration(record or Path(folder, "echo.wav"), answer_and_echo)
+        )

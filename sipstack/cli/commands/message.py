@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import click
 
-from sipstack.cli.asking import ask
-from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
-from sipstack.cli.session import Session, run
+from sipstack.cli.run import Run, run_command
+from sipstack.cli.single_request import send_request
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -23,18 +23,20 @@ EXAMPLES = (
 
 
 @attrs.frozen
-class Texting:
+class SendMessage:
     """One MESSAGE request."""
 
     identity: Identity
     target: str
     text: str
 
-    async def __call__(self, session: Session) -> None:
-        await ask(session, self.identity, self.target, lambda agent: agent.message(self.target, self.text))
+    async def __call__(self, run: Run) -> None:
+        await send_request(
+            run, self.identity, self.target, lambda agent: agent.message(self.target, self.text)
+        )
 
 
-@click.command("message", cls=TeachingCommand, examples=EXAMPLES)
+@click.command("message", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
 @click.argument("text")
 @identity_options()
@@ -47,4 +49,4 @@ def message(
 
     It travels as an instant message (RFC 3428), without a call.
     """
-    return run(environment, output, Texting(identity, target, text))
+    return run_command(environment, output, SendMessage(identity, target, text))

@@ -8,12 +8,11 @@ import attrs
 import click
 
 import sipstack
-from sipstack import errors
-from sipstack.cli.command import TeachingCommand
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import ANONYMOUS, Identity, Output, identity_options, output_options, uri
 from sipstack.cli.report import Event
-from sipstack.cli.session import Session, run
+from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -22,11 +21,11 @@ EXAMPLES = (
         "sipstack register sip:alice@example.com --user alice",
     ),
     (
-        "are these credentials right? register, un-register, tell by the exit code",
+        "are these credentials right? register, un-register, see the exit code",
         "SIPSTACK_PASSWORD=secret sipstack register sip:alice@example.com --once",
     ),
     (
-        "a registrar that the address does not name",
+        "a registrar that is not the domain of the address",
         "sipstack register sip:pbx.example.net --from sip:alice@example.com --expires 120",
     ),
 )
@@ -34,49 +33,42 @@ RETRY = (1.0, 60.0)  # seconds: the first and the longest pause before another a
 
 
 @attrs.frozen
-class Registering:
-    """One binding to make. ``once`` takes it back as soon as it stands."""
+class KeepRegistered:
+    """Make one binding and keep it. ``once`` removes it as soon as it is made."""
 
     identity: Identity
     registrar: str
     expires: int
     once: bool
 
-    async def __call__(self, session: Session) -> None:
+    async def __call__(self, run: Run) -> None:
         retry = None if self.once else sipstack.Backoff(*RETRY)
-        async with session.agent(self.identity, registrar=self.registrar) as agent:
+        async with run.agent(self.identity, registrar=self.registrar) as agent:
             async with agent.register(expires=self.expires, retry=retry) as registration:
                 if registration.error is not None:
-                    raise registration.error  # what never worked is not worth trying again
-                await self._follow(session, registration)
-        session.report(Event("unregistered", local=self.identity.aor))
+                    raise registration.error  # what has never worked is not retried
+                await self._follow(run, registration)
+        run.report(Event("unregistered", local=self.identity.aor))
 
-    async def _follow(self, session: Session, registration: sipstack.Registration) -> None:
-        """Report each state, as long as there is hope."""
+    async def _follow(self, run: Run, registration: sipstack.Registration) -> None:
+        """Report each state, until the registrar refuses for good."""
         clock = asyncio.get_running_loop().time
-        with session.report.waiting("registered"):
+        with run.report.waiting("registered"):
             async for state in registration.states():
-                if isinstance(state.error, errors.RequestFailed) and not _passes(state.error):
+                if state.error is not None and not state.error.transient:
                     raise state.error
                 if state.expires_at is not None:
                     left = round(state.expires_at - clock(), 1)
-                    session.report(Event("registered", local=self.identity.aor, duration=left))
+                    run.report(Event("registered", local=self.identity.aor, duration=left))
                 else:
                     status = getattr(state.error, "status", None)
-                    session.report(
-                        Event("lost", local=self.identity.aor, status=status, reason=str(state.error))
-                    )
+                    run.report(Event("lost", local=self.identity.aor, status=status, reason=str(state.error)))
                 if self.once:
                     return
 
 
-def _passes(error: errors.RequestFailed) -> bool:
-    """Whether a refusal says nothing of us, so that the agent tries again."""
-    return error.status in (408, 480) or 500 <= error.status < 600
-
-
 def addresses(target: str, aor: str) -> tuple[str, str]:
-    """The address-of-record and the registrar that ``target`` and ``--from`` stand for.
+    """The address-of-record and the registrar that ``target`` and ``--from`` name.
 
     The registrar's URI has no user (RFC 3261 §10.2).
     """
@@ -91,7 +83,7 @@ def addresses(target: str, aor: str) -> tuple[str, str]:
     return aor, target
 
 
-@click.command("register", cls=TeachingCommand, examples=EXAMPLES)
+@click.command("register", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", metavar="REGISTRAR-or-AOR", type=uri)
 @click.option(
     "--expires",
@@ -99,9 +91,9 @@ def addresses(target: str, aor: str) -> tuple[str, str]:
     default=600,
     metavar="S",
     show_default=True,
-    help="Seconds that the binding shall last; it is refreshed before.",
+    help="Lifetime of the binding in seconds; it is refreshed before it ends.",
 )
-@click.option("--once", is_flag=True, help="Un-register and leave as soon as the registration stands.")
+@click.option("--once", is_flag=True, help="Un-register and leave as soon as we are registered.")
 @identity_options()
 @output_options
 @click.pass_obj
@@ -114,4 +106,6 @@ def register(
     registrar (sip:pbx.example.com), together with --from.
     """
     aor, registrar = addresses(target, identity.aor)
-    return run(environment, output, Registering(attrs.evolve(identity, aor=aor), registrar, expires, once))
+    return run_command(
+        environment, output, KeepRegistered(attrs.evolve(identity, aor=aor), registrar, expires, once)
+    )

@@ -12,9 +12,9 @@ import pytest
 from sipstack.cli.status import ExitStatus
 from sipstack.errors import CallRejected
 from sipstack.message import Request, Response, parse
-from tests.cli.running import ANYWHERE, Command, agent, command, write_tune
+from tests.cli.running import ANY_PORT, Command, agent, command, write_tune
 
-ANSWER = ("answer", *ANYWHERE, "--json")
+ANSWER = ("answer", *ANY_PORT, "--json")
 
 
 async def contact(run: Command) -> str:
@@ -44,7 +44,7 @@ async def test_calls_are_refused_as_asked() -> None:
                     pass
             assert refused.value.status == 486
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["listening", "invited", "rejected", "invited", "rejected"]
+    assert run.event_names == ["listening", "invited", "rejected", "invited", "rejected"]
 
 
 async def test_a_caller_who_gives_up_while_it_rings() -> None:
@@ -54,14 +54,14 @@ async def test_a_caller_who_gives_up_while_it_rings() -> None:
                 assert response.status == 180
                 break
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["listening", "invited", "cancelled"]
-    assert run.said[-1]["by"] == "remote"
+    assert run.event_names == ["listening", "invited", "cancelled"]
+    assert run.events[-1]["by"] == "remote"
 
 
 async def test_an_unwritable_recording_is_known_before_listening(tmp_path: Path) -> None:
     async with command(*ANSWER, "--record", str(tmp_path / "missing" / "out.wav")) as run:
         assert await run.status() == ExitStatus.MEDIA
-    assert run.story == ["failed"]
+    assert run.event_names == ["failed"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
@@ -71,7 +71,7 @@ async def test_a_full_disk_ends_the_call_and_the_command() -> None:
             async with asyncio.timeout(10):
                 assert (await call.ended()).by == "remote"
         assert await run.status() == ExitStatus.MEDIA
-    assert run.story == ["listening", "invited", "answered", "ended", "failed"]
+    assert run.event_names == ["listening", "invited", "answered", "ended", "failed"]
 
 
 def invite(target: str) -> bytes:
@@ -112,8 +112,8 @@ async def test_a_caller_without_a_common_codec_is_refused_and_the_next_one_welco
         async with alice.call(target):
             pass
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["listening", "invited", "failed", "invited", "answered", "ended"]
-    assert run.said[2]["call_id"] == "c1"
+    assert run.event_names == ["listening", "invited", "failed", "invited", "answered", "ended"]
+    assert run.events[2]["call_id"] == "c1"
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ async def test_ctrl_c_while_nobody_calls() -> None:
         await contact(run)
         run.interrupt()
         assert await run.status() == ExitStatus.INTERRUPTED
-    assert run.story == ["listening", "interrupted"]
+    assert run.event_names == ["listening", "interrupted"]
 
 
 async def test_ctrl_c_hangs_up_every_call() -> None:
@@ -135,7 +135,7 @@ async def test_ctrl_c_hangs_up_every_call() -> None:
             async with asyncio.timeout(10):
                 assert {(await first.ended()).by, (await second.ended()).by} == {"remote"}
         assert await run.status() == ExitStatus.INTERRUPTED
-    assert sorted(run.story) == sorted(
+    assert sorted(run.event_names) == sorted(
         ["listening", "invited", "answered", "ended", "invited", "answered", "ended", "interrupted"]
     )
 
@@ -149,8 +149,8 @@ async def test_a_call_that_is_echoed_and_counted() -> None:
             await asyncio.sleep(0.3)
             assert call.statistics.packets_received > 0
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["listening", "invited", "answered", "ended"]
-    _, invited, answered, ended = run.said
+    assert run.event_names == ["listening", "invited", "answered", "ended"]
+    _, invited, answered, ended = run.events
     assert invited["remote"] == "sip:alice@127.0.0.1"
     assert invited["call_id"] == answered["call_id"] == ended["call_id"] == call.id
     assert (ended["by"], ended["codec"]) == ("remote", "PCMU")
@@ -167,7 +167,7 @@ async def test_it_rings_before_it_is_answered() -> None:
             call = await outgoing.answered()
             assert (await call.ended()).by == "remote"
         assert await run.status() == ExitStatus.DONE
-    assert 0.2 <= run.said[-1]["duration"] < 2
+    assert 0.2 <= run.events[-1]["duration"] < 2
 
 
 async def test_a_greeting_is_played_and_the_call_ends_with_it(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ async def test_a_greeting_is_played_and_the_call_ends_with_it(tmp_path: Path) ->
                 async with asyncio.timeout(10):
                     assert (await call.ended()).by == "remote"
         assert await run.status() == ExitStatus.DONE
-    assert 1.8 <= run.said[-1]["duration"] < 4
+    assert 1.8 <= run.events[-1]["duration"] < 4
 
 
 async def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:
@@ -201,4 +201,4 @@ async def test_more_calls_than_asked_for_find_it_busy() -> None:
                     pass
             assert refused.value.status == 486
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["listening", "invited", "answered", "ended"]
+    assert run.event_names == ["listening", "invited", "answered", "ended"]

@@ -14,7 +14,7 @@ import pytest
 
 import sipstack
 from sipstack.cli.status import ExitStatus
-from tests.cli.running import ANYWHERE, agent, command, echo, write_tune
+from tests.cli.running import ANY_PORT, agent, command, echo, write_tune
 
 ALICE = "sip:alice@example.com"
 LINUX_ONLY = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
@@ -22,14 +22,14 @@ LINUX_ONLY = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/ful
 
 @contextmanager
 def silence() -> Iterator[str]:
-    """The URI of somebody who receives everything and says nothing."""
+    """The URI of a peer that receives everything and answers nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         yield f"sip:nobody@127.0.0.1:{mute.getsockname()[1]}"
 
 
 def closed_port() -> str:
-    """A URI whose port nobody listens on: the host answers with ICMP port unreachable."""
+    """A URI with a port that is closed: the host answers with ICMP port unreachable."""
     with silence() as uri:
         return uri
 
@@ -82,24 +82,24 @@ async def test_a_refusal_is_said_with_its_status(status: int, expected: ExitStat
     async def refuse(invitation: sipstack.Invitation) -> None:
         await invitation.reject(status)
 
-    async with agent() as bob, bob.serving(refuse), command("call", bob.contact, *ANYWHERE, "--json") as run:
+    async with agent() as bob, bob.serving(refuse), command("call", bob.contact, *ANY_PORT, "--json") as run:
         assert await run.status() == expected
-    assert run.story == ["calling", "rejected"]
-    assert run.said[-1]["status"] == status
+    assert run.event_names == ["calling", "rejected"]
+    assert run.events[-1]["status"] == status
 
 
 async def test_an_unreachable_peer() -> None:
-    async with command("call", closed_port(), *ANYWHERE, "--json") as run:
+    async with command("call", closed_port(), *ANY_PORT, "--json") as run:
         assert await run.status() == ExitStatus.NETWORK
-    assert run.story == ["calling", "failed"]
-    assert run.said[-1]["reason"]
+    assert run.event_names == ["calling", "failed"]
+    assert run.events[-1]["reason"]
 
 
 async def test_a_name_without_an_address() -> None:
     async with command("call", "sip:bob@host.invalid", "--json") as run:
         assert await run.status() == ExitStatus.NETWORK
-    assert run.story == ["calling", "failed"]
-    assert "host.invalid" in run.said[-1]["reason"]
+    assert run.event_names == ["calling", "failed"]
+    assert "host.invalid" in run.events[-1]["reason"]
 
 
 async def test_a_port_that_is_taken() -> None:
@@ -108,29 +108,29 @@ async def test_a_port_that_is_taken() -> None:
         listen = f"udp:127.0.0.1:{taken.getsockname()[1]}"
         async with command("call", "sip:bob@127.0.0.1", "--listen", listen, "--json") as run:
             assert await run.status() == ExitStatus.NETWORK
-    assert run.story == ["failed"]
+    assert run.event_names == ["failed"]
 
 
 async def test_a_silent_peer() -> None:
     with silence() as target:
-        async with command("call", target, *ANYWHERE, "--ring-timeout", "0.3", "--json") as run:
+        async with command("call", target, *ANY_PORT, "--ring-timeout", "0.3", "--json") as run:
             assert await run.status() == ExitStatus.NO_ANSWER
-    assert run.story == ["calling", "failed"]
-    assert run.said[-1]["reason"] == "no answer in 0.3 s"
+    assert run.event_names == ["calling", "failed"]
+    assert run.events[-1]["reason"] == "no answer in 0.3 s"
 
 
 async def test_a_phone_that_rings_too_long_gets_a_cancel() -> None:
     phone = Phone()
     async with agent() as bob, bob.serving(phone.ring):
-        async with command("call", bob.contact, *ANYWHERE, "--ring-timeout", "0.3", "--json") as run:
+        async with command("call", bob.contact, *ANY_PORT, "--ring-timeout", "0.3", "--json") as run:
             assert await run.status() == ExitStatus.NO_ANSWER
         assert phone.cancelled.is_set()
-    assert run.story == ["calling", "progress", "failed"]
-    assert (run.said[1]["status"], run.said[1]["reason"]) == (180, "Ringing")
+    assert run.event_names == ["calling", "progress", "failed"]
+    assert (run.events[1]["status"], run.events[1]["reason"]) == (180, "Ringing")
 
 
 async def test_a_target_that_is_no_uri_after_all() -> None:
-    async with command("call", "sip:bob@127.0.0.1:x", *ANYWHERE, "--json") as run:
+    async with command("call", "sip:bob@127.0.0.1:x", *ANY_PORT, "--json") as run:
         assert await run.status() == ExitStatus.USAGE
 
 
@@ -138,10 +138,10 @@ async def test_an_unwritable_recording_is_known_before_dialling(tmp_path: Path) 
     path = tmp_path / "missing" / "out.wav"
     phone = Phone()
     async with agent() as bob, bob.serving(phone.ring):
-        async with command("call", bob.contact, *ANYWHERE, "--record", str(path), "--json") as run:
+        async with command("call", bob.contact, *ANY_PORT, "--record", str(path), "--json") as run:
             assert await run.status() == ExitStatus.MEDIA
         assert not phone.invited.is_set()
-    assert [(event["event"], event["reason"]) for event in run.said] == [
+    assert [(event["event"], event["reason"]) for event in run.events] == [
         ("failed", f"cannot write {path}: No such file or directory")
     ]
 
@@ -151,11 +151,11 @@ async def test_a_full_disk_ends_the_call_with_a_bye() -> None:
     async with agent() as bob:
         listener = Listener()
         async with bob.serving(listener.answer):
-            async with command("call", bob.contact, *ANYWHERE, "--record", "/dev/full", "--json") as run:
+            async with command("call", bob.contact, *ANY_PORT, "--record", "/dev/full", "--json") as run:
                 assert await run.status() == ExitStatus.MEDIA
             assert await listener.end() == "remote"
-    assert run.story == ["calling", "answered", "ended", "failed"]
-    assert (run.said[2]["by"], run.said[3]["reason"]) == ("local", "/dev/full: No space left on device")
+    assert run.event_names == ["calling", "answered", "ended", "failed"]
+    assert (run.events[2]["by"], run.events[3]["reason"]) == ("local", "/dev/full: No space left on device")
 
 
 async def test_a_file_that_is_no_audio_ends_the_call_with_a_bye(tmp_path: Path) -> None:
@@ -164,10 +164,10 @@ async def test_a_file_that_is_no_audio_ends_the_call_with_a_bye(tmp_path: Path) 
     async with agent() as bob:
         listener = Listener()
         async with bob.serving(listener.answer):
-            async with command("call", bob.contact, *ANYWHERE, "--play", str(noise), "--json") as run:
+            async with command("call", bob.contact, *ANY_PORT, "--play", str(noise), "--json") as run:
                 assert await run.status() == ExitStatus.MEDIA
             assert await listener.end() == "remote"
-    assert run.story == ["calling", "answered", "ended", "failed"]
+    assert run.event_names == ["calling", "answered", "ended", "failed"]
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
@@ -176,24 +176,24 @@ async def test_a_file_that_is_no_audio_ends_the_call_with_a_bye(tmp_path: Path) 
 async def test_ctrl_c_while_it_rings_cancels() -> None:
     phone = Phone()
     async with agent() as bob, bob.serving(phone.ring):
-        async with command("call", bob.contact, *ANYWHERE, "--json") as run:
+        async with command("call", bob.contact, *ANY_PORT, "--json") as run:
             await run.event("progress")
             run.interrupt()
             assert await run.status() == ExitStatus.INTERRUPTED
         assert phone.cancelled.is_set()
-    assert run.story == ["calling", "progress", "interrupted"]
+    assert run.event_names == ["calling", "progress", "interrupted"]
 
 
 async def test_ctrl_c_in_a_call_hangs_up() -> None:
     async with agent() as bob:
         listener = Listener()
         async with bob.serving(listener.answer):
-            async with command("call", bob.contact, *ANYWHERE, "--json") as run:
+            async with command("call", bob.contact, *ANY_PORT, "--json") as run:
                 await run.event("answered")
                 run.interrupt()
                 assert await run.status() == ExitStatus.INTERRUPTED
             assert await listener.end() == "remote"
-    assert run.story == ["calling", "answered", "ended", "interrupted"]
+    assert run.event_names == ["calling", "answered", "ended", "interrupted"]
 
 
 # -- what works --------------------------------------------------------------------------------------------
@@ -204,10 +204,10 @@ async def test_a_call_that_plays_records_and_hangs_up(tmp_path: Path) -> None:
     files = ("--play", str(tune), "--record", str(record))
     async with agent() as bob, bob.serving(echo):
         target = bob.contact
-        async with command("call", target, *ANYWHERE, *files, "--from", ALICE, "--json") as run:
+        async with command("call", target, *ANY_PORT, *files, "--from", ALICE, "--json") as run:
             assert await run.status() == ExitStatus.DONE
-    calling, answered, ended = run.said
-    assert [event["event"] for event in run.said] == ["calling", "answered", "ended"]
+    calling, answered, ended = run.events
+    assert [event["event"] for event in run.events] == ["calling", "answered", "ended"]
     assert (calling["local"], calling["remote"]) == (ALICE, target)
     assert answered["call_id"] == ended["call_id"] is not None
     assert (answered["codec"], ended["codec"], ended["by"]) == ("PCMU", "PCMU", "local")
@@ -222,9 +222,9 @@ async def test_a_call_that_plays_records_and_hangs_up(tmp_path: Path) -> None:
 
 async def test_a_duration_ends_the_call() -> None:
     async with agent() as bob, bob.serving(echo):
-        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.3", "--json") as run:
+        async with command("call", bob.contact, *ANY_PORT, "--duration", "0.3", "--json") as run:
             assert await run.status() == ExitStatus.DONE
-    assert 0.3 <= run.said[-1]["duration"] < 2
+    assert 0.3 <= run.events[-1]["duration"] < 2
 
 
 async def test_the_peer_hangs_up(tmp_path: Path) -> None:
@@ -235,15 +235,15 @@ async def test_the_peer_hangs_up(tmp_path: Path) -> None:
     tune, record = write_tune(tmp_path / "tune.wav"), tmp_path / "out.wav"
     async with agent() as bob, bob.serving(say_goodbye):
         arguments = ("--play", str(tune), "--record", str(record), "--duration", "30", "--json")
-        async with command("call", bob.contact, *ANYWHERE, *arguments) as run:
+        async with command("call", bob.contact, *ANY_PORT, *arguments) as run:
             assert await run.status() == ExitStatus.DONE
-    assert run.story == ["calling", "answered", "ended"]
-    assert (run.said[-1]["by"], run.said[-1]["reason"]) == ("remote", "Q.850;cause=16")
+    assert run.event_names == ["calling", "answered", "ended"]
+    assert (run.events[-1]["by"], run.events[-1]["reason"]) == ("remote", "Q.850;cause=16")
 
 
 async def test_people_read_lines_and_a_ladder() -> None:
     async with agent() as bob, bob.serving(echo):
-        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.2", "--trace") as run:
+        async with command("call", bob.contact, *ANY_PORT, "--duration", "0.2", "--trace") as run:
             assert await run.status() == ExitStatus.DONE
     lines = run.environment.stdout.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.split()[0] for line in lines] == ["calling", "answered", "ended"]
@@ -256,7 +256,7 @@ async def test_the_capture_file_of_a_call_holds_every_message(tmp_path: Path) ->
     path = tmp_path / "call.pcap"
     async with agent() as bob, bob.serving(echo):
         (_, host, port) = bob.listening[0]
-        async with command("call", bob.contact, *ANYWHERE, "--duration", "0.2", "--pcap", str(path)) as run:
+        async with command("call", bob.contact, *ANY_PORT, "--duration", "0.2", "--pcap", str(path)) as run:
             assert await run.status() == ExitStatus.DONE
     packets = list(scapy.rdpcap(str(path)))
     firsts = [bytes(packet["UDP"].payload).partition(b"\r\n")[0].split(b" ", 1)[0] for packet in packets]
@@ -276,7 +276,7 @@ async def test_without_scapy_a_capture_is_a_usage_error(tmp_path: Path) -> None:
         code,
         "call",
         "sip:bob@127.0.0.1",
-        *ANYWHERE,
+        *ANY_PORT,
         "--pcap",
         str(tmp_path / "f"),
         stderr=asyncio.subprocess.PIPE,

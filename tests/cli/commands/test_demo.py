@@ -10,7 +10,7 @@ from pathlib import Path
 import sipstack
 from sipstack.cli.commands.demo import Demonstration
 from sipstack.cli.options import Output
-from sipstack.cli.session import run as run_body
+from sipstack.cli.run import run_command
 from sipstack.cli.status import ExitStatus
 from tests.cli.running import command, parsed, process
 from tests.cli.streams import environment, text
@@ -30,8 +30,8 @@ async def test_the_figures_and_the_verdict(tmp_path: Path) -> None:
     record = tmp_path / "echo.wav"
     async with command("demo", "--json", "--record", str(record)) as run:
         assert await run.status() == ExitStatus.DONE
-    assert run.story == ["calling", "answered", "ended", "compared"]
-    _, answered, ended, compared = run.said
+    assert run.event_names == ["calling", "answered", "ended", "compared"]
+    _, answered, ended, compared = run.events
     assert 0 < answered["duration"] < 1
     assert ended["packets_sent"] >= 80
     assert ended["packets_received"] >= 80
@@ -53,7 +53,7 @@ def test_an_echo_that_is_none_is_not_taken_for_one(tmp_path: Path) -> None:
     env = environment()
     output = Output(json=True, trace=False, pcap=None, verbose=0)
     demonstration = Demonstration(tmp_path / "echo.wav", answer_and_be_silent)
-    assert run_body(env, output, demonstration) is ExitStatus.MEDIA
+    assert run_command(env, output, demonstration) is ExitStatus.MEDIA
     *_, failed = parsed(text(env.stdout))
     assert failed["event"] == "failed"
     assert failed["reason"].startswith("the echo is not what was played: similarity 0.0")
@@ -62,4 +62,4 @@ def test_an_echo_that_is_none_is_not_taken_for_one(tmp_path: Path) -> None:
 async def test_an_unwritable_recording(tmp_path: Path) -> None:
     async with command("demo", "--json", "--record", str(tmp_path / "missing" / "echo.wav")) as run:
         assert await run.status() == ExitStatus.MEDIA
-    assert run.story == ["failed"]
+    assert run.event_names == ["failed"]

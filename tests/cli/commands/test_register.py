@@ -11,14 +11,14 @@ from sipstack.cli.options import ANONYMOUS
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_call import closed_port
 from tests.cli.registrar import registrar_here
-from tests.cli.running import ANYWHERE, command, line, outcome, process
+from tests.cli.running import ANY_PORT, command, line, outcome, process
 
 AOR = "sip:alice@example.com"
-ALICE = ("--from", AOR, "--json", *ANYWHERE)
+ALICE = ("--from", AOR, "--json", *ANY_PORT)
 
 
 def arguments_of(pid: int) -> bytes:
-    """What ``ps`` shows of a process."""
+    """The command line of a process, as ``ps`` shows it."""
     path = Path(f"/proc/{pid}/cmdline")
     if not path.exists():
         pytest.skip("there is no /proc here")
@@ -32,7 +32,7 @@ def arguments_of(pid: int) -> bytes:
 async def test_a_registrar_that_is_not_there(once: list[str]) -> None:
     async with command("register", closed_port().replace("nobody@", ""), *ALICE, *once) as run:
         assert await run.status() == ExitStatus.NETWORK
-    assert run.story == ["failed"]
+    assert run.event_names == ["failed"]
 
 
 @pytest.mark.parametrize("once", [["--once"], []], ids=["once", "staying"])
@@ -41,7 +41,19 @@ async def test_a_refusal(status: int, once: list[str]) -> None:
     async with registrar_here(status=status) as registrar:
         async with command("register", registrar.uri, *ALICE, *once) as run:
             assert await run.status() == ExitStatus.REFUSED
-    assert [(event["event"], event["status"]) for event in run.said] == [("rejected", status)]
+    assert [(event["event"], event["status"]) for event in run.events] == [("rejected", status)]
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (501, "Not Implemented")])
+async def test_a_refresh_that_is_refused_for_good_is_a_refusal(status: int, reason: str) -> None:
+    async with registrar_here() as registrar:
+        async with command("register", registrar.uri, *ALICE, "--expires", "2") as run:
+            await run.event("registered")
+            registrar.status = status
+            assert await run.status() == ExitStatus.REFUSED
+    rejected = run.events[-1]
+    assert (rejected["event"], rejected["status"], rejected["reason"]) == ("rejected", status, reason)
+    assert run.event_names == ["registered", "rejected"]
 
 
 async def test_a_wrong_password() -> None:
@@ -50,7 +62,7 @@ async def test_a_wrong_password() -> None:
         async with command("register", registrar.uri, *ALICE, "--once", variables=variables) as run:
             assert await run.status() == ExitStatus.REFUSED
         assert registrar.bindings == {}
-    assert [(event["event"], event["status"]) for event in run.said] == [("rejected", 401)]
+    assert [(event["event"], event["status"]) for event in run.events] == [("rejected", 401)]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +90,11 @@ async def test_once_registers_and_takes_it_back() -> None:
         async with command("register", registrar.uri, *ALICE, "--once", "--expires", "300") as run:
             assert await run.status() == ExitStatus.DONE
         assert registrar.asked == [300, 0]
-    assert [(event["event"], event["local"]) for event in run.said] == [
+    assert [(event["event"], event["local"]) for event in run.events] == [
         ("registered", AOR),
         ("unregistered", AOR),
     ]
-    assert 290 < run.said[0]["duration"] <= 300
+    assert 290 < run.events[0]["duration"] <= 300
 
 
 async def test_the_password_comes_from_the_environment() -> None:
@@ -94,7 +106,7 @@ async def test_the_password_comes_from_the_environment() -> None:
         assert registrar.asked == [600, 600, 0]
     assert "401 Unauthorized (REGISTER)" in run.stderr
     assert "secret" not in run.stderr
-    assert "secret" not in str(run.said)
+    assert "secret" not in str(run.events)
 
 
 async def test_it_stays_registered_until_ctrl_c_which_takes_it_back() -> None:
@@ -104,7 +116,7 @@ async def test_it_stays_registered_until_ctrl_c_which_takes_it_back() -> None:
             run.interrupt()
             assert await run.status() == ExitStatus.INTERRUPTED
         assert registrar.asked == [600, 0]
-    assert run.story == ["registered", "interrupted"]
+    assert run.event_names == ["registered", "interrupted"]
 
 
 async def test_it_refreshes_and_says_when_the_registrar_changes_its_mind() -> None:
@@ -116,7 +128,7 @@ async def test_it_refreshes_and_says_when_the_registrar_changes_its_mind() -> No
             assert lost["status"] == 503
             registrar.status = 403
             assert await run.status() == ExitStatus.REFUSED
-    assert run.story[-1] == "rejected"
+    assert run.event_names[-1] == "rejected"
 
 
 async def test_no_password_is_seen_by_other_processes() -> None:

@@ -1,16 +1,15 @@
-"""A media port without media, with one fixed description: signalling is all that is measured."""
+"""A media port without media, with one fixed description, to measure signalling alone."""
 
 from __future__ import annotations
 
 from interop.bench.floor import ANSWER
-from sipstack import sdp
-from sipstack.media.audio import Audio, MediaStatistics
+from sipstack import Audio, MediaStatistics, sdp
 from sipstack.media.events import Listener
 from sipstack.sdp import Direction, SessionDescription
 
 
-class Silent:
-    """A MediaPort for any number of calls at once: it keeps nothing."""
+class NoMedia:
+    """A MediaPort for any number of calls at once: it has no state."""
 
     def __init__(self) -> None:
         self.audio = Audio(MediaStatistics)
@@ -33,4 +32,4 @@ class Silent:
         """Takes any answer."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""

@@ -1,4 +1,4 @@
-"""The user agent of the soak: ``python -m interop.bench.soaked PORT``. A line on standard input asks for
+"""The user agent of the soak: ``python -m interop.bench.soak_server PORT``. A line on standard input asks for
 figures.
 """
 
@@ -10,7 +10,7 @@ import tracemalloc
 from pathlib import Path
 
 from interop.bench.floor import ANSWER
-from interop.bench.silent import Silent
+from interop.bench.no_media import NoMedia
 from sipstack import Accept, Invitation, InvitationReceived, Redirect, Reject, UserAgent
 from sipstack.message import SipUri
 
@@ -40,9 +40,9 @@ def resident() -> int:
 
 async def main(port: int) -> None:
     """Serves until it is terminated."""
-    silent = Silent()
+    no_media = NoMedia()
     async with UserAgent(
-        "sip:soaked@127.0.0.1", listen=f"udp:127.0.0.1:{port}", media=lambda host: silent, policy=decide
+        "sip:soak@127.0.0.1", listen=f"udp:127.0.0.1:{port}", media=lambda host: no_media, policy=decide
     ) as ua:
         tracemalloc.start()
         reader = asyncio.StreamReader()

@@ -1,4 +1,4 @@
-"""How a process with many calls keeps the garbage collector from stopping it, and how long it stops.
+"""Settings of the garbage collector for a process with many calls, and the pauses that it makes.
 
 The stack leaves no cycles behind, so what it uses is freed at once; the collector only looks for cycles of
 the application. Its full collections visit every object that lives: half a second with 100,000 calls.
@@ -16,7 +16,7 @@ WATCHED = 0.005
 
 
 def settle() -> None:
-    """What lives now lives for ever, and full collections are rare: once the application is up."""
+    """Exempts all present objects from collection and makes full collections rare; call it after start-up."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*RARELY)
@@ -35,6 +35,6 @@ async def print_pauses() -> None:
 
 
 def worst_pause(printed: str) -> float:
-    """The longest that was printed, in milliseconds; 0 when none was."""
+    """The longest pause that was printed, in milliseconds; 0 when there was none."""
     lines = [line.split() for line in printed.splitlines() if line.startswith("pause ")]
     return max((float(fields[1]) for fields in lines), default=0.0)

@@ -1,11 +1,10 @@
-"""How a run ends: in order, by an error, by a signal, by two."""
+"""The end of a run: in order, by an error, by one signal, by two."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +15,7 @@ from sipstack import errors
 from sipstack.cli.environment import Callback, Environment
 from sipstack.cli.options import Output
 from sipstack.cli.report import Event
-from sipstack.cli.session import Body, Session, run
+from sipstack.cli.run import Body, Run, run_command
 from sipstack.cli.status import ExitStatus
 from sipstack.message import Response
 from tests.cli.streams import environment, text
@@ -26,14 +25,14 @@ JSON = Output(json=True, trace=False, pcap=None, verbose=0)
 
 
 def raising(error: BaseException) -> Body:
-    async def body(session: Session) -> None:
+    async def body(run: Run) -> None:
         raise error
 
     return body
 
 
 def exit_at_once(status: int) -> NoReturn:
-    """What stands here for the end of the process."""
+    """Stands in for the end of the process."""
     raise SystemExit(status)
 
 
@@ -49,11 +48,11 @@ class Signals:
 
 
 def test_a_run_that_ends_well_says_nothing_more() -> None:
-    async def body(session: Session) -> None:
-        session.report(Event("listening", local="sip:a@x"))
+    async def body(run: Run) -> None:
+        run.report(Event("listening", local="sip:a@x"))
 
     env = environment()
-    assert run(env, HUMAN, body) is ExitStatus.DONE
+    assert run_command(env, HUMAN, body) is ExitStatus.DONE
     assert (text(env.stdout), text(env.stderr)) == ("listening   sip:a@x\n", "")
 
 
@@ -76,13 +75,13 @@ def test_a_run_that_ends_well_says_nothing_more() -> None:
 )
 def test_an_error_is_said_and_gives_its_exit_code(error: Exception, status: ExitStatus, line: str) -> None:
     env = environment()
-    assert run(env, HUMAN, raising(error)) is status
+    assert run_command(env, HUMAN, raising(error)) is status
     assert (text(env.stdout), text(env.stderr)) == ("", line)
 
 
 def test_json_says_the_error_on_standard_output() -> None:
     env = environment()
-    assert run(env, JSON, raising(errors.CallRejected(Response(486)))) is ExitStatus.REFUSED
+    assert run_command(env, JSON, raising(errors.CallRejected(Response(486)))) is ExitStatus.REFUSED
     said = json.loads(text(env.stdout))
     assert (said["event"], said["status"], said["reason"]) == ("rejected", 486, "Busy Here")
     assert text(env.stderr) == ""
@@ -90,13 +89,13 @@ def test_json_says_the_error_on_standard_output() -> None:
 
 def test_a_bug_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        run(environment(), HUMAN, raising(ZeroDivisionError()))
+        run_command(environment(), HUMAN, raising(ZeroDivisionError()))
 
 
 def test_one_ctrl_c_lets_the_command_hang_up() -> None:
     signals, done = Signals(), []
 
-    async def body(session: Session) -> None:
+    async def body(run: Run) -> None:
         try:
             signals.press()
             await asyncio.sleep(60)
@@ -105,7 +104,7 @@ def test_one_ctrl_c_lets_the_command_hang_up() -> None:
             done.append("hung up")
 
     env = environment(signals=signals)
-    assert run(env, HUMAN, body) is ExitStatus.INTERRUPTED
+    assert run_command(env, HUMAN, body) is ExitStatus.INTERRUPTED
     assert done == ["hung up"]
     assert text(env.stderr) == "interrupted \n"
 
@@ -113,36 +112,36 @@ def test_one_ctrl_c_lets_the_command_hang_up() -> None:
 def test_an_interrupt_that_finds_the_command_at_its_end_still_counts() -> None:
     signals = Signals()
 
-    async def body(session: Session) -> None:
+    async def body(run: Run) -> None:
         signals.press()
 
-    assert run(environment(signals=signals), HUMAN, body) is ExitStatus.INTERRUPTED
+    assert run_command(environment(signals=signals), HUMAN, body) is ExitStatus.INTERRUPTED
 
 
 def test_the_second_ctrl_c_leaves_at_once() -> None:
     signals = Signals()
 
-    async def body(session: Session) -> None:
+    async def body(run: Run) -> None:
         loop = asyncio.get_running_loop()
         loop.call_soon(signals.press)
         loop.call_soon(signals.press)
         await asyncio.sleep(60)
 
     with pytest.raises(SystemExit) as left:
-        run(environment(signals=signals, exit_at_once=exit_at_once), HUMAN, body)
+        run_command(environment(signals=signals, exit_at_once=exit_at_once), HUMAN, body)
     assert left.value.code == ExitStatus.INTERRUPTED
 
 
 def test_a_ctrl_c_after_a_failure_does_not_change_the_exit_code() -> None:
     signals = Signals()
 
-    async def body(session: Session) -> None:
-        session.stop(errors.MediaError("disk full"))
+    async def body(run: Run) -> None:
+        run.stop(errors.MediaError("disk full"))
         signals.press()
         await asyncio.sleep(60)
 
     env = environment(signals=signals)
-    assert run(env, HUMAN, body) is ExitStatus.MEDIA
+    assert run_command(env, HUMAN, body) is ExitStatus.MEDIA
     assert text(env.stderr) == "failed      disk full\n"
 
 
@@ -151,13 +150,13 @@ def test_output_that_nobody_reads_ends_the_command(tmp_path: Path) -> None:
         def flush(self) -> None:
             raise BrokenPipeError(32, "Broken pipe")
 
-    async def body(session: Session) -> None:
-        session.report(Event("listening", local="sip:a@x"))
+    async def body(run: Run) -> None:
+        run.report(Event("listening", local="sip:a@x"))
         await asyncio.sleep(60)
 
     env = environment()
     broken = Environment(env.stdin, Closed(), env.stderr, {})
-    assert run(broken, JSON, body) is ExitStatus.INTERRUPTED
+    assert run_command(broken, JSON, body) is ExitStatus.INTERRUPTED
     assert text(env.stderr) == ""
 
 
@@ -165,21 +164,20 @@ def test_a_capture_file_that_cannot_be_written_is_said_before_anything_is_sent(t
     path = tmp_path / "missing" / "call.pcap"
     env = environment()
     output = Output(json=False, trace=False, pcap=path, verbose=0)
-    assert run(env, output, raising(AssertionError("ran"))) is ExitStatus.MEDIA
+    assert run_command(env, output, raising(AssertionError("ran"))) is ExitStatus.MEDIA
     assert text(env.stderr) == f"failed      cannot write {path}: No such file or directory\n"
 
 
 @pytest.mark.parametrize(
-    ("verbose", "shown"), [(0, []), (1, ["INFO hello"]), (2, ["DEBUG low", "INFO hello"])]
+    ("output", "moves"),
+    [
+        (HUMAN, True),
+        (JSON, False),
+        (Output(json=False, trace=True, pcap=None, verbose=0), False),
+        (Output(json=False, trace=False, pcap=None, verbose=1), False),
+    ],
+    ids=["plain", "json", "trace", "verbose"],
 )
-def test_the_log_is_shown_as_asked(verbose: int, shown: list[str]) -> None:
-    logger = logging.getLogger("sipstack.test")
-
-    async def body(session: Session) -> None:
-        logger.debug("low")
-        logger.info("hello")
-
-    env = environment()
-    assert run(env, Output(False, False, None, verbose), body) is ExitStatus.DONE
-    assert [line.partition("sipstack.test ")[2] for line in text(env.stderr).splitlines()] == shown
-    assert logging.getLogger("sipstack").handlers == []
+def test_the_line_that_counts_the_seconds_is_alone_on_the_terminal(output: Output, moves: bool) -> None:
+    run = Run(environment(terminal=True), output)
+    assert isinstance(run.report.waiting("ringing"), contextlib.nullcontext) is not moves

@@ -1,4 +1,4 @@
-"""The rate ladder: the highest rate at which nothing fails and nothing has to be sent again."""
+"""The search for the highest rate at which nothing fails and nothing has to be sent again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ceiling(attempt: Callable[[int], Run], start: int, tries: int = 3) -> Run | 
     """The clean run with the highest rate reached; None when even single calls fail.
 
     ``attempt`` runs once at the given rate. A rate counts as failed after ``tries`` attempts: the machine is
-    shared, and a single bad run says more about the neighbours than about the server.
+    shared, and a single bad run is often the fault of other programs.
     """
     good: list[Run] = []
 

@@ -1,4 +1,4 @@
-"""Help that teaches."""
+"""The help: examples and exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from sipstack.cli.command import TeachingCommand
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.main import main, program
 from sipstack.cli.status import ExitStatus
 from tests.cli.streams import environment, text
@@ -36,7 +36,9 @@ def help_of(*arguments: str) -> str:
 
 def commands() -> dict[str, Any]:
     return {
-        name: command for name, command in program.commands.items() if isinstance(command, TeachingCommand)
+        name: command
+        for name, command in program.commands.items()
+        if isinstance(command, CommandWithExamples)
     }
 
 

@@ -1,4 +1,4 @@
-"""Traces, handed to everything that follows them."""
+"""A trace that several sinks receive."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sipstack import TracedMessage
 
-Sink = Callable[["TracedMessage"], None]
+TraceSink = Callable[["TracedMessage"], None]
 
 
-class Tracing:
-    """A trace sink in front of several.
+class TraceSinks:
+    """Calls each of ``sinks`` for every message.
 
-    A sink that cannot write is taken out, and ``failed`` is told: the agent that calls us must go on, to end
-    its calls in an orderly way.
+    A sink that cannot write is removed, and ``failed`` is called: the user agent must go on, to end its calls
+    in an orderly way.
     """
 
     __slots__ = ("_failed", "_sinks")
 
-    def __init__(self, sinks: Iterable[Sink], failed: Callable[[OSError], None]) -> None:
+    def __init__(self, sinks: Iterable[TraceSink], failed: Callable[[OSError], None]) -> None:
         self._sinks = list(sinks)
         self._failed = failed
 

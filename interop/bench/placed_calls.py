@@ -1,6 +1,7 @@
-"""Calls placed through the public API, answered from templates in the same process: nothing but our own cost.
+"""Calls placed through the public API and answered from templates in the same process.
 
-What is measured over sockets (`uac`) is what counts; this is what can be counted instruction by instruction.
+The real figure is measured over sockets (`uac`); here no other program takes part, so
+instructions can be counted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 from collections.abc import Collection
 
 from interop.bench.floor import ANSWER
-from interop.bench.silent import Silent
+from interop.bench.no_media import NoMedia
 from sipstack import UserAgent
 from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.net.network import Endpoint, EndpointUser, Listen
@@ -34,7 +35,7 @@ def answers(request: bytes) -> list[bytes]:
 
 
 class Answering:
-    """A network with one host on it, that answers all calls; and the endpoint that we have there."""
+    """A network with one host that answers all calls, and our endpoint in it."""
 
     transport = Transport("UDP")
     transports: Collection[str] = ("udp",)
@@ -64,7 +65,7 @@ class Answering:
             self._loop.call_soon(self._receive, flow, response)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 async def _place(agent: UserAgent) -> None:
@@ -73,10 +74,10 @@ async def _place(agent: UserAgent) -> None:
 
 
 async def place(count: int) -> None:
-    """So many calls, some at a time."""
-    silent = Silent()
+    """Places ``count`` calls, `TOGETHER` at a time."""
+    no_media = NoMedia()
     async with UserAgent(
-        "sip:bench@127.0.0.1", network=Answering(), seed=1, media=lambda host: silent
+        "sip:bench@127.0.0.1", network=Answering(), seed=1, media=lambda host: no_media
     ) as agent:
         for first in range(0, count, TOGETHER):
             together = min(TOGETHER, count - first)

@@ -1,4 +1,4 @@
-"""One request outside of a call, and what becomes of it."""
+"""Send one request outside of a call and report its response."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sipstack
 from sipstack import errors
 from sipstack.cli.options import Identity
 from sipstack.cli.report import Event
-from sipstack.cli.session import Session
+from sipstack.cli.run import Run
 
-Ask = Callable[[sipstack.UserAgent], Awaitable[sipstack.Response]]
+Send = Callable[[sipstack.UserAgent], Awaitable[sipstack.Response]]
 
 
-async def ask(session: Session, identity: Identity, target: str, request: Ask) -> sipstack.Response:
-    """Send a request and report its response. Raises ``RequestFailed`` for any but a 2xx."""
-    async with session.agent(identity) as agent:
+async def send_request(run: Run, identity: Identity, target: str, send: Send) -> sipstack.Response:
+    """Call ``send`` with a user agent and report the response. Raises ``RequestFailed`` for any but a 2xx."""
+    async with run.agent(identity) as agent:
         clock = asyncio.get_running_loop().time
         began = clock()
-        response = await request(agent)
+        response = await send(agent)
         took = round(clock() - began, 4)
     if response.status in (401, 407):
         raise errors.AuthenticationFailed(response)
     if response.status >= 300:
         raise errors.RequestFailed(response)
-    session.report(
+    run.report(
         Event(
             "responded",
             call_id=response.call_id,

@@ -1,4 +1,4 @@
-"""What is checked of a plan before anybody is called."""
+"""The check that a recording can be written, before a call is placed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipstack.cli.conversation import check_writable
+from sipstack.cli.call_plan import check_writable
 from sipstack.errors import MediaError
 
 

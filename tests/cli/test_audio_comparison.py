@@ -8,7 +8,7 @@ from array import array
 
 import pytest
 
-from sipstack.cli.similarity import Comparison, compare, samples
+from sipstack.cli.audio_comparison import Comparison, compare, samples
 
 RATE = 8000
 

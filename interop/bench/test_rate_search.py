@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from interop.bench.ladder import Run, ceiling
+from interop.bench.rate_search import Run, ceiling
 
 
 def server(limit: float, flukes: int = 0) -> Callable[[int], Run]:

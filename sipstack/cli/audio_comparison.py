@@ -1,7 +1,8 @@
-"""How much a recording sounds like what was played, and how much later it came.
+"""Compare a recording with what was played: how similar it is, and by how much it is delayed.
 
-The delay is found in two steps: by the loudness of 10 ms pieces, then sample by sample. Each half second is
-aligned by itself, near the common delay: a jitter buffer may shift speech by a packet or two while it adapts.
+The delay is found in two steps: by the loudness of blocks of 10 ms, then sample by sample. Each half second
+is aligned by itself, near the common delay: a jitter buffer may shift speech by a packet or two while it
+adapts.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from statistics import median
 
 import attrs
 
-PIECE = 0.010  # seconds of one loudness value
+BLOCK = 0.010  # seconds of one loudness value
 SEGMENT = 0.5  # seconds that are aligned as one
 DRIFT = 0.060  # seconds that one segment may differ from the common delay
-CLEAR = 0.99  # a correlation so high is not improved by a search
-STRIDE = 4  # samples between those that a search looks at
+CLEAR = 0.99  # from this correlation on, no better lag is searched for
+STRIDE = 4  # a search compares each fourth sample
 
 
 @attrs.frozen
@@ -31,9 +32,9 @@ class Comparison:
 
 
 def compare(played: Sequence[int], recorded: Sequence[int], rate: int) -> Comparison:
-    """Compare samples at ``rate`` a second. What the recording has after the tune does not count."""
-    piece = round(PIECE * rate)
-    coarse = _best(_loudness(played, piece), _loudness(recorded, piece)) * piece
+    """Compare samples at ``rate`` a second. What is recorded after the end of ``played`` does not count."""
+    block = round(BLOCK * rate)
+    coarse = _best(_loudness(played, block), _loudness(recorded, block)) * block
     length, drift = round(SEGMENT * rate), round(DRIFT * rate)
     lag = coarse
     weights, correlations, lags = [], [], []
@@ -70,9 +71,9 @@ def _best(played: Sequence[int], recorded: Sequence[int]) -> int:
     return max(lags, key=lambda lag: _correlation(played, recorded, lag))
 
 
-def _loudness(samples: Sequence[int], piece: int) -> list[int]:
-    """The loudness of each piece, around its mean, so that a lasting noise says nothing."""
-    sums = [sum(map(abs, samples[start : start + piece])) for start in range(0, len(samples), piece)]
+def _loudness(samples: Sequence[int], block: int) -> list[int]:
+    """The loudness of each block, around its mean, so that constant noise does not count."""
+    sums = [sum(map(abs, samples[start : start + block])) for start in range(0, len(samples), block)]
     mean = sum(sums) // len(sums) if sums else 0
     return [value - mean for value in sums]
 

@@ -1,8 +1,8 @@
-"""Traces handed to several sinks, one of which may fail."""
+"""Several sinks of one trace, one of which may fail."""
 
 from __future__ import annotations
 
-from sipstack.cli.tracing import Tracing
+from sipstack.cli.trace_sinks import TraceSinks
 from sipstack.core.trace import TracedMessage
 from sipstack.transaction.flow import Flow
 
@@ -14,7 +14,7 @@ SECOND = TracedMessage(2.0, False, FLOW, b"SIP/2.0 200 OK")
 def test_every_sink_gets_every_trace() -> None:
     one: list[TracedMessage] = []
     two: list[TracedMessage] = []
-    tracing = Tracing([one.append, two.append], lambda error: None)
+    tracing = TraceSinks([one.append, two.append], lambda error: None)
     tracing(FIRST)
     tracing(SECOND)
     assert one == two == [FIRST, SECOND]
@@ -28,7 +28,7 @@ def test_a_sink_that_cannot_write_is_told_of_once_and_left_out() -> None:
     def write(trace: TracedMessage) -> None:
         raise full
 
-    tracing = Tracing([write, seen.append], failures.append)
+    tracing = TraceSinks([write, seen.append], failures.append)
     tracing(FIRST)
     tracing(SECOND)
     assert seen == [FIRST, SECOND]

@@ -1,4 +1,4 @@
-"""What happens in a call, whoever began it: play, record, echo, and hang up in the end."""
+"""The plan of a call, placed or answered: play, record, echo, hang up."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import attrs
 import sipstack
 from sipstack import errors
 from sipstack.cli.report import Event
-from sipstack.cli.session import Session, unwritable
+from sipstack.cli.run import Run, cannot_write
 
-MOMENT = 0.1  # seconds for the end of a call to arrive, once it is hung up
-PATROL = 0.2  # seconds between looks at a recording, which fails in silence
+END_TIMEOUT = 0.1  # seconds that we wait for the end of a call, after hanging up
+CHECK_INTERVAL = 0.2  # seconds between checks of a recording, which does not raise when it fails
 
 
 @attrs.frozen
-class Plan:
-    """What to do in a call, and for how many seconds.
+class CallPlan:
+    """The actions of a call, and its ``duration`` in seconds.
 
     Without a ``duration`` the call ends with the file that is played, or when the peer hangs up.
     """
@@ -33,41 +33,41 @@ class Plan:
 
 
 def check_writable(path: Path | None) -> None:
-    """Raise ``MediaError`` unless ``path`` can be written. Nothing is left behind."""
+    """Raise ``MediaError`` unless ``path`` can be written. A file that was not there is not left there."""
     if path is None:
         return
     existed = path.exists()
     try:
         path.open("ab").close()
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error
     if not existed:
         path.unlink()
 
 
-async def converse(session: Session, call: sipstack.Call, plan: Plan) -> errors.CallEnded:
-    """Carry ``plan`` out, hang up, and report how the call ended. Whatever happens, the peer gets its BYE."""
+async def carry_out(run: Run, call: sipstack.Call, plan: CallPlan) -> errors.CallEnded:
+    """Do what ``plan`` says, hang up, and report how the call ended. The peer gets a BYE in any case."""
     try:
-        with session.report.waiting("in a call"):
-            await _carry_out(call, plan)
+        with run.report.waiting("in a call"):
+            await _record_and_talk(call, plan)
     finally:
         ended = await _hang_up(call)
-        session.report(end_of(call, ended))
+        run.report(ended_event(call, ended))
     return ended
 
 
 async def _hang_up(call: sipstack.Call) -> errors.CallEnded:
-    """End the call. A peer that does not answer our BYE is left behind."""
+    """End the call. We do not wait longer for a peer that does not answer our BYE."""
     await call.hang_up()
     try:
-        async with asyncio.timeout(MOMENT):
+        async with asyncio.timeout(END_TIMEOUT):
             return await call.ended()
     except TimeoutError:
         return errors.CallEnded("local", "no answer to our BYE")
 
 
-def answer_of(call: sipstack.Call, seconds: float | None) -> Event:
-    """The event that a call was answered, ``seconds`` after it began."""
+def answered_event(call: sipstack.Call, seconds: float | None) -> Event:
+    """The event ``answered``; ``seconds`` is the time since the call began."""
     return Event(
         "answered",
         call_id=call.id,
@@ -78,9 +78,9 @@ def answer_of(call: sipstack.Call, seconds: float | None) -> Event:
     )
 
 
-def end_of(call: sipstack.Call, ended: errors.CallEnded) -> Event:
-    """The event that a call is over, with the figures of its media."""
-    figures = call.statistics
+def ended_event(call: sipstack.Call, ended: errors.CallEnded) -> Event:
+    """The event ``ended``, with the statistics of the media."""
+    statistics = call.statistics
     return Event(
         "ended",
         call_id=call.id,
@@ -90,14 +90,14 @@ def end_of(call: sipstack.Call, ended: errors.CallEnded) -> Event:
         by=ended.by,
         duration=round(call.duration, 3),
         codec=call.codec,
-        packets_sent=figures.packets_sent,
-        packets_received=figures.packets_received,
-        packets_lost=figures.packets_lost,
-        jitter_ms=round(figures.jitter * 1000, 3),
+        packets_sent=statistics.packets_sent,
+        packets_received=statistics.packets_received,
+        packets_lost=statistics.packets_lost,
+        jitter_ms=round(statistics.jitter * 1000, 3),
     )
 
 
-async def _carry_out(call: sipstack.Call, plan: Plan) -> None:
+async def _record_and_talk(call: sipstack.Call, plan: CallPlan) -> None:
     if plan.record is None:
         await _talk(call, plan)
         return
@@ -105,12 +105,12 @@ async def _carry_out(call: sipstack.Call, plan: Plan) -> None:
         await _unless_recording_fails(call, _talk(call, plan))
 
 
-async def _unless_recording_fails(call: sipstack.Call, doing: Coroutine[Any, Any, None]) -> None:
-    """Wait for ``doing`` while the recording works; leaving the recording's block raises what went wrong."""
-    task = asyncio.ensure_future(doing)
+async def _unless_recording_fails(call: sipstack.Call, work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` until it ends or the recording fails. Leaving ``call.recording`` raises the failure."""
+    task = asyncio.ensure_future(work)
     try:
         while not task.done() and call.audio.error is None:
-            await asyncio.wait([task], timeout=PATROL)
+            await asyncio.wait([task], timeout=CHECK_INTERVAL)
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -118,17 +118,17 @@ async def _unless_recording_fails(call: sipstack.Call, doing: Coroutine[Any, Any
         task.result()
 
 
-async def _talk(call: sipstack.Call, plan: Plan) -> None:
+async def _talk(call: sipstack.Call, plan: CallPlan) -> None:
     with contextlib.suppress(errors.CallEnded):
         try:
             async with asyncio.timeout(plan.duration) as limit:
-                await _sound(call, plan)
+                await _send_audio(call, plan)
         except TimeoutError:
             if not limit.expired():
                 raise
 
 
-async def _sound(call: sipstack.Call, plan: Plan) -> None:
+async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
     if plan.echo:
         await echo(call)
     if plan.play is not None:

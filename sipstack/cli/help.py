@@ -1,4 +1,4 @@
-"""A command whose help teaches: examples to copy, and what its exit codes mean."""
+"""Commands whose help ends with examples to copy and the meaning of the exit codes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 from sipstack.cli.status import ExitStatus
 
 
-class TeachingCommand(click.Command):
-    """``examples`` are pairs of what is wanted and the line that does it; usage errors show the first."""
+class CommandWithExamples(click.Command):
+    """A command with ``examples``: pairs of a purpose and a command line. A usage error shows the first."""
 
     def __init__(self, *args: Any, examples: tuple[tuple[str, str], ...], **keywords: Any) -> None:
         super().__init__(*args, **keywords)
@@ -25,14 +25,14 @@ class TeachingCommand(click.Command):
         write_exit_codes(formatter)
 
 
-class TeachingGroup(click.Group):
-    """The program itself: its help ends with the exit codes, which all commands share."""
+class GroupWithExitCodes(click.Group):
+    """The program itself, whose help ends with the exit codes that all commands share."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_exit_codes(formatter)
 
 
 def write_exit_codes(formatter: click.HelpFormatter) -> None:
-    """The table of exit codes, in a section of its own."""
+    """Write the table of exit codes as a section."""
     with formatter.section("Exit codes"):
         formatter.write_dl([(str(int(status)), status.meaning) for status in ExitStatus])

@@ -1,4 +1,4 @@
-"""``memory`` and ``scale``: what a held call occupies, and what a call costs while many are held."""
+"""``memory`` and ``scale``: the memory of a held call, and the cost of a call while many are held."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from interop.bench import progress, subjects
-from interop.bench.collecting import worst_pause
+from interop.bench.garbage import worst_pause
 from interop.bench.report import Row, Table
 from interop.bench.server import Recipe, Server, StartError
 from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE, place_calls
@@ -25,7 +25,7 @@ FOREVER = "7200000"
 
 @attrs.frozen
 class Held:
-    """What was seen with so many calls held."""
+    """The figures with ``calls`` calls held."""
 
     calls: int
     kilobytes: float
@@ -43,7 +43,7 @@ def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
     found: list[Held] = []
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Server(recipe, folder, SERVER_CORE))
-        place_calls(server, folder, PROBE, 2.0)  # whatever is allocated once, is
+        place_calls(server, folder, PROBE, 2.0)  # now everything that is allocated once is allocated
         empty, held = server.resident_bytes, 0
         for size in sizes:
             progress.show(f"{recipe.name}: filling up to {size:,} calls")
@@ -75,7 +75,7 @@ def _probed(server: Server, folder: Path) -> tuple[list[float], list[float]]:
 
 @contextlib.contextmanager
 def _filled(server: Server, folder: Path, calls: int) -> Iterator[None]:
-    """So many more calls, held until the context is left. Raises `StartError` when not all get through."""
+    """Holds ``calls`` more calls until the context is left. Raises `StartError` when one of them fails."""
     if not calls:
         yield
         return

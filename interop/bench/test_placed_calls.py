@@ -7,14 +7,14 @@ import gc
 
 import pytest
 
-from interop.bench import collecting, loops, placing
-from interop.bench.collecting import worst_pause
+from interop.bench import garbage, loops, placed_calls
+from interop.bench.garbage import worst_pause
 from sipstack.message import Request, parse
 
 
 async def test_so_many_calls_are_placed_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     methods: list[str] = []
-    answers = placing.answers
+    answers = placed_calls.answers
 
     def counted(data: bytes) -> list[bytes]:
         request = parse(data)
@@ -22,8 +22,8 @@ async def test_so_many_calls_are_placed_and_ended(monkeypatch: pytest.MonkeyPatc
         methods.append(request.method)
         return answers(data)
 
-    monkeypatch.setattr(placing, "answers", counted)
-    await placing.place(5)
+    monkeypatch.setattr(placed_calls, "answers", counted)
+    await placed_calls.place(5)
     assert sorted(methods) == ["ACK"] * 5 + ["BYE"] * 5 + ["INVITE"] * 5
 
 
@@ -35,8 +35,8 @@ def test_the_worst_pause_is_found_among_what_was_printed() -> None:
 async def test_settling_makes_full_collections_rare() -> None:
     before = gc.get_threshold()
     try:
-        collecting.settle()
-        assert gc.get_threshold() == collecting.RARELY
+        garbage.settle()
+        assert gc.get_threshold() == garbage.RARELY
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""A module of the benchmark as a process on the core under measurement, until it ends by itself."""
+"""Run a module of the benchmark as a process on the core under measurement, until it ends by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interop.bench.uas_load import SERVER_CORE
 
 
 def outcome(module: str, *arguments: object, limit: float) -> dict[str, Any]:
-    """What it prints, as JSON. It is killed after ``limit`` seconds; raises subprocess.SubprocessError."""
+    """Its output, parsed as JSON. It is killed after ``limit`` seconds; raises subprocess.SubprocessError."""
     process = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},

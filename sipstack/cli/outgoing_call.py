@@ -1,0 +1,47 @@
+"""Place a call: wait for the answer, carry out a plan, hang up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import sipstack
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out
+from sipstack.cli.report import Event
+from sipstack.cli.run import Run
+from sipstack.cli.status import NoAnswer
+
+
+async def place_call(
+    run: Run, agent: sipstack.UserAgent, target: str, plan: CallPlan, ring_timeout: float | None = None
+) -> None:
+    """Call ``target`` and carry out ``plan``.
+
+    Raises ``NoAnswer`` when nobody answers within ``ring_timeout`` seconds, and ``CallEnded`` when the call
+    ended although neither side hung up.
+    """
+    run.report(Event("calling", local=str(agent.aor), remote=target))
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    async with agent.invite(target) as outgoing:
+        with run.report.waiting("ringing"):
+            call = await _answered(run, outgoing, ring_timeout)
+        run.report(answered_event(call, round(clock() - began, 4)))
+        ended = await carry_out(run, call, plan)
+    if ended.by not in ("local", "remote"):
+        raise ended
+
+
+async def _answered(run: Run, outgoing: sipstack.OutgoingInvite, ring_timeout: float | None) -> sipstack.Call:
+    try:
+        async with asyncio.timeout(ring_timeout) as limit:
+            async for response in outgoing.provisionals():
+                run.report(_progress(response))
+            return await outgoing.answered()
+    except TimeoutError:
+        if limit.expired():
+            raise NoAnswer(f"no answer in {ring_timeout:g} s") from None
+        raise
+
+
+def _progress(response: sipstack.Response) -> Event:
+    return Event("progress", call_id=response.call_id, status=response.status, reason=response.reason)
