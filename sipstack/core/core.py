@@ -36,10 +36,10 @@ from sipstack.transaction.machine import ClientUser
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP
 from sipstack.usage.invite.extensions import Extensions
-from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
-from sipstack.usage.registration import Registration
+from sipstack.usage.registration import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
 
 
@@ -141,7 +141,7 @@ class Core:
         identity: Identity | None = None,
         from_: str = "",
         max_forwards: int = 70,
-    ) -> OutgoingInvite:
+    ) -> OutgoingInviteUsage:
         """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
 
         ``from_`` is a name-addr in place of the identity's own.
@@ -152,7 +152,7 @@ class Core:
         if headers:
             introduction = introduction.joined(Headers(headers))
         draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
-        outgoing = OutgoingInvite(self, draft)
+        outgoing = OutgoingInviteUsage(self, draft)
         if self.registry.tags:
             outgoing.extend(self.registry.extensions(is_caller=True))
         return outgoing
@@ -180,10 +180,10 @@ class Core:
         headers: HeaderFields = (),
         *,
         identity: Identity | None = None,
-    ) -> Registration:
+    ) -> RegistrationUsage:
         """A registration of an address-of-record of ours; ``refresh`` sends it."""
         fields = (*self._user_agent(), *headers)
-        return Registration(self, registrar, identity or self.configuration.identity, expires, fields)
+        return RegistrationUsage(self, registrar, identity or self.configuration.identity, expires, fields)
 
     def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
         """Go on with an established session that another core has recorded. Raises LocalProtocolError when

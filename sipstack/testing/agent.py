@@ -17,7 +17,7 @@ from sipstack.net.network import as_targets
 from sipstack.testing.network import authority
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
-from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class CoreAgent:
         """Where this agent is reached."""
         return f"sip:{self.name}@{authority(self.address)}"
 
-    def call(self, target: str, offer: bytes = OFFER, **parts: Any) -> OutgoingInvite:
+    def call(self, target: str, offer: bytes = OFFER, **parts: Any) -> OutgoingInviteUsage:
         """Send an INVITE."""
         outgoing = self.core.outgoing(target, **parts)
         outgoing.user = offer

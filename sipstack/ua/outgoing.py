@@ -25,7 +25,7 @@ from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.outgoing import OutgoingInvite as Usage
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage as Usage
 from sipstack.usage.invite.session import Session
 
 

@@ -21,7 +21,7 @@ from sipstack.ua.backoff import Backoff
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
-from sipstack.usage.registration import Registration as Usage
+from sipstack.usage.registration import RegistrationUsage as Usage
 
 
 @attrs.frozen

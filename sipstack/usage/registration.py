@@ -19,7 +19,7 @@ from sipstack.transaction.timers import NEVER
 class Registered:
     """The registrar granted the binding for ``expires`` seconds."""
 
-    registration: Registration
+    registration: RegistrationUsage
     expires: float
     response: Response
 
@@ -32,7 +32,7 @@ class Registered:
 class Unregistered:
     """The binding is removed, as we asked."""
 
-    registration: Registration
+    registration: RegistrationUsage
 
     @property
     def receiver(self) -> Any:
@@ -45,7 +45,7 @@ class RegistrationFailed:
     while.
     """
 
-    registration: Registration
+    registration: RegistrationUsage
     response: Response | None
     error: SipError | None
 
@@ -54,7 +54,7 @@ class RegistrationFailed:
         return self.registration.user
 
 
-class Registration:
+class RegistrationUsage:
     """Registers one Contact for one address-of-record and refreshes it until ``remove``."""
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Registration:
         self.scheduled = NEVER
 
     def __repr__(self) -> str:
-        return f"<Registration {self._identity.aor} at {self._registrar}>"
+        return f"<RegistrationUsage {self._identity.aor} at {self._registrar}>"
 
     @property
     def deadline(self) -> float:

@@ -31,7 +31,7 @@ from sipstack.testing.network import Delivery
 from sipstack.testing.world import World
 from sipstack.transaction.flow import Address
 from sipstack.usage.invite.incoming import IncomingInvite
-from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
 from tests.simulation.pair import alice_and_bob
 
@@ -66,7 +66,7 @@ class Phone:
 
     def __init__(self, agent: CoreAgent) -> None:
         self.agent = agent
-        self.outgoing: list[OutgoingInvite] = []
+        self.outgoing: list[OutgoingInviteUsage] = []
         self.invitations: list[IncomingInvite] = []
         self.sessions: list[Session] = []
         self.over: set[int] = set()

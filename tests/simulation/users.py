@@ -22,7 +22,7 @@ from sipstack.testing.agent import CoreAgent
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from sipstack.usage.invite.incoming import IncomingInvite
-from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
 
 BAD = Link(delay=0.02, jitter=0.05, loss=0.1, duplicate=0.1, reorder=0.1, hold=0.3)
@@ -36,7 +36,7 @@ class User:
         self.agent = agent
         self.draw = draw
         self.session: Session | None = None
-        self.outgoing: OutgoingInvite | None = None
+        self.outgoing: OutgoingInviteUsage | None = None
         self.answers = True  # else they refuse
         self.acts: Callable[[], None] = lambda: None  # once the call is established
         self._offers = 0

@@ -14,7 +14,7 @@ from sipstack.testing.agent import CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from sipstack.usage.registration import Registration
+from sipstack.usage.registration import RegistrationUsage
 from tests.simulation.challenges import PASSWORD, REALM, USERNAME, challenge, server, verdict
 
 CONTACT = "<sip:alice@192.0.2.1:5060>"
@@ -22,7 +22,7 @@ CONTACT = "<sip:alice@192.0.2.1:5060>"
 
 def registering(
     expires: int = 600, **configuration: object
-) -> tuple[World, CoreAgent, ScriptedPeer, Registration]:
+) -> tuple[World, CoreAgent, ScriptedPeer, RegistrationUsage]:
     """Alice, who has just sent a REGISTER."""
     world = World()
     alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), **configuration)
@@ -324,4 +324,4 @@ def test_a_challenge_that_nobody_can_answer_is_a_refusal(field: str) -> None:
 
 
 def test_its_repr_tells_who_and_where() -> None:
-    assert repr(registering()[3]) == "<Registration <sip:alice@example.com> at sip:192.0.2.9>"
+    assert repr(registering()[3]) == "<RegistrationUsage <sip:alice@example.com> at sip:192.0.2.9>"

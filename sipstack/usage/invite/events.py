@@ -16,7 +16,7 @@ from sipstack.message import Request, Response
 if TYPE_CHECKING:
     from sipstack.transaction.flow import Flow
     from sipstack.usage.invite.incoming import IncomingInvite
-    from sipstack.usage.invite.outgoing import OutgoingInvite
+    from sipstack.usage.invite.outgoing import OutgoingInviteUsage
     from sipstack.usage.invite.session import Session
 
 
@@ -48,7 +48,7 @@ class InvitationCancelled:
 class Routed:
     """An INVITE of ours has its flow, and waits for the user agent's ``offer``."""
 
-    outgoing: OutgoingInvite
+    outgoing: OutgoingInviteUsage
     flow: Flow
 
     @property
@@ -60,7 +60,7 @@ class Routed:
 class Progressed:
     """A provisional response other than 100."""
 
-    outgoing: OutgoingInvite
+    outgoing: OutgoingInviteUsage
     response: Response
 
     @property
@@ -72,7 +72,7 @@ class Progressed:
 class Answered:
     """The call is accepted, and acknowledged unless a late offer waits for ``Session.answer``."""
 
-    outgoing: OutgoingInvite
+    outgoing: OutgoingInviteUsage
     session: Session
     response: Response
 
@@ -85,7 +85,7 @@ class Answered:
 class Refused:
     """A final response other than 2xx."""
 
-    outgoing: OutgoingInvite
+    outgoing: OutgoingInviteUsage
     response: Response
 
     @property
@@ -97,7 +97,7 @@ class Refused:
 class Failed:
     """The INVITE came to nothing without a final response."""
 
-    outgoing: OutgoingInvite
+    outgoing: OutgoingInviteUsage
     error: SipError
 
     @property

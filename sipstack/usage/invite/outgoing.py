@@ -20,7 +20,7 @@ from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.usage.content import SDP, session_description
-from sipstack.usage.invite.credentials import credentials_of
+from sipstack.usage.invite.authorization import authorization_of
 from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused, Routed
 from sipstack.usage.invite.extension import InviteExtension
 from sipstack.usage.invite.extensions import Extensions
@@ -35,7 +35,7 @@ MAXIMUM_FORKS = 32
 SDP_CONTENT = Headers([("Content-Type", SDP)])
 
 
-class OutgoingInvite:
+class OutgoingInviteUsage:
     """Sends one INVITE outside of a dialog."""
 
     __slots__ = (
@@ -70,7 +70,7 @@ class OutgoingInvite:
         self._acks: dict[str, SentAcks] = {}  # by To tag, longer than the sessions: a 2xx may come again
 
     def __repr__(self) -> str:
-        return f"<OutgoingInvite {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
+        return f"<OutgoingInviteUsage {'finished' if self.finished else 'calling'} {self._draft.call_id}>"
 
     @property
     def call_id(self) -> str:
@@ -196,7 +196,7 @@ class OutgoingInvite:
         session = self._establish(tag, response)
         self._acks[tag] = session.acks
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
-            session.acknowledge(response.cseq.number, credentials_of(self.request), now)
+            session.acknowledge(response.cseq.number, authorization_of(self.request), now)
             session.hang_up(now)
             self._finish(Failed(self, CallEnded("local", "cancelled")))
             return
@@ -228,7 +228,7 @@ class OutgoingInvite:
         ACK; a reliable provisional response may have settled it before.
         """
         body = session_description(response)
-        cseq, credentials = response.cseq.number, credentials_of(self.request)
+        cseq, credentials = response.cseq.number, authorization_of(self.request)
         taken = take_response(session.exchange, self._carrier, body)
         if taken is Taken.OFFER:
             session.await_answer(cseq, credentials)

@@ -15,7 +15,7 @@ from sipstack.errors import ParseError, RemoteProtocolError, SipError, Transacti
 from sipstack.message import Headers, Response
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
-from sipstack.usage.invite.credentials import credentials_of
+from sipstack.usage.invite.authorization import authorization_of
 from sipstack.usage.invite.events import OfferAnswered, OfferDue, OfferRefused
 from sipstack.usage.invite.offers import Carrier, Taken, give_request, take_response
 from sipstack.usage.invite.sent_acks import repeat_ack
@@ -128,7 +128,7 @@ class Reoffer:
             body = b""
         sent, self._sent = self._sent, None  # it refers to us in turn
         if self._method == "INVITE":
-            credentials = credentials_of(sent.request if sent is not None else None)
+            credentials = authorization_of(sent.request if sent is not None else None)
             session.acknowledge(response.cseq.number, credentials, now)
         if not session.is_established:
             return

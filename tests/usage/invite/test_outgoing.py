@@ -231,9 +231,9 @@ def test_the_call_is_answered_only_once() -> None:
 def test_its_repr_tells_how_far_it_is() -> None:
     world, alice, bob = alice_and_peer()
     outgoing = alice.call(bob.uri)
-    assert repr(outgoing) == f"<OutgoingInvite calling {outgoing.call_id}>"
+    assert repr(outgoing) == f"<OutgoingInviteUsage calling {outgoing.call_id}>"
     bob.answer(bob.request, 486)
-    assert repr(outgoing) == f"<OutgoingInvite finished {outgoing.call_id}>"
+    assert repr(outgoing) == f"<OutgoingInviteUsage finished {outgoing.call_id}>"
 
 
 def test_a_call_cancelled_before_it_was_started_fails_at_once() -> None:

@@ -6,7 +6,7 @@ from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
 
 
-def credentials_of(invite: Request | None) -> HeaderFields:
+def authorization_of(invite: Request | None) -> HeaderFields:
     """The Authorization and Proxy-Authorization lines that ``invite`` went out with."""
     if invite is None:
         return ()

@@ -9,13 +9,15 @@ from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from sipstack.usage.invite.outgoing import OutgoingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
 FIELD = "Proxy-Authorization"
 
 
-def called(password: str = PASSWORD) -> tuple[World, CoreAgent, ScriptedPeer, DigestServer, OutgoingInvite]:
+def called(
+    password: str = PASSWORD,
+) -> tuple[World, CoreAgent, ScriptedPeer, DigestServer, OutgoingInviteUsage]:
     """Alice has an account; her INVITE has reached bob's proxy."""
     world = World()
     alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=Account(USERNAME, password))
