@@ -148,32 +148,34 @@ class Registry:
 
     def refusal(self, request: Request) -> Refusal | None:
         """How a request outside of a dialog is refused: method, URI, option tags, event package, in the order
-        of §8.2.1 to §8.2.2.3 and RFC 6665 §4.2.1; its content comes after (`content_refusal`).
+        of §8.2.1 to §8.2.2.3 and RFC 6665 §4.2.1; its content is looked at after that (§8.2.3).
         """
         method = self.methods.get(request.method)
         if method is None:
             return self._method_refused(request)
-        return self._demands_refused(method, request) if isinstance(request.uri, SipUri) else (416, ())
+        if not isinstance(request.uri, SipUri):
+            return 416, ()
+        if self.tags or method.by_event or "Require" in request.headers:
+            return self._demands_refused(method, request)
+        return None
 
     def refusal_in_dialog(self, request: Request) -> Refusal | None:
         """The same inside of a dialog, whose requests come to our Contact, with the content."""
         method = self.methods.get(request.method)
         if method is None:
             return self._method_refused(request)
-        refused = self._demands_refused(method, request)
-        return content_refusal(request, method.bodies) if refused is None and method.bodies else refused
-
-    def content_refusal(self, request: Request) -> Refusal | None:
-        """The body and the Accept field (§8.2.3)."""
-        method = self.methods.get(request.method)
-        return content_refusal(request, method.bodies) if method is not None and method.bodies else None
+        if self.tags or method.by_event or "Require" in request.headers:
+            refused = self._demands_refused(method, request)
+            if refused is not None:
+                return refused
+        return content_refusal(request, method.bodies) if method.bodies else None
 
     def _method_refused(self, request: Request) -> Refusal:
         allow = tuple(field for field in self.fields if field[0] == "Allow")
         return (405 if request.method in KNOWN_METHODS else 501), allow
 
     def _demands_refused(self, method: Method, request: Request) -> Refusal | None:
-        refused = self._tags_refused(request) if self.tags or "Require" in request.headers else None
+        refused = self._tags_refused(request)
         return self._event_refused(request) if refused is None and method.by_event else refused
 
     def _tags_refused(self, request: Request) -> Refusal | None:

@@ -14,7 +14,7 @@ from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.usage.content import SDP
+from sipstack.usage.content import SDP, content_refusal
 from sipstack.usage.invite.events import InvitationReceived
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.received import ReceivedRequest, RequestReceived
@@ -54,20 +54,26 @@ class UserAgentServer:
     def receive(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request outside of a dialog (§8.2)."""
         core = self._core
-        refused = core.registry.refusal(request)
+        registry = core.registry
+        refused = registry.refusal(request)
         if refused is None and core.transactions.is_merged(request, transaction):
             refused = 482, ()
-        if refused is None:
-            refused = core.registry.content_refusal(request)
         if refused is not None:
             self._refuse(request, transaction, refused, now)
+            return
+        method = registry.methods[request.method]
+        refused = content_refusal(request, method.bodies) if method.bodies else None
+        if refused is not None:
+            self._refuse(request, transaction, refused, now)
+        elif method.serve is None:  # such as the BYE of a call that is gone (§15.1.2)
+            self._refuse(request, transaction, (481, ()), now)
         else:
-            self.serve(request, transaction, now)
+            method.serve(request, transaction, now)
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """Hand it to what is registered for its method."""
+        """A request inside of a dialog that belongs to none of its usages."""
         method = self._core.registry.methods.get(request.method)
-        if method is None or method.serve is None:  # such as the BYE of a call that is gone (§15.1.2)
+        if method is None or method.serve is None:
             self._refuse(request, transaction, (481, ()), now)
         else:
             method.serve(request, transaction, now)
