@@ -73,6 +73,10 @@ class Core:
         self._introduction = self._identified
         self._dialog_fields: dict[tuple[str, bool], Headers] = {}
         self.registry = Registry(self._prepare_fields)
+        # Services for usages that somebody else does: bound, they cost a call of a method less
+        self.respond = self.transactions.respond
+        self.schedule = self.deadlines.schedule
+        self.emit: Callable[[Event], None] = self.events.append
         self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
         self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
         self.uas = UserAgentServer(self)
@@ -241,7 +245,7 @@ class Core:
             return
         reply = reply_flow(flow, request.via)
         transactions = self.transactions
-        full = transactions.server_count >= self.configuration.maximum_transactions
+        full = len(transactions.servers) >= self.configuration.maximum_transactions
         if full and not transactions.is_known(request):
             self.counters.overloaded += 1
             self._reply(reply, request, 503, RETRY_AFTER)
@@ -250,19 +254,16 @@ class Core:
         if transaction is None:
             return
         try:
-            self._dispatch(request, transaction, now)
+            if method == "CANCEL":
+                self._receive_cancel(request, transaction, now)
+            elif request.to.tag is None:
+                self.uas.receive(request, transaction, now)
+            else:
+                self._receive_in_dialog(request, transaction, now)
         except ParseError as error:  # in a field that only its user reads, such as Expires
             self.counters.malformed += 1
             tag = self.identifiers.tag()
             self.respond(transaction, request.response(error.status, to_tag=tag), now)
-
-    def _dispatch(self, request: Request, transaction: AnyServer, now: float) -> None:
-        if request.method == "CANCEL":
-            self._receive_cancel(request, transaction, now)
-        elif request.to.tag is None:
-            self.uas.receive(request, transaction, now)
-        else:
-            self._receive_in_dialog(request, transaction, now)
 
     def _receive_ack(self, request: Request, now: float) -> None:
         if self.transactions.receive_ack(request, now):
@@ -333,9 +334,6 @@ class Core:
     def send_ack(self, draft: Draft, user: AckUser, now: float, usages: DialogUsages) -> None:
         AckRequest(self, draft, usages, user).start(now)
 
-    def respond(self, transaction: AnyServer, response: Response, now: float) -> None:
-        self.transactions.respond(transaction, response, now)
-
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.uas.serve(request, transaction, now)
 
@@ -353,12 +351,6 @@ class Core:
 
     def announced(self) -> HeaderFields:
         return self.registry.fields
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-
-    def schedule(self, item: Timed) -> None:
-        self.deadlines.schedule(item)
 
     def open_dialog(self, usages: DialogUsages) -> None:
         self._dialogs[usages.dialog.key] = usages

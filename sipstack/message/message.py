@@ -179,18 +179,13 @@ class _Message:
         return self._wire
 
     def _write(self) -> bytes:
-        lines = [self.start_line]
         index = self.headers.index
         if "Content-Length" in index:
             index = self.headers.without("Content-Length").index
-        for name, row in index.items():
-            if isinstance(row, str):
-                lines.append(f"{name}: {row}")
-            else:
-                lines += [f"{name}: {value}" for value in row]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        lines = [f"{name}: {row}" if type(row) is str else _lines(name, row) for name, row in index.items()]
+        head = "\r\n".join([self.start_line, *lines, f"Content-Length: {len(self.body)}\r\n\r\n"])
         try:
-            return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+            return head.encode("utf-8", "surrogateescape") + self.body
         except UnicodeEncodeError as error:
             raise LocalProtocolError(f"a header field holds what UTF-8 cannot write: {error}") from None
 
@@ -217,6 +212,11 @@ class _Message:
 def _not_once(name: str, row: Row | None) -> NoReturn:
     """Raises ParseError: the message has none or several of a field that must come exactly once."""
     raise ParseError(f"{name} is missing" if row is None else f"{name} comes more than once")
+
+
+def _lines(name: str, values: Iterable[str]) -> str:
+    """The lines of a field that stands several times."""
+    return "\r\n".join([f"{name}: {value}" for value in values])
 
 
 class Request(_Message):

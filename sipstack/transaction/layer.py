@@ -24,6 +24,7 @@ from sipstack.transaction.timers import Timers
 
 AnyClient = InviteClientTransaction | ClientTransaction
 AnyServer = InviteServerTransaction | ServerTransaction
+COOKIE_LENGTH = len(MAGIC_COOKIE)
 
 
 def server_key(request: Request, method: str) -> Hashable:
@@ -34,7 +35,7 @@ def server_key(request: Request, method: str) -> Hashable:
     """
     via = request.via
     branch = via.branch
-    if branch is not None and len(branch) > len(MAGIC_COOKIE) and branch.startswith(MAGIC_COOKIE):
+    if branch is not None and len(branch) > COOKIE_LENGTH and branch.startswith(MAGIC_COOKIE):
         # The Call-ID changes nothing for a peer that keeps to §8.1.1.7, and saves one that repeats a branch
         return (branch, via.sent_by, method, request.call_id)
     cseq = request.cseq
@@ -50,27 +51,23 @@ def merge_key(request: Request) -> Hashable:
 class TransactionLayer:
     """All live transactions of one endpoint."""
 
-    __slots__ = ("_by_flow", "_clients", "_merged", "_servers", "_timers", "_transmit", "deadlines")
+    __slots__ = ("_by_flow", "_clients", "_merged", "_timers", "_transmit", "deadlines", "servers")
 
     def __init__(self, timers: Timers, transmit: Callable[[Flow, bytes], None]) -> None:
         self._timers = timers
         self.deadlines: Deadlines[AnyClient | AnyServer] = Deadlines()
         self._transmit = transmit
         self._clients: dict[Hashable, AnyClient] = {}
-        self._servers: dict[Hashable, AnyServer] = {}
+        self.servers: dict[Hashable, AnyServer] = {}
+        """Live server transactions: how many is the measure of overload."""
         self._merged: dict[Hashable, AnyServer] = {}
         self._by_flow: dict[Flow, dict[AnyClient, None]] = {}
 
     def __len__(self) -> int:
-        return len(self._clients) + len(self._servers)
+        return len(self._clients) + len(self.servers)
 
     def __repr__(self) -> str:
-        return f"<TransactionLayer {[*self._clients.values(), *self._servers.values()]}>"
-
-    @property
-    def server_count(self) -> int:
-        """How many server transactions are live: the measure of overload."""
-        return len(self._servers)
+        return f"<TransactionLayer {[*self._clients.values(), *self.servers.values()]}>"
 
     # -- the server's side ---------------------------------------------------------------------------------
 
@@ -78,7 +75,7 @@ class TransactionLayer:
         """A request other than ACK. None when it is a retransmission, which is answered here."""
         method = request.method
         key = server_key(request, method)
-        known = self._servers.get(key)
+        known = self.servers.get(key)
         if known is not None:
             self._perform_server(known, known.receive(now))
             return None
@@ -87,13 +84,13 @@ class TransactionLayer:
             new = InviteServerTransaction(key, flow, self._timers, request, now)
         else:
             new = ServerTransaction(key, flow, self._timers)
-        self._servers[key] = new
+        self.servers[key] = new
         self.deadlines.schedule(new)
         return new
 
     def is_known(self, request: Request) -> bool:
         """Whether a request other than ACK is a retransmission."""
-        return server_key(request, request.method) in self._servers
+        return server_key(request, request.method) in self.servers
 
     def is_merged(self, request: Request, transaction: AnyServer) -> bool:
         """Whether a request outside of a dialog came before by another way and must get 482 (§8.2.2.2)."""
@@ -106,7 +103,7 @@ class TransactionLayer:
 
     def receive_ack(self, request: Request, now: float) -> bool:
         """True when the ACK belongs to a refusal and is dealt with; else it is for a dialog (§13.2.2.4)."""
-        known = self._servers.get(server_key(request, "INVITE"))
+        known = self.servers.get(server_key(request, "INVITE"))
         if not isinstance(known, InviteServerTransaction):
             return False
         for_user = known.acknowledge(now)
@@ -115,7 +112,7 @@ class TransactionLayer:
 
     def invite_to_cancel(self, cancel: Request) -> InviteServerTransaction | None:
         """The INVITE transaction that a CANCEL is about (§9.2)."""
-        known = self._servers.get(server_key(cancel, "INVITE"))
+        known = self.servers.get(server_key(cancel, "INVITE"))
         return known if isinstance(known, InviteServerTransaction) else None
 
     def respond(self, transaction: AnyServer, response: Response, now: float) -> None:
@@ -174,7 +171,7 @@ class TransactionLayer:
 
     def _update_server(self, transaction: AnyServer) -> None:
         if transaction.state is State.TERMINATED:
-            self._servers.pop(transaction.key, None)
+            self.servers.pop(transaction.key, None)
             if transaction.merge_key is not None:
                 self._merged.pop(transaction.merge_key, None)
                 transaction.merge_key = None

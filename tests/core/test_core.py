@@ -87,7 +87,7 @@ def test_a_field_that_only_its_user_reads_is_answered_within_the_transaction() -
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Expires", "soon")]))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, branch=carol.branch))
     assert world.ladder(by="bob") == ["bob -> carol 400 Bad Request [1 INVITE]"] * 2
-    assert (bob.core.transactions.server_count, counted(bob)) == (1, (1, 0, 0))
+    assert (len(bob.core.transactions.servers), counted(bob)) == (1, (1, 0, 0))
 
 
 # --- Via and the way back: §18.2.1, §18.2.2, RFC 3581 ---
