@@ -71,7 +71,7 @@ CONTAINERS |= {"WeakSet", "WeakKeyDictionary", "WeakValueDictionary"}
 EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared"), ("identifiers.py", "_ALL")}
 # A cache is state too, which cannot be seen as long as it is bounded and its values are immutable.
 CACHES = {
-    ("media/session.py", "_capabilities"): 32,
+    ("media/session.py", "_known"): 32,
     ("message/address.py", "_parse_cached"): 1024,
     ("message/fields.py", "_parse_cseq_cached"): 256,
     ("message/other_uri.py", "_parse_cached"): 1024,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
 from sipstack.identifiers import Identifiers
@@ -17,7 +18,6 @@ from sipstack.media.peer_address import Address
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import RtpTransport, UdpTransport
 from sipstack.sdp import (
-    STATIC_CODECS,
     Agreement,
     Capabilities,
     Codec,
@@ -36,10 +36,11 @@ Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTran
 class AudioSession:
     """A MediaPort for one audio stream over plain RTP. ``host`` is the local IP address.
 
-    ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``ports`` is
-    the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC, numbers and
-    session id. ``clock`` is the event loop's shared one when not given. Ports are opened with the first offer
-    or answer, and stay the same for the whole call.
+    ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``codecs``
+    are names, or codecs of your own, in order of preference. ``ports`` is the first and the last port to use;
+    (0, 0) lets the system choose. ``random`` gives SSRC, numbers and session id. ``clock`` is the event
+    loop's shared one when not given. Ports are opened with the first offer or answer, and stay the same for
+    the whole call.
     """
 
     def __init__(
@@ -47,14 +48,14 @@ class AudioSession:
         host: str,
         *,
         advertised: str | None = None,
-        codecs: Sequence[str] = ("PCMU", "PCMA"),
+        codecs: Sequence[str | AudioCodec] = ("PCMU", "PCMA"),
         ports: tuple[int, int] = (0, 0),
         clock: MediaClock | None = None,
         random: Identifiers | None = None,
         bind: Bind = UdpTransport.bind,
     ) -> None:
-        self._capabilities = _capabilities(tuple(codecs))
-        self._receives = _playable(self._capabilities.codecs)
+        self._codecs, self._capabilities = _known(tuple(codecs))
+        self._receives = self._playable(self._capabilities.codecs)
         sample_rate = next(iter(self._receives.values())).sample_rate
         self.audio = Audio(self._statistics, sample_rate)
         self._host = host
@@ -87,7 +88,7 @@ class AudioSession:
         self._negotiation = self._negotiation.offer(self._streams(transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
-        self._receives |= _playable(payload_types.numbered("audio", self._capabilities.codecs))
+        self._receives |= self._playable(payload_types.numbered("audio", self._capabilities.codecs))
         stream.expect(self._receives)
         return self._negotiation.local
 
@@ -148,8 +149,8 @@ class AudioSession:
         rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
         if self._closed:
             raise LocalProtocolError("the media session was closed meanwhile")
-        codec = CODECS[agreement.codec.name.upper()]
-        self._receives |= _playable(agreement.receive.values())
+        codec = self._codecs[agreement.codec.key]
+        self._receives |= self._playable(agreement.receive.values())
         stream.expect(self._receives)
         stream.connect(rtp, rtcp)
         stream.speak(codec, agreement.codec.payload_type, sends=agreement.direction.sends)
@@ -174,20 +175,25 @@ class AudioSession:
         if self._listener is not None:
             self._listener(MediaFailed(error))
 
+    def _playable(self, codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
+        """Our codecs by the payload type numbers of these."""
+        found = {codec.payload_type: self._codecs.get(codec.key) for codec in codecs}
+        return {payload_type: codec for payload_type, codec in found.items() if codec is not None}
+
     def _statistics(self) -> MediaStatistics:
         return self._stream.statistics() if self._stream else MediaStatistics()
 
 
+Known = tuple[Mapping[tuple[str | int, ...], AudioCodec], Capabilities]
+
+
 @lru_cache(maxsize=32)  # an application has few sets of codecs, and opens each for many calls
-def _capabilities(names: tuple[str, ...]) -> Capabilities:
-    """Our codecs, by name, under their static payload types."""
-    known = {codec.name: codec for codec in STATIC_CODECS.values() if codec.name in CODECS}
-    unknown = [name for name in names if name.upper() not in known]
+def _known(wanted: tuple[str | AudioCodec, ...]) -> Known:
+    """The codecs by the key of their description, and as capabilities. Raises MediaError."""
+    codecs = [CODECS.get(each.upper(), each) if isinstance(each, str) else each for each in wanted]
+    unknown = [each for each in codecs if isinstance(each, str)]
     if unknown:
-        raise MediaError(f"no such codec: {', '.join(unknown)} (there are {', '.join(known)})")
-    return Capabilities(tuple(known[name.upper()] for name in names))
-
-
-def _playable(codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
-    found = {codec.payload_type: CODECS.get(codec.name.upper()) for codec in codecs}
-    return {payload_type: codec for payload_type, codec in found.items() if codec is not None}
+        raise MediaError(f"no such codec: {', '.join(unknown)} (there are {', '.join(CODECS)})")
+    found = [each for each in codecs if isinstance(each, AudioCodec)]
+    by_key = {each.description.key: each for each in found}
+    return MappingProxyType(by_key), Capabilities(tuple(each.description for each in found))

@@ -11,6 +11,7 @@ from sipstack.media.audio import Audio
 from sipstack.media.codecs import CODECS, AudioCodec
 from sipstack.media.stream import AudioStream
 from sipstack.rtp.packet import RtpPacket
+from sipstack.sdp import Codec
 from tests.media.hearing import Ear
 from tests.media.stepped import Notebook
 
@@ -24,7 +25,8 @@ def linear(name: str, clock_rate: int, sample_rate: int) -> AudioCodec:
     def duration(payload: bytes) -> int:
         return len(payload) * clock_rate // (2 * sample_rate)
 
-    return AudioCodec(name, clock_rate, sample_rate, bytes, bytes, duration, bytes(octets))
+    description = Codec(96, name, clock_rate)
+    return AudioCodec(description, sample_rate, bytes, bytes, duration, bytes(octets))
 
 
 NARROW_48 = linear("as opus has it", 48000, 8000)
