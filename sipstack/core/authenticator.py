@@ -8,7 +8,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Response
-from sipstack.message.digest import Account, Authentication, DigestClient
+from sipstack.message.digest import Authentication, DigestAccount, DigestClient
 
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
 MAXIMUM_REMEMBERED = 64
@@ -20,7 +20,7 @@ class Authenticator:
 
     __slots__ = ("_client", "_identifiers", "_remembered")
 
-    def __init__(self, accounts: Sequence[Account], identifiers: Identifiers) -> None:
+    def __init__(self, accounts: Sequence[DigestAccount], identifiers: Identifiers) -> None:
         self._client = DigestClient(*accounts) if accounts else None
         self._identifiers = identifiers
         self._remembered: dict[str, Authentication] = {}

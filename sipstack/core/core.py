@@ -69,8 +69,8 @@ class Core:
         self._authenticators: dict[Identity, Authenticator] = {}
         self._dialogs: dict[Hashable, DialogUsages] = {}
         self._dialog_sets: dict[Hashable, DialogSet] = {}
-        self._identified = Headers(self._user_agent())
-        self._introduction = self._identified
+        self._own_fields = Headers(self._user_agent())
+        self._invite_fields = self._own_fields
         self._dialog_fields: dict[tuple[str, bool], Headers] = {}
         self.registry = Registry(self._prepare_fields)
         # Services for usages that somebody else does: bound, they cost a call of a method less
@@ -150,7 +150,7 @@ class Core:
 
         ``from_`` is a name-addr in place of the identity's own.
         """
-        introduction = self._introduction
+        introduction = self._invite_fields
         if self.registry.requirements:
             headers = (*self.registry.requirements, *headers)
         if headers:
@@ -173,7 +173,7 @@ class Core:
         max_forwards: int = 70,
     ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
-        fields = self._identified.joined(Headers(headers))
+        fields = self._own_fields.joined(Headers(headers))
         draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
         return StandaloneRequest(self, draft)
 
@@ -385,7 +385,7 @@ class Core:
 
     def _prepare_fields(self) -> None:
         """Something was registered or withdrawn: what we announce is written anew."""
-        self._introduction = self._identified.joined(Headers(self.registry.fields))
+        self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
         self._dialog_fields.clear()
 
     # -- looking at it -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from sipstack.message.digest import Account
+from sipstack.message.digest import DigestAccount
 from sipstack.transaction.flow import Flow
 
 
@@ -19,7 +19,7 @@ class Identity:
 
     aor: str = "<sip:anonymous@anonymous.invalid>"
     user: str = ""
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[DigestAccount, ...] = ()
     proxy: str | None = None
     routes: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
     """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""

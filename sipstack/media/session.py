@@ -23,10 +23,10 @@ from sipstack.sdp import (
     Codec,
     Connection,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
 )
 
 Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
@@ -131,8 +131,8 @@ class AudioSession:
             self._clock.join(self._stream.tick)
         return self._transport, self._stream
 
-    def _streams(self, transport: RtpTransport, direction: Direction) -> dict[str, Stream]:
-        stream = Stream("audio", self._capabilities, transport.port, direction, transport.rtcp_port)
+    def _streams(self, transport: RtpTransport, direction: Direction) -> dict[str, MediaStream]:
+        stream = MediaStream("audio", self._capabilities, transport.port, direction, transport.rtcp_port)
         return {"audio": stream}
 
     async def _apply(self, stream: AudioStream, negotiation: Negotiation) -> None:

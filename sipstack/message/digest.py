@@ -100,7 +100,7 @@ class DigestInput:
 
 
 @attrs.frozen
-class Account:
+class DigestAccount:
     """Our name and password, for one realm or (None) for every realm that has no account of its own."""
 
     username: str
@@ -176,7 +176,7 @@ class DigestClient:
 
     __slots__ = ("_accounts", "_uses")
 
-    def __init__(self, *accounts: Account) -> None:
+    def __init__(self, *accounts: DigestAccount) -> None:
         self._accounts = accounts
         self._uses: OrderedDict[tuple[str, str], tuple[int, str]] = OrderedDict()
 
@@ -236,7 +236,7 @@ class DigestClient:
             nc=count if qop else None,
         )
 
-    def _account(self, realm: str) -> Account | None:
+    def _account(self, realm: str) -> DigestAccount | None:
         by_realm = {account.realm: account for account in reversed(self._accounts)}
         return by_realm.get(realm) or by_realm.get(None)
 

@@ -1,6 +1,6 @@
 """SDP and the offer/answer model: RFC 8866, RFC 3264. Knows no SIP.
 
-    streams = {"audio": sdp.Stream("audio", capabilities, port=40000)}
+    streams = {"audio": sdp.MediaStream("audio", capabilities, port=40000)}
     negotiation = sdp.Negotiation(origin, "192.0.2.1").answer(sdp.parse(request.body), streams)
     negotiation.local, negotiation.agreements["audio"]
 
@@ -19,7 +19,7 @@ from sipstack.sdp.fields import Attribute, Bandwidth, Connection, Direction, Med
 from sipstack.sdp.negotiation import Negotiation
 from sipstack.sdp.parser import parse
 from sipstack.sdp.payload_types import PayloadTypes
-from sipstack.sdp.stream import PLAIN_RTP, PlainRtp, Profile, Stream, reachable
+from sipstack.sdp.stream import PLAIN_RTP, MediaStream, PlainRtp, Profile, reachable
 
 __all__ = [
     "PLAIN_RTP",
@@ -41,7 +41,7 @@ __all__ = [
     "PlainRtp",
     "Profile",
     "SessionDescription",
-    "Stream",
+    "MediaStream",
     "Timing",
     "agreed",
     "parse",

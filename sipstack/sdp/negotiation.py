@@ -1,6 +1,6 @@
 """Offers and answers of one session, for any number of streams (RFC 3264 §5 to §8).
 
-    streams = {"audio": Stream("audio", capabilities, port=40000)}
+    streams = {"audio": MediaStream("audio", capabilities, port=40000)}
     negotiation = Negotiation(origin, "192.0.2.1").answer(offer, streams)
     negotiation.local                 # the answer
     negotiation.agreements["audio"]   # where to send, which codec, which way
@@ -21,12 +21,12 @@ from sipstack.sdp.agreement import Agreement, agreed
 from sipstack.sdp.description import MediaDescription, SessionDescription
 from sipstack.sdp.fields import Connection, Origin
 from sipstack.sdp.payload_types import PayloadTypes
-from sipstack.sdp.stream import Stream, rejecting
+from sipstack.sdp.stream import MediaStream, rejecting
 
 MAX_SESSION_NUMBER = 2**63 - 1
 """Session id and version must fit a signed 64 bit integer (RFC 3264 §5)."""
 
-Streams = Mapping[str, Stream]
+Streams = Mapping[str, MediaStream]
 """Our streams by names of our own choice, which stay the same for the whole session."""
 
 

@@ -66,7 +66,7 @@ def reachable(offer: SessionDescription, medium: MediaDescription, address: str)
 
 
 @attrs.frozen
-class Stream:
+class MediaStream:
     """One stream of ours, for the description to be made.
 
     ``kind`` is the m-line's: ``audio``, ``video``, ``text``, … ``port`` is where we receive RTP,

@@ -10,10 +10,10 @@ from sipstack.sdp import (
     STATIC_CODECS,
     Capabilities,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
 )
 
 PORT = 40000  # nobody sends anything there
@@ -78,5 +78,5 @@ class SilentMedia:
         return negotiation.local
 
 
-def _streams(direction: Direction) -> dict[str, Stream]:
-    return {"audio": Stream("audio", G711, PORT, direction)}
+def _streams(direction: Direction) -> dict[str, MediaStream]:
+    return {"audio": MediaStream("audio", G711, PORT, direction)}

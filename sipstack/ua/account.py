@@ -8,7 +8,7 @@ import attrs
 
 from sipstack.core.configuration import Identity
 from sipstack.message import NameAddr, SipUri
-from sipstack.message.digest import Account as Credentials
+from sipstack.message.digest import DigestAccount
 from sipstack.ua.arguments import check_text, loose_route, sip_uri
 
 
@@ -64,12 +64,12 @@ class Account:
         return self.registrar or f"{uri.scheme}:{uri.host}" + (f":{uri.port}" if uri.port else "")
 
     @property
-    def digest(self) -> tuple[Credentials, ...]:
+    def digest(self) -> tuple[DigestAccount, ...]:
         """The credentials for 401 and 407: those of single realms, then those of all others."""
-        of_realms = [Credentials(user, secret, realm) for realm, (user, secret) in self.credentials.items()]
+        of_realms = [DigestAccount(user, secret, realm) for realm, (user, secret) in self.credentials.items()]
         if self.password is None:
             return tuple(of_realms)
-        return (*of_realms, Credentials(self.username or self.uri.user or "", self.password))
+        return (*of_realms, DigestAccount(self.username or self.uri.user or "", self.password))
 
 
 @attrs.frozen

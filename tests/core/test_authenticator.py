@@ -10,7 +10,7 @@ from sipstack.core.authenticator import MAXIMUM_REMEMBERED, NOTHING, Authenticat
 from sipstack.dialog.draft import Draft
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
-from sipstack.message.digest import Account
+from sipstack.message.digest import DigestAccount
 from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
@@ -19,7 +19,7 @@ HEADERS = (("Subject", "1"),)
 DRAFT = Draft("OPTIONS", "sip:bob@example.com", "<sip:a@h>;tag=1", "<sip:b@h>", "c", 1, headers=HEADERS)
 
 
-def authenticator(account: Account | None) -> Authenticator:
+def authenticator(account: DigestAccount | None) -> Authenticator:
     return Authenticator(() if account is None else (account,), Identifiers(random.Random(1)))
 
 
@@ -33,18 +33,18 @@ def test_without_an_account_nothing_is_answered() -> None:
 
 
 def test_a_refusal_without_a_readable_challenge_is_final() -> None:
-    ours = authenticator(Account(USERNAME, PASSWORD))
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD))
     for fields in ([], [("WWW-Authenticate", "?")], [("Proxy-Authenticate", '"')]):
         assert ours.challenged(NOTHING, OPTIONS.response(401, headers=fields)) is None
 
 
 def test_an_account_of_another_realm_is_no_help() -> None:
-    ours = authenticator(Account(USERNAME, PASSWORD, realm="example.net"))
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD, realm="example.net"))
     assert ours.challenged(NOTHING, refusal(server())) is None
 
 
 def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None:
-    ours, digest = authenticator(Account(USERNAME, PASSWORD)), server("SHA-256")
+    ours, digest = authenticator(DigestAccount(USERNAME, PASSWORD)), server("SHA-256")
     answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
     first = ours.authorized(DRAFT, answered)
@@ -55,7 +55,7 @@ def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None
 
 
 def test_server_and_proxy_may_both_ask() -> None:
-    ours, www, proxy = authenticator(Account(USERNAME, PASSWORD)), server("SHA-256"), server("MD5")
+    ours, www, proxy = authenticator(DigestAccount(USERNAME, PASSWORD)), server("SHA-256"), server("MD5")
     first = ours.challenged(NOTHING, refusal(proxy, field="Proxy-Authenticate"))
     assert first is not None
     both = ours.challenged(first, refusal(www))
@@ -66,7 +66,7 @@ def test_server_and_proxy_may_both_ask() -> None:
 
 
 def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
-    ours, digest = authenticator(Account(USERNAME, PASSWORD)), server()
+    ours, digest = authenticator(DigestAccount(USERNAME, PASSWORD)), server()
     assert ours.accepted(DRAFT) is NOTHING
     answered = ours.challenged(NOTHING, refusal(digest))
     assert answered is not None
@@ -78,7 +78,7 @@ def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
 
 
 def test_only_so_much_is_remembered() -> None:
-    ours = authenticator(Account(USERNAME, PASSWORD))
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD))
     answered = ours.challenged(NOTHING, refusal(server()))
     assert answered is not None
     numbers = range(MAXIMUM_REMEMBERED + 1)

@@ -17,10 +17,10 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
 )
 from sipstack.testing.media import SilentMedia
 
@@ -75,8 +75,8 @@ class TwoStreams:
         if self.audio is not None:
             self.audio.end(CallEnded("local"))
 
-    def _streams(self, direction: Direction) -> dict[str, Stream]:
-        return {kind: Stream(kind, CAPABILITIES[kind], PORTS[kind], direction) for kind in self.kinds}
+    def _streams(self, direction: Direction) -> dict[str, MediaStream]:
+        return {kind: MediaStream(kind, CAPABILITIES[kind], PORTS[kind], direction) for kind in self.kinds}
 
     def _take(self, step: Callable[[], Negotiation]) -> SessionDescription:
         if self._closed:

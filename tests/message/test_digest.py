@@ -13,10 +13,10 @@ from sipstack.message.digest import (
     MAX_NONCES,
     MAX_REALMS,
     MAX_TRIES,
-    Account,
     Algorithm,
     Answered,
     Authentication,
+    DigestAccount,
     DigestClient,
     DigestInput,
     ha1,
@@ -24,7 +24,7 @@ from sipstack.message.digest import (
 )
 from tests.shared import SHARED
 
-ALICE = Account("alice", "s3cret")
+ALICE = DigestAccount("alice", "s3cret")
 REGISTER = ("REGISTER", "sip:example.com", b"")
 
 
@@ -74,7 +74,7 @@ def test_a_client_writes_the_credentials_of_rfc_7616() -> None:
         ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",'
         ' opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
     )
-    client = DigestClient(Account("Mufasa", "Circle of Life"))
+    client = DigestClient(DigestAccount("Mufasa", "Circle of Life"))
     cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
     assert str(client.authorize(offered, "GET", "/dir/index.html", b"", cnonce)) == (
         'Digest username="Mufasa", realm="http-auth@example.org",'
@@ -121,7 +121,7 @@ def test_no_challenge_at_all_means_giving_up() -> None:
 
 
 def test_a_realm_without_an_account_means_giving_up() -> None:
-    client = DigestClient(Account("alice", "s3cret", realm="example.net"))
+    client = DigestClient(DigestAccount("alice", "s3cret", realm="example.net"))
     assert client.challenged(Authentication(), [challenge()], []) is None
     with pytest.raises(LocalProtocolError, match=r"'example\.com'"):
         client.authorize(challenge(), *REGISTER, "c1")
@@ -167,7 +167,9 @@ def test_the_quality_of_protection_is_selected(offered: tuple[str, ...], selecte
 
 
 def test_the_account_of_the_realm_goes_before_the_general_one() -> None:
-    client = DigestClient(ALICE, Account("carol", "x", "example.net"), Account("dave", "y", "example.org"))
+    client = DigestClient(
+        ALICE, DigestAccount("carol", "x", "example.net"), DigestAccount("dave", "y", "example.org")
+    )
     realms = ("example.com", "example.net", "example.org")
     answers = [client.authorize(challenge(realm), *REGISTER, "c1") for realm in realms]
     assert [answer.username for answer in answers] == ["alice", "carol", "dave"]
@@ -272,7 +274,7 @@ def test_each_proxy_on_the_way_gets_its_own_credentials() -> None:
 
 def test_challenges_that_a_forking_proxy_collected_are_answered_together() -> None:
     """One credentials field a realm, for the strongest challenge; none for a realm without account."""
-    client = DigestClient(Account("alice", "1", "a.example"), Account("bob", "2", "b.example"))
+    client = DigestClient(DigestAccount("alice", "1", "a.example"), DigestAccount("bob", "2", "b.example"))
     offered = [
         challenge("a.example", algorithm="MD5"),
         challenge("b.example", algorithm="MD5"),
@@ -320,7 +322,9 @@ def test_the_next_nonce_of_one_among_several_realms_is_anybodys() -> None:
 
 @pytest.mark.parametrize("username", ['a"b', "a\\b", "a, b", "Jäsøn Doe", "a:b", "", "\udcff"])
 def test_odd_user_names_survive_quoting(username: str) -> None:
-    answer = DigestClient(Account(username, 'pass:word, \\"')).authorize(challenge('re"alm'), *REGISTER, "c1")
+    answer = DigestClient(DigestAccount(username, 'pass:word, \\"')).authorize(
+        challenge('re"alm'), *REGISTER, "c1"
+    )
     read = Credentials.parse(str(answer))
     assert (read.username, read.realm) == (username, 're"alm')
     assert read.response == answer.response

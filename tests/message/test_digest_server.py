@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sipstack.message.auth import Challenge, Credentials
-from sipstack.message.digest import Account, Algorithm, DigestClient, DigestInput, ha1
+from sipstack.message.digest import Algorithm, DigestAccount, DigestClient, DigestInput, ha1
 from sipstack.message.digest_server import DigestServer, Verdict
 
 REALM = "example.com"
@@ -30,7 +30,7 @@ def lookup(username: str, algorithm: str) -> str | None:
 
 def answer(challenge: Challenge, username: str = "alice", password: str = "s3cret") -> Credentials:
     """The answer of a client, after a journey as text."""
-    client = DigestClient(Account(username, password))
+    client = DigestClient(DigestAccount(username, password))
     return Credentials.parse(str(client.authorize(Challenge.parse(str(challenge)), *INVITE, "c1")))
 
 
@@ -165,7 +165,7 @@ def test_the_same_credentials_again_are_a_replay() -> None:
 
 def test_a_growing_count_is_no_replay_an_older_one_is() -> None:
     server = DigestServer(REALM, SECRET)
-    client = DigestClient(Account("alice", "s3cret"))
+    client = DigestClient(DigestAccount("alice", "s3cret"))
     challenge = server.challenges(1000.0)[0]
     answers = [client.authorize(challenge, *INVITE, f"c{number}") for number in range(4)]
     verdicts = [check(server, answers[number]) for number in (0, 1, 3, 2)]
@@ -200,7 +200,7 @@ def test_client_and_server_agree(algorithm: str, qop: str, username: str) -> Non
 
 def test_a_session_goes_on_with_its_first_cnonce() -> None:
     server = DigestServer(REALM, SECRET, algorithms=("SHA-256-sess",))
-    client = DigestClient(Account("alice", "s3cret"))
+    client = DigestClient(DigestAccount("alice", "s3cret"))
     (challenge,) = server.challenges(1000.0)
     answers = [client.authorize(challenge, *INVITE, cnonce) for cnonce in ("c1", "c2", "c3")]
     assert [check(server, credentials) for credentials in answers] == [Verdict.OK] * 3

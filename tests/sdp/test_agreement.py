@@ -11,10 +11,10 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
     agreed,
     parse,
 )
@@ -29,7 +29,7 @@ ORIGIN = Origin("-", 7, 1, "192.0.2.1")
 
 
 def offer(direction: Direction = S, *, mux: bool = False, ptime: int | None = 20) -> SessionDescription:
-    stream = Stream("audio", Capabilities(OURS.codecs, ptime=ptime, rtcp_mux=mux), 40000, direction)
+    stream = MediaStream("audio", Capabilities(OURS.codecs, ptime=ptime, rtcp_mux=mux), 40000, direction)
     return Negotiation(ORIGIN, "192.0.2.1").offer({"audio": stream}).local
 
 
@@ -125,7 +125,7 @@ def test_the_answerers_order_chooses_what_the_offerer_sends() -> None:
 
 def test_the_answerer_sends_what_it_chose() -> None:
     theirs = parse(endpoints.ASTERISK)
-    ours = Negotiation(ORIGIN, "192.0.2.1").answer(theirs, {"audio": Stream("audio", OURS, 40000)}).local
+    ours = Negotiation(ORIGIN, "192.0.2.1").answer(theirs, {"audio": MediaStream("audio", OURS, 40000)}).local
     agreement = only(ours, theirs)
     assert (agreement.codec, agreement.telephone_event) == (PCMU, EVENTS)
     assert agreement.receive == {0: PCMU, 101: EVENTS}

@@ -11,10 +11,10 @@ from sipstack.sdp import (
     STATIC_CODECS,
     Capabilities,
     Codec,
+    MediaStream,
     Negotiation,
     Origin,
     PlainRtp,
-    Stream,
     agreed,
     parse,
 )
@@ -33,9 +33,9 @@ CAPABILITIES = Capabilities(
 PICTURES = Capabilities((Codec(96, "VP8", 90000), Codec(99, "H264", 90000), STATIC_CODECS[31]), ptime=None)
 PROFILES = [PlainRtp(name) for name in ("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF")]
 STREAMS = {
-    "speech": Stream("audio", CAPABILITIES, 40000, profiles=PROFILES),
-    "more speech": Stream("audio", CAPABILITIES, 40002, profiles=PROFILES),
-    "pictures": Stream("video", PICTURES, 40004, profiles=PROFILES),
+    "speech": MediaStream("audio", CAPABILITIES, 40000, profiles=PROFILES),
+    "more speech": MediaStream("audio", CAPABILITIES, 40002, profiles=PROFILES),
+    "pictures": MediaStream("video", PICTURES, 40004, profiles=PROFILES),
 }
 ORIGIN = Origin("-", 1, 1, "192.0.2.1")
 

@@ -14,11 +14,11 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     PlainRtp,
     SessionDescription,
-    Stream,
     agreed,
     parse,
 )
@@ -50,7 +50,7 @@ def offer(
     rtcp_port: int | None = None,
     previous: SessionDescription | None = None,
 ) -> SessionDescription:
-    stream = Stream("audio", capabilities, port, direction, rtcp_port)
+    stream = MediaStream("audio", capabilities, port, direction, rtcp_port)
     return after(previous).offer({"audio": stream}).local
 
 
@@ -63,7 +63,7 @@ def answer(
     rtcp_port: int | None = None,
     previous: SessionDescription | None = None,
 ) -> SessionDescription:
-    stream = Stream("audio", capabilities, 40000, direction, rtcp_port)
+    stream = MediaStream("audio", capabilities, 40000, direction, rtcp_port)
     offered = parse(text) if isinstance(text, str) else text
     return after(previous, address).answer(offered, {"audio": stream}).local
 
@@ -98,13 +98,13 @@ def test_an_offer_needs_a_port(port: int) -> None:
 @pytest.mark.parametrize("address", ["", "192.0.2.1 x", "192.0.2.1\r\na=inactive"])
 def test_an_offer_needs_an_address(address: str) -> None:
     with pytest.raises(LocalProtocolError):
-        Negotiation(ORIGIN, address).offer({"audio": Stream("audio", OURS, 40000)})
+        Negotiation(ORIGIN, address).offer({"audio": MediaStream("audio", OURS, 40000)})
 
 
 @pytest.mark.parametrize("origin", [Origin("-", 2**63, 1, "host"), Origin("-", 1, 2**63, "host")])
 def test_session_id_and_version_have_63_bits(origin: Origin) -> None:
     with pytest.raises(LocalProtocolError):
-        Negotiation(origin, "192.0.2.1").offer({"audio": Stream("audio", OURS, 40000)})
+        Negotiation(origin, "192.0.2.1").offer({"audio": MediaStream("audio", OURS, 40000)})
 
 
 def test_a_codec_cannot_smuggle_in_a_line() -> None:
@@ -137,7 +137,7 @@ def test_a_first_offer() -> None:
 
 def test_what_an_offer_may_say_besides() -> None:
     capabilities = Capabilities((PCMU,), ptime=None, rtcp_mux=True)
-    stream = Stream("audio", capabilities, 40000, R, 50000, profiles=(PlainRtp("RTP/AVPF"),))
+    stream = MediaStream("audio", capabilities, 40000, R, 50000, profiles=(PlainRtp("RTP/AVPF"),))
     described = Negotiation(ORIGIN, "2001:db8::1").offer({"audio": stream}).local
     assert described.values("c") == ("IN IP6 2001:db8::1",)
     assert described.media[0].lines == (
@@ -260,7 +260,7 @@ def test_all_other_m_lines_are_rejected_in_place() -> None:
 
 def test_the_protocol_is_the_offers_when_a_profile_of_ours_has_it() -> None:
     text = peer("m=audio 40002 RTP/SAVP 0", "m=audio 40002 RTP/AVPF 0")
-    stream = Stream("audio", OURS, 40000, profiles=(PlainRtp("RTP/SAVP"), PlainRtp("RTP/AVPF")))
+    stream = MediaStream("audio", OURS, 40000, profiles=(PlainRtp("RTP/SAVP"), PlainRtp("RTP/AVPF")))
     secure = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), {"audio": stream}).local
     assert media_lines(secure) == ["audio 40000 RTP/SAVP 0", "audio 0 RTP/AVPF 0"]
     assert media_lines(answer(text)) == ["audio 0 RTP/SAVP 0", "audio 40000 RTP/AVPF 0"]
@@ -348,14 +348,14 @@ def test_answers_and_offers_of_one_side_count_together() -> None:
 
 def test_the_origin_stays_though_the_address_changes() -> None:
     before = Negotiation(Origin("x", 9, 9, "host"), "192.0.2.9", offer(), ("audio",))
-    moved = before.offer({"audio": Stream("audio", OURS, 1)}).local
+    moved = before.offer({"audio": MediaStream("audio", OURS, 1)}).local
     assert moved.values("o") == ("- 7 2 IN IP4 192.0.2.1",)
     assert moved.values("c") == ("IN IP4 192.0.2.9",)
 
 
 def test_the_version_of_a_description_with_lines_of_our_own() -> None:
     def keyed(key: str, before: Negotiation) -> Negotiation:
-        return before.offer({"audio": Stream("audio", OURS, 40000, profiles=(Keyed("RTP/SAVP", key),))})
+        return before.offer({"audio": MediaStream("audio", OURS, 40000, profiles=(Keyed("RTP/SAVP", key),))})
 
     first = keyed("1 k", Negotiation(ORIGIN, "192.0.2.1"))
     assert keyed("1 k", first).local is first.local
@@ -391,7 +391,7 @@ def test_a_re_offer_has_the_codec_in_use_first_and_its_number() -> None:
         "a=rtpmap:111 opus/48000/2",
         "a=rtpmap:110 telephone-event/8000",
     )
-    streams = {"audio": Stream("audio", WIDE, 40000)}
+    streams = {"audio": MediaStream("audio", WIDE, 40000)}
     again = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), streams).offer(streams).local
     assert media_lines(again) == ["audio 40000 RTP/AVPF 8 111 0 110 102 13"]
     assert again.media[0].codecs[1] == OPUS.numbered(111)
@@ -399,7 +399,7 @@ def test_a_re_offer_has_the_codec_in_use_first_and_its_number() -> None:
 
 def test_one_offer_of_the_peer_fixes_its_numbers() -> None:
     text = peer("m=audio 40002 RTP/AVP 111", "a=rtpmap:111 opus/48000/2")
-    streams = {"audio": Stream("audio", WIDE, 40000)}
+    streams = {"audio": MediaStream("audio", WIDE, 40000)}
     again = Negotiation(ORIGIN, "192.0.2.1").answer(parse(text), streams).offer(streams).local
     assert media_lines(again) == ["audio 40000 RTP/AVP 111 0 8 101 102 13"]
 
@@ -407,9 +407,9 @@ def test_one_offer_of_the_peer_fixes_its_numbers() -> None:
 def test_a_session_without_numbers_left_cannot_offer() -> None:
     maps = [f"a=rtpmap:{number} x{number}/8000" for number in range(1, 128)]
     taken = parse(peer(f"m=audio 40002 RTP/AVP {' '.join(str(number) for number in range(128))}", *maps))
-    before = Negotiation(ORIGIN, "192.0.2.1").answer(taken, {"audio": Stream("audio", OURS, 40000)})
+    before = Negotiation(ORIGIN, "192.0.2.1").answer(taken, {"audio": MediaStream("audio", OURS, 40000)})
     with pytest.raises(NegotiationError, match="no payload type number left"):
-        before.offer({"audio": Stream("audio", Capabilities((OPUS,)), 40000)})
+        before.offer({"audio": MediaStream("audio", Capabilities((OPUS,)), 40000)})
 
 
 # Properties
@@ -450,7 +450,7 @@ def test_the_numbers_of_our_offers_never_change_their_meaning(
     offered: list[SessionDescription], capabilities: Capabilities
 ) -> None:
     meaning: dict[int, object] = {}
-    streams = {"audio": Stream("audio", capabilities, 40000)}
+    streams = {"audio": MediaStream("audio", capabilities, 40000)}
     session = Negotiation(ORIGIN, "192.0.2.1")
     for description in offered:
         try:
@@ -468,7 +468,7 @@ def test_the_numbers_of_our_offers_never_change_their_meaning(
 
 @given(offers(), offers())
 def test_our_m_lines_never_get_fewer(first: SessionDescription, second: SessionDescription) -> None:
-    streams = {"audio": Stream("audio", OURS, 40000)}
+    streams = {"audio": MediaStream("audio", OURS, 40000)}
     session = Negotiation(ORIGIN, "192.0.2.1").offer(streams)
     for description in (first, second):
         if len(description.media) >= len(session.local.media):

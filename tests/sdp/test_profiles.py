@@ -12,12 +12,12 @@ from sipstack.sdp import (
     Attribute,
     Capabilities,
     MediaDescription,
+    MediaStream,
     Negotiation,
     Origin,
     PlainRtp,
     Profile,
     SessionDescription,
-    Stream,
     parse,
     reachable,
 )
@@ -80,8 +80,8 @@ def session(host: str = "192.0.2.1") -> Negotiation:
     return Negotiation(Origin("-", 7, 1, host), host)
 
 
-def stream(*profiles: Profile, capabilities: Capabilities = G711) -> dict[str, Stream]:
-    return {"audio": Stream("audio", capabilities, 40000, profiles=profiles)}
+def stream(*profiles: Profile, capabilities: Capabilities = G711) -> dict[str, MediaStream]:
+    return {"audio": MediaStream("audio", capabilities, 40000, profiles=profiles)}
 
 
 def media(description: SessionDescription) -> list[str]:
@@ -137,7 +137,7 @@ def test_a_re_offer_stays_with_the_profile_in_use() -> None:
 
 def test_secure_and_plain_are_offered_side_by_side() -> None:
     """Two streams of one application: the peer takes whichever it can."""
-    ours = stream(Sdes("ours")) | {"plain": Stream("audio", G711, 40000)}
+    ours = stream(Sdes("ours")) | {"plain": MediaStream("audio", G711, 40000)}
     offered = session().offer(ours)
     taken = [
         list(offered.answered(session("192.0.2.2").answer(offered.local, theirs).local).agreements)

@@ -7,10 +7,10 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
     agreed,
     parse,
 )
@@ -33,8 +33,8 @@ def media_lines(description: SessionDescription) -> list[str]:
     return [str(medium.line) for medium in description.media]
 
 
-def audio_at(port: int, *codecs: Codec) -> dict[str, Stream]:
-    return {"audio": Stream("audio", Capabilities(codecs), port)}
+def audio_at(port: int, *codecs: Codec) -> dict[str, MediaStream]:
+    return {"audio": MediaStream("audio", Capabilities(codecs), port)}
 
 
 # §10.1, Basic Exchange
@@ -122,7 +122,7 @@ def test_10_2_as_alice() -> None:
     assert audio.direction is Direction.INACTIVE
     assert audio.receive == {0: PCMU, 4: G723, 18: G729}
     # "Alice ... allocates resources for only a single codec and sends ..." the media now flows
-    only = Stream("audio", Capabilities((G723,), ptime=None), 62986)
+    only = MediaStream("audio", Capabilities((G723,), ptime=None), 62986)
     session = Negotiation(ONE_OF_N.origin, "host.anywhere.com", ONE_OF_N, ("audio",))
     second = session.offer({"audio": only}).local
     assert second.with_lines("s", " ") == ONE_REMAINS

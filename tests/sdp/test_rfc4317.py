@@ -12,10 +12,10 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
     agreed,
     parse,
 )
@@ -70,7 +70,7 @@ def answering(
     media = previous.media if previous else ()
     slots = tuple("audio" if medium.kind == "audio" and not medium.rejected else None for medium in media)
     negotiation = Negotiation(origin, host, previous, slots)
-    return negotiation.answer(offer, {"audio": Stream("audio", ours, port)}).local
+    return negotiation.answer(offer, {"audio": MediaStream("audio", ours, port)}).local
 
 
 def media_lines(description: SessionDescription) -> list[str]:
@@ -140,7 +140,7 @@ def test_2_5_an_answer_that_changes_nothing_keeps_its_version() -> None:
     """Bob moves to another host; Alice's side is as it was (without the video here)."""
     only = Capabilities((ILBC,), ptime=None)
     negotiation = Negotiation(alice(6).origin, ATLANTA)
-    offer = negotiation.offer({"audio": Stream("audio", only, 49170)}).local
+    offer = negotiation.offer({"audio": MediaStream("audio", only, 49170)}).local
     moved = bob(5, "m=audio 49178 RTP/AVP 97", "a=rtpmap:97 iLBC/8000", at="newhost.biloxi.example.com")
     answer = answering(moved, only, offer.origin, ATLANTA, 49170, offer)
     assert answer is offer

@@ -10,20 +10,20 @@ from sipstack.sdp import (
     Capabilities,
     Codec,
     Direction,
+    MediaStream,
     Negotiation,
     Origin,
     SessionDescription,
-    Stream,
     parse,
 )
 
 PCMU = STATIC_CODECS[0]
 VP8 = Codec(96, "VP8", 90000)
 T140 = Codec(98, "t140", 1000)
-SOUND = Stream("audio", Capabilities((PCMU, Codec(96, "opus", 48000, 2))), 40000)
-CAMERA = Stream("video", Capabilities((VP8,), ptime=None), 40010)
-SLIDES = Stream("video", Capabilities((VP8,), ptime=None), 40020, Direction.SENDONLY)
-TEXT = Stream("text", Capabilities((T140,), ptime=None), 40030)
+SOUND = MediaStream("audio", Capabilities((PCMU, Codec(96, "opus", 48000, 2))), 40000)
+CAMERA = MediaStream("video", Capabilities((VP8,), ptime=None), 40010)
+SLIDES = MediaStream("video", Capabilities((VP8,), ptime=None), 40020, Direction.SENDONLY)
+TEXT = MediaStream("text", Capabilities((T140,), ptime=None), 40030)
 ALL = {"sound": SOUND, "camera": CAMERA, "slides": SLIDES, "text": TEXT}
 
 
@@ -44,7 +44,7 @@ def lines(session: Negotiation) -> list[str]:
 
 
 def pair(
-    one: Negotiation, other: Negotiation, offered: dict[str, Stream], ours: dict[str, Stream]
+    one: Negotiation, other: Negotiation, offered: dict[str, MediaStream], ours: dict[str, MediaStream]
 ) -> tuple[Negotiation, Negotiation]:
     """``one`` offers and ``other`` answers; both descriptions travel as text."""
     one = one.offer(offered)
@@ -52,7 +52,7 @@ def pair(
     return one.answered(parse(str(other.local))), other
 
 
-def only(*names: str) -> dict[str, Stream]:
+def only(*names: str) -> dict[str, MediaStream]:
     return {name: ALL[name] for name in names}
 
 
@@ -154,7 +154,7 @@ def test_kinds_do_not_share_their_payload_type_numbers() -> None:
 
 
 def test_two_streams_of_one_kind_do_not_give_a_number_two_meanings() -> None:
-    other = Stream("video", Capabilities((Codec(96, "H264", 90000),), ptime=None), 40040)
+    other = MediaStream("video", Capabilities((Codec(96, "H264", 90000),), ptime=None), 40040)
     assert lines(alice().offer({"camera": CAMERA, "other": other})) == [
         "video 40010 RTP/AVP 96",
         "video 40040 RTP/AVP 97",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.errors import LocalProtocolError
-from sipstack.sdp import STATIC_CODECS, Capabilities, Direction, Stream, parse, reachable
+from sipstack.sdp import STATIC_CODECS, Capabilities, Direction, MediaStream, parse, reachable
 
 PCMU = STATIC_CODECS[0]
 OURS = Capabilities((PCMU,))
@@ -14,12 +14,12 @@ OURS = Capabilities((PCMU,))
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_stream_needs_a_port(port: int) -> None:
     with pytest.raises(LocalProtocolError, match="no port"):
-        Stream("audio", OURS, port)
+        MediaStream("audio", OURS, port)
 
 
 def test_a_stream_needs_a_profile() -> None:
     with pytest.raises(LocalProtocolError, match="a profile"):
-        Stream("audio", OURS, 40000, profiles=())
+        MediaStream("audio", OURS, 40000, profiles=())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_can_be_reached(connection: str | None, ours: str, reached: bool) -
 
 def test_all_that_a_stream_can_say() -> None:
     """A stream at an address of its own has a c= line of its own."""
-    stream = Stream("audio", OURS, 40000, Direction.SENDONLY, 50000, "2001:db8::1")
+    stream = MediaStream("audio", OURS, 40000, Direction.SENDONLY, 50000, "2001:db8::1")
     assert stream.offered((PCMU,), None).lines == (
         "m=audio 40000 RTP/AVP 0",
         "c=IN IP6 2001:db8::1",
@@ -56,7 +56,7 @@ def test_all_that_a_stream_can_say() -> None:
 
 def test_the_address_of_the_stream_decides_what_it_can_reach() -> None:
     offer = parse("v=0\no=- 1 1 IN IP6 ::2\nc=IN IP6 2001:db8::2\nm=audio 40002 RTP/AVP 0")
-    here, there = Stream("audio", OURS, 40000), Stream("audio", OURS, 40000, address="2001:db8::1")
+    here, there = MediaStream("audio", OURS, 40000), MediaStream("audio", OURS, 40000, address="2001:db8::1")
     assert [stream.answered(offer, offer.media[0], "192.0.2.1") is None for stream in (here, there)] == [
         True,
         False,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from sipstack import Account, LocalProtocolError, UserAgent
-from sipstack.message.digest import Account as Credentials
+from sipstack.message.digest import DigestAccount
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from tests.ua.handlers import echo
@@ -31,7 +31,7 @@ def test_an_account_says_who_we_are_and_where_to_register() -> None:
             '"Alice at Work" <sip:alice@work.test>',
             "sip:registrar.test",
             None,
-            (Credentials("a.liddell", "special", "proxy.work.test"), Credentials("alice", "general")),
+            (DigestAccount("a.liddell", "special", "proxy.work.test"), DigestAccount("alice", "general")),
         ),
     ]
     assert Account("sips:bob@example.com", proxy="sip:proxy.test").route == "<sip:proxy.test;lr>"

@@ -9,7 +9,7 @@ import pytest
 
 from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
 from sipstack.identifiers import Identifiers
-from sipstack.sdp import STATIC_CODECS, Capabilities, Negotiation, Origin, Stream, parse
+from sipstack.sdp import STATIC_CODECS, Capabilities, MediaStream, Negotiation, Origin, parse
 from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
@@ -42,7 +42,7 @@ def accept(event: InvitationReceived) -> Accept:
     capabilities = Capabilities((STATIC_CODECS[0],))
     offer = parse(session_description(event.request))
     negotiation = Negotiation(Origin("-", Identifiers().session_id(), 1, "10.0.0.2"), "10.0.0.2")
-    answer = negotiation.answer(offer, {"audio": Stream("audio", capabilities, 4000)}).local
+    answer = negotiation.answer(offer, {"audio": MediaStream("audio", capabilities, 4000)}).local
     return Accept(bytes(answer), headers=(("Server", "at once"),))
 
 

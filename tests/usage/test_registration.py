@@ -8,7 +8,7 @@ import pytest
 
 from sipstack.core.events import Registered, RegistrationFailed
 from sipstack.errors import TransactionTimeout
-from sipstack.message.digest import Account
+from sipstack.message.digest import DigestAccount
 from sipstack.message.digest_server import DigestServer, Verdict
 from sipstack.testing.agent import CoreAgent
 from sipstack.testing.ladders import ladder
@@ -224,7 +224,7 @@ def test_the_removal_goes_out_even_when_the_register_before_it_fails() -> None:
 
 # --- authentication ---
 
-ACCOUNT = Account(USERNAME, PASSWORD)
+ACCOUNT = DigestAccount(USERNAME, PASSWORD)
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256", "MD5-sess", "SHA-256-sess"])
@@ -250,7 +250,7 @@ def test_of_several_challenges_the_strongest_is_answered() -> None:
 
 def test_a_wrong_password_is_tried_once() -> None:
     """§22.1: "MUST NOT re-attempt the request with the same credentials"."""
-    world, alice, registrar, _ = registering(account=Account(USERNAME, "guess"))
+    world, alice, registrar, _ = registering(account=DigestAccount(USERNAME, "guess"))
     digest = server()
     for _ in range(2):
         registrar.answer(registrar.request, 401, "r", contact="-", headers=challenge(digest, world.now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipstack.core.events import Refused
-from sipstack.message.digest import Account
+from sipstack.message.digest import DigestAccount
 from sipstack.message.digest_server import DigestServer, Verdict
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
@@ -20,7 +20,7 @@ def called(
 ) -> tuple[World, CoreAgent, ScriptedPeer, DigestServer, OutgoingInviteUsage]:
     """Alice has an account; her INVITE has reached bob's proxy."""
     world = World()
-    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=Account(USERNAME, password))
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=DigestAccount(USERNAME, password))
     bob = ScriptedPeer(world, "bob", ("192.0.2.2", 5060))
     return world, alice, bob, server("SHA-256"), alice.call(bob.uri)
 
