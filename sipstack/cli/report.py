@@ -50,7 +50,7 @@ class Event:
     status: int | None = None
     reason: str | None = None
     by: str | None = None
-    """Who ended the call: ``local``, ``remote``, ``timeout`` or ``transport``."""
+    """The side that ended the call: ``local``, ``remote``, ``timeout`` or ``transport``."""
     duration: float | None = None
     """Seconds: until the answer in ``answered`` and ``responded``, of the call in ``ended``."""
     codec: str | None = None

@@ -197,7 +197,7 @@ class Credentials(_Authentication):
 
     @property
     def nc(self) -> int | None:
-        """How often the nonce has been used, this time included. Raises ParseError."""
+        """The count of uses of the nonce, this time included. Raises ParseError."""
         text = self.text("nc")
         if text is None:
             return None

@@ -68,7 +68,7 @@ def request_to_answer(method: str, uri: str, fields: Iterable[tuple[str, str]]) 
 
 
 def _partial_via(text: str) -> str | None:
-    """Where to answer and for which transaction, out of a broken Via."""
+    """The address and the branch to answer to, out of a broken Via."""
     match = _via(text)
     if match is None:
         return None

@@ -34,7 +34,7 @@ Row = str | list[str]
 
 
 class Rows(enum.Enum):
-    """How often a field may come, and what one line of it holds."""
+    """The kinds of field: how many lines it may have, and what one line holds."""
 
     SINGLE = "one line, one value"
     LIST = "any number of lines, each a comma separated list"

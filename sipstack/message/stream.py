@@ -33,9 +33,9 @@ class _Head:
     start: str
     index: dict[str, Row]
     end: int
-    """Where the body begins in the buffer."""
+    """Index of the body in the buffer."""
     total: int
-    """Where the next message begins."""
+    """Index of the next message."""
 
 
 class StreamParser:

@@ -102,7 +102,7 @@ class RetryAfter:
 
     @property
     def duration(self) -> int | None:
-        """How long the callee stays reachable, in seconds. Raises ParseError."""
+        """Seconds for which the callee stays reachable. Raises ParseError."""
         text = self.parameters.get("duration")
         return None if text is None else parse_seconds(text)
 
@@ -111,7 +111,7 @@ class RetryAfter:
 
 
 def _end_of_comment(text: str) -> int:
-    """Where the comment that begins ``text`` ends; comments nest (RFC 3261 §25.1)."""
+    """The index behind the comment that begins ``text``; comments nest (RFC 3261 §25.1)."""
     depth = 0
     for match in _comment_end(text):
         depth += {"(": 1, ")": -1}.get(match[0], 0)

@@ -1,4 +1,4 @@
-"""What an offer and its answer add up to, seen from one side (RFC 3264 §6.1, §7)."""
+"""The agreement that an offer and its answer add up to, seen from one side (RFC 3264 §6.1, §7)."""
 
 from __future__ import annotations
 

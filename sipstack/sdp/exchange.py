@@ -41,7 +41,7 @@ D = TypeVar("D")
 
 
 class ExchangeState(Enum):
-    """Who is to move. ``STABLE`` has a pair in force and nothing outstanding."""
+    """The side that is to move. ``STABLE`` has a pair in force and nothing outstanding."""
 
     IDLE = "idle"
     LOCAL_OFFER = "local offer"
@@ -120,6 +120,6 @@ class Exchange(Generic[D]):
         self.state = _IDLE if self.local is None else _STABLE
 
     def withdraw(self, carrier: Any) -> None:
-        """What carried an offer has failed: its offer is withdrawn, if it is the one outstanding."""
+        """The carrier of an offer has failed: its offer is withdrawn, if it is the one outstanding."""
         if self.offer is not None and self.carrier == carrier:
             self.cancel()

@@ -40,7 +40,7 @@ class Direction(Enum):
         return cls.RECVONLY if receives else cls.INACTIVE
 
     def answering(self, offered: Direction) -> Direction:
-        """What this wish becomes against the other side's ``offered`` (RFC 3264 §6.1): we send where the
+        """The direction that this wish becomes against the other side's ``offered`` (RFC 3264 §6.1): we send where the
         other side receives, and receive where it sends."""
         return _ANSWERS[self, offered]
 
@@ -60,7 +60,7 @@ def _address_type(address: str) -> str:
 
 @attrs.frozen
 class Origin:
-    """o=: who made the session, and which version of its description this is."""
+    """o=: the maker of the session, and the version of this description."""
 
     username: str
     session_id: int

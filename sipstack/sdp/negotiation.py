@@ -32,7 +32,7 @@ Streams = Mapping[str, MediaStream]
 
 @attrs.frozen
 class Negotiation:
-    """What one side of a session has described and agreed up to now.
+    """The state of one side of a session: everything described and agreed up to now.
 
     ``origin`` is that of our first description; ``address`` is where we receive streams that name no other.
     ``sent`` is our last description, whatever became of it, and ``offering`` tells whether it is an offer.

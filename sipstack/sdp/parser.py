@@ -29,7 +29,7 @@ def parse(text: str | bytes) -> SessionDescription:
         media = tuple([MediaDescription(rows[start:end]) for start, end in pairwise(bounds)])
         return SessionDescription(rows[: bounds[0]], media)
     except LocalProtocolError as error:
-        # The values refuse the same from a caller who builds them; here the text is at fault.
+        # The values refuse the same from a caller that builds them; here the text is at fault.
         raise ParseError(str(error)) from None
 
 

@@ -10,7 +10,7 @@ import attrs
 from sipstack.sdp.codec import Codec
 
 FREE_NUMBERS = (*range(96, 128), *range(35, 64))
-"""Where a further dynamic payload type may go: RFC 3551 §6, then what RFC 5761 §4 leaves."""
+"""The numbers for further dynamic payload types: RFC 3551 §6, then those that RFC 5761 §4 leaves."""
 
 _NONE: Mapping[int, Codec] = MappingProxyType({})
 

@@ -1,4 +1,4 @@
-"""What a network path does to datagrams."""
+"""A network path, and its faults: loss, delay, duplicates, reordering."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Link:
     hold: float = attrs.field(default=0.1, validator=_seconds)
 
     def carry(self, source: random.Random) -> list[float]:
-        """How long each copy of one datagram is under way; an empty list means that it is lost.
+        """The seconds that each copy of one datagram is under way; an empty list means that it is lost.
 
         Takes the same count of numbers from ``source`` whatever happens, so that changing one figure of a
         link changes nothing else in a run.

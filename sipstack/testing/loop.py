@@ -31,7 +31,7 @@ PATIENCE = 10.0
 """Real seconds that the loop waits for a thread or for a file when nothing else can happen."""
 
 HORIZON = 100 * 86_400.0
-"""Where virtual time ends, in seconds: a test that gets here waits for something that never comes, while
+"""The end of virtual time, in seconds: a test that gets here waits for something that never comes, while
 some periodic timer keeps the loop busy. (Not far above, a float no longer resolves nanoseconds.)"""
 
 

@@ -12,7 +12,7 @@ LARGEST = 65_535
 
 
 class Loopback:
-    """Where scripted peers stand in place of a world: real sockets, the running event loop and its time.
+    """Takes the place of a world for scripted peers: real sockets, the running event loop and its time.
 
     Not for virtual time, which does not wait for another process.
     """

@@ -20,14 +20,14 @@ class Kind(enum.Enum):
 
 
 class Segment(NamedTuple):
-    """What one end puts in and the other takes out."""
+    """The octets that one end puts in and the other takes out."""
 
     kind: Kind
     data: bytes = b""
 
 
 class Persistence(NamedTuple):
-    """How often a segment that got lost is sent again: after ``first`` seconds, and each time twice as many,
+    """The times at which a segment that got lost is sent again: after ``first`` seconds, and each time twice as many,
     ``longest`` at the most. ``tries`` is the number of repetitions before the sender gives up.
     """
 

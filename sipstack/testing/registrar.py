@@ -60,7 +60,7 @@ class Challenger:
 
 
 class ScriptedRegistrar(ScriptedPeer):
-    """Registers everybody who asks, at ``registrar.test`` unless named otherwise (RFC 3261 §10.3).
+    """Registers every user agent that asks, at ``registrar.test`` unless named otherwise (RFC 3261 §10.3).
 
     With a ``challenger`` it first asks for credentials. Its attributes may be changed at any time.
     """
@@ -84,7 +84,7 @@ class ScriptedRegistrar(ScriptedPeer):
         self.longest = 3600
         """Seconds that a binding lasts at the most."""
         self.writes_expires_in = "contact"
-        """Where the granted time is written: "contact", "field" or "nowhere"."""
+        """The place of the granted time: "contact", "field" or "nowhere"."""
         self.bindings: dict[str, float] = {}
         """Contact URIs and when they expire."""
 

@@ -41,7 +41,7 @@ def anywhere(data: bytes, draw: random.Random) -> Iterable[bytes]:
 
 
 class SimulatedStreams:
-    """Who listens for connections on ``network``, and the connections that are open.
+    """The listeners for connections on ``network``, and the connections that are open.
 
     ``cut`` decides how what was written is cut into segments, which are received one by one; set it at any
     time. Partitions, and hosts that are down, are silence: segments are sent again until they get through,
@@ -63,7 +63,7 @@ class SimulatedStreams:
 
     @property
     def listening(self) -> list[Address]:
-        """Where connections are accepted, in order."""
+        """The addresses where connections are accepted, in order."""
         return sorted(self._listeners)
 
     def listen(self, host: str, port: int, accepted: Callable[[], asyncio.Protocol]) -> SimulatedListener:

@@ -58,7 +58,7 @@ class World:
     def __repr__(self) -> str:
         return f"<World of {sorted(self.names)}>"
 
-    # -- who is on it --------------------------------------------------------------------------------------
+    # -- user agents ----------------------------------------------------------------------------------------
 
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
@@ -238,7 +238,7 @@ class World:
 
     @property
     def leftovers(self) -> list[str]:
-        """What is still open or running, in words. Empty when everybody has cleaned up."""
+        """Everything that is still open or running, in words. Empty when everybody has cleaned up."""
         left = [f"endpoint {authority(address)}" for address in self._open()]
         left += [f"listener {authority(address)}" for address in self.streams.listening]
         left += [repr(stream) for stream in self.streams.streams]

@@ -79,6 +79,6 @@ class Deadlines(Generic[W]):
         return list(seen.values())
 
     def compact(self) -> None:
-        """Drop entries of those who no longer wait. O(n)."""
+        """Drop the entries of items that no longer wait. O(n)."""
         self.heap = [e for e in self.heap if e[0] == e[2].scheduled and e[2].deadline < NEVER]
         heapify(self.heap)

@@ -179,7 +179,7 @@ class TransactionLayer:
             self.deadlines.schedule(transaction)
 
     def _perform_server(self, transaction: AnyServer, effects: Effects) -> None:
-        # Fail is dropped: whether a refusal was acknowledged changes nothing for who refused
+        # Fail is dropped: whether a refusal was acknowledged changes nothing for the user
         for effect in effects:
             if type(effect) is Send:
                 self._transmit(transaction.flow, effect.data)

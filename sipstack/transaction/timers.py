@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 NEVER = float("inf")
-"""The deadline of who waits for nothing."""
+"""The deadline of an item that waits for nothing."""
 
 
 @attrs.frozen

@@ -34,7 +34,7 @@ EXAMPLES = (
 
 @attrs.frozen
 class AnswerCalls:
-    """What to do with each call, and the number of calls."""
+    """The plan for each call, and the number of calls."""
 
     identity: Identity
     plan: CallPlan
