@@ -40,8 +40,8 @@ class Direction(Enum):
         return cls.RECVONLY if receives else cls.INACTIVE
 
     def answering(self, offered: Direction) -> Direction:
-        """The direction that this wish becomes against the other side's ``offered`` (RFC 3264 §6.1): we send where the
-        other side receives, and receive where it sends."""
+        """The direction that this wish becomes against the other side's ``offered`` (RFC 3264 §6.1): we
+        send where the other side receives, and receive where it sends."""
         return _ANSWERS[self, offered]
 
 

@@ -15,7 +15,8 @@ from sipstack.sdp.fields import MAX_PORT, Attribute, Connection, Direction, Medi
 
 
 class Profile(Protocol):
-    """The way in which the packets of a stream travel: the protocol of its m-line, and the attributes that go with it.
+    """The way in which the packets of a stream travel: the protocol of its m-line, and the attributes
+    that go with it.
 
     SRTP with its keys in SDP (RFC 4568), DTLS-SRTP (RFC 5763) and ICE (RFC 8839) are a class each. What the
     peer said in its answer, or in the offer that we answered, is read from the ``Agreement``.

@@ -27,8 +27,8 @@ class Segment(NamedTuple):
 
 
 class Persistence(NamedTuple):
-    """The times at which a segment that got lost is sent again: after ``first`` seconds, and each time twice as many,
-    ``longest`` at the most. ``tries`` is the number of repetitions before the sender gives up.
+    """The times at which a segment that got lost is sent again: after ``first`` seconds, and each time
+    twice as many, ``longest`` at the most. ``tries`` is the number of repetitions before the sender gives up.
     """
 
     first: float

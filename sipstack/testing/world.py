@@ -58,7 +58,7 @@ class World:
     def __repr__(self) -> str:
         return f"<World of {sorted(self.names)}>"
 
-    # -- user agents ----------------------------------------------------------------------------------------
+    # -- user agents ---------------------------------------------------------------------------------------
 
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
