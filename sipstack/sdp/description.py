@@ -151,7 +151,7 @@ class SessionDescription(Section):
         return tuple(readable(Timing.parse, self.values("t")))
 
     def connection_of(self, medium: MediaDescription) -> Connection | None:
-        """The address that media of this m-line goes to: its own c=, else that of the session; None without."""
+        """The c= of this m-line, else that of the session; None without both."""
         return medium.connection or self.connection
 
     def direction_of(self, medium: MediaDescription) -> Direction:
