@@ -109,14 +109,14 @@ class AudioSession:
     async def close(self) -> None:
         if self._transport is not None and not self._closed:
             MEDIA.info("%s is closed", self)
+            if self._transport.send_errors:
+                MEDIA.warning("%s: %s packets could not be sent", self, self._transport.send_errors)
         self._closed = True
         self._listener = None
         if self._clock is not None and self._stream is not None:
             self._clock.leave(self._stream.tick)
             self._stream.close(asyncio.get_running_loop().time())
         if self._transport is not None:
-            if self._transport.send_errors:
-                MEDIA.warning("%s: %s packets could not be sent", self, self._transport.send_errors)
             self._transport.close()
         self.audio.end(CallEnded("local", "the media session is closed"))
 

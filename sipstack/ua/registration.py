@@ -139,7 +139,7 @@ class Registration:
                 self._change(RegistrationState(True, self._bound_until, None))
                 self._opened.set(None)
             case Unregistered():
-                TRANSACTION.info("%s is registered no more", self._aor)
+                TRANSACTION.info("%s is not registered any more", self._aor)
                 self._change(RegistrationState(False, None, None))
             case RegistrationFailed():
                 self._failed(event)
