@@ -29,6 +29,7 @@ SHELLS = ("net", "media", "store", "ua", "cli")
 # A layer imports itself and what its row allows. "sipstack" is the public API, sipstack/__init__.py.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "log": set(),
     "identifiers": set(),
     "message": {"errors"},
     "sdp": {"errors"},
@@ -37,10 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dialog": {"errors", "identifiers", "message", "transaction"},
     "usage": {"errors", "identifiers", "message", "transaction", "dialog", "sdp"},
     "core": {"errors", "identifiers", *PURE},
-    "net": {"errors", "identifiers", "message", "core"},
-    "media": {"errors", "identifiers", "sdp", "rtp"},
+    "net": {"errors", "identifiers", "log", "message", "core"},
+    "media": {"errors", "identifiers", "log", "sdp", "rtp"},
     "store": {"errors"},
-    "ua": {"errors", "identifiers", "message", "sdp", "usage", "core", "net", "media", "store"},
+    "ua": {"errors", "identifiers", "log", "message", "sdp", "usage", "core", "net", "media", "store"},
     "cli": {"errors", "ua", "sipstack"},
     "__init__": {"errors", "identifiers", "ua", "store", "net", "media", *PURE},
     "__main__": {"cli"},

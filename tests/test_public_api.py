@@ -56,6 +56,7 @@ PUBLIC = [
     "UserAgent",
     "bridge",
     "melody",
+    "session_description",
 ]
 
 
@@ -95,7 +96,7 @@ MEMBERS = {
     "Account": "aor credentials digest display_name from_ password proxy registrar registrar_uri route uri"
     " username",
     "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
-    " resume statistics",
+    " response resume statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered call_id cancelled from_ offer progress redirect reject request to",
     "OutgoingInvite": "answered audio cancel id provisionals",

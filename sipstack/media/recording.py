@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from sipstack.errors import MediaError
+from sipstack.log import MEDIA
 from sipstack.media.io import FRAMES_PER_SECOND, AudioSink
 
 
@@ -62,4 +63,5 @@ class Recording:
     def _fail(self, error: MediaError) -> None:
         if self.error is None:
             self.error = error
+            MEDIA.warning("a recording stops: %s", error)
             self._failed(error)

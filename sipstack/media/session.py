@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
 from sipstack.identifiers import Identifiers
+from sipstack.log import MEDIA
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
@@ -107,6 +108,10 @@ class AudioSession:
         await self._apply(stream, negotiation)
 
     async def close(self) -> None:
+        if self._transport is not None and not self._closed:
+            MEDIA.info("%s is closed", self)
+            if self._transport.send_errors:
+                MEDIA.warning("%s: %s packets could not be sent", self, self._transport.send_errors)
         self._closed = True
         self._listener = None
         if self._clock is not None and self._stream is not None:
@@ -129,6 +134,7 @@ class AudioSession:
             self._stream = AudioStream(self.audio, self._transport, self._random, now)
             self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._stream.tick)
+            MEDIA.info("%s is open", self)
         return self._transport, self._stream
 
     def _streams(self, transport: RtpTransport, direction: Direction) -> dict[str, MediaStream]:
@@ -155,6 +161,7 @@ class AudioSession:
         stream.connect(rtp, rtcp)
         stream.speak(codec, agreement.codec.payload_type, sends=agreement.direction.sends)
         self.audio.codec = codec.name
+        MEDIA.info("%s is connected to %s, %s", self, rtp or "nobody", agreement.direction.value)
 
     async def _resolve(self, host: str, port: int) -> Address | None:
         """The address to send to; None for those that mean "send me nothing"."""

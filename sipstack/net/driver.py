@@ -11,15 +11,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from sipstack.core.core import Core
+from sipstack.core.core import Core, Counters
 from sipstack.core.events import Event
 from sipstack.core.outputs import Close, Flow, Open, Question, Resolve, Target, Transmit
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
+from sipstack.log import TRANSACTION, TRANSPORT
+from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Received = Callable[[Flow, bytes], None]
 Tracer = Callable[[TracedMessage], None]
 ALARM_INTERVAL = 0.005
 """Seconds between two alarms at the least: thousands of transactions that end in one second share them. The
@@ -29,7 +32,8 @@ timers of RFC 3261 count in hundreds of milliseconds."""
 class Driver:
     """Runs one core on one event loop. ``deliver`` takes each event, ``trace`` each message sent or received.
 
-    What they raise goes to the loop's exception handler, and the driver lives on.
+    What they raise goes to the loop's exception handler, and the driver lives on. Whether messages are logged
+    is decided when it is made, by the level of ``sipstack.transport``: those that are not cost nothing.
     """
 
     def __init__(
@@ -40,13 +44,15 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._network = network
         self._deliver = deliver
-        self._trace = trace
+        self._traces = _sinks(trace)
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         self._alarmed_at = -math.inf
         self._draining = False
         self._closed = False
-        self.received = self._receive if trace is None else self._receive_traced
+        self.received: Received = self._receive_traced if self._traces else self._receive
+        if TRANSACTION.shows_debug:
+            self.received = reporting_drops(core.counters, self.received)
         self._lookups: set[asyncio.Task[None]] = set()
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -58,6 +64,7 @@ class Driver:
                 endpoint = await self._network.listen(listen, self)
                 self.endpoints.append(endpoint)
                 self.core.speak(endpoint.transport)
+                TRANSPORT.info("listening on %s:%s", listen.transport, endpoint.local)
         except BaseException:
             self._stop()
             raise
@@ -65,6 +72,14 @@ class Driver:
     async def close(self) -> None:
         """Stop at once: nothing is sent any more, and no look-up is left."""
         self._stop()
+        counters = self.core.counters
+        if counters != Counters():
+            TRANSACTION.info(
+                "closed; of what came in, %s malformed, %s without a transaction or dialog, %s too many",
+                counters.malformed,
+                counters.unmatched,
+                counters.overloaded,
+            )
         await asyncio.gather(*self._lookups, return_exceptions=True)
 
     def _stop(self) -> None:
@@ -99,18 +114,22 @@ class Driver:
         self._receive(flow, data)
 
     def opened(self, target: Target, flow: Flow) -> None:
+        TRANSPORT.debug("%s to %s is open", flow.transport, flow.remote)
         self.core.flow_opened(target, flow, self._loop.time())
         self._drain()
 
     def refused(self, target: Target, error: TransportError) -> None:
+        TRANSPORT.info("no %s to %s: %s", target.transport, target.address, error)
         self.core.flow_refused(target, error, self._loop.time())
         self._drain()
 
     def accepted(self, flow: Flow) -> None:
+        TRANSPORT.debug("%s from %s is open", flow.transport, flow.remote)
         self.core.flow_accepted(flow, self._loop.time())
         self._drain()
 
     def failed(self, flow: Flow, error: TransportError) -> None:
+        TRANSPORT.info("%s with %s failed: %s", flow.transport, flow.remote, error)
         self.core.flow_failed(flow, error, self._loop.time())
         self._drain()
 
@@ -162,16 +181,16 @@ class Driver:
         self._timer = self._loop.call_at(alarm, self._timeout)
 
     def _transmit(self, flow: Flow, data: bytes) -> None:
-        if self._trace is not None:
+        if self._traces:
             self._note(TracedMessage(self._loop.time(), True, flow, data))
         flow.endpoint.send(flow, data)
 
-    def _note(self, trace: TracedMessage) -> None:
-        assert self._trace is not None
-        try:
-            self._trace(trace)
-        except Exception as error:
-            self._report("the trace raised", error)
+    def _note(self, message: TracedMessage) -> None:
+        for trace in self._traces:
+            try:
+                trace(message)
+            except Exception as error:
+                self._report("the trace raised", error)
 
     def _report(self, message: str, error: Exception) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})
@@ -187,8 +206,10 @@ class Driver:
                 failure = error
             else:
                 if flow is not None:
+                    TRANSPORT.debug("%s to %s is open", flow.transport, flow.remote)
                     self.core.flow_opened(target, flow, self._loop.time())
                 return
+        TRANSPORT.info("no %s to %s: %s", target.transport, target.address, failure)
         self.core.flow_refused(target, failure, self._loop.time())
 
     def _resolve(self, question: Question) -> None:
@@ -199,7 +220,17 @@ class Driver:
     async def _look_up(self, question: Question) -> None:
         try:
             targets = await self._network.resolve(question)
-        except ResolutionError:
+        except ResolutionError as error:
+            TRANSPORT.info("%s is not found: %s", question.host, error)
             targets = []
+        else:
+            for target in targets:
+                TRANSPORT.debug("%s is found at %s %s", question.host, target.transport, target.address)
         self.core.resolved(question, targets, self._loop.time())
         self._drain()
+
+
+def _sinks(trace: Tracer | None) -> tuple[Tracer, ...]:
+    """The takers of each message: the application's, and the log when it shows them."""
+    log: tuple[Tracer, ...] = (MessageLog(),) if TRANSPORT.shows_debug else ()
+    return log if trace is None else (*log, trace)

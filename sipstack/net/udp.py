@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
+from sipstack.log import TRANSPORT
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
 MAXIMUM_DATAGRAM = 65535
@@ -33,7 +34,17 @@ class UdpEndpoint:
     ``advertise`` is the host that peers are told in place of the one that is bound.
     """
 
-    __slots__ = ("_advertise", "_failed", "_flows", "_loop", "_maximum_peers", "_receive", "_socket", "local")
+    __slots__ = (
+        "_advertise",
+        "_failed",
+        "_flows",
+        "_loop",
+        "_lost",
+        "_maximum_peers",
+        "_receive",
+        "_socket",
+        "local",
+    )
 
     transport = Transport("UDP")
 
@@ -52,6 +63,7 @@ class UdpEndpoint:
         self._maximum_peers = maximum_peers
         self._receive = receive
         self._failed = failed
+        self._lost = 0
         self._flows: dict[tuple[object, ...], Flow] = {}
         self._socket = open_socket(address)
         name = self._socket.getsockname()
@@ -70,7 +82,7 @@ class UdpEndpoint:
         try:
             self._socket.sendto(data, flow.remote)
         except BlockingIOError:
-            return  # the send buffer is full: lost, as on any congested link
+            self._lose()
         except OSError as error:
             self._send_again(flow, data, error)
 
@@ -82,12 +94,22 @@ class UdpEndpoint:
         try:
             self._socket.sendto(data, flow.remote)
         except BlockingIOError:
-            return
+            self._lose()
         except OSError as again:
             if again.errno == errno.EMSGSIZE and data.startswith(b"SIP/2.0 "):
-                return  # the peer made us echo too much: no reason to fail requests of ours on this flow
+                # the peer made us echo too much: no reason to fail requests of ours on this flow
+                TRANSPORT.info("%s octets are too many to answer %s", len(data), flow.remote)
+                return
             failure = TransportError(f"{flow.remote[0]}:{flow.remote[1]}: {os.strerror(again.errno or 0)}")
             self._loop.call_soon(self._failed, flow, failure)
+
+    def _lose(self) -> None:
+        """The send buffer is full: the datagram is lost, as on any congested link. A flood of them is told at
+        1, 2, 4, 8 ... datagrams.
+        """
+        self._lost += 1
+        if self._lost & (self._lost - 1) == 0:
+            TRANSPORT.warning("%s cannot send as fast: %s datagrams are lost so far", self.local, self._lost)
 
     # -- receiving -----------------------------------------------------------------------------------------
 
@@ -107,14 +129,16 @@ class UdpEndpoint:
             if flow is None:
                 try:
                     flow = self._remember(address)
-                except TransportError:
-                    continue  # no way back to the sender
+                except TransportError as error:
+                    TRANSPORT.debug("a datagram is dropped: %s", error)  # no way back to its sender
+                    continue
             self._receive(flow, data)
             if self._socket.fileno() < 0:
                 return
 
     def _remember(self, address: tuple[str, int]) -> Flow:
         if len(self._flows) >= self._maximum_peers:
+            TRANSPORT.info("%s starts over with the flows of its peers", self.local)
             self._flows.clear()
         flow = self._flows[address] = self.flow_to((address[0].partition("%")[0], address[1]))
         return flow

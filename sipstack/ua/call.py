@@ -19,13 +19,14 @@ from sipstack.errors import (
     RequestFailed,
     SipError,
 )
+from sipstack.log import CALL, MEDIA
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.recording import Recording
-from sipstack.message import NameAddr, Uri
+from sipstack.message import NameAddr, Response, Uri
 from sipstack.message.headers import header_value
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.result import Result
@@ -47,6 +48,7 @@ class Call:
         runtime: Runtime,
         session: Session,
         media: MediaPort,
+        response: Response | None = None,
         answer: bytes = b"",
         one_at_a_time: asyncio.Lock | None = None,
     ) -> None:
@@ -65,6 +67,8 @@ class Call:
         self._first_answer = answer  # that of the 2xx, until the media has to know it
         self._disagreement: Exception | None = None
         self._wish = Direction.SENDRECV
+        self.response = response
+        """The 2xx that answered the call, with its header fields; None for a call that we answered."""
         self.held = False
         """Whether we have put the other side on hold."""
         self.remote_held = False
@@ -259,8 +263,10 @@ class Call:
     def _on_media_event(self, event: MediaEvent) -> None:
         match event:
             case MediaFailed(error=error):
+                MEDIA.warning("%s: the media failed: %s", self.id, error)
                 self._give_up("transport", str(error))
             case PeerLost(silence=silence):
+                MEDIA.warning("%s: nothing is heard any more, for %s s", self.id, silence)
                 self._give_up("timeout", f"nothing heard for {silence:g} s")
             case MediaChanged():
                 self._runtime.spawn(self._renew_offer())
@@ -273,12 +279,15 @@ class Call:
 
     async def _renew_offer(self) -> None:
         """Our description has changed by itself: offer it, with the direction as it is."""
-        with contextlib.suppress(SipError):  # refused, it stays as it was
+        try:
             await self._offer(self._direction)
+        except SipError as error:  # it stays as it was
+            CALL.info("%s: a new description is not agreed: %s", self.id, error)
 
     def _finish(self, by: str, reason: str = "") -> None:
         """The session is over, or nobody waits any longer for the other side to agree that it is."""
         self._ended_at = self._runtime.now()
+        CALL.info("%s: ended by %s after %s s: %s", self.id, by, self.duration, reason or "no reason given")
         self._ended.set(CallEnded(by, reason))
         self._runtime.detach(self, self._session)
         self._settle(CallEnded(by, reason))
@@ -304,7 +313,7 @@ class Call:
             await self._take_answer(body)
         except SipError as error:
             self._settle(error)
-            self._hang_up_nowait("SIP;cause=488")
+            self._hang_up_because(error)
         else:
             self.held = self._wish is Direction.SENDONLY
             self._settle(None)
@@ -313,15 +322,16 @@ class Call:
         """The answer, in an ACK, to the offer that a re-INVITE without one asked us for."""
         try:
             await self._take_answer(body)
-        except SipError:
-            self._hang_up_nowait("SIP;cause=488")
+        except SipError as error:
+            self._hang_up_because(error)
 
     async def _answer(self, body: bytes) -> None:
         """A re-INVITE: answer its offer, or make one when it has none."""
         session, now = self._session, self._runtime.now
         try:
             description = await self._describe(body)
-        except (NegotiationError, ParseError, RemoteProtocolError):
+        except (NegotiationError, ParseError, RemoteProtocolError) as error:
+            CALL.info("%s: an offer is refused: %s", self.id, error)
             self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
         except CallEnded:
             return
@@ -385,7 +395,12 @@ class Call:
         if not self._is_over:
             broken = isinstance(error, ParseError | RemoteProtocolError)
             self._disagreement = NegotiationError(str(error)) if broken else error
-            self._hang_up_nowait("SIP;cause=488")
+            self._hang_up_because(error)
+
+    def _hang_up_because(self, error: Exception) -> None:
+        """The answer of the other side cannot be followed. Does nothing when the call is over."""
+        CALL.info("%s: the answer cannot be taken: %s", self.id, error)
+        self._hang_up_nowait("SIP;cause=488")
 
     async def _take_answer(self, body: bytes) -> None:
         """Give the answer to our offer to the media. Raises CallEnded."""

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from sipstack.errors import LocalProtocolError, TransportError
+from sipstack.errors import LocalProtocolError, SipError, TransportError
+from sipstack.log import CALL, TRANSACTION
 from sipstack.message import NameAddr, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.ua.account import OURSELVES, Account, Sender
@@ -148,6 +149,7 @@ class UserAgentClient:
             from_=sender.from_,
             max_forwards=sender.max_forwards,
         )
+        CALL.info("%s: calling %s", usage.call_id, target)
         outgoing = OutgoingInvite(runtime, usage)
         try:
             await outgoing._start(factory, offer=offer)
@@ -206,7 +208,7 @@ class UserAgentClient:
     ) -> Registration:
         runtime = self._runtime
         usage = runtime.core.register(account.registrar_uri, expires, headers, identity=account._identity)
-        return Registration(runtime, usage, retry)
+        return Registration(runtime, usage, retry, account.aor)
 
     # -- single requests -----------------------------------------------------------------------------------
 
@@ -240,7 +242,14 @@ class UserAgentClient:
             from_=sender.from_,
             max_forwards=sender.max_forwards,
         )
-        return await PendingRequest(runtime, usage).response()
+        TRANSACTION.info("%s to %s", method, target)
+        try:
+            response = await PendingRequest(runtime, usage).response()
+        except SipError as error:
+            TRANSACTION.info("%s to %s came to nothing: %s", method, target, error)
+            raise
+        TRANSACTION.info("%s to %s is answered %s %s", method, target, response.status, response.reason)
+        return response
 
     async def options(
         self,

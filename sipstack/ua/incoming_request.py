@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipstack.errors import LocalProtocolError
+from sipstack.log import TRANSACTION
 from sipstack.ua.arguments import IN_RESPONSES, HeadersArgument, header_fields
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
@@ -48,8 +49,12 @@ class IncomingRequest(Incoming):
             raise LocalProtocolError(f"{status} is not a final response")
         runtime = self._runtime
         runtime.command(self._usage.respond, status, runtime.now(), reason, fields, body)
-        self._answered = True
+        self._note_answer(status)
 
     def _refuse(self, status: int) -> None:
         self._runtime.command(self._usage.respond, status, self._runtime.now())
+        self._note_answer(status)
+
+    def _note_answer(self, status: int) -> None:
         self._answered = True
+        TRANSACTION.info("%s: %s is answered by us with %s", self.call_id, self.method, status)

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from sipstack import sdp
 from sipstack.core.events import InvitationCancelled
 from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
+from sipstack.log import CALL
 from sipstack.media.port import MediaPort
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
@@ -70,6 +71,7 @@ class Invitation(Incoming):
         """Refuse with a final response, 300 to 699. Raises LocalProtocolError once it is answered."""
         fields = header_fields(headers, IN_RESPONSES)
         self._runtime.command(self._usage.refuse, status, self._runtime.now(), reason, fields)
+        CALL.info("%s: refused by us with %s", self.call_id, status)
         await self._close()
 
     async def redirect(self, *targets: str, status: int = 302) -> None:
@@ -100,12 +102,14 @@ class Invitation(Incoming):
         except BaseException:
             await self._close()
             raise
+        CALL.info("%s: answered by us", self.call_id)
         self._early = None
         call = Call(runtime, session, media)
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
                 await call._take_answer(await call._acknowledged())
             except (NegotiationError, ParseError, RemoteProtocolError) as error:
+                CALL.info("%s: the answer cannot be taken: %s", self.call_id, error)
                 await call.hang_up("SIP;cause=488")
                 raise NegotiationError(str(error)) from error
             except BaseException:
@@ -122,6 +126,7 @@ class Invitation(Incoming):
             offer = self.offer
             description = await (media.offer() if offer is None else media.answer(offer))
         except (NegotiationError, ParseError, RemoteProtocolError) as error:
+            CALL.info("%s: the offer cannot be taken: %s", self.call_id, error)
             await media.close()
             await self.reject(488)
             raise NegotiationError(str(error)) from error
@@ -135,11 +140,13 @@ class Invitation(Incoming):
 
     def _on_event(self, event: InvitationCancelled) -> None:
         """The caller gave up: so does the handler."""
+        CALL.info("%s: given up by the caller: %s", self.call_id, event.reason or "no reason given")
         self.cancelled = True
         self._close_nowait()
 
     def _refuse(self, status: int) -> None:
         self._runtime.command(self._usage.refuse, status, self._runtime.now())
+        CALL.info("%s: refused by us with %s", self.call_id, status)
 
     async def _close(self) -> None:
         """Early media that did not become a call is closed."""

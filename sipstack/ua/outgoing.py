@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 from sipstack import sdp
@@ -17,6 +16,7 @@ from sipstack.errors import (
     RemoteProtocolError,
     SipError,
 )
+from sipstack.log import CALL
 from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Response
@@ -93,6 +93,8 @@ class OutgoingInvite:
     def _close_nowait(self) -> bool:
         """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""
         if not self._result.done:
+            if not self._usage.cancelled:
+                CALL.info("%s: given up by us", self.id)
             self._runtime.command(self._usage.cancel, self._runtime.now())
         return not self._result.late
 
@@ -127,22 +129,30 @@ class OutgoingInvite:
                 self._preview = preview or self._preview
                 self._provisionals.put(response)
                 return
-            case Answered(session=session):
+            case Answered(session=session, response=response):
+                CALL.info("%s: answered", self.id)
                 answer = session.exchange.remote
                 assert self._media is not None
-                self._call = Call(self._runtime, session, self._media, answer or b"", self._one_at_a_time)
+                self._call = Call(
+                    self._runtime, session, self._media, response, answer or b"", self._one_at_a_time
+                )
                 if answer is None:
                     self._runtime.spawn(self._answer_offer(self._call, session))
                     return
                 self._result.set(self._call)
             case Refused(response=response):
+                CALL.info("%s: refused with %s %s", self.id, response.status, response.reason)
                 self._result.fail(rejection(response))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
-                self._result.fail(RemoteProtocolError(str(error)))
+                self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
-                self._routed.fail(error)
-                self._result.fail(error)
+                self._fail(error)
         self._finish()
+
+    def _fail(self, error: SipError) -> None:
+        CALL.info("%s: failed: %s", self.id, error)
+        self._routed.fail(error)
+        self._result.fail(error)
 
     def _finish(self) -> None:
         self._runtime.detach(self, self._usage)
@@ -162,11 +172,13 @@ class OutgoingInvite:
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""
-        with contextlib.suppress(SipError):
+        try:
             async with self._one_at_a_time:
                 body, self._preview = self._preview, b""
                 if self._call is None and self._media is not None:
                     await self._media.answered(sdp.parse(body))
+        except SipError as error:
+            CALL.info("%s: no early media: %s", self.id, error)
 
 
 def rejection(response: Response) -> CallRejected | AuthenticationFailed:

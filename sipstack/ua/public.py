@@ -45,3 +45,4 @@ from sipstack.ua.policy import Redirect as Redirect
 from sipstack.ua.policy import Reject as Reject
 from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState
+from sipstack.usage.content import session_description as session_description

@@ -17,6 +17,7 @@ from sipstack.errors import (
     SipError,
     TransactionTimeout,
 )
+from sipstack.log import TRANSACTION
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
@@ -36,10 +37,11 @@ class RegistrationState:
 class Registration:
     """Our binding at the registrar."""
 
-    def __init__(self, runtime: Runtime, usage: Usage, retry: Backoff | None) -> None:
+    def __init__(self, runtime: Runtime, usage: Usage, retry: Backoff | None, aor: str) -> None:
         self._runtime = runtime
         self._usage = usage
         self._retry = retry
+        self._aor = aor
         self._delays: Iterator[float] | None = None
         self._retrying: asyncio.TimerHandle | None = None
         self._states: Stream[RegistrationState] = Stream()
@@ -86,6 +88,8 @@ class Registration:
             self._runtime.grace.begin(self._closed)
         self._close_nowait()
         await self._closed.settled()
+        if not self._closed.done:
+            TRANSACTION.warning("%s may still be registered: the registrar does not answer", self._aor)
 
     def _close_nowait(self) -> bool:
         """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
@@ -101,6 +105,7 @@ class Registration:
 
     def _abort(self, reason: str) -> None:
         error = FlowClosed(reason)
+        TRANSACTION.info("the registration of %s ends: %s", self._aor, reason)
         self._change(RegistrationState(False, None, error))
         self._opened.fail(error)
         self._finish()
@@ -128,11 +133,13 @@ class Registration:
         self._pending = False
         match event:
             case Registered(expires=expires):
+                TRANSACTION.info("%s is registered for %s s", self._aor, expires)
                 self._delays = None
                 self._bound_until = self._runtime.now() + expires
                 self._change(RegistrationState(True, self._bound_until, None))
                 self._opened.set(None)
             case Unregistered():
+                TRANSACTION.info("%s is not registered any more", self._aor)
                 self._change(RegistrationState(False, None, None))
             case RegistrationFailed():
                 self._failed(event)
@@ -148,6 +155,8 @@ class Registration:
     def _failed(self, event: RegistrationFailed) -> None:
         error = failure(event)
         self._change(RegistrationState(False, None, error))
+        write = TRANSACTION.warning if self._opened.done else TRANSACTION.info  # the first is raised
+        write("the registration of %s failed: %s", self._aor, error)
         if self._closing:
             return
         if self._retry is not None and error.transient:
@@ -160,7 +169,9 @@ class Registration:
     def _plan_retry(self, retry: Backoff) -> None:
         if self._delays is None:
             self._delays = retry.delays(self._runtime.identifiers)
-        self._retrying = self._runtime.loop.call_later(next(self._delays), self._try_again)
+        delay = next(self._delays)
+        TRANSACTION.warning("%s will register again in %s s", self._aor, delay)
+        self._retrying = self._runtime.loop.call_later(delay, self._try_again)
 
     def _try_again(self) -> None:
         self._retrying = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from sipstack.core.events import InvitationReceived
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
+from sipstack.log import CALL, TRANSACTION
 from sipstack.ua.arguments import check_method
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
@@ -26,13 +27,28 @@ Handler = Callable[[Any], Awaitable[None]]
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
+def _logged(policy: Policy) -> Policy:
+    """``policy``, whose decisions are written to the log."""
+
+    def decide(event: InvitationReceived) -> Decision | None:
+        decision = policy(event)
+        if decision is not None:
+            status = 200 if isinstance(decision, Accept) else decision.status
+            request = event.request
+            text = "%s: INVITE from %s to %s is answered by the policy with %s"
+            CALL.info(text, request.call_id, request.from_.uri, request.uri, status)
+        return decision
+
+    return decide
+
+
 class Server:
     """The answering half of a user agent while it runs (RFC 3261 §6: UAS)."""
 
     def __init__(self, agent: UserAgentClient, runtime: Runtime, policy: Policy | None) -> None:
         self._agent = agent
         self._runtime = runtime
-        self._policy = policy
+        self._policy = _logged(policy) if policy is not None and CALL.shows_info else policy
         self._handlers: dict[str, Handler] = {}  # by method; that of calls by INVITE
 
     @contextlib.asynccontextmanager
@@ -84,15 +100,20 @@ class Server:
         usage = event.invitation
         if self._policy is not None and self._decided(event, self._policy):
             return
+        request = event.request
+        CALL.info("%s: INVITE from %s to %s", request.call_id, request.from_.uri, request.uri)
         handler = self._handlers.get("INVITE")
         if handler is None:
+            CALL.info("%s: refused with 480: there is no handler of calls", request.call_id)
             self._runtime.command(usage.refuse, 480, self._runtime.now())
             return
         self._begin(Invitation(self._agent, self._runtime, usage, event.request), handler)
 
     def _requested(self, usage: ReceivedRequest) -> None:
         """A request comes in whose method the application has registered."""
-        handler = self._handlers.get(usage.request.method)
+        request = usage.request
+        TRANSACTION.info("%s: %s from %s", request.call_id, request.method, request.from_.uri)
+        handler = self._handlers.get(request.method)
         if handler is None:
             self._runtime.command(usage.respond, 480, self._runtime.now())
             return

@@ -11,7 +11,10 @@ SDP = "application/sdp"
 
 
 def session_description(message: Request | Response) -> bytes:
-    """The SDP of a message: its body, or a part of a multipart body; b"" when there is none."""
+    """The SDP of a message: its body, or a part of a multipart body; b"" when there is none.
+
+    A policy reads the caller's offer so: ``sipstack.sdp.parse(sipstack.session_description(event.request))``.
+    """
     body = message.body
     return body if not body or message.headers.get("Content-Type") == SDP else body_of_type(message, SDP)
 

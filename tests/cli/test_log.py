@@ -12,6 +12,8 @@ from sipstack.cli.log import logging_to
 from sipstack.cli.options import Output
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
+from tests.cli.registrar import registrar_here
+from tests.cli.running import ANY_PORT, command
 from tests.cli.streams import environment, text
 
 AREAS = ("sipstack.transport", "sipstack.transaction", "sipstack.call", "sipstack.media")
@@ -81,6 +83,26 @@ def test_each_area_is_shown_at_the_level_asked_for(area: str, verbose: int, show
     assert run_command(env, Output(False, False, None, verbose), body) is ExitStatus.DONE
     assert without_times(text(env.stderr)) == [f"{level} {area}: hello" for level in shown]
     assert text(env.stdout) == ""
+
+
+async def test_a_run_in_detail_shows_its_messages_and_no_secret() -> None:
+    async with registrar_here(password="secret") as server:
+        there = server.uri.removeprefix("sip:")
+        arguments = ("options", server.uri, *ANY_PORT, "--user", "alice", "-vv")
+        async with command(*arguments, variables={"SIPSTACK_PASSWORD": "secret"}) as run:
+            assert await run.status() == ExitStatus.DONE
+    told = re.sub(r"[0-9a-f]{32}", "ID", re.sub(r"listening on .*", "listening on ...", run.stderr))
+    sent = f"OPTIONS {server.uri} SIP/2.0 (Call-ID ID, CSeq"
+    assert without_times(told) == [
+        "INFO    sipstack.transport: listening on ...",
+        f"INFO    sipstack.transaction: OPTIONS to {server.uri}",
+        f"DEBUG   sipstack.transport: UDP to {there} is open",
+        f"DEBUG   sipstack.transport: -> UDP {there} {sent} 1 OPTIONS)",
+        f"DEBUG   sipstack.transport: <- UDP {there} SIP/2.0 401 Unauthorized (Call-ID ID, CSeq 1 OPTIONS)",
+        f"DEBUG   sipstack.transport: -> UDP {there} {sent} 2 OPTIONS)",
+        f"DEBUG   sipstack.transport: <- UDP {there} SIP/2.0 200 OK (Call-ID ID, CSeq 2 OPTIONS)",
+        f"INFO    sipstack.transaction: OPTIONS to {server.uri} is answered 200 OK",
+    ]
 
 
 def test_afterwards_the_loggers_are_as_before() -> None:

@@ -52,6 +52,22 @@ async def test_a_call_is_set_up_and_ended_by_the_caller(world: World) -> None:
     """)
 
 
+async def test_the_caller_sees_the_response_that_answered(world: World) -> None:
+    received: list[object] = []
+
+    async def answer(invitation: Invitation) -> None:
+        async with invitation.accept(headers={"Server": "Bob 1.0"}) as call:
+            received.append(call.response)
+            await call.ended()
+
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(answer):
+        async with alice.call("sip:bob@bob.test") as call:
+            assert call.response is not None
+            assert (call.response.status, call.response.headers.get("Server")) == (200, "Bob 1.0")
+    assert received == [None]
+    assert world.leftovers == []
+
+
 async def test_the_callee_hangs_up_with_a_reason(world: World) -> None:
     async def leave(invitation: Invitation) -> None:
         async with invitation.accept() as call:

@@ -7,13 +7,20 @@ from collections.abc import Callable
 
 import pytest
 
-from sipstack import Accept, CallRejected, InvitationReceived, LocalProtocolError, Redirect, Reject
+from sipstack import (
+    Accept,
+    CallRejected,
+    InvitationReceived,
+    LocalProtocolError,
+    Redirect,
+    Reject,
+    session_description,
+)
 from sipstack.identifiers import Identifiers
 from sipstack.sdp import STATIC_CODECS, Capabilities, MediaStream, Negotiation, Origin, parse
 from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
-from sipstack.usage.content import session_description
 from tests.ua.handlers import Answering
 
 pytestmark = pytest.mark.virtual_time

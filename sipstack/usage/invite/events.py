@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class InvitationReceived:
-    """A new INVITE. Answer it with accept, progress or refuse."""
+    """A new INVITE. Answer it with accept, progress or refuse; a policy returns its decision instead.
+
+    ``sipstack.session_description(event.request)`` is the offer in it, b"" when that is ours to make.
+    """
 
     invitation: IncomingInvite
     request: Request
