@@ -311,7 +311,7 @@ def test_a_usage_that_is_over_twice_does_not_end_a_dialog_that_came_after_it() -
 
 
 def test_all_usages_are_told_when_the_peer_has_lost_the_dialog() -> None:
-    """§12.2.1.2, RFC 5057 §5.1: a 481 to a re-INVITE says that the dialog is gone."""
+    """RFC 3261 §12.2.1.2: a 481 to a re-INVITE says that the dialog is gone."""
     world, alice, carol = called_peer()
     subscriptions = subscribed(alice, ("NOTIFY", "toy", "1"), ("NOTIFY", "toy", "2"))
     alice.session.reoffer(OFFER, world.now)

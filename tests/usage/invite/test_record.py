@@ -170,13 +170,15 @@ dialogs = st.builds(
     early=st.booleans(),
     secure=st.booleans(),
 )
-plain = st.recursive(
+plain: st.SearchStrategy[object] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
     lambda values: st.lists(values, max_size=3) | st.dictionaries(texts, values, max_size=3),
     max_leaves=6,
 )
 pairs = st.none() | st.tuples(octets, octets)
-extensions = st.dictionaries(texts, st.dictionaries(texts, plain, max_size=3), max_size=3)
+extensions: st.SearchStrategy[dict[str, dict[str, object]]] = st.dictionaries(
+    texts, st.dictionaries(texts, plain, max_size=3), max_size=3
+)
 
 
 @st.composite
