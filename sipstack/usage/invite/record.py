@@ -8,6 +8,7 @@ import attrs
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import ParseError
+from sipstack.message import NameAddr
 
 T = TypeVar("T")
 
@@ -57,15 +58,17 @@ class SessionRecord:
 
 def _dialog(fields: dict[str, object]) -> Dialog:
     routes = _of_type(fields, "route_set", list)
-    if not all(type(route) is str for route in routes):
-        raise ParseError("route_set is not a list of texts")
+    for route in routes:
+        if type(route) is not str:
+            raise ParseError("route_set is not a list of texts")
+        _ = NameAddr.parse(route).uri  # now, and not when a request has to take it
     return Dialog(
-        call_id=_of_type(fields, "call_id", str),
-        local_tag=_of_type(fields, "local_tag", str),
-        remote_tag=_of_type(fields, "remote_tag", str),
-        local=_of_type(fields, "local", str),
-        remote=_of_type(fields, "remote", str),
-        remote_target=_of_type(fields, "remote_target", str),
+        call_id=_header_text(fields, "call_id"),
+        local_tag=_header_text(fields, "local_tag"),
+        remote_tag=_header_text(fields, "remote_tag"),
+        local=_header_text(fields, "local"),
+        remote=_header_text(fields, "remote"),
+        remote_target=_header_text(fields, "remote_target"),
         route_set=tuple(routes),
         local_cseq=_cseq(fields, "local_cseq"),
         remote_cseq=None if fields.get("remote_cseq") is None else _cseq(fields, "remote_cseq"),
@@ -85,6 +88,13 @@ def _of_type(fields: dict[str, object], name: str, kind: type[T]) -> T:
     if type(value) is not kind:  # a bool is an int to isinstance
         raise ParseError(f"{name} is not of type {kind.__name__}")
     return value
+
+
+def _header_text(fields: dict[str, object], name: str) -> str:
+    text = _of_type(fields, name, str)
+    if any(mark in text for mark in "\r\n\0"):
+        raise ParseError(f"{name} cannot stand in a message")
+    return text
 
 
 def _cseq(fields: dict[str, object], name: str) -> int:

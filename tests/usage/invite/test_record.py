@@ -23,6 +23,7 @@ from sipstack.usage.invite.extension import InviteExtension
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from tests.simulation.pair import alice_and_bob, established
+from tests.strategies import name_addrs
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer, called_by_peer, called_peer
 
 HOLD, HELD = b"v=0 a=sendonly\r\n", b"v=0 a=recvonly\r\n"
@@ -155,16 +156,17 @@ def test_before_the_first_pair_there_is_none() -> None:
 
 octets = st.binary(max_size=40)
 texts = octets.map(lambda data: data.decode("utf-8", "surrogateescape"))  # as messages are read
+words = texts.map(lambda text: text.translate(dict.fromkeys(b"\r\n\0")))
 numbers = st.integers(0, 2**31 - 1)
 dialogs = st.builds(
     Dialog,
-    call_id=texts,
-    local_tag=texts,
-    remote_tag=texts,
-    local=texts,
-    remote=texts,
-    remote_target=texts,
-    route_set=st.lists(texts, max_size=3).map(tuple),
+    call_id=words,
+    local_tag=words,
+    remote_tag=words,
+    local=words,
+    remote=words,
+    remote_target=words,
+    route_set=st.lists(name_addrs.map(str), max_size=3).map(tuple),
     local_cseq=numbers,
     remote_cseq=st.none() | numbers,
     early=st.booleans(),
@@ -238,6 +240,10 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a number for a tag": lambda values: values["dialog"].update(local_tag=7),
     "a text for the route set": lambda values: values["dialog"].update(route_set="<sip:p>"),
     "a number in the route set": lambda values: values["dialog"].update(route_set=[7]),
+    "a route that is no address": lambda values: values["dialog"].update(route_set=["x"]),
+    "a route with a line end": lambda values: values["dialog"].update(route_set=["<sip:p>\r\nX: y"]),
+    "a line end in From": lambda values: values["dialog"].update(local="<sip:a@h>\nX: y;tag=1"),
+    "a NUL in the target": lambda values: values["dialog"].update(remote_target="sip:a\0@h"),
     "a text for CSeq": lambda values: values["dialog"].update(local_cseq="1"),
     "a truth for CSeq": lambda values: values["dialog"].update(local_cseq=True),
     "a broken CSeq": lambda values: values["dialog"].update(local_cseq=1.5),
