@@ -5,6 +5,7 @@
 
 from sipstack.core.configuration import Timers as Timers
 from sipstack.core.events import InvitationReceived as InvitationReceived
+from sipstack.core.registry import OptionTag as OptionTag
 from sipstack.core.trace import TracedMessage as TracedMessage
 from sipstack.errors import AuthenticationFailed as AuthenticationFailed
 from sipstack.errors import CallEnded as CallEnded
@@ -45,3 +46,4 @@ from sipstack.ua.policy import Redirect as Redirect
 from sipstack.ua.policy import Reject as Reject
 from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState
+from sipstack.usage.invite.extension import InviteExtension as InviteExtension
