@@ -6,6 +6,7 @@ import pytest
 
 from sipstack.core.events import Ended
 from sipstack.core.registry import Package
+from sipstack.message.digest import Account
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.peer import ScriptedPeer
@@ -347,3 +348,25 @@ def test_what_is_announced() -> None:
         {"Allow": "ACK, BYE, CANCEL, INVITE, NOTIFY, OPTIONS", "Allow-Events": PACKAGE},
         {"Allow": "ACK, BYE, CANCEL, INVITE, OPTIONS, SUBSCRIBE", "Allow-Events": PACKAGE},
     ]
+
+
+def test_the_dialog_goes_on_from_the_subscribe_that_was_let_in_and_by_the_way_of_the_notify() -> None:
+    """CSeq counts from the SUBSCRIBE with credentials (§12.2.1.1), the routes are the NOTIFY's (§12.1.1)."""
+    world = World()
+    account = Account("alice", "secret")
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=account)
+    carol = ScriptedPeer(world, "carol", ("192.0.2.3", 5060))
+    watch(alice.core)
+    subscriber = subscribe(alice, carol.uri)
+    carol.answer(carol.request, 401, headers=[("WWW-Authenticate", 'Digest realm="moon", nonce="1"')])
+    routes = "<sip:192.0.2.3;lr>, <sip:p2.test;lr>"
+    notify(carol, fields=(*ACTIVE, ("Record-Route", routes)), contact="<sip:carol@192.0.2.33>")
+    carol.answer(carol.request, 200)
+    subscriber.subscriptions[0].subscribe(world.now)
+    assert ", ".join(carol.request.headers.raw("Route")) == routes
+    assert world.ladder(by="alice") == ladder("""
+        alice -> carol    SUBSCRIBE sip:carol@192.0.2.3:5060 [1]
+        alice -> carol    SUBSCRIBE sip:carol@192.0.2.3:5060 [2]
+        alice -> carol    200 OK [1 NOTIFY]
+        alice -> carol    SUBSCRIBE sip:carol@192.0.2.33 [3]
+    """)
