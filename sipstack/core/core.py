@@ -24,7 +24,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import LocalProtocolError, ParseError, TransportError
+from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, Via, parse
 from sipstack.message.headers import HeaderFields
@@ -260,7 +260,7 @@ class Core:
                 self.uas.receive(request, transaction, now)
             else:
                 self._receive_in_dialog(request, transaction, now)
-        except ParseError as error:  # in a field that only its user reads, such as Expires
+        except (ParseError, RemoteProtocolError) as error:  # in a field that only its user reads: Expires
             self.counters.malformed += 1
             tag = self.identifiers.tag()
             self.respond(transaction, request.response(error.status, to_tag=tag), now)
@@ -281,7 +281,7 @@ class Core:
             dialogs = self._dialog_sets.get((request.call_id, tag)) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
         if found is None:  # §12.2.2
-            self.counters.unmatched += 1
+            self.count_unmatched()
             self.respond(transaction, request.response(481), now)
         else:
             found.request_received(request, transaction, now)
@@ -337,6 +337,9 @@ class Core:
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.uas.serve(request, transaction, now)
 
+    def dialog_of(self, request: Request) -> DialogUsages | None:
+        return self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+
     def transmit(self, flow: Flow, data: bytes) -> None:
         self.outputs.append(Transmit(flow, data))
 
@@ -374,6 +377,9 @@ class Core:
 
     def count_malformed(self) -> None:
         self.counters.malformed += 1
+
+    def count_unmatched(self) -> None:
+        self.counters.unmatched += 1
 
     def _authenticator_of(self, identity: Identity) -> Authenticator:
         if identity is self.configuration.identity:

@@ -71,9 +71,19 @@ class Package:
 class Registry:
     """The registrations of one endpoint. ``changed`` is called after each change of them."""
 
-    __slots__ = ("_begin", "_changed", "fields", "methods", "packages", "requirements", "tags")
+    __slots__ = (
+        "_begin",
+        "_changed",
+        "_registrations",
+        "fields",
+        "methods",
+        "packages",
+        "requirements",
+        "tags",
+    )
 
     def __init__(self, changed: Callable[[], None]) -> None:
+        self._registrations: dict[object, tuple[dict[str, Any], Any]] = {}  # in order: the latest counts
         self.methods: dict[str, Method] = {}
         self.tags: dict[str, OptionTag] = {}
         self.packages: dict[str, Package] = {}
@@ -94,27 +104,33 @@ class Registry:
         """Support ``tag`` from now on, in calls that begin after it, with the methods that it adds."""
         withdrawals = [self._add(self.tags, tag)]
         withdrawals += [self.add_method(Method(name, of_invite=True)) for name in tag.methods]
-        return lambda: [withdraw() for withdraw in withdrawals].clear()
+
+        def withdraw() -> None:
+            for each in withdrawals:
+                each()
+
+        return withdraw
 
     def add_package(self, package: Package) -> Withdraw:
         """Take part in the events of ``package`` from now on."""
         return self._add(self.packages, package)
 
     def _add(self, table: dict[str, Any], registration: Any) -> Withdraw:
-        name, before = registration.name, table.get(registration.name)
-        table[name] = registration
+        mark = object()
+        self._registrations[mark] = table, registration
         self._derive()
 
         def withdraw() -> None:
-            if table.get(name) is registration:
-                del table[name]
-                if before is not None:
-                    table[name] = before
+            if self._registrations.pop(mark, None) is not None:
                 self._derive()
 
         return withdraw
 
     def _derive(self) -> None:
+        for table in (self.methods, self.tags, self.packages):
+            table.clear()
+        for table, registration in self._registrations.values():
+            table[registration.name] = registration
         required = [tag.name for tag in self.tags.values() if tag.required]
         self.requirements = (("Require", ", ".join(required)),) if required else ()
         self._begin = tuple(tag.begin for tag in self.tags.values())

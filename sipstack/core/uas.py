@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipstack.core.registry import Method, Registry, Withdraw
+from sipstack.core.registry import Method, Package, Registry, Withdraw
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.errors import ParseError, RemoteProtocolError
@@ -74,13 +74,20 @@ class UserAgentServer:
         """A request inside of a dialog that belongs to none of its usages."""
         method = self._core.registry.methods.get(request.method)
         if method is None or method.serve is None:
+            self._core.count_unmatched()
             self._refuse(request, transaction, (481, ()), now)
         else:
             method.serve(request, transaction, now)
 
     def hand_over(self, name: str, bodies: tuple[str, ...] = (), *, by_event: bool = False) -> Withdraw:
-        """Have the application answer requests with method ``name``; an event tells it of each."""
+        """Have the application answer requests with method ``name``; an event tells it of each. ``by_event``:
+        those of the packages that are handed over as well (``hand_over_package``).
+        """
         return self._core.registry.add_method(Method(name, self._received, by_event=by_event, bodies=bodies))
+
+    def hand_over_package(self, name: str) -> Withdraw:
+        """Have the application take part in an event package."""
+        return self._core.registry.add_package(Package(name, self._received))
 
     def _received(self, request: Request, transaction: AnyServer, now: float) -> None:
         self._core.emit(RequestReceived(ReceivedRequest(self._core, request, transaction)))

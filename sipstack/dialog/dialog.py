@@ -90,6 +90,25 @@ class Dialog:
             secure=secure,
         )
 
+    @classmethod
+    def as_subscriber(cls, subscribe: Request, notify: Request, *, secure: bool = False) -> Dialog:
+        """The subscriber's dialog from a NOTIFY (RFC 6665 §4.4.1), which may come before the 2xx to its
+        SUBSCRIBE and from each fork. Raises ParseError or RemoteProtocolError without Contact.
+        """
+        return cls(
+            call_id=subscribe.call_id,
+            local_tag=subscribe.from_.tag or "",
+            remote_tag=notify.from_.tag or "",
+            local=subscribe.headers.get("From") or "",
+            remote=notify.headers.get("From") or "",
+            remote_target=target_of(notify),
+            route_set=_written(notify.record_routes) if "Record-Route" in notify.headers else (),
+            local_cseq=subscribe.cseq.number,
+            remote_cseq=None,  # the host takes that of the NOTIFY
+            early=False,
+            secure=secure,
+        )
+
     def confirm(self, response: Response) -> None:
         """The 2xx makes an early dialog a confirmed one; the route set is computed again (§13.2.2.4)."""
         self.early = False

@@ -100,7 +100,15 @@ class CoreServices(Protocol):
     def respond(self, transaction: AnyServer, response: Response, now: float) -> None: ...
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """Answer a request inside a dialog that belongs to none of its usages, such as OPTIONS."""
+        """Answer a request inside a dialog that belongs to none of its usages: OPTIONS, or a SUBSCRIBE that
+        begins a usage there (see ``dialog_of``). Where nothing is registered for that it gets 481.
+        """
+
+    def dialog_of(self, request: Request) -> DialogUsages | None:
+        """The dialog that a request of the peer came in; None for one outside of all dialogs."""
+
+    def count_unmatched(self) -> None:
+        """A request inside a dialog belongs to nobody."""
 
     def owner_key(self, request: Request) -> Hashable | None:
         """The key under which the usage that owns ``request`` is hosted; INVITE_USAGE for the methods of a

@@ -53,15 +53,17 @@ class DialogUsages:
             self._others = {**(self._others or {}), key: usage}
 
     def remove(self, usage: Usage) -> None:
-        """The usage is over; with the last one the dialog is."""
+        """The usage is over; with the last one the dialog is. Does nothing when it was over before."""
         if self.invite is usage:
             self.invite = None
         elif self._others:
             self._others = {key: other for key, other in self._others.items() if other is not usage} or None
+        else:
+            return
         if self.invite is None and not self._others:
             self._core.close_dialog(self)
 
-    def find(self, key: Hashable) -> Usage | None:
+    def find(self, key: Hashable | None) -> Usage | None:
         """The usage under ``key``. One that names no id means the oldest of its kind (RFC 3515 §2.4.6)."""
         if key == INVITE_USAGE:
             return self.invite
@@ -96,18 +98,20 @@ class DialogUsages:
             core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
             return
         key = core.owner_key(request)
-        if key is None:
-            core.serve(request, transaction, now)
-            return
         usage = self.invite if key is INVITE_USAGE else self.find(key)
-        if usage is None:
+        if usage is not None:
+            usage.request_received(request, transaction, now)
+        elif key is INVITE_USAGE:  # an INVITE, too: what serves it outside of a dialog would begin a new one
+            core.count_unmatched()
             core.respond(transaction, request.response(481), now)
         else:
-            usage.request_received(request, transaction, now)
+            core.serve(request, transaction, now)
 
     def ack_received(self, request: Request, now: float) -> None:
         """An ACK for a 2xx."""
-        if self.invite is not None:
+        if self.invite is None:
+            self._core.count_unmatched()
+        else:
             self.invite.ack_received(request, now)
 
     # -- requests of ours ----------------------------------------------------------------------------------

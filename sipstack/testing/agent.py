@@ -38,7 +38,8 @@ class CoreAgent:
     def __init__(self, world: World, name: str, address: Address | None = None, **configuration: Any) -> None:
         self.world = world
         self.name = name
-        self.address = world.listen(name, address, self._received, self._refused).local
+        self._endpoint = world.listen(name, address, self._received, self._refused)
+        self.address = self._endpoint.local
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda event: None
         self.names = world.names
@@ -54,6 +55,11 @@ class CoreAgent:
         )
         self.core.speak(Transport("UDP"))
         world.add_core(self)
+
+    def kill(self) -> None:
+        """Leave the network like a process that is killed: it says nothing more. Its address is free."""
+        self._endpoint.close()
+        self.world.remove_core(self)
 
     # -- the driver ----------------------------------------------------------------------------------------
 

@@ -97,6 +97,10 @@ class World:
         """From now on the world keeps the deadlines of this core, and performs what it puts out."""
         self._cores.append(agent)
 
+    def remove_core(self, agent: CoreAgent) -> None:
+        """This core is no more: what it was about to do is not done."""
+        self._cores.remove(agent)
+
     def _host(self, name: str) -> str:
         """The address that the host of this name has, or else the first that nobody has."""
         host = f"{name}.test"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType, TracebackType
 
@@ -12,6 +12,7 @@ import attrs
 
 from sipstack.core.configuration import Configuration, Timers
 from sipstack.core.core import Core
+from sipstack.core.registry import OptionTag
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
@@ -36,6 +37,8 @@ class UserAgent(UserAgentClient):
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
     ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
+    ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
+    every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
     """
@@ -56,6 +59,7 @@ class UserAgent(UserAgentClient):
         policy: Policy | None = None,
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
+        extensions: Sequence[OptionTag] = (),
         timers: Timers | None = None,
         network: Network | None = None,
         seed: int | None = None,
@@ -75,6 +79,7 @@ class UserAgent(UserAgentClient):
         self._media = media
         self._policy = policy
         self._trace = trace
+        self._extensions = tuple(extensions)
         self._network = network or HostNetwork()
         texts = [listen] if isinstance(listen, str) else listen
         listens = [Listen.parse(text, self._network.transports) for text in texts]
@@ -95,6 +100,8 @@ class UserAgent(UserAgentClient):
         if self._running is not None:
             raise LocalProtocolError("the user agent is running already")
         core = Core(self._configuration, self._identifiers)
+        for tag in self._extensions:
+            core.registry.add_option_tag(tag)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
         server = Server(self, runtime, self._policy)
         await runtime.start(self._listens, server.arrived)
@@ -116,26 +123,36 @@ class UserAgent(UserAgentClient):
     # -- answering -----------------------------------------------------------------------------------------
 
     async def serve(
-        self, handler: CallHandler | None = None, requests: Mapping[str, RequestHandler] = NO_REQUESTS
+        self,
+        handler: CallHandler | None = None,
+        requests: Mapping[str, RequestHandler] = NO_REQUESTS,
+        packages: Collection[str] = (),
     ) -> None:
         """Answer until cancelled: a handler runs in a task of its own for each call and each request.
 
         ``handler`` takes the calls; None leaves them to the policy, or to a 480. ``requests`` are handlers by
         method, such as ``{"MESSAGE": take}``: it is announced in Allow; without a handler it is refused.
+        ``packages``, such as ``["message-summary"]``, are the event packages whose SUBSCRIBE, NOTIFY and
+        PUBLISH these handlers take: they are announced in Allow-Events, and any other is refused with 489.
+        Without it such a handler gets the requests of all packages.
 
         A handler that returns without answering refuses with 480. One that raises refuses with 500, or with
         the status of the SipError (486 when it forwards the call to a busy phone). A caller's CANCEL
         cancels the task.
         """
-        async with self.serving(handler, requests):
+        async with self.serving(handler, requests, packages):
             await asyncio.get_running_loop().create_future()
 
     def serving(
-        self, handler: CallHandler | None = None, requests: Mapping[str, RequestHandler] = NO_REQUESTS
+        self,
+        handler: CallHandler | None = None,
+        requests: Mapping[str, RequestHandler] = NO_REQUESTS,
+        packages: Collection[str] = (),
     ) -> AbstractAsyncContextManager[None]:
         """Answer like ``serve`` while the ``async with`` block runs. There may be several such blocks, for
-        different methods. Raises LocalProtocolError when a method has a handler already.
+        different methods. Raises LocalProtocolError when a method has a handler already, or when packages are
+        given without a handler for SUBSCRIBE, NOTIFY or PUBLISH.
         """
         if self._server is None:
             raise LocalProtocolError(NOT_RUNNING)
-        return self._server.serving(handler, requests)
+        return self._server.serving(handler, requests, packages)

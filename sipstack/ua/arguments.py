@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, Uri
 from sipstack.message.address import parse_name_addr
+from sipstack.message.grammar import is_token
 from sipstack.message.headers import HeaderFields, header_value
 
 HeadersArgument = Mapping[str, object] | Iterable[tuple[str, object]]
@@ -14,6 +15,9 @@ HeadersArgument = Mapping[str, object] | Iterable[tuple[str, object]]
 
 OF_CALLS = frozenset({"ACK", "BYE", "CANCEL", "INVITE", "PRACK", "UPDATE"})
 """Methods that mean nothing outside of a call."""
+
+OF_EVENTS = frozenset({"NOTIFY", "PUBLISH", "SUBSCRIBE"})
+"""Methods whose requests name an event package (RFC 6665, RFC 3903)."""
 
 # Fields that the stack owns, and what to give instead
 IN_REQUESTS = {
@@ -100,6 +104,19 @@ def check_method(method: str) -> None:
     if method in OF_CALLS:
         raise LocalProtocolError(f"{method} belongs to a call: use call(), invite() or a handler of calls")
     Request(method, "sip:check.invalid")
+
+
+def check_packages(packages: Collection[str], methods: Collection[str]) -> None:
+    """Raises LocalProtocolError unless ``packages`` can stand in Allow-Events, and there is a method among
+    ``methods`` that takes their requests.
+    """
+    if isinstance(packages, str):
+        raise LocalProtocolError(f"packages is a list of names: write it like [{packages!r}]")
+    for package in packages:
+        if not is_token(package):
+            raise LocalProtocolError(f"{package!r} is no name of an event package")
+    if packages and OF_EVENTS.isdisjoint(methods):
+        raise LocalProtocolError(f"packages need a handler in requests for {', '.join(sorted(OF_EVENTS))}")
 
 
 def check_host(host: str) -> None:

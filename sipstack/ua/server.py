@@ -10,7 +10,7 @@ from typing import Any
 from sipstack.core.events import InvitationReceived
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.log import CALL, TRANSACTION
-from sipstack.ua.arguments import check_method
+from sipstack.ua.arguments import OF_EVENTS, check_method, check_packages
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.incoming_request import IncomingRequest
@@ -53,18 +53,22 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def serving(
-        self, calls: CallHandler | None, requests: Mapping[str, RequestHandler]
+        self, calls: CallHandler | None, requests: Mapping[str, RequestHandler], packages: Collection[str]
     ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
         for method in requests:
             check_method(method)
+        check_packages(packages, requests)
         handlers: dict[str, Handler] = {**requests} if calls is None else {"INVITE": calls, **requests}
         taken = sorted(handlers.keys() & self._handlers.keys())
         if taken:
             raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
         with contextlib.ExitStack() as registered:
             for method in requests:
-                registered.callback(self._runtime.core.uas.hand_over(method))
+                by_event = bool(packages) and method in OF_EVENTS
+                registered.callback(self._runtime.core.uas.hand_over(method, by_event=by_event))
+            for package in packages:
+                registered.callback(self._runtime.core.uas.hand_over_package(package))
             self._handlers |= handlers
             try:
                 yield

@@ -48,11 +48,13 @@ class ReceivedRequest:
         headers: HeaderFields = (),
         body: bytes = b"",
     ) -> None:
-        """Send a response, 101 to 699. Raises LocalProtocolError after a final one."""
+        """Send the final response, 200 to 699; a provisional one is not for such requests (RFC 4320 §4.1).
+        Raises LocalProtocolError once it is sent.
+        """
         if self.answered:
             raise LocalProtocolError("the request is answered")
-        if not 100 < status <= 699:
-            raise LocalProtocolError(f"{status} is no response to send")
+        if not 200 <= status <= 699:
+            raise LocalProtocolError(f"{status} is not a final response")
         response = self.request.response(status, reason, to_tag=self._tag, headers=headers, body=body)
-        self.answered = status >= 200
+        self.answered = True
         self._core.respond(self._transaction, response, now)

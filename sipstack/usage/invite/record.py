@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import ParseError
+from sipstack.message import NameAddr
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -35,25 +38,80 @@ class SessionRecord:
         }
 
     @classmethod
-    def of_values(cls, values: dict[str, Any]) -> SessionRecord:
-        """The record that ``as_values`` wrote. Raises ParseError for anything else."""
-        try:
-            dialog = dict(values["dialog"])
-            dialog["route_set"] = tuple(dialog["route_set"])
-            return cls(
-                Dialog(**dialog),
-                values["is_caller"],
-                _octets(values["local"]),
-                _octets(values["remote"]),
-                dict(values["extensions"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ParseError(f"not the record of a session: {error}") from error
+    def of_values(cls, values: object) -> SessionRecord:
+        """The record that ``as_values`` wrote. Raises ParseError for anything else; keys that are not known
+        are passed over, so that the next version may write more.
+        """
+        fields = _fields(values, "record")
+        local, remote = _octets(fields, "local"), _octets(fields, "remote")
+        if (local is None) != (remote is None):
+            raise ParseError("a record has both descriptions or none")
+        extensions = _fields(fields.get("extensions"), "extensions")
+        return cls(
+            _dialog(_fields(fields.get("dialog"), "dialog")),
+            _of_type(fields, "is_caller", bool),
+            local,
+            remote,
+            {name: dict(_fields(state, "extension")) for name, state in extensions.items()},
+        )
+
+
+def _dialog(fields: dict[str, object]) -> Dialog:
+    routes = _of_type(fields, "route_set", list)
+    for route in routes:
+        if type(route) is not str:
+            raise ParseError("route_set is not a list of texts")
+        _ = NameAddr.parse(route).uri  # now, and not when a request has to take it
+    return Dialog(
+        call_id=_header_text(fields, "call_id"),
+        local_tag=_header_text(fields, "local_tag"),
+        remote_tag=_header_text(fields, "remote_tag"),
+        local=_header_text(fields, "local"),
+        remote=_header_text(fields, "remote"),
+        remote_target=_header_text(fields, "remote_target"),
+        route_set=tuple(routes),
+        local_cseq=_cseq(fields, "local_cseq"),
+        remote_cseq=None if fields.get("remote_cseq") is None else _cseq(fields, "remote_cseq"),
+        early=_of_type(fields, "early", bool),
+        secure=_of_type(fields, "secure", bool),
+    )
+
+
+def _fields(value: object, name: str) -> dict[str, object]:
+    if not isinstance(value, dict) or not all(type(key) is str for key in value):
+        raise ParseError(f"{name} is not a mapping")
+    return value
+
+
+def _of_type(fields: dict[str, object], name: str, kind: type[T]) -> T:
+    value = fields.get(name)
+    if type(value) is not kind:  # a bool is an int to isinstance
+        raise ParseError(f"{name} is not of type {kind.__name__}")
+    return value
+
+
+def _header_text(fields: dict[str, object], name: str) -> str:
+    text = _of_type(fields, name, str)
+    if any(mark in text for mark in "\r\n\0"):
+        raise ParseError(f"{name} cannot stand in a message")
+    return text
+
+
+def _cseq(fields: dict[str, object], name: str) -> int:
+    number = _of_type(fields, name, int)
+    if not 0 <= number < 2**31:  # RFC 3261 §8.1.1.5
+        raise ParseError(f"{name} is no CSeq number")
+    return number
+
+
+def _octets(fields: dict[str, object], name: str) -> bytes | None:
+    if fields.get(name) is None:
+        return None
+    try:
+        return _of_type(fields, name, str).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ParseError(f"{name} is no text") from None
 
 
 def _text(octets: bytes | None) -> str | None:
     return None if octets is None else octets.decode("utf-8", "surrogateescape")
-
-
-def _octets(text: str | None) -> bytes | None:
-    return None if text is None else text.encode("utf-8", "surrogateescape")
