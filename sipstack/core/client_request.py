@@ -172,7 +172,7 @@ class ClientRequest(RoutedRequest):
             draft = attrs.evolve(draft, headers=headers)
         self.draft = draft
         assert self._flow is not None
-        self.use(self._flow, now)
+        self._take_again(self._flow, now)
 
     def unroutable(self, error: SipError, now: float) -> None:
         if not self._given_up:
@@ -218,15 +218,16 @@ class ClientRequest(RoutedRequest):
 
     def request_failed(self, error: SipError, now: float) -> None:
         """A timeout, or the network could not deliver it."""
-        failed_flow, lost = self._flow, isinstance(error, TransportError)
-        if self._route is not None and self._route.target is not None and not self._answered:
-            self._core.router.suspects.failed(self._route.target, now)
+        lost = isinstance(error, TransportError)
         if lost and self._usages is not None:
             self._usages.flow = None
+        if lost and self._may_replace:
+            self._replace_flow(now)
+            return
+        if self._route is not None and self._route.target is not None and not self._answered:
+            self._core.router.suspects.failed(self._route.target, now)
         if self._may_fail_over:
             self._fail_over(now)
-        elif lost and self._route is None and failed_flow is not None and self._may_replace(failed_flow):
-            self._replace_flow(now)
         else:
             self._fail(error, now)
 
@@ -241,13 +242,19 @@ class ClientRequest(RoutedRequest):
         self.request = self.transaction = None
         self._route.next(now)
 
-    def _may_replace(self, failed: Flow) -> bool:
-        """A connection that was remembered has died: the dialog goes on over a new one."""
-        return failed.reliable and not self._answered and not self._given_up
+    @property
+    def _may_replace(self) -> bool:
+        """Whether it was a connection from before that has died: that says nothing against the target."""
+        flow, route = self._flow, self._route
+        reused = flow is not None and flow.reliable and (route is None or route.is_reused)
+        return reused and not self._answered and not self._given_up
 
     def _replace_flow(self, now: float) -> None:
         self.request = self.transaction = None
-        self.find_route(now)
+        if self._route is None:
+            self.find_route(now)
+        else:
+            self._route.again(now)
 
     def _authenticate(self, response: Response, now: float) -> bool:
         """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
@@ -261,8 +268,15 @@ class ClientRequest(RoutedRequest):
         usages = self._usages
         cseq = self.draft.cseq + 1 if usages is None else usages.dialog.next_cseq()
         self.draft = attrs.evolve(self.draft, cseq=cseq, headers=headers)
-        self.use(self.transaction.flow, now)
+        self._take_again(self.transaction.flow, now)
         return True
+
+    def _take_again(self, flow: Flow, now: float) -> None:
+        """Take the flow that was found some time ago, or another one when its connection is gone."""
+        if flow.reliable and not self._core.router.is_open(flow):
+            self._replace_flow(now)
+        else:
+            self.use(flow, now)
 
     # -- giving up -----------------------------------------------------------------------------------------
 
