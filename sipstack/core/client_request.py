@@ -16,9 +16,10 @@ from sipstack.core.router import Route, Router
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import AckUser, RequestUser
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import SipError, TransportError
+from sipstack.errors import ParseError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
+from sipstack.message.times import RetryAfter
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient, TransactionLayer
@@ -212,7 +213,7 @@ class ClientRequest(RoutedRequest):
         if target is None:
             return
         if response.status == 503:
-            suspects.failed(target, now)
+            suspects.failed(target, now, _retry_after(response))
         else:
             suspects.answered(target)
 
@@ -304,3 +305,12 @@ class ClientRequest(RoutedRequest):
         flow = self.transaction.flow
         # the answer to a CANCEL changes nothing, that of the INVITE does
         self._core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)
+
+
+def _retry_after(response: Response) -> float | None:
+    """The seconds that the server wants to be left alone; None when it does not say."""
+    text = response.headers.get("Retry-After")
+    try:
+        return None if text is None else RetryAfter.parse(text).seconds
+    except ParseError:
+        return None
