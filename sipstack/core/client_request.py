@@ -40,14 +40,14 @@ class RequestContext(Protocol):
 class RoutedRequest:
     """A draft that is looking for its flow. Base of what travels."""
 
-    __slots__ = ("_core", "_flow", "_route", "_usages", "draft")
+    __slots__ = ("_core", "_route", "_usages", "draft", "flow")
 
     def __init__(self, core: RequestContext, draft: Draft, usages: DialogUsages | None) -> None:
         self._core = core
         self.draft = draft
         self._usages = usages
         self._route: Route | None = None
-        self._flow: Flow | None = None
+        self.flow: Flow | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.draft.method} {self.draft.uri}>"
@@ -59,7 +59,7 @@ class RoutedRequest:
         if usages is not None and usages.hop == hop:
             flow = usages.flow
             if flow is not None and (not flow.reliable or router.is_open(flow)):
-                self._flow = flow
+                self.flow = flow
                 self.use(flow, now)
                 return
         known = router.known(hop)
@@ -77,7 +77,7 @@ class RoutedRequest:
         usages = self._usages
         if usages is not None:
             usages.hop, usages.flow = self.draft.next_hop, flow
-        self._flow = flow
+        self.flow = flow
         self.use(flow, now)
 
     def use(self, flow: Flow, now: float) -> None:
@@ -172,8 +172,8 @@ class ClientRequest(RoutedRequest):
             headers = self._authenticator.authorized(draft, self._authentication)
             draft = attrs.evolve(draft, headers=headers)
         self.draft = draft
-        assert self._flow is not None
-        self._take_again(self._flow, now)
+        assert self.flow is not None
+        self._take_again(self.flow, now)
 
     def unroutable(self, error: SipError, now: float) -> None:
         if not self._given_up:
@@ -246,7 +246,7 @@ class ClientRequest(RoutedRequest):
     @property
     def _may_replace(self) -> bool:
         """Whether it was a connection from before that has died: that says nothing against the target."""
-        flow, route = self._flow, self._route
+        flow, route = self.flow, self._route
         reused = flow is not None and flow.reliable and (route is None or route.is_reused)
         return reused and not self._answered and not self._given_up
 
