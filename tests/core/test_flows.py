@@ -294,17 +294,34 @@ def test_a_connection_that_ends_says_nothing_against_its_target(bench: Bench) ->
     assert len(bench.core.router.suspects) == 0
 
 
-def test_an_invite_that_rings_may_be_answered_over_another_connection(bench: Bench) -> None:
-    """§18.2.2: the peer opens one where its own is gone. Nothing of ours is under way meanwhile (§17.1.4)."""
+def test_an_invite_that_rings_fails_too(bench: Bench) -> None:
+    """Its response was to come over the connection."""
     calling(bench)
     bench.answer(FIRST, 180)
     bench.core.flow_failed(FIRST, GONE, 1.0)
-    assert bench.kinds() == ["Progressed"]
-    bench.core.flow_accepted(SECOND, 5.0)
-    bench.answer(SECOND, 200, now=5.0)
-    assert bench.kinds() == ["Answered"]
-    bench.core.resolved(NAME, [ONE], 5.0)
-    assert bench.outputs() == [Resolve(NAME), (2, f"ACK {BOB} [1]")]
+    assert (bench.kinds(), bench.outputs(), bench.core.leftovers()) == (["Progressed", "Failed"], [], [])
+
+
+def test_a_reinvite_that_waits_for_its_answer_ends_the_call(bench: Bench) -> None:
+    """Nobody knows whether the peer has taken it: BYE says so, over another connection."""
+    session = established(bench).session
+    session.reoffer(OFFER, 1.0)
+    bench.outputs()
+    bench.answer(FIRST, 100)
+    bench.core.flow_failed(FIRST, GONE, 2.0)
+    bench.core.resolved(NAME, [ONE], 2.0)
+    bench.core.flow_opened(ONE, SECOND, 2.0)
+    assert bench.outputs() == [Resolve(NAME), Open(ONE), (2, f"BYE {BOB} [3]")]
+    (event,) = bench.told()
+    assert isinstance(event, Ended)
+    assert event.by == "transport"
+
+
+def test_an_answer_that_is_complete_stays_so(bench: Bench) -> None:
+    calling(bench)
+    bench.answer(FIRST, 486)
+    bench.core.flow_failed(FIRST, GONE, 1.0)
+    assert bench.kinds() == ["Refused"]
 
 
 def test_a_challenge_whose_connection_is_closed_behind_it(bench: Bench) -> None:

@@ -144,3 +144,21 @@ class Connection(asyncio.Protocol):
         elif self._target is not None:
             host, port = self._target.address
             self._endpoint.user.refused(self._target, TransportError(f"{host}:{port}: {reason}"))
+
+
+def toy(agent: UserAgent) -> ToyEndpoint:
+    """Its endpoint for connections."""
+    endpoints = agent._runtime.driver.endpoints
+    return next(endpoint for endpoint in endpoints if isinstance(endpoint, ToyEndpoint))
+
+
+def opened(*agents: UserAgent) -> int:
+    """How many connections these have opened so far."""
+    return sum(len(toy(agent).dialled) for agent in agents)
+
+
+def end_of(world: World, agent: UserAgent) -> SimulatedStream:
+    """This user agent's end of the only connection."""
+    _, host, _ = agent.listening[0]
+    (stream,) = [each for each in world.streams.streams if each.local[0] == host]
+    return stream

@@ -6,18 +6,17 @@ Every message goes out once, over the connection that exists; a connection that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
-from sipstack import CallEnded, Invitation, ResolutionError, TransactionTimeout, TransportError, UserAgent
+from sipstack import Invitation, ResolutionError, TransactionTimeout, TransportError
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
 from sipstack.testing.network import Fate
 from sipstack.testing.stream import SimulatedStream
 from sipstack.testing.streams import Cut, anywhere, octet_by_octet, uncut
 from sipstack.testing.world import World
-from tests.toys.stream_transport import ToyEndpoint, user_agent
+from tests.toys.stream_transport import opened, user_agent
 from tests.ua.handlers import Answering
 
 pytestmark = pytest.mark.virtual_time
@@ -52,24 +51,6 @@ class Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.losses.append(exc)
-
-
-def toy(agent: UserAgent) -> ToyEndpoint:
-    """Its endpoint for connections."""
-    endpoints = agent._runtime.driver.endpoints
-    return next(endpoint for endpoint in endpoints if isinstance(endpoint, ToyEndpoint))
-
-
-def opened(*agents: UserAgent) -> int:
-    """How many connections these have opened so far."""
-    return sum(len(toy(agent).dialled) for agent in agents)
-
-
-def end_of(world: World, agent: UserAgent) -> SimulatedStream:
-    """This user agent's end of the only connection."""
-    _, host, _ = agent.listening[0]
-    (stream,) = [each for each in world.streams.streams if each.local[0] == host]
-    return stream
 
 
 async def hold(invitation: Invitation) -> None:
@@ -222,123 +203,6 @@ async def test_a_message_before_the_nonsense_is_answered(world: World) -> None:
         await asyncio.sleep(1)
         assert peer.heard.startswith(b"\r\nSIP/2.0 200 OK\r\n")
         assert peer.losses != []
-
-
-# --- the connection dies in mid-call ---
-
-
-def cut_off(stream: SimulatedStream) -> None:
-    """Neither end is told: a firewall has forgotten the connection."""
-    assert stream.peer is not None
-    stream.vanish()
-
-
-DEATHS: dict[str, Callable[[SimulatedStream], None]] = {
-    "closed": SimulatedStream.close,
-    "reset": SimulatedStream.abort,
-    "in silence": cut_off,
-}
-
-
-@pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)
-async def test_the_call_lives_and_the_callers_next_request_opens_another(
-    world: World, die: Callable[[SimulatedStream], None]
-) -> None:
-    async with user_agent(world, "alice") as alice, user_agent(world, "bob") as bob, bob.serving(hold):
-        async with alice.call(BOB) as call:
-            assert world.ladder() == SET_UP
-            await asyncio.sleep(1)
-            die(end_of(world, bob))
-            await asyncio.sleep(1)
-            await call.hold()
-            assert alice.calls == [call]
-        wanted = ladder(f"""
-            alice -> bob    INVITE {AT_BOB} [2]
-            bob -> alice    200 OK [2 INVITE]
-            alice -> bob    ACK {AT_BOB} [2]
-            alice -> bob    BYE {AT_BOB} [3]
-            bob -> alice    200 OK [3 BYE]
-        """)
-        if die is cut_off:  # found by sending over it
-            wanted = [wanted[0], *wanted]
-        assert (world.ladder(), opened(alice, bob)) == (wanted, 2)
-    await asyncio.sleep(1)
-    assert world.leftovers == []
-
-
-@pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)
-async def test_the_call_lives_and_the_callees_bye_opens_another(
-    world: World, die: Callable[[SimulatedStream], None]
-) -> None:
-    callee = Answering()
-    async with user_agent(world, "alice") as alice, user_agent(world, "bob") as bob, bob.serving(callee):
-        async with alice.call(BOB) as call:
-            assert world.ladder() == SET_UP
-            await asyncio.sleep(1)
-            die(end_of(world, alice))
-            await asyncio.sleep(1)
-            await callee.calls[0].hang_up()
-            assert (await call.ended()).by == "remote"
-        bye, ok = ladder(f"""
-            bob -> alice    BYE {AT_ALICE} [1]
-            alice -> bob    200 OK [1 BYE]
-        """)
-        assert (world.ladder(), opened(alice, bob)) == ([bye, bye, ok] if die is cut_off else [bye, ok], 2)
-
-
-async def test_a_peer_that_is_gone_for_good_ends_the_call(world: World) -> None:
-    async with user_agent(world, "alice") as alice:
-        async with user_agent(world, "bob") as bob, bob.serving(hold):
-            async with alice.call(BOB) as call:
-                toy(bob).close()
-                await asyncio.sleep(1)
-                with pytest.raises(CallEnded, match=r"10\.0\.0\.2:5060: Connection refused"):
-                    await call.hold()
-                assert (await call.ended()).by == "transport"
-    await asyncio.sleep(1)
-    assert world.leftovers == []
-
-
-async def test_a_refused_connection_does_not_hold_up_the_goodbye(world: World) -> None:
-    async with user_agent(world, "alice") as alice:
-        async with user_agent(world, "bob") as bob, bob.serving(hold):
-            async with alice.call(BOB):
-                toy(bob).close()
-                await asyncio.sleep(1)
-            assert world.now == 1
-
-
-async def test_the_connection_dies_while_it_rings(world: World) -> None:
-    """The callee has the INVITE, and may open a connection to answer it (RFC 3261 §18.2.2): the caller
-    waits, as long as it may ring.
-    """
-
-    async def ring(invitation: Invitation) -> None:
-        await invitation.progress(180)
-        await asyncio.sleep(100)
-
-    async with user_agent(world, "alice") as alice, user_agent(world, "bob") as bob, bob.serving(ring):
-        asyncio.get_running_loop().call_at(5, lambda: end_of(world, bob).abort())
-        with pytest.raises(TransactionTimeout):
-            async with alice.call(BOB, ring_timeout=20):
-                pass
-        assert world.timed_ladder() == timed(f"""
-            0.0    alice -> bob    INVITE {BOB} [1]
-            0.0    bob -> alice    180 Ringing [1 INVITE]
-        """)
-        assert world.now == 24
-
-
-async def test_a_request_under_way_goes_over_another_connection(world: World) -> None:
-    """A server that has restarted resets the old connection: the request is sent again, not failed."""
-    async with user_agent(world, "alice") as alice, user_agent(world, "bob") as bob:
-        await alice.options(BOB)
-        for number in range(2, 5):
-            end = end_of(world, alice).peer
-            assert end is not None
-            end.vanish()
-            assert (await alice.options(BOB)).status == 200
-            assert opened(alice, bob) == number
 
 
 # --- what works ---
