@@ -16,9 +16,10 @@ from sipstack.core.router import Route, Router
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import AckUser, RequestUser
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import SipError, TransportError
+from sipstack.errors import ParseError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
+from sipstack.message.times import RetryAfter
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient, TransactionLayer
@@ -39,14 +40,14 @@ class RequestContext(Protocol):
 class RoutedRequest:
     """A draft that is looking for its flow. Base of what travels."""
 
-    __slots__ = ("_core", "_flow", "_route", "_usages", "draft")
+    __slots__ = ("_core", "_route", "_usages", "draft", "flow")
 
     def __init__(self, core: RequestContext, draft: Draft, usages: DialogUsages | None) -> None:
         self._core = core
         self.draft = draft
         self._usages = usages
         self._route: Route | None = None
-        self._flow: Flow | None = None
+        self.flow: Flow | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.draft.method} {self.draft.uri}>"
@@ -58,7 +59,7 @@ class RoutedRequest:
         if usages is not None and usages.hop == hop:
             flow = usages.flow
             if flow is not None and (not flow.reliable or router.is_open(flow)):
-                self._flow = flow
+                self.flow = flow
                 self.use(flow, now)
                 return
         known = router.known(hop)
@@ -76,7 +77,7 @@ class RoutedRequest:
         usages = self._usages
         if usages is not None:
             usages.hop, usages.flow = self.draft.next_hop, flow
-        self._flow = flow
+        self.flow = flow
         self.use(flow, now)
 
     def use(self, flow: Flow, now: float) -> None:
@@ -171,8 +172,8 @@ class ClientRequest(RoutedRequest):
             headers = self._authenticator.authorized(draft, self._authentication)
             draft = attrs.evolve(draft, headers=headers)
         self.draft = draft
-        assert self._flow is not None
-        self.use(self._flow, now)
+        assert self.flow is not None
+        self._take_again(self.flow, now)
 
     def unroutable(self, error: SipError, now: float) -> None:
         if not self._given_up:
@@ -212,21 +213,22 @@ class ClientRequest(RoutedRequest):
         if target is None:
             return
         if response.status == 503:
-            suspects.failed(target, now)
+            suspects.failed(target, now, _retry_after(response))
         else:
             suspects.answered(target)
 
     def request_failed(self, error: SipError, now: float) -> None:
         """A timeout, or the network could not deliver it."""
-        failed_flow, lost = self._flow, isinstance(error, TransportError)
-        if self._route is not None and self._route.target is not None and not self._answered:
-            self._core.router.suspects.failed(self._route.target, now)
+        lost = isinstance(error, TransportError)
         if lost and self._usages is not None:
             self._usages.flow = None
+        if lost and self._may_replace:
+            self._replace_flow(now)
+            return
+        if self._route is not None and self._route.target is not None and not self._answered:
+            self._core.router.suspects.failed(self._route.target, now)
         if self._may_fail_over:
             self._fail_over(now)
-        elif lost and self._route is None and failed_flow is not None and self._may_replace(failed_flow):
-            self._replace_flow(now)
         else:
             self._fail(error, now)
 
@@ -241,13 +243,19 @@ class ClientRequest(RoutedRequest):
         self.request = self.transaction = None
         self._route.next(now)
 
-    def _may_replace(self, failed: Flow) -> bool:
-        """A connection that was remembered has died: the dialog goes on over a new one."""
-        return failed.reliable and not self._answered and not self._given_up
+    @property
+    def _may_replace(self) -> bool:
+        """Whether it was a connection from before that has died: that says nothing against the target."""
+        flow, route = self.flow, self._route
+        reused = flow is not None and flow.reliable and (route is None or route.is_reused)
+        return reused and not self._answered and not self._given_up
 
     def _replace_flow(self, now: float) -> None:
         self.request = self.transaction = None
-        self.find_route(now)
+        if self._route is None:
+            self.find_route(now)
+        else:
+            self._route.again(now)
 
     def _authenticate(self, response: Response, now: float) -> bool:
         """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
@@ -261,8 +269,15 @@ class ClientRequest(RoutedRequest):
         usages = self._usages
         cseq = self.draft.cseq + 1 if usages is None else usages.dialog.next_cseq()
         self.draft = attrs.evolve(self.draft, cseq=cseq, headers=headers)
-        self.use(self.transaction.flow, now)
+        self._take_again(self.transaction.flow, now)
         return True
+
+    def _take_again(self, flow: Flow, now: float) -> None:
+        """Take the flow that was found some time ago, or another one when its connection is gone."""
+        if flow.reliable and not self._core.router.is_open(flow):
+            self._replace_flow(now)
+        else:
+            self.use(flow, now)
 
     # -- giving up -----------------------------------------------------------------------------------------
 
@@ -290,3 +305,12 @@ class ClientRequest(RoutedRequest):
         flow = self.transaction.flow
         # the answer to a CANCEL changes nothing, that of the INVITE does
         self._core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)
+
+
+def _retry_after(response: Response) -> float | None:
+    """The seconds that the server wants to be left alone; None when it does not say."""
+    text = response.headers.get("Retry-After")
+    try:
+        return None if text is None else RetryAfter.parse(text).seconds
+    except ParseError:
+        return None

@@ -60,7 +60,7 @@ class Open:
 
 @attrs.frozen
 class Close:
-    """The flow is not needed any more; answer with ``flow_closed`` when it is gone."""
+    """The flow is not needed any more; answer with ``flow_failed`` when it is gone."""
 
     flow: Flow
 

@@ -35,12 +35,14 @@ class Routed(Protocol):
 class Route:
     """The walk of one request along the targets of its next hop."""
 
-    __slots__ = ("_router", "_targets", "_user", "next_hop", "target")
+    __slots__ = ("_router", "_targets", "_user", "is_reused", "next_hop", "target")
 
     def __init__(self, router: Router, next_hop: str, user: Routed) -> None:
         self.next_hop = next_hop
         self.target: Target | None = None
         """The one that is being tried."""
+        self.is_reused = False
+        """Whether its flow is a connection that was there before: it may have died unnoticed."""
         self._router = router
         self._targets: list[Target] = []
         self._user: Routed | None = user
@@ -78,7 +80,12 @@ class Route:
     def next(self, now: float) -> None:
         """Go on to the next target; there must be one."""
         self.target = self._targets.pop(0)
-        if self._user is not None:
+        self.again(now)
+
+    def again(self, now: float) -> None:
+        """Find the flow to the same target once more: the one that was found is gone."""
+        self.is_reused = False
+        if self._user is not None and self.target is not None:
             self._router.find_flow(self.target, self, now)
 
     def flow_found(self, flow: Flow, now: float) -> None:
@@ -162,6 +169,7 @@ class Router:
         """Give ``route`` the flow to ``target``, known or opened."""
         flow = self.flows.get(target)
         if flow is not None:
+            route.is_reused = flow.reliable
             route.flow_found(flow, now)
             return
         waiting = self._opening.get(target)
@@ -212,7 +220,7 @@ class Router:
         return not flow.reliable or flow in self._connections
 
     def _remember(self, target: Target, flow: Flow) -> None:
-        if len(self.flows) >= MAXIMUM_FLOWS:
+        if len(self.flows) >= MAXIMUM_FLOWS and target not in self.flows:
             self.flows.pop(next(iter(self.flows)))
         self.flows[target] = flow
         if flow.reliable:

@@ -12,7 +12,7 @@ from sipstack.core.outputs import Target
 
 FIRST = 32.0
 LONGEST = 600.0
-"""Seconds that a target stays suspect: doubled each time that it fails again."""
+"""Seconds that a target stays suspect: doubled each time that it fails again afterwards."""
 MAXIMUM = 1024
 """Targets remembered: the oldest is forgotten."""
 
@@ -29,12 +29,18 @@ class Suspects:
         return len(self._until)
 
     def failed(self, target: Target, now: float, seconds: float | None = None) -> None:
-        """It did not answer, or asked to be left alone for ``seconds`` (Retry-After of a 503)."""
-        _, before = self._until.pop(target, (0.0, FIRST / 2))
-        pause = min(2 * before, LONGEST) if seconds is None else seconds
+        """It did not answer, or asked to be left alone for ``seconds`` (Retry-After of a 503).
+
+        Requests that fail together, or while it is suspect already, are one failure.
+        """
+        until, pause = self._until.pop(target, (0.0, 0.0))
+        if pause == 0.0:
+            pause = FIRST
+        elif until <= now:
+            pause = min(2 * pause, LONGEST)
         if len(self._until) >= MAXIMUM:
             del self._until[next(iter(self._until))]
-        self._until[target] = now + pause, pause
+        self._until[target] = max(until, now + min(pause if seconds is None else seconds, LONGEST)), pause
 
     def answered(self, target: Target) -> None:
         """It is there: whatever it said."""

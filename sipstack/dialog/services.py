@@ -52,6 +52,8 @@ class SentRequest(Protocol):
     request: Request | None
     """As it last went out (with the credentials that a challenge asked for); None while it is being routed.
     """
+    flow: Flow | None
+    """That it took last; None while it is being routed."""
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow of which ``routed`` told."""

@@ -196,7 +196,7 @@ class Driver:
         self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _open(self, target: Target) -> None:
-        failure = TransportError("not listening")
+        failure = TransportError(f"no address that we listen on speaks {target.transport}")
         for endpoint in self.endpoints:
             if endpoint.transport.name != target.transport:
                 continue

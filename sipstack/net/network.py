@@ -15,6 +15,10 @@ from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
 from sipstack.net.udp import UdpEndpoint
 
 
+def _without_brackets(host: str) -> str:
+    return as_address(host) or host
+
+
 @attrs.frozen
 class Listen:
     """An address to listen on, written ``udp:HOST:PORT``; port 0 takes any free one.
@@ -25,7 +29,7 @@ class Listen:
     transport: str
     host: str
     port: int
-    advertise: str = ""
+    advertise: str = attrs.field(default="", converter=_without_brackets)
 
     @classmethod
     def parse(cls, text: str, transports: Collection[str] = ("udp",)) -> Listen:
@@ -79,7 +83,8 @@ class Endpoint(Protocol):
     def flow_to(self, remote: Address) -> Flow:
         """A flow as one to ``remote`` would be, to know our address on the way. Raises TransportError."""
 
-    def send(self, flow: Flow, data: bytes) -> None: ...
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Never raises. That the connection is gone is told by ``failed``: later, not from inside of this."""
 
     def close_flow(self, flow: Flow) -> None:
         """End a connection; ``failed`` tells when it is gone."""

@@ -83,10 +83,10 @@ class InviteClientTransaction(Transaction):
         return (Fail(TransactionTimeout("no response to INVITE")),) if unanswered else NOTHING
 
     def transport_failed(self, error: TransportError, now: float) -> Effects:
-        """§17.1.4: the user is told and the transaction is gone. In Proceeding nothing of ours is under
-        way.
+        """§17.1.4: the user is told and the transaction is gone. In Proceeding nothing of ours is under way,
+        and only the loss of a connection counts: the response was to come over it.
         """
-        if self.state is not State.CALLING:
+        if self.state is not State.CALLING and not (self.state is State.PROCEEDING and self.flow.reliable):
             return NOTHING
         self.enter(State.TERMINATED, NEVER)
         return (Fail(error),)

@@ -135,8 +135,10 @@ RELIABLE: list[tuple[State, str, Effects, Situation]] = [
     (CALLING, "Timer A", NOTHING, Situation(CALLING, expires_at=32.0)),
     (CALLING, "Timer B", (TIMEOUT,), Situation(TERMINATED)),
     (CALLING, "Timer D or M", (TIMEOUT,), Situation(TERMINATED)),
-    *(row for row in UNRELIABLE if row[0] in (PROCEEDING, ACCEPTED) and row[1] != "3xx-6xx"),
+    *(row for row in UNRELIABLE if row[0] is PROCEEDING and row[1] not in ("3xx-6xx", "transport error")),
+    *(row for row in UNRELIABLE if row[0] is ACCEPTED and row[1] != "3xx-6xx"),
     (PROCEEDING, "3xx-6xx", (ACK, Deliver(BUSY)), Situation(TERMINATED)),
+    (PROCEEDING, "transport error", (CLOSED,), Situation(TERMINATED)),
     (ACCEPTED, "3xx-6xx", NOTHING, Situation(ACCEPTED, expires_at=33.0)),
     *((TERMINATED, name, NOTHING, Situation(TERMINATED)) for name in INPUTS),
 ]

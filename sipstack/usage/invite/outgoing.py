@@ -176,8 +176,10 @@ class OutgoingInviteUsage:
         return Dialog.as_client(self.request, response, secure=secure)
 
     def _session(self, dialog: Dialog) -> Session:
-        """The session of one fork: its offer is the INVITE's."""
+        """The session of one fork: its offer is the INVITE's, and so is its way while the next hop is."""
         usages = DialogUsages(self.core, dialog, self._draft.identity)
+        if self._sent is not None:
+            usages.hop, usages.flow = self._draft.next_hop, self._sent.flow
         session = Session(self.core, usages, self, is_caller=True)
         if self._offer:
             session.exchange.offer_sent(self._offer, self._carrier)
