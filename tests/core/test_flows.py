@@ -24,7 +24,7 @@ from sipstack.dialog.identity import Identity
 from sipstack.errors import CallEnded, FlowClosed, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, parse
-from sipstack.message.digest import Account
+from sipstack.message.digest import DigestAccount
 from sipstack.testing.agent import ANSWER, OFFER
 from sipstack.testing.ladders import shown
 from sipstack.usage.invite.session import Session
@@ -49,7 +49,7 @@ class Bench:
     """A core that speaks a stream transport; the test is its driver."""
 
     def __init__(self) -> None:
-        identity = Identity("<sip:alice@example.com>", "alice", (Account("alice", "secret"),))
+        identity = Identity("<sip:alice@example.com>", "alice", (DigestAccount("alice", "secret"),))
         self.core = Core(Configuration(identity), Identifiers(random.Random(1)))
         self.core.speak(Transport("TOY", reliable=True))
         self.requests: list[Request] = []
