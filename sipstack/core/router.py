@@ -109,7 +109,7 @@ class Route:
 
 
 class Router:
-    """The flows of one endpoint, and who waits for one."""
+    """The flows of one endpoint, and the routes that wait for one."""
 
     __slots__ = (
         "_connections",

@@ -1,4 +1,4 @@
-"""The dialog: a small record of values, who talks to whom and where requests go (RFC 3261 §12).
+"""The dialog: a small record of values: both ends, and the way of requests between them (RFC 3261 §12).
 
 Nothing in it lives: it can be written out and read back in another process. Its usages and the flow that its
 requests take are kept by `DialogUsages`.
@@ -118,7 +118,7 @@ class Dialog:
     # -- requests inside -----------------------------------------------------------------------------------
 
     def new_target(self, message: Request | Response) -> str:
-        """Where requests will go once ``message`` has taken effect: its Contact, else as now."""
+        """The target of requests once ``message`` has taken effect: its Contact, else as now."""
         return target_of(message) if "Contact" in message.headers else self.remote_target
 
     def refresh_target(self, message: Request | Response) -> None:

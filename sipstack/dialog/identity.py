@@ -1,4 +1,4 @@
-"""Who we are in a request of ours: one of the user agent's accounts."""
+"""The identity in which a request of ours goes out: one of the user agent's accounts."""
 
 from __future__ import annotations
 

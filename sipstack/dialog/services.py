@@ -38,7 +38,7 @@ class Usage(Protocol):
 
 
 class DialogSet(Protocol):
-    """What a request of ours may grow into before its peer has a tag: the dialogs of its forks."""
+    """The dialogs of all forks that a request of ours may have, before their peers have tags."""
 
     def dialog_of(self, request: Request) -> DialogUsages | None:
         """The dialog that ``request``, which came before any response of its sender, begins; None for a
@@ -118,7 +118,7 @@ class CoreServices(Protocol):
         """
 
     def refusal(self, request: Request) -> Refusal | None:
-        """How a request inside a dialog is refused before any usage sees it (RFC 3261 §8.2)."""
+        """The refusal of a request inside a dialog before any usage sees it (RFC 3261 §8.2)."""
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Put octets on a flow, outside of any transaction: an ACK, or a 2xx again."""

@@ -1,4 +1,4 @@
-"""The host of one dialog's usages (RFC 5057): who owns a request, and the flow that requests of ours take.
+"""The host of one dialog's usages (RFC 5057): the owner of each request, and the flow of requests of ours.
 
 The dialog itself is a record of values. Here is what lives beside it: the usages, the flow. A dialog comes
 into the core's table with its first usage and leaves it with the last.

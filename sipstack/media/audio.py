@@ -30,7 +30,7 @@ class Frame:
 
 @attrs.frozen
 class MediaStatistics:
-    """What was sent and received up to now. Octets are payload; ``jitter`` and ``round_trip`` are seconds."""
+    """Counters up to now. Octets are payload; ``jitter`` and ``round_trip`` are seconds."""
 
     packets_sent: int = 0
     packets_received: int = 0

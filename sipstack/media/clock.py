@@ -20,7 +20,7 @@ _STEP = PERIOD / SLOTS
 
 
 class Timer(Protocol):
-    """What an event loop gives for ``call_at``."""
+    """A timer of the event loop, as ``call_at`` gives it."""
 
     def cancel(self) -> None:
         """Do not call."""
@@ -56,7 +56,7 @@ class MediaClock:
 
     @classmethod
     def shared(cls) -> MediaClock:
-        """The running loop's clock, for those who join it: it is forgotten when the last one leaves."""
+        """The running loop's clock, shared by all that join it: it is forgotten when the last one leaves."""
         loop = asyncio.get_running_loop()
         if loop not in _shared:
             _shared[loop] = cls(loop)
@@ -64,7 +64,7 @@ class MediaClock:
 
     @property
     def participants(self) -> int:
-        """How many are ticked."""
+        """The number of participants."""
         return sum(map(len, self._slots))
 
     def join(self, tick: Tick) -> None:

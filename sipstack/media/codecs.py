@@ -14,7 +14,7 @@ from sipstack.sdp import STATIC_CODECS, Codec
 
 @attrs.frozen
 class AudioCodec:
-    """How PCM becomes payloads and payloads become PCM."""
+    """Turns PCM into payloads and payloads into PCM."""
 
     description: Codec
     """As SDP names it, under the payload type number that our offers prefer."""

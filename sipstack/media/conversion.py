@@ -56,7 +56,7 @@ class Resampler:
         self._converter = Converter(sample_rate)
 
     def push(self, pcm: bytes) -> bytes:
-        """What is ready of the converted audio."""
+        """The converted audio that is ready."""
         return self._converter.convert(audio_frame(pcm, self._source_rate)) if pcm else b""
 
     def flush(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What gives audio to a call and what takes audio from it. All PCM is signed 16-bit little-endian mono.
+"""Sources and sinks of the audio of a call. All PCM is signed 16-bit little-endian mono.
 
 Both are called from the media clock's tick: they must return at once and never wait.
 """

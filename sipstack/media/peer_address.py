@@ -1,4 +1,4 @@
-"""Where the peer's packets come from, and where ours go: symmetric RTP (RFC 4961), also called latching.
+"""The address of the peer's packets, in and out: symmetric RTP (RFC 4961), also called latching.
 
 Behind a NAT the peer cannot tell its address; it is learned from what arrives.
 """
@@ -22,13 +22,13 @@ class PeerAddress:
 
     def __init__(self) -> None:
         self.signalled: Address | None = None
-        """Where the peer told us to send."""
+        """The address that the peer signalled."""
         self.source: Address | None = None
-        """Where packets are accepted from; None until one came."""
+        """The address that packets are accepted from; None until one came."""
 
     @property
     def destination(self) -> Address | None:
-        """Where to send; None until the peer has told its address."""
+        """The address to send to; None until the peer has told its address."""
         return self.signalled and (self.source or self.signalled)
 
     def signal(self, address: Address | None) -> None:

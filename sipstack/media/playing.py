@@ -122,7 +122,7 @@ class SendQueue:
         return frame
 
     def end(self, ended: CallEnded) -> None:
-        """Who waits in ``put``, or comes later, is told."""
+        """A task that waits in ``put``, or comes later, is told."""
         self._ended = ended
         self._buffer.clear()
         self._room.set()

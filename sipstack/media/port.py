@@ -1,4 +1,4 @@
-"""What signalling needs of media: offers, answers, news, and the audio where there is any."""
+"""The port between signalling and media: offers, answers, news, and the audio where there is any."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MediaPort(Protocol):
     @property
     def audio(self) -> Audio | None:
         """The audio stream that the application works with: the same object for the whole call, None for
-        the whole call when the media has none. ``audio_of`` is for those who cannot do without."""
+        the whole call when the media has none. ``audio_of`` is for callers that cannot do without."""
 
     def attach(self, listener: Listener) -> None:
         """Call ``listener`` with each ``MediaEvent`` from now on, in place of the listener before.

@@ -83,7 +83,7 @@ class AudioStream:
             self._hold()
 
     def statistics(self) -> MediaStatistics:
-        """What happened so far."""
+        """The counters up to now."""
         return MediaStatistics(
             packets_sent=self._sender.packets,
             packets_received=self._reception.received,

@@ -78,7 +78,7 @@ class TrackSource:
 
 
 class SinkTrack(MediaStreamTrack):
-    """What is heard in a call as a track: ``recorder.addTrack(sink)``, then ``call.recording(sink)``."""
+    """The sound of a call as a track: ``recorder.addTrack(sink)``, then ``call.recording(sink)``."""
 
     kind = "audio"
 

@@ -33,7 +33,7 @@ PASSING = frozenset(
 
 
 class RtpTransport(Protocol):
-    """How packets travel. Sending never waits and never raises."""
+    """Carries packets. Sending never waits and never raises."""
 
     @property
     def port(self) -> int:

@@ -14,7 +14,7 @@ FLUSH = 25
 """Frames (half a second) that an abrupt end of the process may cost a recording."""
 
 _ODD = (wave.Error, EOFError, RuntimeError)
-"""What the wave module raises for headers that it does not understand; RuntimeError for lengths that lie."""
+"""The errors of the wave module for headers that it cannot read; RuntimeError for lengths that lie."""
 
 
 def open_source(path: str | Path, sample_rate: int) -> AudioSource:

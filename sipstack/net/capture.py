@@ -18,7 +18,7 @@ MAX_PAYLOAD = 65_535 - 40 - 8  # what an IP packet carries behind an IPv6 and a 
 
 
 class _Scapy(NamedTuple):
-    """What we use of scapy, which is loaded only when a capture is asked for."""
+    """The parts of scapy that we use; it is loaded only when a capture is asked for."""
 
     ipv4: Any
     ipv6: Any

@@ -112,7 +112,7 @@ def _listen_on_udp(listen: Listen, user: EndpointUser) -> Endpoint:
 
 
 ENDPOINTS = {"udp": _listen_on_udp}
-"""What makes the endpoint of each transport."""
+"""The maker of the endpoint of each transport, by the name in a listening address."""
 
 
 class HostNetwork:

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""The waits before trying again."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Call:
 
     @property
     def statistics(self) -> MediaStatistics:
-        """What went over the wire so far; final once the call has ended."""
+        """The counters of everything that went over the wire so far; final once the call has ended."""
         return self.audio.statistics
 
     @property

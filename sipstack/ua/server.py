@@ -1,4 +1,4 @@
-"""How a user agent answers: by a policy at once, or by a handler in a task for each call or request."""
+"""The answering half of a user agent: a policy at once, or a handler in a task for each call or request."""
 
 from __future__ import annotations
 

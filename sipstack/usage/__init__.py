@@ -1,3 +1,3 @@
-"""What dialogs and transactions are used for: calls, registrations, single requests. No usage imports
+"""The uses of dialogs and transactions: calls, registrations, single requests. No usage imports
 another.
 """

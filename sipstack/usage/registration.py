@@ -183,7 +183,7 @@ class RegistrationUsage:
         self._core.emit(Registered(self, granted, response))
 
     def _granted(self, response: Response) -> float:
-        """What the registrar made of our wish (§10.2.4): the expires of our Contact, else the Expires
+        """The seconds that the registrar granted (§10.2.4): the expires of our Contact, else the Expires
         field.
         """
         try:
