@@ -95,7 +95,7 @@ class IncomingInvite:
         self._check_unanswered()
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        self._provisional = self._response(status, headers, body)
+        self._provisional = self._response(status, now, headers, body)
         self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
         self.core.schedule(self)
@@ -108,7 +108,7 @@ class IncomingInvite:
         session = self._session
         request, transaction = self.request, self.transaction
         give_response(session.exchange, self._carrier, body)
-        response = self._response(200, headers, body)
+        response = self._response(200, now, headers, body)
         self._finish()
         session.establish()
         session.offer_in_2xx = session.exchange.offer is not None
@@ -135,12 +135,12 @@ class IncomingInvite:
         self._provisional = None
         self._repeat_at = self._expires_at = NEVER
 
-    def _response(self, status: int, headers: HeaderFields, body: bytes) -> Response:
+    def _response(self, status: int, now: float, headers: HeaderFields, body: bytes) -> Response:
         request, session = self.request, self._session
         identity = session.usages.identity
         fields = self.core.dialog_fields(self.transaction.flow, identity, session_description=bool(body))
         if session.extensions is not None:
-            headers = (*session.extensions.answering(request, status), *headers)
+            headers = (*session.extensions.answering(request, status, now), *headers)
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
         if headers:

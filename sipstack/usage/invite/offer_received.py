@@ -49,7 +49,7 @@ class ReceivedOffer:
             transaction.flow, session.usages.identity, session_description=True
         )
         if session.extensions is not None:
-            headers = headers.joined(Headers(session.extensions.answering(request, 200)))
+            headers = headers.joined(Headers(session.extensions.answering(request, 200, now)))
         response = request.response(200, headers=headers, body=body)
         session.core.respond(transaction, response, now)
         if request.method == "INVITE":

@@ -100,7 +100,7 @@ def give_request(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> Ta
 
 
 def _answers(exchange: Exchange[bytes], carrier: Carrier) -> bool:
-    """Whether a description in ``carrier`` answers the open offer: that of a response to an INVITE is answered
+    """Whether a description in ``carrier`` answers the open offer: one in a response to an INVITE is answered
     in the ACK or PRACK, by the side that the INVITE came from.
     """
     offered = exchange.carrier

@@ -23,7 +23,7 @@ from sipstack.errors import (
     TransactionTimeout,
     TransportError,
 )
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
@@ -108,6 +108,11 @@ class Session:
         """Whether it is accepted, and neither side has said BYE."""
         return self.state is SessionState.ESTABLISHED
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is established, or may still be."""
+        return self.state is SessionState.EARLY or self.state is SessionState.ESTABLISHED
+
     def __repr__(self) -> str:
         return f"<Session {self.state.name} {self.dialog.call_id}>"
 
@@ -119,12 +124,12 @@ class Session:
         session.establish()
         return session
 
-    def record(self) -> SessionRecord:
-        """The session as values. Raises LocalProtocolError unless it is established."""
+    def record(self, now: float) -> SessionRecord:
+        """The session as values at ``now``. Raises LocalProtocolError unless it is established."""
         if self.state is not SessionState.ESTABLISHED:
             raise LocalProtocolError(f"a session that is {self.state.name} cannot be recorded")
         exchange = self.exchange
-        extended = self.extensions.record() if self.extensions is not None else {}
+        extended = self.extensions.record(now) if self.extensions is not None else {}
         return SessionRecord(
             attrs.evolve(self.dialog), self.is_caller, exchange.local, exchange.remote, extended
         )
@@ -253,14 +258,26 @@ class Session:
         self.core.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
 
     def _extended(self, request: Request, transaction: AnyServer, now: float) -> None:
+        if self.state is SessionState.CLOSING:
+            raise RemoteProtocolError("the session is over", 481)
         reply = self.extensions.request_received(request, now) if self.extensions is not None else None
         if reply is None:
             self.core.serve(request, transaction, now)
         elif isinstance(reply, Reply):
-            response = request.response(reply.status, headers=reply.headers, body=reply.body)
-            self.core.respond(transaction, response, now)
+            self._reply(reply, request, transaction, now)
         else:
             self.receive_offer(request, transaction, now)
+
+    def _reply(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
+        headers = Headers(reply.headers)
+        if reply.refreshes:
+            self.dialog.refresh_target(request)
+            described = bool(reply.body)
+            headers = self.core.dialog_fields(
+                transaction.flow, self.usages.identity, session_description=described
+            ).joined(headers)
+        response = request.response(reply.status, headers=headers, body=reply.body)
+        self.core.respond(transaction, response, now)
 
     def accept_offer(self, body: bytes, now: float) -> None:
         """Answer the peer's request with 200; ``body`` is the answer, or the offer when theirs had none."""
@@ -288,9 +305,13 @@ class Session:
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
         """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE.
 
-        Raises LocalProtocolError when one is under way or the call is over.
+        The latter may go out before the call is accepted, once a first pair is agreed (RFC 3311 §5.1). Raises
+        LocalProtocolError when one is under way, when none may go out yet, or when the call is over.
         """
-        if self.state is not SessionState.ESTABLISHED:
+        early = self.state is SessionState.EARLY
+        if early and (method == "INVITE" or self.exchange.local is None):
+            raise LocalProtocolError("the call is not accepted yet")
+        if not (early or self.is_established):
             raise LocalProtocolError("the call is over")
         if self.reoffer_under_way is not None and self.reoffer_under_way.unfinished:
             raise LocalProtocolError("an offer of ours is under way")
@@ -301,7 +322,7 @@ class Session:
 
     def ask(self, ask: Ask, user: Asking, now: float) -> None:
         usages = self.usages
-        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=True), user, now)
+        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
 
     def close(self, close: Close, now: float) -> None:
         if self.state is SessionState.ESTABLISHED:
@@ -316,6 +337,8 @@ class Session:
             return
         self.state = SessionState.CLOSING
         self._bye_headers = headers
+        if self.extensions is not None:
+            self.extensions.stop()
         if self.reoffer_under_way is not None:
             self.reoffer_under_way.abandon(now)
         if self._awaits_answer:  # a 2xx is acknowledged in any case (§13.2.2.4)

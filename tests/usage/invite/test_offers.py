@@ -189,7 +189,7 @@ def open_states(pattern: Pattern) -> list[ExchangeState]:
     return [REMOTE, LOCAL] if pattern.callee_offers else [LOCAL, REMOTE]
 
 
-@pytest.fixture(params=PATTERNS.values(), ids=PATTERNS)
+@pytest.fixture(params=list(PATTERNS.values()), ids=list(PATTERNS))
 def pattern(request: pytest.FixtureRequest) -> Pattern:
     found = request.param
     assert isinstance(found, Pattern)
@@ -339,7 +339,7 @@ CHANGES: dict[str, Step] = {
 
 
 @SETTLED
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
 @pytest.mark.parametrize("body", [b"", FIRST_ANSWER, b"another"], ids=["none", "repeated", "another"])
 def test_later_responses_to_the_invite_are_ignored(
     begin: Callable[[], Ends], change: Step, body: bytes
