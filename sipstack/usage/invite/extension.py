@@ -46,6 +46,32 @@ class Ask:
 
 
 @attrs.frozen
+class Ignore:
+    """The provisional response does not count: the user agent is not told of it."""
+
+
+@attrs.frozen
+class Confirm:
+    """The provisional response is reliable: its description counts, as an answer or as an offer. ``ask``
+    confirms it, at once or with our answer.
+    """
+
+    ask: Ask
+
+
+@attrs.frozen
+class Resend:
+    """Send our latest provisional response again."""
+
+
+@attrs.frozen
+class Refuse:
+    """Refuse the INVITE of the peer, which is not answered yet."""
+
+    status: int
+
+
+@attrs.frozen
 class Reply:
     """Answer the request so. ``refreshes``: it is a target refresh request, such as UPDATE without an offer,
     and the reply a 2xx.
@@ -59,10 +85,12 @@ class Reply:
 
 @attrs.frozen
 class TakeOffer:
-    """The body of the request is an offer: the user agent answers it, in the 2xx to this request."""
+    """The body of the request is an offer: the user agent answers it, in the 2xx to this request. In a PRACK
+    it may be the answer to our offer.
+    """
 
 
-Action = Retry | Close | Ask
+Action = Retry | Close | Ask | Ignore | Confirm
 
 
 class InviteExtension:
@@ -74,6 +102,10 @@ class InviteExtension:
     """The methods inside of a call that ``request_received`` answers."""
     deadline: float = NEVER
     """When ``timeout`` wants to be called."""
+    holding: bool = False
+    """Whether the provisional response that has its fields waits to be confirmed. Such a response carries an
+    offer or an answer, and the next one, or the 2xx, is held back until then.
+    """
 
     def fork(self) -> InviteExtension:
         """The part in one dialog of an INVITE of ours: a copy, as the forks may differ."""
@@ -99,7 +131,7 @@ class InviteExtension:
         """A request of one of its ``methods``."""
         return Reply(500)
 
-    def timeout(self, now: float) -> Close | Ask | None:
+    def timeout(self, now: float) -> Close | Ask | Resend | Refuse | None:
         """The deadline is reached, and taken away: set it again to be called again."""
         return None
 

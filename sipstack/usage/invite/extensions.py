@@ -11,7 +11,19 @@ from sipstack.errors import ParseError, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Ask, Close, InviteExtension, Reply, Retry, TakeOffer
+from sipstack.usage.invite.extension import (
+    Action,
+    Ask,
+    Close,
+    Confirm,
+    Ignore,
+    InviteExtension,
+    Refuse,
+    Reply,
+    Resend,
+    Retry,
+    TakeOffer,
+)
 
 
 class ExtendedCall(Protocol):
@@ -23,6 +35,12 @@ class ExtendedCall(Protocol):
     def close(self, close: Close, now: float) -> None: ...
 
     def ask(self, ask: Ask, user: Asking, now: float) -> None: ...
+
+    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None: ...
+
+    def resend(self, now: float) -> None: ...
+
+    def refuse(self, status: int, now: float) -> None: ...
 
 
 class Extensions:
@@ -61,9 +79,22 @@ class Extensions:
 
     # -- what they decide ----------------------------------------------------------------------------------
 
+    def progressed(self, response: Response, now: float) -> bool:
+        """A provisional response to an INVITE of ours: whether it counts."""
+        for part in self._parts:
+            action = part.answered(response, now)
+            if isinstance(action, Ignore):
+                return False
+            if isinstance(action, Confirm) and self._call is not None:
+                self._call.take_reliable(response, action.ask, Asking(self, part, action.ask), now)
+            else:
+                self.perform(part, action, now)
+        self._schedule()
+        return True
+
     def answered(self, response: Response, now: float) -> Retry | None:
-        """A response to an INVITE of ours. The retry that one asks for and may have; the rest is carried
-        out.
+        """A final response to an INVITE of ours: the retry that one asks for and may have. The rest is
+        carried out.
         """
         retry: Retry | None = None
         for number, part in enumerate(self._parts):
@@ -86,7 +117,11 @@ class Extensions:
         self._schedule()
         return reply
 
-    def perform(self, part: InviteExtension, action: Close | Ask | Retry | None, now: float) -> None:
+    def must_wait(self) -> bool:
+        """Whether our next response has to wait."""
+        return any(part.holding for part in self._parts)
+
+    def perform(self, part: InviteExtension, action: Action | Resend | Refuse | None, now: float) -> None:
         """Carry out what ``part`` decided."""
         if self._call is None:
             return
@@ -94,6 +129,10 @@ class Extensions:
             self._call.close(action, now)
         elif isinstance(action, Ask):
             self._call.ask(action, Asking(self, part, action), now)
+        elif isinstance(action, Resend):
+            self._call.resend(now)
+        elif isinstance(action, Refuse):
+            self._call.refuse(action.status, now)
 
     def refresh_target(self, response: Response) -> None:
         """The 2xx to a target refresh request; one whose Contact is of no use changes nothing."""

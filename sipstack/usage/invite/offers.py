@@ -58,7 +58,7 @@ def take_request(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> Ta
     """
     if not body:
         return Taken.NOTHING
-    if exchange.state is ExchangeState.LOCAL_OFFER and _answers(exchange, carrier):
+    if exchange.state is ExchangeState.LOCAL_OFFER and answers(exchange, carrier):
         exchange.answer_received(body)
         return Taken.ANSWER
     if carrier[1] == "ACK":
@@ -92,14 +92,14 @@ def give_request(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> Ta
     """``carrier``, a request of ours, carries this description. Raises LocalProtocolError for one not due."""
     if not body:
         return Taken.NOTHING
-    if exchange.state is ExchangeState.REMOTE_OFFER and _answers(exchange, carrier):
+    if exchange.state is ExchangeState.REMOTE_OFFER and answers(exchange, carrier):
         exchange.answer_sent(body)
         return Taken.ANSWER
     exchange.offer_sent(body, carrier)
     return Taken.OFFER
 
 
-def _answers(exchange: Exchange[bytes], carrier: Carrier) -> bool:
+def answers(exchange: Exchange[bytes], carrier: Carrier) -> bool:
     """Whether a description in ``carrier`` answers the open offer: one in a response to an INVITE is answered
     in the ACK or PRACK, by the side that the INVITE came from.
     """

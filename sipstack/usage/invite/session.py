@@ -8,7 +8,7 @@ It exists from the first response that makes the dialog. Until the 2xx it belong
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -31,11 +31,11 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
-from sipstack.usage.invite.events import Acknowledged, Ended
+from sipstack.usage.invite.events import Acknowledged, Ended, OfferAnswered, OfferReceived
 from sipstack.usage.invite.extension import Ask, Close, Reply
 from sipstack.usage.invite.extensions import Asking, Extensions
-from sipstack.usage.invite.offer_received import ReceivedOffer
-from sipstack.usage.invite.offers import Taken, take_request
+from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
+from sipstack.usage.invite.offers import Carrier, Taken, answers, carrier_of, take_request, take_response
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack
@@ -48,11 +48,27 @@ class SessionState(Enum):
     ENDED = auto()
 
 
-class Origin(Protocol):
-    """The INVITE, of either side, that an early session belongs to."""
+class Origin:
+    """The INVITE, of either side, that an early session belongs to. Base of both: one of ours sends no
+    responses.
+    """
+
+    __slots__ = ("carrier",)
+
+    carrier: Carrier
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """The peer has said BYE; 200 is sent."""
+        raise NotImplementedError
+
+    def proceed(self, now: float) -> None:
+        """A request that extensions answer has been answered: what they held back may go out."""
+
+    def resend(self, now: float) -> None:
+        """Send our latest provisional response again."""
+
+    def refuse(self, status: int, now: float) -> None:
+        """Send a final response other than 2xx."""
 
 
 class Session:
@@ -89,7 +105,7 @@ class Session:
         self.state = SessionState.EARLY
         self.extensions: Extensions | None = None
         self.acceptance: Acceptance | None = None
-        self.received_offer: ReceivedOffer | None = None
+        self.received_offer: ReceivedOffer | OfferInResponse | None = None
         self.reoffer_under_way: Reoffer | None = None
         self.acks: SentAcks = {}
         self._ack_cseq = 0
@@ -265,8 +281,14 @@ class Session:
             self.core.serve(request, transaction, now)
         elif isinstance(reply, Reply):
             self._reply(reply, request, transaction, now)
+        elif answers(self.exchange, carrier_of(request)):
+            take_request(self.exchange, carrier_of(request), session_description(request))
+            self._reply(Reply(200), request, transaction, now)
+            self.core.emit(OfferAnswered(self, session_description(request)))
         else:
             self.receive_offer(request, transaction, now)
+        if self.origin is not None:
+            self.origin.proceed(now)
 
     def _reply(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
         headers = Headers(reply.headers)
@@ -287,7 +309,7 @@ class Session:
         """Refuse the peer's offer: the session stays as it is (§14.2)."""
         self._take_offer().refuse(status, now)
 
-    def _take_offer(self) -> ReceivedOffer:
+    def _take_offer(self) -> ReceivedOffer | OfferInResponse:
         if self.received_offer is None:
             raise LocalProtocolError("no offer of the peer waits for an answer")
         offer, self.received_offer = self.received_offer, None
@@ -323,6 +345,25 @@ class Session:
     def ask(self, ask: Ask, user: Asking, now: float) -> None:
         usages = self.usages
         usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
+
+    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None:
+        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
+        if self.origin is None:
+            return
+        body = session_description(response)
+        if take_response(self.exchange, self.origin.carrier, body) is Taken.OFFER:
+            self.received_offer = OfferInResponse(self, ask, user)
+            self.core.emit(OfferReceived(self, body))
+        else:
+            self.ask(ask, user, now)
+
+    def resend(self, now: float) -> None:
+        if self.origin is not None:
+            self.origin.resend(now)
+
+    def refuse(self, status: int, now: float) -> None:
+        if self.origin is not None:
+            self.origin.refuse(status, now)
 
     def close(self, close: Close, now: float) -> None:
         if self.state is SessionState.ESTABLISHED:

@@ -9,6 +9,8 @@ import pytest
 
 from sipstack.errors import LocalProtocolError, RemoteProtocolError
 from sipstack.sdp.exchange import Exchange, ExchangeState
+from sipstack.testing.agent import ANSWER as CALL_ANSWER
+from sipstack.testing.agent import OFFER as CALL_OFFER
 from sipstack.usage.invite.offers import (
     Carrier,
     Taken,
@@ -17,6 +19,8 @@ from sipstack.usage.invite.offers import (
     take_request,
     take_response,
 )
+from tests.usage.invite.callers import agreed as agreement
+from tests.usage.invite.callers import alice_and_peer, called_by_peer, called_peer
 
 IDLE, LOCAL, REMOTE, STABLE = ExchangeState
 OFFER, ANSWER, NOTHING = Taken
@@ -305,6 +309,52 @@ def test_two_offers_that_cross_are_both_withdrawn() -> None:
     ends.caller.withdraw((True, "INVITE", 2))
     ends.callee.withdraw((True, "UPDATE", 2))
     assert ends.seen == FIRST_PAIR
+
+
+# --- the same in a call ---
+
+PAIRS = {200: (b"next", b"its answer"), 488: (CALL_OFFER, CALL_ANSWER), 491: (CALL_OFFER, CALL_ANSWER)}
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("status", PAIRS)
+def test_the_pair_after_an_offer_of_ours(method: str, status: int) -> None:
+    world, alice, carol = called_peer()
+    alice.session.reoffer(b"next", world.now, method)
+    carol.answer(carol.request, status, None, body=b"its answer" if status == 200 else b"")
+    assert (agreement(alice), alice.session.exchange.offer) == (PAIRS[status], None)
+    assert alice.session.is_established
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_the_pair_after_an_offer_that_nobody_answers(method: str) -> None:
+    """The call ends; what was agreed is what it was."""
+    world, alice, _ = called_peer()
+    alice.session.reoffer(b"next", world.now, method)
+    world.settle()
+    assert (agreement(alice), alice.session.exchange.offer) == ((CALL_OFFER, CALL_ANSWER), None)
+    assert not alice.session.is_established
+
+
+def test_the_pair_after_a_reinvite_of_theirs_that_is_cancelled() -> None:
+    world, bob, carol = called_by_peer()
+    accepted = carol.response
+    carol.send(bob.address, carol.inside(accepted, "INVITE", 2, body=b"next", branch="z9hG4bKtheirs"))
+    carol.send(bob.address, carol.inside(accepted, "CANCEL", 2, branch="z9hG4bKtheirs"))
+    assert [line.split()[3] for line in world.ladder("bob")] == ["200", "487"]
+    assert (agreement(bob), bob.session.exchange.offer) == ((CALL_ANSWER, CALL_OFFER), None)
+
+
+def test_each_fork_answers_for_itself() -> None:
+    """The first 2xx is the call; the answer of the other changes nothing in it (RFC 3261 §13.2.2.4)."""
+    world, alice, bob = alice_and_peer()
+    alice.call(bob.uri)
+    invite = bob.request
+    for phone in ("phone1", "phone2"):
+        bob.answer(invite, 183, phone, body=b"a preview of " + phone.encode())
+    bob.answer(invite, 200, "phone2", body=b"of phone2")
+    bob.answer(invite, 200, "phone1", body=b"of phone1")
+    assert (agreement(alice), alice.session.dialog.remote_tag) == ((CALL_OFFER, b"of phone2"), "phone2")
 
 
 # --- an INVITE whose exchange is complete before its 2xx ---
