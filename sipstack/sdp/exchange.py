@@ -55,7 +55,8 @@ _IDLE, _LOCAL_OFFER, _REMOTE_OFFER, _STABLE = ExchangeState
 class Exchange(Generic[D]):
     """The offer/answer state. ``local`` and ``remote`` are the pair in force, None before the first;
     ``offer`` is the one outstanding, and ``carrier`` what it travels in: any value that its user chooses.
-    ``settled`` is the carrier of the latest pair. Give a pair to go on from a stored session."""
+    ``settled`` is the carrier of the latest pair, or of an earlier one that its user wrote back. Give a pair
+    to go on from a stored session."""
 
     __slots__ = ("carrier", "local", "offer", "remote", "settled", "state")
 

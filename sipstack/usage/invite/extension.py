@@ -6,6 +6,8 @@ comes as ``now``; what must be random is handed to it. A plain call has no exten
 
 from __future__ import annotations
 
+from copy import copy
+
 import attrs
 
 from sipstack.dialog.services import Refusal
@@ -17,7 +19,7 @@ from sipstack.transaction.timers import NEVER
 @attrs.frozen
 class Retry:
     """Send the refused INVITE again (next CSeq, the same offer) with ``headers`` in place of the fields that
-    have the same names. Each extension may ask for it once for each status.
+    have the same names. Each extension may ask for it once for each status of one INVITE.
     """
 
     headers: HeaderFields
@@ -33,28 +35,62 @@ class Close:
 
 @attrs.frozen
 class Ask:
-    """Send this request in the dialog; its final response comes to ``answered``."""
+    """Send this request in the dialog; its final response comes to ``answered``. ``refreshes``: it is a
+    target refresh request (RFC 3261 §6), such as UPDATE.
+    """
 
     method: str
     headers: HeaderFields = ()
     body: bytes = b""
+    refreshes: bool = False
+
+
+@attrs.frozen
+class Ignore:
+    """The provisional response does not count: the user agent is not told of it."""
+
+
+@attrs.frozen
+class Confirm:
+    """The provisional response is reliable: its description counts, as an answer or as an offer. ``ask``
+    confirms it, at once or with our answer.
+    """
+
+    ask: Ask
+
+
+@attrs.frozen
+class Resend:
+    """Send our latest provisional response again."""
+
+
+@attrs.frozen
+class Refuse:
+    """Refuse the INVITE of the peer, which is not answered yet."""
+
+    status: int
 
 
 @attrs.frozen
 class Reply:
-    """Answer the request so."""
+    """Answer the request so. ``refreshes``: it is a target refresh request, such as UPDATE without an offer,
+    and the reply a 2xx.
+    """
 
     status: int
     headers: HeaderFields = ()
     body: bytes = b""
+    refreshes: bool = False
 
 
 @attrs.frozen
 class TakeOffer:
-    """The body of the request is an offer: the user agent answers it, in the 2xx to this request."""
+    """The body of the request is an offer: the user agent answers it, in the 2xx to this request. In a PRACK
+    it may be the answer to our offer.
+    """
 
 
-Action = Retry | Close | Ask
+Action = Retry | Close | Ask | Ignore | Confirm
 
 
 class InviteExtension:
@@ -66,10 +102,14 @@ class InviteExtension:
     """The methods inside of a call that ``request_received`` answers."""
     deadline: float = NEVER
     """When ``timeout`` wants to be called."""
+    holding: bool = False
+    """Whether the provisional response that has its fields waits to be confirmed. Such a response carries an
+    offer or an answer, and the next one, or the 2xx, is held back until then.
+    """
 
     def fork(self) -> InviteExtension:
-        """The part in one dialog of an INVITE of ours: each fork has its own where they differ."""
-        return self
+        """The part in one dialog of an INVITE of ours: a copy, as the forks may differ."""
+        return copy(self)
 
     def outgoing(self, method: str) -> HeaderFields:
         """The fields that it adds to an INVITE (or another offer request) of ours."""
@@ -79,8 +119,8 @@ class InviteExtension:
         """How it refuses an INVITE of the peer, the first or a further one."""
         return None
 
-    def answering(self, request: Request, status: int) -> HeaderFields:
-        """The fields that it adds to our response to an INVITE, 101 to 299."""
+    def answering(self, request: Request, status: int, now: float) -> HeaderFields:
+        """The fields that it adds to our response, 101 to 299, to an INVITE or another offer request."""
         return ()
 
     def answered(self, response: Response, now: float) -> Action | None:
@@ -91,11 +131,11 @@ class InviteExtension:
         """A request of one of its ``methods``."""
         return Reply(500)
 
-    def timeout(self, now: float) -> Close | Ask | None:
-        """The deadline is reached."""
+    def timeout(self, now: float) -> Close | Ask | Resend | Refuse | None:
+        """The deadline is reached, and taken away: set it again to be called again."""
         return None
 
-    def record(self) -> dict[str, object]:
+    def record(self, now: float) -> dict[str, object]:
         """Its state as plain values, for the record of a session; times as seconds that are left."""
         return {}
 

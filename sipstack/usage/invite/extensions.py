@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
+from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.services import CoreServices, Refusal
-from sipstack.errors import SipError
+from sipstack.errors import ParseError, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Ask, Close, InviteExtension, Reply, Retry, TakeOffer
+from sipstack.usage.invite.extension import (
+    Action,
+    Ask,
+    Close,
+    Confirm,
+    Ignore,
+    InviteExtension,
+    Refuse,
+    Reply,
+    Resend,
+    Retry,
+    TakeOffer,
+)
 
 
 class ExtendedCall(Protocol):
     """Carries out what the extensions of a call decide."""
 
+    @property
+    def dialog(self) -> Dialog: ...
+
     def close(self, close: Close, now: float) -> None: ...
 
     def ask(self, ask: Ask, user: Asking, now: float) -> None: ...
+
+    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None: ...
+
+    def resend(self, now: float) -> None: ...
+
+    def refuse(self, status: int, now: float) -> None: ...
 
 
 class Extensions:
@@ -44,9 +67,11 @@ class Extensions:
         """The fields of a request of ours."""
         return tuple(field for part in self._parts for field in part.outgoing(method))
 
-    def answering(self, request: Request, status: int) -> HeaderFields:
+    def answering(self, request: Request, status: int, now: float) -> HeaderFields:
         """The fields of our response."""
-        return tuple(field for part in self._parts for field in part.answering(request, status))
+        fields = tuple(field for part in self._parts for field in part.answering(request, status, now))
+        self._schedule()
+        return fields
 
     def refusal(self, request: Request) -> Refusal | None:
         """The first that refuses an INVITE decides."""
@@ -54,9 +79,22 @@ class Extensions:
 
     # -- what they decide ----------------------------------------------------------------------------------
 
+    def progressed(self, response: Response, now: float) -> bool:
+        """A provisional response to an INVITE of ours: whether it counts."""
+        for part in self._parts:
+            action = part.answered(response, now)
+            if isinstance(action, Ignore):
+                return False
+            if isinstance(action, Confirm) and self._call is not None:
+                self._call.take_reliable(response, action.ask, Asking(self, part, action.ask), now)
+            else:
+                self.perform(part, action, now)
+        self._schedule()
+        return True
+
     def answered(self, response: Response, now: float) -> Retry | None:
-        """A response to an INVITE of ours. The retry that one asks for and may have; the rest is carried
-        out.
+        """A final response to an INVITE of ours: the retry that one asks for and may have. The rest is
+        carried out.
         """
         retry: Retry | None = None
         for number, part in enumerate(self._parts):
@@ -67,6 +105,8 @@ class Extensions:
                     retry = action
             else:
                 self.perform(part, action, now)
+        if retry is None and response.status >= 200:  # the next INVITE may be tried again as well
+            self._retried.clear()
         self._schedule()
         return retry
 
@@ -77,18 +117,32 @@ class Extensions:
         self._schedule()
         return reply
 
-    def perform(self, part: InviteExtension, action: Close | Ask | Retry | None, now: float) -> None:
+    def must_wait(self) -> bool:
+        """Whether our next response has to wait."""
+        return any(part.holding for part in self._parts)
+
+    def perform(self, part: InviteExtension, action: Action | Resend | Refuse | None, now: float) -> None:
         """Carry out what ``part`` decided."""
         if self._call is None:
             return
         if isinstance(action, Close):
             self._call.close(action, now)
         elif isinstance(action, Ask):
-            self._call.ask(action, Asking(self, part), now)
+            self._call.ask(action, Asking(self, part, action), now)
+        elif isinstance(action, Resend):
+            self._call.resend(now)
+        elif isinstance(action, Refuse):
+            self._call.refuse(action.status, now)
 
-    def record(self) -> dict[str, dict[str, object]]:
+    def refresh_target(self, response: Response) -> None:
+        """The 2xx to a target refresh request; one whose Contact is of no use changes nothing."""
+        if self._call is not None:
+            with suppress(ParseError, RemoteProtocolError):
+                self._call.dialog.refresh_target(response)
+
+    def record(self, now: float) -> dict[str, dict[str, object]]:
         """The state of each part, by its name."""
-        return {part.name: part.record() for part in self._parts}
+        return {part.name: part.record(now) for part in self._parts}
 
     def restore(self, record: dict[str, dict[str, object]], now: float) -> None:
         """Each part goes on with what it recorded."""
@@ -105,6 +159,7 @@ class Extensions:
     def timeout(self, now: float) -> None:
         for part in self._parts:
             if now >= part.deadline:
+                part.deadline = NEVER
                 self.perform(part, part.timeout(now), now)
         self._schedule()
 
@@ -122,14 +177,17 @@ class Extensions:
 class Asking:
     """The user of a request that an extension asked for."""
 
-    __slots__ = ("_extensions", "_part")
+    __slots__ = ("_ask", "_extensions", "_part")
 
-    def __init__(self, extensions: Extensions, part: InviteExtension) -> None:
+    def __init__(self, extensions: Extensions, part: InviteExtension, ask: Ask) -> None:
         self._extensions = extensions
         self._part = part
+        self._ask = ask
 
     def response_received(self, response: Response, now: float) -> None:
         if response.status >= 200:
+            if self._ask.refreshes and response.status < 300:
+                self._extensions.refresh_target(response)
             self._extensions.perform(self._part, self._part.answered(response, now), now)
 
     def request_failed(self, error: SipError, now: float) -> None:

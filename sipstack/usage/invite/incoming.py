@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
@@ -18,20 +19,20 @@ from sipstack.usage.invite.events import InvitationCancelled
 from sipstack.usage.invite.extension import InviteExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import carrier_of, give_response, take_request
-from sipstack.usage.invite.session import Session
+from sipstack.usage.invite.session import Origin, Session
 
 PROVISIONAL_INTERVAL = 60.0
 """Proxies drop an INVITE after three minutes of silence; a 1xx every minute keeps it (§13.3.1.1)."""
 
 
-class IncomingInvite:
+class IncomingInvite(Origin):
     """Answers one INVITE outside of a dialog. Raises ParseError or RemoteProtocolError when none can
     begin.
     """
 
     __slots__ = (
-        "_carrier",
         "_expires_at",
+        "_held",
         "_provisional",
         "_repeat_at",
         "_session",
@@ -67,14 +68,16 @@ class IncomingInvite:
         self._provisional: Response | None = None
         self._repeat_at = NEVER
         self._expires_at = NEVER
+        self._held: list[Callable[[float], Any]] | None = None
+        """Responses that wait until the one before is confirmed; none while nothing has to wait."""
         if "Expires" in request.headers and request.expires is not None:
             self._expires_at = now + request.expires
             core.schedule(self)
         # announced with the first response that has the tag
         self._session = session = Session(core, usages, self, is_caller=False)
         transaction.user = self  # until the final response, so that CANCEL finds us
-        self._carrier = carrier_of(request)
-        take_request(session.exchange, self._carrier, session_description(request))
+        self.carrier = carrier_of(request)
+        take_request(session.exchange, self.carrier, session_description(request))
 
     def __repr__(self) -> str:
         return f"<IncomingInvite {'answered' if self.answered else 'waiting'} {self.request.call_id}>"
@@ -95,20 +98,30 @@ class IncomingInvite:
         self._check_unanswered()
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        self._provisional = self._response(status, headers, body)
+        extensions = self._session.extensions
+        if extensions is not None and extensions.must_wait():
+            self._hold(lambda later: self.progress(status, later, headers, body))
+            return
+        self._provisional = self._response(status, now, headers, body)
+        if extensions is not None and extensions.must_wait():  # for its own confirmation: it is reliable
+            give_response(self._session.exchange, self.carrier, body)
         self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
         self.core.schedule(self)
 
     def accept(self, body: bytes, now: float, headers: HeaderFields = ()) -> Session:
         """Send the 200. ``body`` is the answer, or the offer when the INVITE had none; it may be missing
-        when a reliable provisional response has carried it.
+        when a reliable provisional response has carried it. While that is not confirmed the 200 waits, and
+        the session is an early one.
         """
         self._check_unanswered()
         session = self._session
+        if session.extensions is not None and session.extensions.must_wait():
+            self._hold(lambda later: self.accept(body, later, headers))
+            return session
         request, transaction = self.request, self.transaction
-        give_response(session.exchange, self._carrier, body)
-        response = self._response(200, headers, body)
+        give_response(session.exchange, self.carrier, body)
+        response = self._response(200, now, headers, body)
         self._finish()
         session.establish()
         session.offer_in_2xx = session.exchange.offer is not None
@@ -126,21 +139,36 @@ class IncomingInvite:
         self._session.discard()
         self.core.respond(self.transaction, response, now)
 
+    # -- responses that wait -------------------------------------------------------------------------------
+
+    def _hold(self, response: Callable[[float], Any]) -> None:
+        self._held = [*(self._held or ()), response]
+
+    def proceed(self, now: float) -> None:
+        """What was held back goes out, as far as it may."""
+        held, self._held = self._held, None
+        for respond in held or ():
+            respond(now)
+
+    def resend(self, now: float) -> None:
+        if self._provisional is not None:
+            self.core.respond(self.transaction, self._provisional, now)
+
     def _check_unanswered(self) -> None:
         if self.answered:
             raise LocalProtocolError("the invitation is answered or cancelled")
 
     def _finish(self) -> None:
         self.answered = True
-        self._provisional = None
+        self._provisional = self._held = None
         self._repeat_at = self._expires_at = NEVER
 
-    def _response(self, status: int, headers: HeaderFields, body: bytes) -> Response:
+    def _response(self, status: int, now: float, headers: HeaderFields, body: bytes) -> Response:
         request, session = self.request, self._session
         identity = session.usages.identity
         fields = self.core.dialog_fields(self.transaction.flow, identity, session_description=bool(body))
         if session.extensions is not None:
-            headers = (*session.extensions.answering(request, status), *headers)
+            headers = (*session.extensions.answering(request, status, now), *headers)
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
         if headers:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from sipstack.message import Headers, Request
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.content import session_description
+from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.events import OfferReceived
-from sipstack.usage.invite.offers import Taken, carrier_of, give_response, take_request
+from sipstack.usage.invite.offers import Taken, carrier_of, give_request, give_response, take_request
 
 if TYPE_CHECKING:
+    from sipstack.usage.invite.extension import Ask
+    from sipstack.usage.invite.extensions import Asking
     from sipstack.usage.invite.session import Session
 
 
@@ -49,7 +53,7 @@ class ReceivedOffer:
             transaction.flow, session.usages.identity, session_description=True
         )
         if session.extensions is not None:
-            headers = headers.joined(Headers(session.extensions.answering(request, 200)))
+            headers = headers.joined(Headers(session.extensions.answering(request, 200, now)))
         response = request.response(200, headers=headers, body=body)
         session.core.respond(transaction, response, now)
         if request.method == "INVITE":
@@ -64,3 +68,25 @@ class ReceivedOffer:
         """CANCEL of a re-INVITE: the session goes on (§9.2)."""
         if self._session.received_offer is self:
             self._session.refuse_offer(487, now)
+
+
+class OfferInResponse:
+    """An offer in a reliable provisional response to our INVITE: the request that confirms it answers."""
+
+    __slots__ = ("_ask", "_session", "_user")
+
+    def __init__(self, session: Session, ask: Ask, user: Asking) -> None:
+        self._session = session
+        self._ask = ask
+        self._user = user
+
+    def accept(self, body: bytes, now: float) -> None:
+        """Confirm it, with our answer."""
+        ask, session = self._ask, self._session
+        give_request(session.exchange, (True, ask.method, 0), body)
+        headers = (*ask.headers, ("Content-Type", SDP))
+        session.ask(attrs.evolve(ask, headers=headers, body=body), self._user, now)
+
+    def refuse(self, status: int, now: float) -> None:
+        """It cannot be refused (RFC 6337 §2.3): it is confirmed without an answer, and stays open."""
+        self._session.ask(self._ask, self._user, now)

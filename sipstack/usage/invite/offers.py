@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from sipstack.errors import LocalProtocolError
 from sipstack.message import Request
 from sipstack.sdp.exchange import Exchange, ExchangeState
 
@@ -38,7 +39,10 @@ def take_response(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> T
     if exchange.state is ExchangeState.LOCAL_OFFER:
         if exchange.carrier != carrier:
             return Taken.NOTHING
+        settled = exchange.settled
         exchange.answer_received(body)
+        if carrier[1] != "INVITE":  # the INVITE stays settled: a response that is still due may repeat it
+            exchange.settled = settled
         return Taken.ANSWER
     if exchange.state is ExchangeState.REMOTE_OFFER or exchange.settled == carrier or carrier[1] != "INVITE":
         return Taken.NOTHING
@@ -54,8 +58,7 @@ def take_request(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> Ta
     """
     if not body:
         return Taken.NOTHING
-    answers = carrier[1] in ("ACK", "PRACK")
-    if answers and exchange.state is ExchangeState.LOCAL_OFFER and _is_of_invite(exchange):
+    if exchange.state is ExchangeState.LOCAL_OFFER and answers(exchange, carrier):
         exchange.answer_received(body)
         return Taken.ANSWER
     if carrier[1] == "ACK":
@@ -72,10 +75,15 @@ def give_response(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> T
     if not body:
         return Taken.NOTHING
     if exchange.state is ExchangeState.REMOTE_OFFER and exchange.carrier == carrier:
+        settled = exchange.settled
         exchange.answer_sent(body)
+        if carrier[1] != "INVITE":
+            exchange.settled = settled
         return Taken.ANSWER
     if exchange.settled == carrier:
         return Taken.NOTHING
+    if carrier[1] != "INVITE":
+        raise LocalProtocolError(f"a response to {carrier[1]} carries no offer")
     exchange.offer_sent(body, carrier)
     return Taken.OFFER
 
@@ -84,12 +92,16 @@ def give_request(exchange: Exchange[bytes], carrier: Carrier, body: bytes) -> Ta
     """``carrier``, a request of ours, carries this description. Raises LocalProtocolError for one not due."""
     if not body:
         return Taken.NOTHING
-    if carrier[1] in ("ACK", "PRACK") and exchange.state is ExchangeState.REMOTE_OFFER:
+    if exchange.state is ExchangeState.REMOTE_OFFER and answers(exchange, carrier):
         exchange.answer_sent(body)
         return Taken.ANSWER
     exchange.offer_sent(body, carrier)
     return Taken.OFFER
 
 
-def _is_of_invite(exchange: Exchange[bytes]) -> bool:
-    return exchange.carrier is not None and exchange.carrier[1] == "INVITE"
+def answers(exchange: Exchange[bytes], carrier: Carrier) -> bool:
+    """Whether a description in ``carrier`` answers the open offer: one in a response to an INVITE is answered
+    in the ACK or PRACK, by the side that the INVITE came from.
+    """
+    offered = exchange.carrier
+    return carrier[1] in ("ACK", "PRACK") and offered is not None and offered[:2] == (carrier[0], "INVITE")

@@ -26,7 +26,7 @@ from sipstack.usage.invite.extension import InviteExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import Carrier, Taken, take_response
 from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
-from sipstack.usage.invite.session import Session
+from sipstack.usage.invite.session import Origin, Session
 
 MAXIMUM_FORKS = 32
 """How many early dialogs one INVITE may open: the peer decides on the tags, so they are bounded."""
@@ -35,12 +35,11 @@ MAXIMUM_FORKS = 32
 SDP_CONTENT = Headers([("Content-Type", SDP)])
 
 
-class OutgoingInviteUsage:
+class OutgoingInviteUsage(Origin):
     """Sends one INVITE outside of a dialog."""
 
     __slots__ = (
         "_acks",
-        "_carrier",
         "_draft",
         "_early",
         "_extensions",
@@ -60,7 +59,7 @@ class OutgoingInviteUsage:
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome
         self._draft = draft
-        self._carrier: Carrier = (True, "INVITE", draft.cseq)
+        self.carrier: Carrier = (True, "INVITE", draft.cseq)
         self._offer = b""
         self._extensions: Extensions | None = None
         self._flow: Flow | None = None
@@ -158,8 +157,9 @@ class OutgoingInviteUsage:
             session = self._early.get(tag)
             if session is None and len(self._early) < MAXIMUM_FORKS:
                 session = self._open_early(tag, response)
-            if session is not None and session.extensions is not None:
-                session.extensions.answered(response, now)
+            extensions = session.extensions if session is not None else None
+            if extensions is not None and not extensions.progressed(response, now):
+                return
         self.core.emit(Progressed(self, response))
 
     def _open_early(self, tag: str, response: Response) -> Session | None:
@@ -182,7 +182,7 @@ class OutgoingInviteUsage:
             usages.hop, usages.flow = self._draft.next_hop, self._sent.flow
         session = Session(self.core, usages, self, is_caller=True)
         if self._offer:
-            session.exchange.offer_sent(self._offer, self._carrier)
+            session.exchange.offer_sent(self._offer, self.carrier)
         if self._extensions is not None:
             session.extensions = self._extensions.fork(session)
         return session
@@ -231,7 +231,7 @@ class OutgoingInviteUsage:
         """
         body = session_description(response)
         cseq, credentials = response.cseq.number, authorization_of(self.request)
-        taken = take_response(session.exchange, self._carrier, body)
+        taken = take_response(session.exchange, self.carrier, body)
         if taken is Taken.OFFER:
             session.await_answer(cseq, credentials)
         else:

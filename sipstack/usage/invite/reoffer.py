@@ -112,7 +112,7 @@ class Reoffer:
         retry = extensions.answered(response, now) if extensions is not None else None
         if status < 300:
             self._accepted(response, now)
-        elif retry is not None and self._session.is_established:
+        elif retry is not None and self._session.is_alive:
             draft = self._draft()
             self._send(attrs.evolve(draft, headers=draft.headers.replaced(Headers(retry.headers))), now)
         else:
@@ -130,7 +130,7 @@ class Reoffer:
         if self._method == "INVITE":
             credentials = authorization_of(sent.request if sent is not None else None)
             session.acknowledge(response.cseq.number, credentials, now)
-        if not session.is_established:
+        if not session.is_alive:
             return
         if take_response(session.exchange, self._carrier, body) is Taken.ANSWER:
             session.core.emit(OfferAnswered(session, body))
@@ -142,11 +142,14 @@ class Reoffer:
         session = self._session
         session.exchange.withdraw(self._carrier)
         self._state = ReofferState.DONE
-        if not session.is_established:
+        if not session.is_alive:
             return
+        early = not session.is_established  # then its INVITE decides on the call
         status, outcome = response.status, f"{response.status} {response.reason}"
         if status == 491:
             self._wait(now)
+        elif early:
+            session.core.emit(OfferRefused(session, response))
         elif status == 481:  # the dialog is gone (§12.2.1.2): its BYE may be lost, or still on the way
             session.usages.lost(RemoteProtocolError(outcome, 481), now)
         elif status == 408:

@@ -8,7 +8,7 @@ It exists from the first response that makes the dialog. Until the 2xx it belong
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -23,7 +23,7 @@ from sipstack.errors import (
     TransactionTimeout,
     TransportError,
 )
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
@@ -31,11 +31,11 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
-from sipstack.usage.invite.events import Acknowledged, Ended
+from sipstack.usage.invite.events import Acknowledged, Ended, OfferAnswered, OfferReceived
 from sipstack.usage.invite.extension import Ask, Close, Reply
 from sipstack.usage.invite.extensions import Asking, Extensions
-from sipstack.usage.invite.offer_received import ReceivedOffer
-from sipstack.usage.invite.offers import Taken, take_request
+from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
+from sipstack.usage.invite.offers import Carrier, Taken, answers, carrier_of, take_request, take_response
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack
@@ -48,11 +48,27 @@ class SessionState(Enum):
     ENDED = auto()
 
 
-class Origin(Protocol):
-    """The INVITE, of either side, that an early session belongs to."""
+class Origin:
+    """The INVITE, of either side, that an early session belongs to. Base of both: one of ours sends no
+    responses.
+    """
+
+    __slots__ = ("carrier",)
+
+    carrier: Carrier
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """The peer has said BYE; 200 is sent."""
+        raise NotImplementedError
+
+    def proceed(self, now: float) -> None:
+        """A request that extensions answer has been answered: what they held back may go out."""
+
+    def resend(self, now: float) -> None:
+        """Send our latest provisional response again."""
+
+    def refuse(self, status: int, now: float) -> None:
+        """Send a final response other than 2xx."""
 
 
 class Session:
@@ -89,7 +105,7 @@ class Session:
         self.state = SessionState.EARLY
         self.extensions: Extensions | None = None
         self.acceptance: Acceptance | None = None
-        self.received_offer: ReceivedOffer | None = None
+        self.received_offer: ReceivedOffer | OfferInResponse | None = None
         self.reoffer_under_way: Reoffer | None = None
         self.acks: SentAcks = {}
         self._ack_cseq = 0
@@ -108,6 +124,11 @@ class Session:
         """Whether it is accepted, and neither side has said BYE."""
         return self.state is SessionState.ESTABLISHED
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is established, or may still be."""
+        return self.state is SessionState.EARLY or self.state is SessionState.ESTABLISHED
+
     def __repr__(self) -> str:
         return f"<Session {self.state.name} {self.dialog.call_id}>"
 
@@ -119,12 +140,12 @@ class Session:
         session.establish()
         return session
 
-    def record(self) -> SessionRecord:
-        """The session as values. Raises LocalProtocolError unless it is established."""
+    def record(self, now: float) -> SessionRecord:
+        """The session as values at ``now``. Raises LocalProtocolError unless it is established."""
         if self.state is not SessionState.ESTABLISHED:
             raise LocalProtocolError(f"a session that is {self.state.name} cannot be recorded")
         exchange = self.exchange
-        extended = self.extensions.record() if self.extensions is not None else {}
+        extended = self.extensions.record(now) if self.extensions is not None else {}
         return SessionRecord(
             attrs.evolve(self.dialog), self.is_caller, exchange.local, exchange.remote, extended
         )
@@ -253,14 +274,32 @@ class Session:
         self.core.respond(transaction, request.response(500, headers=[("Retry-After", seconds)]), now)
 
     def _extended(self, request: Request, transaction: AnyServer, now: float) -> None:
+        if self.state is SessionState.CLOSING:
+            raise RemoteProtocolError("the session is over", 481)
         reply = self.extensions.request_received(request, now) if self.extensions is not None else None
         if reply is None:
             self.core.serve(request, transaction, now)
         elif isinstance(reply, Reply):
-            response = request.response(reply.status, headers=reply.headers, body=reply.body)
-            self.core.respond(transaction, response, now)
+            self._reply(reply, request, transaction, now)
+        elif answers(self.exchange, carrier_of(request)):
+            take_request(self.exchange, carrier_of(request), session_description(request))
+            self._reply(Reply(200), request, transaction, now)
+            self.core.emit(OfferAnswered(self, session_description(request)))
         else:
             self.receive_offer(request, transaction, now)
+        if self.origin is not None:
+            self.origin.proceed(now)
+
+    def _reply(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
+        headers = Headers(reply.headers)
+        if reply.refreshes:
+            self.dialog.refresh_target(request)
+            described = bool(reply.body)
+            headers = self.core.dialog_fields(
+                transaction.flow, self.usages.identity, session_description=described
+            ).joined(headers)
+        response = request.response(reply.status, headers=headers, body=reply.body)
+        self.core.respond(transaction, response, now)
 
     def accept_offer(self, body: bytes, now: float) -> None:
         """Answer the peer's request with 200; ``body`` is the answer, or the offer when theirs had none."""
@@ -270,7 +309,7 @@ class Session:
         """Refuse the peer's offer: the session stays as it is (§14.2)."""
         self._take_offer().refuse(status, now)
 
-    def _take_offer(self) -> ReceivedOffer:
+    def _take_offer(self) -> ReceivedOffer | OfferInResponse:
         if self.received_offer is None:
             raise LocalProtocolError("no offer of the peer waits for an answer")
         offer, self.received_offer = self.received_offer, None
@@ -288,9 +327,13 @@ class Session:
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
         """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE.
 
-        Raises LocalProtocolError when one is under way or the call is over.
+        The latter may go out before the call is accepted, once a first pair is agreed (RFC 3311 §5.1). Raises
+        LocalProtocolError when one is under way, when none may go out yet, or when the call is over.
         """
-        if self.state is not SessionState.ESTABLISHED:
+        early = self.state is SessionState.EARLY
+        if early and (method == "INVITE" or self.exchange.local is None):
+            raise LocalProtocolError("the call is not accepted yet")
+        if not (early or self.is_established):
             raise LocalProtocolError("the call is over")
         if self.reoffer_under_way is not None and self.reoffer_under_way.unfinished:
             raise LocalProtocolError("an offer of ours is under way")
@@ -301,7 +344,26 @@ class Session:
 
     def ask(self, ask: Ask, user: Asking, now: float) -> None:
         usages = self.usages
-        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=True), user, now)
+        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
+
+    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None:
+        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
+        if self.origin is None:
+            return
+        body = session_description(response)
+        if take_response(self.exchange, self.origin.carrier, body) is Taken.OFFER:
+            self.received_offer = OfferInResponse(self, ask, user)
+            self.core.emit(OfferReceived(self, body))
+        else:
+            self.ask(ask, user, now)
+
+    def resend(self, now: float) -> None:
+        if self.origin is not None:
+            self.origin.resend(now)
+
+    def refuse(self, status: int, now: float) -> None:
+        if self.origin is not None:
+            self.origin.refuse(status, now)
 
     def close(self, close: Close, now: float) -> None:
         if self.state is SessionState.ESTABLISHED:
@@ -316,6 +378,8 @@ class Session:
             return
         self.state = SessionState.CLOSING
         self._bye_headers = headers
+        if self.extensions is not None:
+            self.extensions.stop()
         if self.reoffer_under_way is not None:
             self.reoffer_under_way.abandon(now)
         if self._awaits_answer:  # a 2xx is acknowledged in any case (§13.2.2.4)
