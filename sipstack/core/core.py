@@ -35,6 +35,7 @@ from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.transaction.machine import ClientUser
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP
+from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
@@ -157,8 +158,8 @@ class Core:
             introduction = introduction.joined(Headers(headers))
         draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
         outgoing = OutgoingInviteUsage(self, draft)
-        if self.registry.tags:
-            outgoing.extend(self.registry.extensions(is_caller=True))
+        if self.registry.extensions:
+            outgoing.extend(self.registry.begin_call(is_caller=True))
         return outgoing
 
     def standalone(
@@ -197,9 +198,9 @@ class Core:
             raise LocalProtocolError("the dialog is here already")
         usages = DialogUsages(self, attrs.evolve(record.dialog), identity or self.configuration.identity)
         session = Session.resumed(self, usages, record)
-        parts = self.registry.extensions(is_caller=record.is_caller)
-        if parts:
-            session.extensions = Extensions(self, parts, session)
+        if self.registry.extensions:
+            parts = self.registry.begin_call(is_caller=record.is_caller)
+            session.extensions = Extensions(self, parts, ExtendedSession(session))
             session.extensions.restore(record.extensions, now)
         return session
 

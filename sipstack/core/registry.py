@@ -1,4 +1,5 @@
-"""What the endpoint answers and announces: methods, option tags, event packages and body types.
+"""The registrations of all that the endpoint answers and announces: methods, extensions of INVITE,
+event packages and body types.
 
 There is one truth for "can we do it": the registration, which names the handler. Allow, Supported, Require,
 Accept and Allow-Events are made of it, and so are the refusals 405, 416, 420, 421, 489 and 415, in the order
@@ -18,7 +19,7 @@ from sipstack.message import Request, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import content_refusal
-from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extension import CallExtension
 
 Serve = Callable[[Request, AnyServer, float], None]
 Withdraw = Callable[[], None]
@@ -47,17 +48,19 @@ class Method:
 
 
 @attrs.frozen(eq=False)
-class OptionTag:
-    """An option tag (RFC 3261 §27.1) and the extension of INVITE behind it.
+class Extension:
+    """An extension of INVITE.
 
-    ``begin`` makes the extension's part in one call; True tells it that the call is ours. ``methods`` are
-    those that it adds inside of a call. ``required``: we refuse to call, and to be called, without it.
+    ``name`` is its option tag (RFC 3261 §27.1), unless it is not ``tagged``: UPDATE has none. ``begin`` makes
+    the extension's part in one call; True tells it that the call is ours. ``methods`` are those that it adds
+    inside of a call. ``required``: we refuse to call, and to be called, without it.
     """
 
     name: str
-    begin: Callable[[bool], InviteExtension]
+    begin: Callable[[bool], CallExtension]
     methods: tuple[str, ...] = ()
     required: bool = False
+    tagged: bool = True
 
 
 @attrs.frozen(eq=False)
@@ -72,26 +75,26 @@ class Registry:
     """The registrations of one endpoint. ``changed`` is called after each change of them."""
 
     __slots__ = (
-        "_begin",
         "_changed",
         "_registrations",
+        "_tags",
+        "extensions",
         "fields",
         "methods",
         "packages",
         "requirements",
-        "tags",
     )
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._registrations: dict[object, tuple[dict[str, Any], Any]] = {}  # in order: the latest counts
         self.methods: dict[str, Method] = {}
-        self.tags: dict[str, OptionTag] = {}
+        self.extensions: dict[str, Extension] = {}
         self.packages: dict[str, Package] = {}
         self.fields: HeaderFields = ()
         """Allow, Supported and Allow-Events."""
         self.requirements: HeaderFields = ()
         """Require, for an INVITE of ours."""
-        self._begin: tuple[Callable[[bool], InviteExtension], ...] = ()
+        self._tags: list[str] = []
         self._changed = changed
 
     # -- registering ---------------------------------------------------------------------------------------
@@ -100,10 +103,10 @@ class Registry:
         """Answer ``method`` from now on; it replaces one of the same name until it is withdrawn."""
         return self._add(self.methods, method)
 
-    def add_option_tag(self, tag: OptionTag) -> Withdraw:
-        """Support ``tag`` from now on, in calls that begin after it, with the methods that it adds."""
-        withdrawals = [self._add(self.tags, tag)]
-        withdrawals += [self.add_method(Method(name, of_invite=True)) for name in tag.methods]
+    def add_extension(self, extension: Extension) -> Withdraw:
+        """Support it from now on, in calls that begin after it, with the methods that it adds."""
+        withdrawals = [self._add(self.extensions, extension)]
+        withdrawals += [self.add_method(Method(name, of_invite=True)) for name in extension.methods]
 
         def withdraw() -> None:
             for each in withdrawals:
@@ -127,22 +130,22 @@ class Registry:
         return withdraw
 
     def _derive(self) -> None:
-        for table in (self.methods, self.tags, self.packages):
+        for table in (self.methods, self.extensions, self.packages):
             table.clear()
         for table, registration in self._registrations.values():
             table[registration.name] = registration
-        required = [tag.name for tag in self.tags.values() if tag.required]
+        self._tags = [each.name for each in self.extensions.values() if each.tagged]
+        required = [name for name in self._tags if self.extensions[name].required]
         self.requirements = (("Require", ", ".join(required)),) if required else ()
-        self._begin = tuple(tag.begin for tag in self.tags.values())
-        rows = (("Allow", self.methods), ("Supported", self.tags), ("Allow-Events", self.packages))
-        self.fields = tuple((name, ", ".join(sorted(table))) for name, table in rows if table)
+        rows = (("Allow", self.methods), ("Supported", self._tags), ("Allow-Events", self.packages))
+        self.fields = tuple((name, ", ".join(sorted(values))) for name, values in rows if values)
         self._changed()
 
     # -- what follows --------------------------------------------------------------------------------------
 
-    def extensions(self, *, is_caller: bool) -> tuple[InviteExtension, ...]:
+    def begin_call(self, *, is_caller: bool) -> tuple[CallExtension, ...]:
         """The parts of all extensions in a new call."""
-        return tuple(begin(is_caller) for begin in self._begin) if self._begin else ()
+        return tuple(extension.begin(is_caller) for extension in self.extensions.values())
 
     @property
     def accept(self) -> str:
@@ -171,7 +174,7 @@ class Registry:
             return self._method_refused(request)
         if not isinstance(request.uri, SipUri):
             return 416, ()
-        if self.tags or method.by_event or "Require" in request.headers:
+        if self._tags or method.by_event or "Require" in request.headers:
             return self._demands_refused(method, request)
         return None
 
@@ -180,7 +183,7 @@ class Registry:
         method = self.methods.get(request.method)
         if method is None:
             return self._method_refused(request)
-        if self.tags or method.by_event or "Require" in request.headers:
+        if self._tags or method.by_event or "Require" in request.headers:
             refused = self._demands_refused(method, request)
             if refused is not None:
                 return refused
@@ -195,13 +198,13 @@ class Registry:
         return self._event_refused(request) if refused is None and method.by_event else refused
 
     def _tags_refused(self, request: Request) -> Refusal | None:
-        unknown = [tag for tag in request.require if tag not in self.tags]
+        unknown = [tag for tag in request.require if tag not in self._tags]
         if unknown:
             return 420, (("Unsupported", ", ".join(unknown)),)
         if request.method != "INVITE" or not self.requirements:
             return None
         offered = {*request.supported, *request.require}
-        missing = [tag.name for tag in self.tags.values() if tag.required and tag.name not in offered]
+        missing = [name for name in self._tags if self.extensions[name].required and name not in offered]
         return (421, (("Require", ", ".join(missing)),)) if missing else None
 
     def _event_refused(self, request: Request) -> Refusal | None:

@@ -118,7 +118,7 @@ class UserAgentServer:
             self._respond(request, transaction, error.status, now)
             return
         registry = core.registry
-        refused = invitation.extend(registry.extensions(is_caller=False)) if registry.tags else None
+        refused = invitation.extend(registry.begin_call(is_caller=False)) if registry.extensions else None
         if refused is not None:
             invitation.refuse(refused[0], now, None, refused[1])
         else:

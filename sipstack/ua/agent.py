@@ -12,7 +12,7 @@ import attrs
 
 from sipstack.core.configuration import Configuration, Timers
 from sipstack.core.core import Core
-from sipstack.core.registry import OptionTag
+from sipstack.core.registry import Extension
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
@@ -59,7 +59,7 @@ class UserAgent(UserAgentClient):
         policy: Policy | None = None,
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
-        extensions: Sequence[OptionTag] = (),
+        extensions: Sequence[Extension] = (),
         timers: Timers | None = None,
         network: Network | None = None,
         seed: int | None = None,
@@ -101,7 +101,7 @@ class UserAgent(UserAgentClient):
             raise LocalProtocolError("the user agent is running already")
         core = Core(self._configuration, self._identifiers)
         for tag in self._extensions:
-            core.registry.add_option_tag(tag)
+            core.registry.add_extension(tag)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
         server = Server(self, runtime, self._policy)
         await runtime.start(self._listens, server.arrived)

@@ -5,7 +5,7 @@
 
 from sipstack.core.configuration import Timers as Timers
 from sipstack.core.events import InvitationReceived as InvitationReceived
-from sipstack.core.registry import OptionTag as OptionTag
+from sipstack.core.registry import Extension as Extension
 from sipstack.core.trace import TracedMessage as TracedMessage
 from sipstack.errors import AuthenticationFailed as AuthenticationFailed
 from sipstack.errors import CallEnded as CallEnded
@@ -47,4 +47,4 @@ from sipstack.ua.policy import Reject as Reject
 from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState
 from sipstack.usage.content import session_description as session_description
-from sipstack.usage.invite.extension import InviteExtension as InviteExtension
+from sipstack.usage.invite.extension import CallExtension as CallExtension

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipstack.core.registry import KNOWN_METHODS, Method, OptionTag, Package, Registry
+from sipstack.core.registry import KNOWN_METHODS, Extension, Method, Package, Registry
 from sipstack.dialog.usages import INVITE_USAGE
 from sipstack.errors import ParseError
 from sipstack.message import Request
@@ -14,7 +14,7 @@ from sipstack.testing.agent import OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extension import CallExtension
 
 
 def registry() -> Registry:
@@ -25,8 +25,8 @@ def request(method: str, *headers: tuple[str, str], uri: str = "sip:bob@example.
     return Request(method, uri, headers)
 
 
-def begin(is_caller: bool) -> InviteExtension:
-    return InviteExtension()
+def begin(is_caller: bool) -> CallExtension:
+    return CallExtension()
 
 
 def field(registered: Registry, name: str) -> str:
@@ -52,7 +52,7 @@ def test_the_refusals_come_in_the_order_of_the_rfc() -> None:
     assert registered.refusal(wrong) == (416, ())
     wrong = request("SUBSCRIBE", ("Require", "gin"), ("Event", "moon"))
     assert registered.refusal(wrong) == (420, (("Unsupported", "gin"),))
-    registered.add_option_tag(OptionTag("gin", begin))
+    registered.add_extension(Extension("gin", begin))
     assert registered.refusal(wrong) == (489, (("Allow-Events", "sun"),))
     registered.add_package(Package("moon", None))
     assert registered.refusal(wrong) is None
@@ -72,7 +72,7 @@ def test_405_and_501_tell_what_is_allowed() -> None:
 def test_420_names_each_tag_that_is_not_supported() -> None:
     registered = registry()
     registered.add_method(Method("MOO"))
-    registered.add_option_tag(OptionTag("gin", begin))
+    registered.add_extension(Extension("gin", begin))
     asked = request("MOO", ("Require", "path, gin, 100rel"), ("Require", "gruu"))
     refused = 420, (("Unsupported", "path, 100rel, gruu"),)
     assert (registered.refusal(asked), registered.refusal_in_dialog(asked)) == (refused, refused)
@@ -95,8 +95,8 @@ def test_421_names_each_tag_that_we_require(
     registered.add_method(Method("INVITE", of_invite=True))
     registered.add_method(Method("MOO"))
     for name in ("gin", "rum"):
-        registered.add_option_tag(OptionTag(name, begin, required=True))
-    registered.add_option_tag(OptionTag("tea", begin))
+        registered.add_extension(Extension(name, begin, required=True))
+    registered.add_extension(Extension("tea", begin))
     assert registered.refusal(request("INVITE", *headers)) == refused
     assert registered.refusal(request("MOO", *headers)) is None
     assert registered.requirements == (("Require", "gin, rum"),)
@@ -160,7 +160,7 @@ def test_what_is_withdrawn_is_not_announced_any_more() -> None:
     registered = Registry(lambda: changes.append(field(registered, "Allow")))
     withdrawals = [
         registered.add_method(Method("MOO")),
-        registered.add_option_tag(OptionTag("gin", begin, ("BARK", "MEOW"), required=True)),
+        registered.add_extension(Extension("gin", begin, ("BARK", "MEOW"), required=True)),
         registered.add_package(Package("sun", None)),
     ]
     assert registered.fields == (
@@ -168,11 +168,11 @@ def test_what_is_withdrawn_is_not_announced_any_more() -> None:
         ("Supported", "gin"),
         ("Allow-Events", "sun"),
     )
-    assert len(registered.extensions(is_caller=True)) == 1
+    assert len(registered.begin_call(is_caller=True)) == 1
     for withdraw in withdrawals:
         withdraw()
         withdraw()  # once is enough
-    assert [*registered.fields, *registered.requirements, *registered.extensions(is_caller=True)] == []
+    assert [*registered.fields, *registered.requirements, *registered.begin_call(is_caller=True)] == []
     assert changes == [
         "MOO",
         "MOO",
@@ -211,16 +211,16 @@ def test_the_same_value_registered_twice_is_withdrawn_twice() -> None:
 def test_extensions_begin_in_the_order_in_which_they_were_registered() -> None:
     registered, begun = registry(), []
 
-    def of(name: str) -> OptionTag:
-        def begin(is_caller: bool) -> InviteExtension:
+    def of(name: str) -> Extension:
+        def begin(is_caller: bool) -> CallExtension:
             begun.append((name, is_caller))
-            return InviteExtension()
+            return CallExtension()
 
-        return OptionTag(name, begin)
+        return Extension(name, begin)
 
     for name in ("rum", "gin"):
-        registered.add_option_tag(of(name))
-    registered.extensions(is_caller=False)
+        registered.add_extension(of(name))
+    registered.begin_call(is_caller=False)
     assert begun == [("rum", False), ("gin", False)]
 
 

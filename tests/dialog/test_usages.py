@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from sipstack.core.events import Ended, OfferReceived
-from sipstack.core.registry import Method, OptionTag, Package
+from sipstack.core.registry import Extension, Method, Package
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import INVITE_USAGE, DialogUsages
 from sipstack.errors import RemoteProtocolError, SipError
@@ -20,7 +20,7 @@ from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
-from sipstack.usage.invite.extension import InviteExtension, Reply
+from sipstack.usage.invite.extension import CallExtension, Reply
 from sipstack.usage.received import RequestReceived
 from tests.usage.invite.callers import called_by_peer, called_peer
 
@@ -61,7 +61,7 @@ def subscribed(agent: CoreAgent, *keys: Hashable) -> list[Subscription]:
     return subscriptions
 
 
-class Toy(InviteExtension):
+class Toy(CallExtension):
     name, methods = "toy", ("INFO", "PRACK", "UPDATE")
 
     def request_received(self, request: Request, now: float) -> Reply:
@@ -75,7 +75,7 @@ def register(agent: CoreAgent) -> None:
         agent.core.respond(transaction, request.response(202), now)
 
     registry = agent.core.registry
-    registry.add_option_tag(OptionTag("toy", lambda is_caller: Toy(), Toy.methods))
+    registry.add_extension(Extension("toy", lambda is_caller: Toy(), Toy.methods))
     registry.add_package(Package("toy", None))
     registry.add_method(Method("NOTIFY", by_event=True))
     registry.add_method(Method("SUBSCRIBE", accepted, by_event=True))
@@ -302,7 +302,7 @@ def test_the_dialog_is_over_with_its_last_usage_and_not_before(last: str) -> Non
 
 def test_a_usage_that_is_over_twice_does_not_end_a_dialog_that_came_after_it() -> None:
     world, bob, carol, answer = called_bob()
-    old, record = bob.session, bob.session.record()
+    old, record = bob.session, bob.session.record(0.0)
     old.usages.remove(old)
     bob.core.resume(record, world.now)
     old.usages.remove(old)

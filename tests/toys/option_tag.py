@@ -7,17 +7,17 @@ method LEASE at half time. A callee that hears nothing for the whole time ends t
 
 from __future__ import annotations
 
-from sipstack.core.registry import OptionTag
+from sipstack.core.registry import Extension
 from sipstack.dialog.services import Refusal
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Action, Ask, Close, InviteExtension, Reply, Retry
+from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, Reply, Retry
 
 TOO_SHORT = 475
 
 
-class Lease(InviteExtension):
+class Lease(CallExtension):
     """One call's lease. Times are in seconds."""
 
     name = "lease"
@@ -86,9 +86,9 @@ class Lease(InviteExtension):
             self._begin(agreed, now, gone=agreed - left)
 
 
-def lease(wish: int = 60, minimum: int = 10, *, required: bool = False) -> OptionTag:
+def lease(wish: int = 60, minimum: int = 10, *, required: bool = False) -> Extension:
     """The registration: what we ask for as a caller, and want at least as a callee."""
-    return OptionTag(
+    return Extension(
         "lease", lambda is_caller: Lease(is_caller, wish, minimum), Lease.methods, required=required
     )
 

@@ -6,7 +6,7 @@ with 504 after 64*T1. As a caller it confirms each with PRACK, in order, and tak
 
 from __future__ import annotations
 
-from sipstack.core.registry import OptionTag
+from sipstack.core.registry import Extension
 from sipstack.message import RAck, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
@@ -14,9 +14,9 @@ from sipstack.usage.content import session_description
 from sipstack.usage.invite.extension import (
     Action,
     Ask,
+    CallExtension,
     Confirm,
     Ignore,
-    InviteExtension,
     Refuse,
     Reply,
     Resend,
@@ -26,7 +26,7 @@ from sipstack.usage.invite.extension import (
 T1 = 0.5
 
 
-class Reliable(InviteExtension):
+class Reliable(CallExtension):
     """One dialog's reliable provisional responses."""
 
     name = "100rel"
@@ -75,6 +75,6 @@ class Reliable(InviteExtension):
         return TakeOffer() if session_description(request) else Reply(200)
 
 
-def reliable() -> OptionTag:
+def reliable() -> Extension:
     """The registration."""
-    return OptionTag("100rel", lambda is_caller: Reliable(), Reliable.methods)
+    return Extension("100rel", lambda is_caller: Reliable(), Reliable.methods)

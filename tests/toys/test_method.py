@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sipstack import (
+    CallExtension,
     CallRejected,
+    Extension,
     IncomingRequest,
-    InviteExtension,
     LocalProtocolError,
-    OptionTag,
     Request,
     Response,
     UserAgent,
@@ -240,7 +240,7 @@ async def test_a_package_needs_a_handler(world: World, method: str) -> None:
 # --- option tags ---
 
 
-class Gin(InviteExtension):
+class Gin(CallExtension):
     """Says in each INVITE and each response to one that it is there."""
 
     name = "gin"
@@ -248,15 +248,15 @@ class Gin(InviteExtension):
     def outgoing(self, method: str) -> tuple[tuple[str, object], ...]:
         return (("X-Gin", "asked"),)
 
-    def answering(self, request: Request, status: int) -> tuple[tuple[str, object], ...]:
+    def answering(self, request: Request, status: int, now: float) -> tuple[tuple[str, object], ...]:
         return (("X-Gin", "poured"),)
 
 
-def gin(*, required: bool = False) -> OptionTag:
-    return OptionTag("gin", lambda is_caller: Gin(), required=required)
+def gin(*, required: bool = False) -> Extension:
+    return Extension("gin", lambda is_caller: Gin(), required=required)
 
 
-async def invited(world: World, *extensions: OptionTag) -> tuple[Request, tuple[str | None, ...]]:
+async def invited(world: World, *extensions: Extension) -> tuple[Request, tuple[str | None, ...]]:
     """The INVITE that a user agent with these extensions sends."""
     async with (
         world.user_agent("alice", extensions=extensions) as alice,
@@ -276,11 +276,11 @@ async def invited(world: World, *extensions: OptionTag) -> tuple[Request, tuple[
         ([], (None, None, None)),
         ([gin()], ("gin", None, "asked")),
         ([gin(required=True)], ("gin", "gin", "asked")),
-        ([gin(), OptionTag("rum", lambda is_caller: InviteExtension())], ("gin, rum", None, "asked")),
+        ([gin(), Extension("rum", lambda is_caller: CallExtension())], ("gin, rum", None, "asked")),
     ],
 )
 async def test_supported_and_require_follow_from_the_extensions(
-    world: World, extensions: list[OptionTag], fields: tuple[str | None, ...]
+    world: World, extensions: list[Extension], fields: tuple[str | None, ...]
 ) -> None:
     _, found = await invited(world, *extensions)
     assert found == fields

@@ -25,7 +25,7 @@ def leased_call(world: World) -> tuple[CoreAgent, CoreAgent]:
     """Alice, who has called bob for 60 s; the ladder begins after it."""
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_option_tag(lease())
+        agent.core.registry.add_extension(lease())
     alice.call(bob.uri)
     world.run()
     bob.accept()
@@ -37,7 +37,7 @@ def leased_call(world: World) -> tuple[CoreAgent, CoreAgent]:
 def calling_peer() -> tuple[World, CoreAgent, ScriptedPeer]:
     """Alice, who calls bob with the option tag."""
     world, alice, bob = alice_and_peer()
-    alice.core.registry.add_option_tag(lease())
+    alice.core.registry.add_extension(lease())
     alice.call(bob.uri)
     return world, alice, bob
 
@@ -84,7 +84,7 @@ def test_a_refusal_without_a_hint_is_told_at_once(status: int, hint: list[tuple[
 
 def test_a_cancelled_invite_is_not_tried_again() -> None:
     world, alice, bob = alice_and_peer()
-    alice.core.registry.add_option_tag(lease())
+    alice.core.registry.add_extension(lease())
     outgoing = alice.call(bob.uri)
     invite = bob.request
     bob.answer(invite, 180)
@@ -121,7 +121,7 @@ def test_the_invite_is_tried_once_more_with_the_hint() -> None:
 
 def test_the_second_invite_may_be_cancelled() -> None:
     world, alice, bob = alice_and_peer()
-    alice.core.registry.add_option_tag(lease())
+    alice.core.registry.add_extension(lease())
     outgoing = alice.call(bob.uri)
     bob.answer(bob.request, 475, headers=[("Min-Lease", 90)])
     second = bob.request
@@ -181,7 +181,7 @@ def test_each_reinvite_may_be_tried_again() -> None:
 
 def test_an_invite_for_too_short_a_lease_is_refused_with_our_hint() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease(minimum=90))
+    bob.core.registry.add_extension(lease(minimum=90))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Lease", 60)]))
     assert fields(carol.response, name="Min-Lease") == ["90"]
     carol.send(bob.address, carol.write("ACK", bob.uri, to=carol.response.headers.get("To") or ""))
@@ -191,7 +191,7 @@ def test_an_invite_for_too_short_a_lease_is_refused_with_our_hint() -> None:
 
 def test_a_reinvite_for_too_short_a_lease_is_refused_and_the_session_stays() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease(minimum=90))
+    bob.core.registry.add_extension(lease(minimum=90))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     answer = bob.accept()
     accepted = carol.response
@@ -207,8 +207,8 @@ def test_a_reinvite_for_too_short_a_lease_is_refused_and_the_session_stays() -> 
 def test_two_of_us_agree_by_the_hint() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
-    alice.core.registry.add_option_tag(lease(60))
-    bob.core.registry.add_option_tag(lease(minimum=90))
+    alice.core.registry.add_extension(lease(60))
+    bob.core.registry.add_extension(lease(minimum=90))
     alice.call(bob.uri)
     world.run()
     bob.accept()
@@ -228,7 +228,7 @@ def test_two_of_us_agree_by_the_hint() -> None:
 
 def test_our_provisional_and_final_responses_carry_its_field() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease())
+    bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Lease", 60)]))
     bob.invitation.progress(180, world.now)
     bob.accept()
@@ -240,7 +240,7 @@ def test_our_provisional_and_final_responses_carry_its_field() -> None:
 
 def test_a_peer_without_it_hears_nothing_of_it() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease())
+    bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.invitation.progress(180, world.now)
     bob.accept()
@@ -254,7 +254,7 @@ def test_a_peer_without_it_hears_nothing_of_it() -> None:
 def test_all_that_announces_it_is_gone_with_its_withdrawal() -> None:
     world, alice, bob = alice_and_peer()
     plain = "ACK, BYE, CANCEL, INVITE, OPTIONS"
-    withdraw = alice.core.registry.add_option_tag(lease(required=True))
+    withdraw = alice.core.registry.add_extension(lease(required=True))
     alice.call(bob.uri)
     withdraw()
     alice.call(bob.uri)
@@ -268,7 +268,7 @@ def test_all_that_announces_it_is_gone_with_its_withdrawal() -> None:
 def test_it_is_demanded_before_and_after() -> None:
     world, bob, carol = bob_and_peer()
     demand = [("Require", "lease")]
-    withdraw = bob.core.registry.add_option_tag(lease())
+    withdraw = bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=demand))
     bob.invitation.refuse(486, world.now)
     withdraw()
@@ -281,7 +281,7 @@ def test_it_is_demanded_before_and_after() -> None:
 
 def test_its_method_outside_of_a_call_has_no_meaning() -> None:
     _, bob, carol = bob_and_peer()
-    withdraw = bob.core.registry.add_option_tag(lease())
+    withdraw = bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("LEASE", bob.uri))
     withdraw()
     carol.send(bob.address, carol.write("LEASE", bob.uri, cseq=2))
@@ -314,7 +314,7 @@ def test_the_caller_renews_and_the_callee_lets_the_call_live() -> None:
 
 def test_a_callee_that_hears_nothing_ends_the_call() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease())
+    bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Lease", 60)]))
     bob.accept()
     carol.send(bob.address, carol.inside(carol.response, "ACK", 1))
@@ -378,7 +378,7 @@ def test_nothing_is_renewed_while_our_bye_waits() -> None:
 def test_its_requests_are_refused_while_our_bye_waits() -> None:
     """Our BYE waits for the ACK; whatever comes meanwhile, the session is over."""
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease())
+    bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Lease", 60)]))
     bob.accept()
     accepted = carol.response
@@ -417,7 +417,7 @@ def test_a_copy_in_another_core_goes_on_with_the_lease() -> None:
     record = alice.session.record(world.now)
     assert record.extensions == {"lease": {"agreed": 60, "left": 40}}
     heir = CoreAgent(world, "heir", ("192.0.2.9", 5060))
-    heir.core.registry.add_option_tag(lease())
+    heir.core.registry.add_extension(lease())
     session = heir.core.resume(copied(record), world.now)
     assert session.record(world.now) == record
     alice.core.close_dialog(alice.session.usages)  # the first one vanishes
@@ -436,7 +436,7 @@ def test_a_lease_that_ended_meanwhile_ends_the_copy_at_once() -> None:
     record = copied(bob.session.record(world.now))
     record.extensions["lease"]["left"] = -5
     heir = CoreAgent(world, "heir", ("192.0.2.9", 5060))
-    heir.core.registry.add_option_tag(lease())
+    heir.core.registry.add_extension(lease())
     heir.core.resume(record, world.now)
     world.run()
     assert heir.last(Ended).reason == "the lease has ended"
@@ -448,7 +448,7 @@ def test_a_record_without_the_lease_is_resumed_without_one() -> None:
     alice, bob = leased_call(world)
     record = SessionRecord.of_values({**bob.session.record(world.now).as_values(), "extensions": {}})
     heir = CoreAgent(world, "heir", ("192.0.2.9", 5060))
-    heir.core.registry.add_option_tag(lease())
+    heir.core.registry.add_extension(lease())
     session = heir.core.resume(record, world.now)
     assert session.record(world.now).extensions == {"lease": {}}
     assert heir.core.deadline > world.now + 1_000
@@ -456,7 +456,7 @@ def test_a_record_without_the_lease_is_resumed_without_one() -> None:
 
 def test_an_early_call_has_no_record() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(lease())
+    bob.core.registry.add_extension(lease())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     session = bob.accept()
     carol.send(bob.address, carol.inside(carol.response, "ACK", 1))

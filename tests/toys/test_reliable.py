@@ -30,7 +30,7 @@ def calling(offer: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer, Reque
     """Alice, who calls bob; and her INVITE."""
     world, alice, bob = alice_and_peer()
     for tag in (reliable(), update()):
-        alice.core.registry.add_option_tag(tag)
+        alice.core.registry.add_extension(tag)
     alice.call(bob.uri, offer)
     invite = bob.request
     world.ladder()
@@ -40,7 +40,7 @@ def calling(offer: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer, Reque
 def called(body: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer]:
     """Bob, called by carol, who supports it."""
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(reliable())
+    bob.core.registry.add_extension(reliable())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=body, headers=SUPPORTED))
     world.ladder()
     return world, bob, carol
@@ -60,7 +60,7 @@ def test_two_of_us_agree_in_a_reliable_183() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_option_tag(reliable())
+        agent.core.registry.add_extension(reliable())
     alice.call(bob.uri)
     world.run()
     bob.invitation.progress(183, world.now, (), ANSWER)
@@ -86,7 +86,7 @@ def test_a_late_offer_travels_in_the_183_and_its_answer_in_the_prack() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_option_tag(reliable())
+        agent.core.registry.add_extension(reliable())
 
     def answer(event: Event) -> None:
         if isinstance(event, OfferReceived):
@@ -181,7 +181,7 @@ def test_a_refusal_after_a_reliable_answer_leaves_nothing(status: int) -> None:
 
 def test_cancel_after_a_reliable_answer_leaves_nothing() -> None:
     world, alice, bob = alice_and_peer()
-    alice.core.registry.add_option_tag(reliable())
+    alice.core.registry.add_extension(reliable())
     outgoing = alice.call(bob.uri)
     invite = bob.request
     bob.answer(invite, 183, headers=rel(1), body=ANSWER)
@@ -325,7 +325,7 @@ def test_prack_with_an_offer_is_answered_in_its_2xx() -> None:
 
 def test_a_caller_that_does_not_support_it_gets_plain_responses() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(reliable())
+    bob.core.registry.add_extension(reliable())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.invitation.progress(183, world.now, (), ANSWER)
     bob.accept()

@@ -25,7 +25,7 @@ def established(link: Link | None = None) -> tuple[World, CoreAgent, CoreAgent]:
     world = World() if link is None else World(link)
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_option_tag(update())
+        agent.core.registry.add_extension(update())
     alice.call(bob.uri)
     world.run(2)
     bob.accept()
@@ -37,7 +37,7 @@ def established(link: Link | None = None) -> tuple[World, CoreAgent, CoreAgent]:
 def called_by_peer() -> tuple[World, CoreAgent, ScriptedPeer, Response]:
     """Bob, in a call that carol placed, and his 200."""
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(update())
+    bob.core.registry.add_extension(update())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.accept()
     accepted = carol.response
@@ -64,7 +64,7 @@ def test_without_it_update_is_not_allowed() -> None:
 
 def test_outside_of_a_call_it_has_no_meaning() -> None:
     _, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(update())
+    bob.core.registry.add_extension(update())
     carol.send(bob.address, carol.write("UPDATE", bob.uri, body=HOLD))
     assert (carol.response.status, bob.told) == (481, [])
 
@@ -214,7 +214,7 @@ def test_allow_announces_it_everywhere() -> None:
 def test_one_that_comes_before_our_answer_is_to_come_again() -> None:
     """RFC 3311 §5.2: the offer of the INVITE is still to be answered."""
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_option_tag(update())
+    bob.core.registry.add_extension(update())
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.invitation.progress(183, world.now)
     early = carol.response

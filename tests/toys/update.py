@@ -6,13 +6,13 @@ The session does the rest: glare, the answer, the refresh of the target. Its own
 
 from __future__ import annotations
 
-from sipstack.core.registry import OptionTag
+from sipstack.core.registry import Extension
 from sipstack.message import Request
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.extension import InviteExtension, Reply, TakeOffer
+from sipstack.usage.invite.extension import CallExtension, Reply, TakeOffer
 
 
-class Update(InviteExtension):
+class Update(CallExtension):
     """Tells an offer from a mere refresh of the target."""
 
     name = "update"
@@ -22,6 +22,6 @@ class Update(InviteExtension):
         return TakeOffer() if session_description(request) else Reply(200, refreshes=True)
 
 
-def update() -> OptionTag:
+def update() -> Extension:
     """The registration. UPDATE has no option tag in truth: it is announced by Allow alone."""
-    return OptionTag("update", lambda is_caller: Update(), Update.methods)
+    return Extension("update", lambda is_caller: Update(), Update.methods, tagged=False)

@@ -93,7 +93,7 @@ class TakeOffer:
 Action = Retry | Close | Ask | Ignore | Confirm
 
 
-class InviteExtension:
+class CallExtension:
     """One extension's part in one call. All methods are neutral: override those that it takes part in."""
 
     name: str = ""
@@ -107,7 +107,7 @@ class InviteExtension:
     offer or an answer, and the next one, or the 2xx, is held back until then.
     """
 
-    def fork(self) -> InviteExtension:
+    def fork(self) -> CallExtension:
         """The part in one dialog of an INVITE of ours: a copy, as the forks may differ."""
         return copy(self)
 

@@ -10,14 +10,16 @@ from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.errors import ParseError, RemoteProtocolError, SipError
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import ClientUser
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.extension import (
     Action,
     Ask,
+    CallExtension,
     Close,
     Confirm,
     Ignore,
-    InviteExtension,
     Refuse,
     Reply,
     Resend,
@@ -34,22 +36,26 @@ class ExtendedCall(Protocol):
 
     def close(self, close: Close, now: float) -> None: ...
 
-    def ask(self, ask: Ask, user: Asking, now: float) -> None: ...
+    def ask(self, ask: Ask, user: ClientUser, now: float) -> None: ...
 
-    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None: ...
+    def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None: ...
 
     def resend(self, now: float) -> None: ...
 
     def refuse(self, status: int, now: float) -> None: ...
 
+    def reply(
+        self, reply: Reply | TakeOffer, request: Request, transaction: AnyServer, now: float
+    ) -> None: ...
+
 
 class Extensions:
-    """What each part adds and decides. ``call`` carries the decisions out; None before there is a dialog."""
+    """All that the parts add and decide; ``call`` carries it out. None before there is a dialog."""
 
     __slots__ = ("_call", "_core", "_parts", "_retried", "scheduled")
 
     def __init__(
-        self, core: CoreServices, parts: tuple[InviteExtension, ...], call: ExtendedCall | None = None
+        self, core: CoreServices, parts: tuple[CallExtension, ...], call: ExtendedCall | None = None
     ) -> None:
         self._core = core
         self._parts = parts
@@ -110,18 +116,20 @@ class Extensions:
         self._schedule()
         return retry
 
-    def request_received(self, request: Request, now: float) -> Reply | TakeOffer | None:
-        """A request of a method that one of them adds; None when none does."""
+    def request_received(self, request: Request, transaction: AnyServer, now: float) -> bool:
+        """A request inside of the call: whether one of them has added its method, and so answers it."""
         part = next((part for part in self._parts if request.method in part.methods), None)
-        reply = None if part is None else part.request_received(request, now)
+        if part is None or self._call is None:
+            return False
+        self._call.reply(part.request_received(request, now), request, transaction, now)
         self._schedule()
-        return reply
+        return True
 
     def must_wait(self) -> bool:
         """Whether our next response has to wait."""
         return any(part.holding for part in self._parts)
 
-    def perform(self, part: InviteExtension, action: Action | Resend | Refuse | None, now: float) -> None:
+    def perform(self, part: CallExtension, action: Action | Resend | Refuse | None, now: float) -> None:
         """Carry out what ``part`` decided."""
         if self._call is None:
             return
@@ -179,7 +187,7 @@ class Asking:
 
     __slots__ = ("_ask", "_extensions", "_part")
 
-    def __init__(self, extensions: Extensions, part: InviteExtension, ask: Ask) -> None:
+    def __init__(self, extensions: Extensions, part: CallExtension, ask: Ask) -> None:
         self._extensions = extensions
         self._part = part
         self._ask = ask

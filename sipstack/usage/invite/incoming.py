@@ -16,7 +16,8 @@ from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.events import InvitationCancelled
-from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extended_session import ExtendedSession
+from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import carrier_of, give_response, take_request
 from sipstack.usage.invite.session import Origin, Session
@@ -82,9 +83,9 @@ class IncomingInvite(Origin):
     def __repr__(self) -> str:
         return f"<IncomingInvite {'answered' if self.answered else 'waiting'} {self.request.call_id}>"
 
-    def extend(self, parts: tuple[InviteExtension, ...]) -> Refusal | None:
+    def extend(self, parts: tuple[CallExtension, ...]) -> Refusal | None:
         """Take the extensions that are registered; how one of them refuses the INVITE, if it does."""
-        extensions = self._session.extensions = Extensions(self.core, parts, self._session)
+        extensions = self._session.extensions = Extensions(self.core, parts, ExtendedSession(self._session))
         return extensions.refusal(self.request)
 
     @property

@@ -14,8 +14,9 @@ from sipstack.usage.invite.events import OfferReceived
 from sipstack.usage.invite.offers import Taken, carrier_of, give_request, give_response, take_request
 
 if TYPE_CHECKING:
+    from sipstack.transaction.machine import ClientUser
+    from sipstack.usage.invite.extended_session import ExtendedSession
     from sipstack.usage.invite.extension import Ask
-    from sipstack.usage.invite.extensions import Asking
     from sipstack.usage.invite.session import Session
 
 
@@ -75,7 +76,7 @@ class OfferInResponse:
 
     __slots__ = ("_ask", "_session", "_user")
 
-    def __init__(self, session: Session, ask: Ask, user: Asking) -> None:
+    def __init__(self, session: ExtendedSession, ask: Ask, user: ClientUser) -> None:
         self._session = session
         self._ask = ask
         self._user = user

@@ -22,7 +22,8 @@ from sipstack.transaction.flow import Flow
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.authorization import authorization_of
 from sipstack.usage.invite.events import Answered, Failed, Progressed, Refused, Routed
-from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extended_session import ExtendedSession
+from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import Carrier, Taken, take_response
 from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
@@ -82,7 +83,7 @@ class OutgoingInviteUsage(Origin):
 
     # -- sending -------------------------------------------------------------------------------------------
 
-    def extend(self, parts: tuple[InviteExtension, ...]) -> None:
+    def extend(self, parts: tuple[CallExtension, ...]) -> None:
         """Take the extensions that are registered, before the start."""
         self._extensions = extensions = Extensions(self.core, parts)
         self._draft = attrs.evolve(
@@ -184,7 +185,7 @@ class OutgoingInviteUsage(Origin):
         if self._offer:
             session.exchange.offer_sent(self._offer, self.carrier)
         if self._extensions is not None:
-            session.extensions = self._extensions.fork(session)
+            session.extensions = self._extensions.fork(ExtendedSession(session))
         return session
 
     def _accepted(self, response: Response, now: float) -> None:

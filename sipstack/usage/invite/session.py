@@ -23,7 +23,7 @@ from sipstack.errors import (
     TransactionTimeout,
     TransportError,
 )
-from sipstack.message import Headers, Request, Response
+from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
@@ -31,11 +31,10 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
-from sipstack.usage.invite.events import Acknowledged, Ended, OfferAnswered, OfferReceived
-from sipstack.usage.invite.extension import Ask, Close, Reply
-from sipstack.usage.invite.extensions import Asking, Extensions
+from sipstack.usage.invite.events import Acknowledged, Ended
+from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
-from sipstack.usage.invite.offers import Carrier, Taken, answers, carrier_of, take_request, take_response
+from sipstack.usage.invite.offers import Carrier, Taken, take_request
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack
@@ -276,30 +275,10 @@ class Session:
     def _extended(self, request: Request, transaction: AnyServer, now: float) -> None:
         if self.state is SessionState.CLOSING:
             raise RemoteProtocolError("the session is over", 481)
-        reply = self.extensions.request_received(request, now) if self.extensions is not None else None
-        if reply is None:
+        if self.extensions is None or not self.extensions.request_received(request, transaction, now):
             self.core.serve(request, transaction, now)
-        elif isinstance(reply, Reply):
-            self._reply(reply, request, transaction, now)
-        elif answers(self.exchange, carrier_of(request)):
-            take_request(self.exchange, carrier_of(request), session_description(request))
-            self._reply(Reply(200), request, transaction, now)
-            self.core.emit(OfferAnswered(self, session_description(request)))
-        else:
-            self.receive_offer(request, transaction, now)
         if self.origin is not None:
             self.origin.proceed(now)
-
-    def _reply(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
-        headers = Headers(reply.headers)
-        if reply.refreshes:
-            self.dialog.refresh_target(request)
-            described = bool(reply.body)
-            headers = self.core.dialog_fields(
-                transaction.flow, self.usages.identity, session_description=described
-            ).joined(headers)
-        response = request.response(reply.status, headers=headers, body=reply.body)
-        self.core.respond(transaction, response, now)
 
     def accept_offer(self, body: bytes, now: float) -> None:
         """Answer the peer's request with 200; ``body`` is the answer, or the offer when theirs had none."""
@@ -340,34 +319,10 @@ class Session:
         self.reoffer_under_way = Reoffer(self, body, method)
         self.reoffer_under_way.start(now)
 
-    # -- what extensions decide ----------------------------------------------------------------------------
-
-    def ask(self, ask: Ask, user: Asking, now: float) -> None:
-        usages = self.usages
-        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
-
-    def take_reliable(self, response: Response, ask: Ask, user: Asking, now: float) -> None:
-        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
-        if self.origin is None:
-            return
-        body = session_description(response)
-        if take_response(self.exchange, self.origin.carrier, body) is Taken.OFFER:
-            self.received_offer = OfferInResponse(self, ask, user)
-            self.core.emit(OfferReceived(self, body))
-        else:
-            self.ask(ask, user, now)
-
-    def resend(self, now: float) -> None:
-        if self.origin is not None:
-            self.origin.resend(now)
-
-    def refuse(self, status: int, now: float) -> None:
-        if self.origin is not None:
-            self.origin.refuse(status, now)
-
-    def close(self, close: Close, now: float) -> None:
+    def close(self, by: str, reason: str, now: float) -> None:
+        """End the session by BYE, for a reason that is told to the user agent."""
         if self.state is SessionState.ESTABLISHED:
-            self._end(close.by, close.reason, now)
+            self._end(by, reason, now)
             self._send_bye(now)
 
     # -- the end -------------------------------------------------------------------------------------------

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferReceived
-from sipstack.core.registry import OptionTag
+from sipstack.core.registry import Extension
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import InviteExtension
+from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from tests.simulation.pair import alice_and_bob, established
@@ -35,7 +35,7 @@ def through_json(record: SessionRecord) -> SessionRecord:
 
 def a_record() -> SessionRecord:
     world = World()
-    return established(world)[0].session.record()
+    return established(world)[0].session.record(0.0)
 
 
 # --- when there is none ---
@@ -47,7 +47,7 @@ def test_no_record_of_what_is_not_yet_a_call() -> None:
     bob.invitation.progress(180, world.now)
     session = bob.invitation._session
     with pytest.raises(LocalProtocolError, match="a session that is EARLY cannot be recorded"):
-        session.record()
+        session.record(0.0)
 
 
 def test_no_record_of_an_early_dialog_of_ours() -> None:
@@ -56,17 +56,17 @@ def test_no_record_of_an_early_dialog_of_ours() -> None:
     bob.answer(bob.request, 180)
     (session,) = outgoing._early.values()
     with pytest.raises(LocalProtocolError, match="a session that is EARLY cannot be recorded"):
-        session.record()
+        session.record(0.0)
 
 
 def test_no_record_of_what_is_ending_or_over() -> None:
     _, bob, carol = called_by_peer()
     bob.hang_up()
     with pytest.raises(LocalProtocolError, match="a session that is CLOSING cannot be recorded"):
-        bob.session.record()
+        bob.session.record(0.0)
     carol.answer(carol.request, 200, None)
     with pytest.raises(LocalProtocolError, match="a session that is ENDED cannot be recorded"):
-        bob.session.record()
+        bob.session.record(0.0)
 
 
 # --- what it holds ---
@@ -75,7 +75,7 @@ def test_no_record_of_what_is_ending_or_over() -> None:
 def test_the_record_of_either_side() -> None:
     world = World()
     alice, bob = established(world)
-    mine, theirs = alice.session.record(), bob.session.record()
+    mine, theirs = alice.session.record(0.0), bob.session.record(0.0)
     tags = mine.dialog.local_tag, mine.dialog.remote_tag
     assert mine == SessionRecord(
         Dialog(
@@ -118,7 +118,7 @@ def test_the_record_of_either_side() -> None:
 
 def test_a_record_does_not_change_with_the_session() -> None:
     world, bob, carol = called_by_peer()
-    record = bob.session.record()
+    record = bob.session.record(0.0)
     before = record.as_values()
     carol.send(bob.address, carol.inside(carol.response, "OPTIONS", 7))
     bob.session.reoffer(HOLD, world.now)
@@ -133,13 +133,13 @@ def test_an_offer_that_is_open_is_not_part_of_it() -> None:
     """The last pair that both sides agreed on is."""
     world, alice, carol = called_peer()
     alice.session.reoffer(HOLD, world.now)
-    record = alice.session.record()
+    record = alice.session.record(0.0)
     assert (record.local, record.remote, record.dialog.local_cseq) == (OFFER, ANSWER, 2)
     carol.answer(carol.request, 200, body=HELD)
-    record = alice.session.record()
+    record = alice.session.record(0.0)
     assert (record.local, record.remote) == (HOLD, HELD)
     carol.send(alice.address, carol.back("INVITE", 1, body=HOLD))
-    record = alice.session.record()
+    record = alice.session.record(0.0)
     assert (record.local, record.remote, record.dialog.remote_cseq) == (HOLD, HELD, 1)
 
 
@@ -148,7 +148,7 @@ def test_before_the_first_pair_there_is_none() -> None:
     _, bob, carol = bob_and_peer()
     carol.send(bob.address, carol.write("INVITE", bob.uri))
     bob.accept(OFFER)
-    record = bob.session.record()
+    record = bob.session.record(0.0)
     assert (record.local, record.remote, through_json(record)) == (None, None, record)
 
 
@@ -281,7 +281,7 @@ def moved(*, who: str = "alice") -> tuple[World, Session, CoreAgent, CoreAgent]:
     alice, bob = established(world)
     old, other = (alice, bob) if who == "alice" else (bob, alice)
     world.run(60)
-    record = json.dumps(old.session.record().as_values())
+    record = json.dumps(old.session.record(0.0).as_values())
     old.kill()
     new = CoreAgent(world, old.name, old.address)
     session = new.core.resume(SessionRecord.of_values(json.loads(record)), world.now)
@@ -360,7 +360,7 @@ def test_a_copy_of_a_copy() -> None:
     world.run()
     other.session.accept_offer(HELD, world.now)
     world.run()
-    record = through_json(session.record())
+    record = through_json(session.record(0.0))
     assert (record.local, record.remote, record.dialog.local_cseq) == (HOLD, HELD, 2)
     new.kill()
     third = CoreAgent(world, "alice", new.address)
@@ -377,7 +377,7 @@ def test_a_copy_of_a_copy() -> None:
 def test_a_dialog_is_resumed_once() -> None:
     world, session, new, other = moved()
     with pytest.raises(LocalProtocolError, match="the dialog is here already"):
-        new.core.resume(session.record(), world.now)
+        new.core.resume(session.record(0.0), world.now)
     other.hang_up()
     world.settle()
     assert (new.told, new.leftovers) == (["Ended"], [])
@@ -386,7 +386,7 @@ def test_a_dialog_is_resumed_once() -> None:
 def test_a_dialog_is_not_resumed_beside_its_own_call() -> None:
     world, bob, _ = called_by_peer()
     with pytest.raises(LocalProtocolError, match="the dialog is here already"):
-        bob.core.resume(bob.session.record(), world.now)
+        bob.core.resume(bob.session.record(0.0), world.now)
 
 
 def test_without_the_record_the_peer_hears_that_the_call_is_gone() -> None:
@@ -406,7 +406,7 @@ def test_without_the_record_the_peer_hears_that_the_call_is_gone() -> None:
 # --- extensions ---
 
 
-class Countdown(InviteExtension):
+class Countdown(CallExtension):
     """Ends nothing: it only knows how long it has still to wait."""
 
     name = "countdown"
@@ -414,7 +414,7 @@ class Countdown(InviteExtension):
     def __init__(self) -> None:
         self.restored: dict[str, object] | None = None
 
-    def record(self) -> dict[str, object]:
+    def record(self, now: float) -> dict[str, object]:
         return {"left": 90.0}
 
     def restore(self, record: dict[str, object], now: float) -> None:
@@ -434,7 +434,7 @@ def test_each_extension_goes_on_with_what_it_wrote(written: bool) -> None:
         return parts[-1]
 
     def with_countdown(agent: CoreAgent) -> CoreAgent:
-        agent.core.registry.add_option_tag(OptionTag("countdown", begin))
+        agent.core.registry.add_extension(Extension("countdown", begin))
         return agent
 
     if written:
@@ -443,7 +443,7 @@ def test_each_extension_goes_on_with_what_it_wrote(written: bool) -> None:
     world.run()
     bob.accept()
     world.run()
-    record = through_json(alice.session.record())
+    record = through_json(alice.session.record(0.0))
     assert record.extensions == ({"countdown": {"left": 90.0}} if written else {})
     alice.kill()
     new = with_countdown(CoreAgent(world, "alice", alice.address))

@@ -1,0 +1,87 @@
+"""Carries out in one session what its extensions decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipstack.dialog.dialog import Dialog
+from sipstack.message import Headers, Request, Response
+from sipstack.sdp.exchange import Exchange
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import ClientUser
+from sipstack.usage.content import session_description
+from sipstack.usage.invite.events import OfferAnswered, OfferReceived
+from sipstack.usage.invite.extension import Ask, Close, Reply, TakeOffer
+from sipstack.usage.invite.offer_received import OfferInResponse
+from sipstack.usage.invite.offers import Taken, answers, carrier_of, take_request, take_response
+
+if TYPE_CHECKING:
+    from sipstack.usage.invite.session import Session
+
+
+class ExtendedSession:
+    """The session as its extensions' decisions see it."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def exchange(self) -> Exchange[bytes]:
+        return self._session.exchange
+
+    @property
+    def dialog(self) -> Dialog:
+        return self._session.dialog
+
+    def close(self, close: Close, now: float) -> None:
+        self._session.close(close.by, close.reason, now)
+
+    def ask(self, ask: Ask, user: ClientUser, now: float) -> None:
+        usages = self._session.usages
+        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
+
+    def resend(self, now: float) -> None:
+        if self._session.origin is not None:
+            self._session.origin.resend(now)
+
+    def refuse(self, status: int, now: float) -> None:
+        if self._session.origin is not None:
+            self._session.origin.refuse(status, now)
+
+    def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None:
+        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
+        session = self._session
+        if session.origin is None:
+            return
+        body = session_description(response)
+        if take_response(session.exchange, session.origin.carrier, body) is Taken.OFFER:
+            session.received_offer = OfferInResponse(self, ask, user)
+            session.core.emit(OfferReceived(session, body))
+        else:
+            self.ask(ask, user, now)
+
+    def reply(self, reply: Reply | TakeOffer, request: Request, transaction: AnyServer, now: float) -> None:
+        """Answer a request that one of them takes."""
+        session, carrier = self._session, carrier_of(request)
+        if isinstance(reply, Reply):
+            self._respond(reply, request, transaction, now)
+        elif answers(session.exchange, carrier):
+            body = session_description(request)
+            take_request(session.exchange, carrier, body)
+            self._respond(Reply(200), request, transaction, now)
+            session.core.emit(OfferAnswered(session, body))
+        else:
+            session.receive_offer(request, transaction, now)
+
+    def _respond(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
+        session, headers = self._session, Headers(reply.headers)
+        if reply.refreshes:
+            session.dialog.refresh_target(request)
+            identity, described = session.usages.identity, bool(reply.body)
+            fields = session.core.dialog_fields(transaction.flow, identity, session_description=described)
+            headers = fields.joined(headers)
+        session.core.respond(
+            transaction, request.response(reply.status, headers=headers, body=reply.body), now
+        )
