@@ -41,7 +41,7 @@ class Acceptance:
         self.cseq = cseq
         self.scheduled = NEVER
         self._core = core
-        self._user = user
+        self._user: Unacknowledged | None = user
         self._flow = flow
         self._data = data
         self._interval = timers.t1
@@ -53,15 +53,20 @@ class Acceptance:
         return min(self._retransmit_at, self._expires_at)
 
     def acknowledged(self) -> None:
-        """The ACK is here: nothing is left to wait for."""
+        """The ACK is here: nothing is left to wait for, and the session need not live as long as our entry
+        among the deadlines.
+        """
         self._retransmit_at = self._expires_at = NEVER
         self._data = b""
+        self._user = None
 
     def timeout(self, now: float) -> None:
         """Repeat the 2xx at T1, 2*T1, 4*T1 … T2, T2; give up after 64*T1."""
         if now >= self._expires_at:
+            user = self._user
             self.acknowledged()
-            self._user.not_acknowledged(now)
+            if user is not None:
+                user.not_acknowledged(now)
         elif now >= self._retransmit_at:
             self._core.transmit(self._flow, self._data)
             self._interval = min(2 * self._interval, self._core.timers.t2)
