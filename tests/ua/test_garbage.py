@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sipstack import Accept, CallRejected
+from sipstack import Accept, CallRejected, Invitation
 from sipstack.testing.world import World
 from sipstack.transaction.machine import Transaction
+from sipstack.usage.invite.session import Session
 from tests.ua.handlers import Answering, busy
 
 pytestmark = pytest.mark.virtual_time
@@ -66,3 +67,25 @@ async def test_refused_calls_leave_no_transactions_behind(world: World) -> None:
         await asyncio.sleep(100)
         assert (during - before, transactions() - before) == (10, 0)
     assert world.leftovers == []
+
+
+async def test_a_session_that_is_over_is_freed_at_once(world: World) -> None:
+    """Deadlines that nobody needs any more stay in their heap for a while; they hold no session."""
+    async with world.user_agent("bob") as bob, bob.serving(ring_and_answer):
+        async with world.user_agent("alice") as alice:
+            before = sessions()
+            for _ in range(3):
+                async with alice.call("sip:bob@bob.test"):
+                    await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
+            assert sessions() == before
+
+
+async def ring_and_answer(invitation: Invitation) -> None:
+    await invitation.progress(180)
+    async with invitation.accept() as call:
+        await call.ended()
+
+
+def sessions() -> int:
+    return sum(isinstance(each, Session) for each in gc.get_objects())

@@ -36,7 +36,7 @@ class IncomingInvite(Origin):
         "_held",
         "_provisional",
         "_repeat_at",
-        "_session",
+        "_unanswered",
         "answered",
         "core",
         "request",
@@ -75,7 +75,10 @@ class IncomingInvite(Origin):
             self._expires_at = now + request.expires
             core.schedule(self)
         # announced with the first response that has the tag
-        self._session = session = Session(core, usages, self, is_caller=False)
+        session = Session(core, usages, self, is_caller=False)
+        self._unanswered: Session | None = (
+            session  # it need not live as long as our entry among the deadlines
+        )
         transaction.user = self  # until the final response, so that CANCEL finds us
         self.carrier = carrier_of(request)
         take_request(session.exchange, self.carrier, session_description(request))
@@ -85,8 +88,16 @@ class IncomingInvite(Origin):
 
     def extend(self, parts: tuple[CallExtension, ...]) -> Refusal | None:
         """Take the extensions that are registered; how one of them refuses the INVITE, if it does."""
-        extensions = self._session.extensions = Extensions(self.core, parts, ExtendedSession(self._session))
+        session = self._session
+        session.extensions = extensions = Extensions(self.core, parts, ExtendedSession(session))
         return extensions.refusal(self.request)
+
+    @property
+    def _session(self) -> Session:
+        """The early session. Raises LocalProtocolError once the invitation is answered."""
+        if self._unanswered is None:
+            raise LocalProtocolError("the invitation is answered or cancelled")
+        return self._unanswered
 
     @property
     def deadline(self) -> float:
@@ -96,16 +107,16 @@ class IncomingInvite(Origin):
 
     def progress(self, status: int, now: float, headers: HeaderFields = (), body: bytes = b"") -> None:
         """Send a 101-199. A body is a preview of the answer: the 2xx carries it again (RFC 6337 §3.1.1)."""
-        self._check_unanswered()
+        session = self._session
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        extensions = self._session.extensions
+        extensions = session.extensions
         if extensions is not None and extensions.must_wait():
             self._hold(lambda later: self.progress(status, later, headers, body))
             return
         self._provisional = self._response(status, now, headers, body)
         if extensions is not None and extensions.must_wait():  # for its own confirmation: it is reliable
-            give_response(self._session.exchange, self.carrier, body)
+            give_response(session.exchange, self.carrier, body)
         self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
         self.core.schedule(self)
@@ -115,7 +126,6 @@ class IncomingInvite(Origin):
         when a reliable provisional response has carried it. While that is not confirmed the 200 waits, and
         the session is an early one.
         """
-        self._check_unanswered()
         session = self._session
         if session.extensions is not None and session.extensions.must_wait():
             self._hold(lambda later: self.accept(body, later, headers))
@@ -132,12 +142,12 @@ class IncomingInvite(Origin):
 
     def refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderFields = ()) -> None:
         """Send a 300-699."""
-        self._check_unanswered()
+        session = self._session
         if not 300 <= status <= 699:
             raise LocalProtocolError(f"{status} does not refuse a call")
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
         self._finish()
-        self._session.discard()
+        session.discard()
         self.core.respond(self.transaction, response, now)
 
     # -- responses that wait -------------------------------------------------------------------------------
@@ -155,13 +165,9 @@ class IncomingInvite(Origin):
         if self._provisional is not None:
             self.core.respond(self.transaction, self._provisional, now)
 
-    def _check_unanswered(self) -> None:
-        if self.answered:
-            raise LocalProtocolError("the invitation is answered or cancelled")
-
     def _finish(self) -> None:
         self.answered = True
-        self._provisional = self._held = None
+        self._provisional = self._held = self._unanswered = None
         self._repeat_at = self._expires_at = NEVER
 
     def _response(self, status: int, now: float, headers: HeaderFields, body: bytes) -> Response:
