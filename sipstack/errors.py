@@ -8,6 +8,7 @@ SipError                       .transient: whether trying again later may help
 │   ├── ResolutionError        no address for the host
 │   └── FlowClosed             the connection is gone
 ├── TransactionTimeout         no answer in 64*T1; stands for 408
+├── InternalError              an exception inside the stack; stands for 500
 ├── RequestFailed              .response .status .reason
 │   ├── CallRejected
 │   ├── RegistrationRejected
@@ -34,6 +35,9 @@ class FieldsOfResponse(Protocol):
 
     def typed(self, name: str) -> Any:
         """The value of the field by its grammar. Raises ParseError."""
+
+    def readable(self, name: str) -> Any:
+        """The same without what cannot be read."""
 
 
 class FinalResponse(Protocol):
@@ -65,8 +69,18 @@ TRANSIENT_STATUSES = frozenset({408, 480, 500, 502, 503, 504})
 513: the server will not learn what it cannot do by our waiting."""
 
 
+def printable(text: str) -> str:
+    """``text`` with its control characters escaped: a peer's words reach terminals and logs."""
+    if text.isprintable():
+        return text
+    return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
+
+
 class SipError(Exception):
-    """Base of all errors that sipstack raises."""
+    """Base of all errors that sipstack raises. ``str()`` is ``printable``; attributes are as they came."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     @property
     def transient(self) -> bool:
@@ -120,6 +134,12 @@ class TransactionTimeout(SipError):
         return True
 
 
+class InternalError(SipError):
+    """An exception inside the stack, which is a fault of ours: ``__cause__``. What it happened in is over."""
+
+    status = 500
+
+
 class RequestFailed(SipError):
     """A final response other than 2xx. ``response`` is the message itself."""
 
@@ -139,11 +159,35 @@ class CallRejected(RequestFailed):
 
 
 class RegistrationRejected(RequestFailed):
-    """The registrar refused the binding."""
+    """The registrar refused the binding, or answered 2xx and has none of ours."""
+
+    @property
+    def transient(self) -> bool:
+        return self.status < 300 or super().transient
 
 
 class AuthenticationFailed(RequestFailed):
-    """The peer asks for credentials that we do not have, or refused those that we gave."""
+    """The peer asks for credentials that we do not have, or refused those that we gave.
+
+    ``realm``: who asks, in its own words; empty when it does not say. ``username``: whose password it
+    refused; None when it was given none.
+    """
+
+    def __init__(self, response: FinalResponse, username: str | None = None) -> None:
+        super().__init__(response)
+        self.realm = _realm(response.headers)
+        self.username = username
+
+    def __str__(self) -> str:
+        realm = f" by the realm {printable(self.realm)!r}" if self.realm else ""
+        if self.username is not None:
+            return f"{super().__str__()}: the password of {self.username!r} was refused{realm}"
+        return f"{super().__str__()}: credentials are wanted{realm}" if realm else super().__str__()
+
+
+def _realm(headers: FieldsOfResponse) -> str:
+    challenges = (*headers.readable("WWW-Authenticate"), *headers.readable("Proxy-Authenticate"))
+    return next((each.realm for each in challenges if each.is_digest), "")
 
 
 class NegotiationError(SipError):

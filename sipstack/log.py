@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import re
 
+from sipstack.errors import printable
+
 LONGEST = 200
 """Characters of one value that are written."""
 CUT = "…"
@@ -72,11 +74,7 @@ def legible(value: object) -> str:
     if len(text) > LONGEST:
         text = text[:LONGEST] + CUT
     text = _PASSWORD.sub(r"\1:***\2", text)
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+    return printable(text)
 
 
 TRANSPORT = Log("transport")

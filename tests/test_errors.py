@@ -23,6 +23,33 @@ def test_refusals_that_blame_the_server_or_the_moment_are_transient(
     assert transient == [408, 480, 500, 502, 503, 504]
 
 
+def test_a_registrar_that_answers_2xx_without_our_binding_may_have_it_the_next_time() -> None:
+    assert errors.RegistrationRejected(Response(200)).transient
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\x9b31m", "\\x9b31m"),  # C1: as good as ESC [
+        ("a\r\nb\x00", "a\\r\\nb\\x00"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\udcff", "\\udcff"),
+        ("Jäsøn \\ 電話", "Jäsøn \\ 電話"),
+    ],
+)
+def test_a_peers_text_in_an_error_is_printable(text: str, shown: str) -> None:
+    response = Response(401, headers=[("WWW-Authenticate", 'Digest realm="R", nonce="1"')])
+    refused = errors.AuthenticationFailed(response, text)
+    found = [
+        *(str(kind(text)) for kind in (errors.SipError, errors.ParseError, errors.RemoteProtocolError)),
+        str(errors.TransportError(text)),
+        str(errors.CallEnded("remote", text)).removeprefix("call ended by remote: "),
+    ]
+    assert found == [shown] * 5
+    assert str(refused).isprintable()
+
+
 @pytest.mark.parametrize(
     ("error", "transient"),
     [
@@ -37,6 +64,7 @@ def test_refusals_that_blame_the_server_or_the_moment_are_transient(
         (errors.ResolutionError("no address"), True),
         (errors.FlowClosed("gone"), True),
         (errors.TransactionTimeout("no response"), True),
+        (errors.InternalError("ZeroDivisionError"), False),
     ],
     ids=repr,
 )

@@ -31,5 +31,8 @@ class NoMedia:
     async def answered(self, answer: SessionDescription) -> None:
         """Takes any answer."""
 
+    def confirmed(self) -> None:
+        """Nothing waits for it."""
+
     async def close(self) -> None:
         """There is nothing to close."""

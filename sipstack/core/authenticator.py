@@ -5,51 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipstack.dialog.draft import Draft
-from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Response
-from sipstack.message.digest import Authentication, DigestAccount, DigestClient
+from sipstack.message.digest import NOTHING, Authentication, DigestAccount, DigestClient
 
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
 MAXIMUM_REMEMBERED = 64
-NOTHING = Authentication()
 
 
 class Authenticator:
-    """Knows the accounts of one identity and counts how often each nonce is used."""
+    """Knows the accounts of one identity and counts how often each nonce is used.
 
-    __slots__ = ("_client", "_identifiers", "_remembered")
+    Whose challenges it gets to see is decided before: those of requests that we started went to our
+    registrar, our proxy or the target called. In a call that came in the identity is that ``for_callers``.
+    """
+
+    __slots__ = ("_client", "_identifiers", "_refused", "_taken")
 
     def __init__(self, accounts: Sequence[DigestAccount], identifiers: Identifiers) -> None:
         self._client = DigestClient(*accounts) if accounts else None
         self._identifiers = identifiers
-        self._remembered: dict[str, Authentication] = {}
+        self._taken: dict[str, Authentication] = {}
+        """What was accepted last, by Request-URI; the URI that was used last is the last one."""
+        self._refused: set[str] = set()
+        """Of these URIs, those where it was refused since: it is not given unasked."""
 
     def accepted(self, draft: Draft) -> Authentication:
         """What was accepted last for this Request-URI, to be given before we are asked (§22.3)."""
-        return self._remembered.get(draft.uri, NOTHING)
+        return NOTHING if draft.uri in self._refused else self._taken.get(draft.uri, NOTHING)
 
     def concluded(self, draft: Draft, answered: Authentication, status: int) -> None:
         """The final response to a request with credentials: unless they were refused, the next request to the
-        same URI begins with them.
+        same URI begins with them. Nothing weaker is given there from now on.
         """
-        self._remembered.pop(draft.uri, None)
+        uri = draft.uri
         if status in (401, 407):
+            if uri in self._taken:
+                self._refused.add(uri)
             return
-        if len(self._remembered) >= MAXIMUM_REMEMBERED:
-            self._remembered.pop(next(iter(self._remembered)))
-        self._remembered[draft.uri] = answered.untried()
+        self._taken.pop(uri, None)
+        self._refused.discard(uri)
+        if len(self._taken) >= MAXIMUM_REMEMBERED:
+            oldest = next(iter(self._taken))
+            del self._taken[oldest]
+            self._refused.discard(oldest)
+        self._taken[uri] = answered.untried()
 
-    def challenged(self, before: Authentication, response: Response) -> Authentication | None:
-        """What to answer; None when we have no account, or it was refused (§22.1)."""
+    def challenged(self, draft: Draft, before: Authentication, response: Response) -> Authentication | None:
+        """What to answer; None when we have no account, or it was refused (§22.1). One challenge that cannot
+        be read is as good as absent.
+        """
         if self._client is None:
             return None
-        try:
-            www = response.headers.typed("WWW-Authenticate")
-            proxy = response.headers.typed("Proxy-Authenticate")
-        except ParseError:
-            return None
-        return self._client.challenged(before, www, proxy)
+        headers = response.headers
+        www, proxy = headers.readable("WWW-Authenticate"), headers.readable("Proxy-Authenticate")
+        return self._client.challenged(before, www, proxy, self._taken.get(draft.uri, NOTHING))
 
     def authorized(self, draft: Draft, answered: Authentication) -> Headers:
         """``draft``'s header fields with fresh credentials in place of old ones."""

@@ -11,14 +11,15 @@ from typing import Protocol
 
 import attrs
 
-from sipstack.core.authenticator import NOTHING, Authenticator
+from sipstack.core.authenticator import Authenticator
 from sipstack.core.router import Route, Router
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import AckUser, RequestUser
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import ParseError, SipError, TransportError
+from sipstack.errors import InternalError, ParseError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
+from sipstack.message.digest import NOTHING
 from sipstack.message.times import RetryAfter
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
@@ -35,6 +36,9 @@ class RequestContext(Protocol):
     transactions: TransactionLayer
 
     def transmit(self, flow: Flow, data: bytes) -> None: ...
+
+    def fault(self, error: Exception) -> SipError:
+        """Report an exception that should not have been; what to tell the user of it."""
 
 
 class RoutedRequest:
@@ -86,6 +90,18 @@ class RoutedRequest:
     def unroutable(self, error: SipError, now: float) -> None:
         raise NotImplementedError
 
+    def _way_left(self) -> Flow | None:
+        """The way for a request of a dialog whose next hop leads nowhere: that of the INVITE, there or back.
+
+        What the peer says of itself may be wrong (a Contact with ``;transport=tcp`` over UDP, a name that
+        only its own network knows), and yet it is there. A dialog that is secure stays so.
+        """
+        usages = self._usages
+        flow = None if usages is None else usages.flow
+        if usages is None or flow is None or usages.dialog.secure > flow.secure:
+            return None
+        return flow if self._core.router.is_open(flow) else None
+
     def write(self, flow: Flow, branch: str) -> Request:
         """The request as it goes over ``flow``."""
         draft = self.draft
@@ -103,14 +119,22 @@ class AckRequest(RoutedRequest):
 
     def use(self, flow: Flow, now: float) -> None:
         core = self._core
-        data = bytes(self.write(flow, core.identifiers.branch()))
-        core.transmit(flow, data)
         self._route = None  # it refers to us in turn
+        try:
+            data = bytes(self.write(flow, core.identifiers.branch()))
+        except Exception as error:
+            self._user.ack_failed(_told(core, error), now)
+            return
+        core.transmit(flow, data)
         self._user.ack_sent(self.draft.cseq, flow, data)
 
     def unroutable(self, error: SipError, now: float) -> None:
-        """Nothing to do: the peer repeats its 2xx, and ends the call when no ACK arrives."""
+        """§13.2.2.4 wants an ACK for every 2xx: it goes the way that is left, and the call ends."""
         self._route = None
+        way = self._way_left()
+        if way is not None:
+            self.use(way, now)
+        self._user.ack_failed(error, now)
 
 
 class ClientRequest(RoutedRequest):
@@ -163,8 +187,11 @@ class ClientRequest(RoutedRequest):
             return
         core = self._core
         branch = core.identifiers.branch()
-        self.request = self.write(flow, branch)
-        self.transaction = core.transactions.request(self.request, branch, flow, self, now)
+        try:
+            self.request = self.write(flow, branch)
+            self.transaction = core.transactions.request(self.request, branch, flow, self, now)
+        except Exception as error:
+            self._fail(_told(core, error), now)
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow that was found."""
@@ -176,12 +203,21 @@ class ClientRequest(RoutedRequest):
         self._take_again(self.flow, now)
 
     def unroutable(self, error: SipError, now: float) -> None:
-        if not self._given_up:
+        if self._given_up:
+            return
+        way, self._route = self._way_left(), None
+        if way is None:
             self._fail(error, now)
+        else:
+            self.flow = way
+            self.use(way, now)
 
     def _fail(self, error: SipError, now: float) -> None:
         user, self._user, self._route = self._user, NOBODY, None
-        user.request_failed(error, now)
+        try:
+            user.request_failed(error, now)
+        except Exception as again:
+            self._core.fault(again)
 
     # -- answers -------------------------------------------------------------------------------------------
 
@@ -202,10 +238,9 @@ class ClientRequest(RoutedRequest):
             self._route = None  # no other target is tried any more, and it refers to us in turn
             if self._authentication is not NOTHING:
                 self._authenticator.concluded(self.draft, self._authentication, status)
-        user = self._user
+        self._user.response_received(response, now)
         if status >= 300 or (status >= 200 and self.draft.method != "INVITE"):
             self._user = NOBODY  # that was the last: the user may refer to us, and need not outlive us
-        user.response_received(response, now)
 
     def _target_answered(self, route: Route, response: Response, now: float) -> None:
         """The target is there; one that answers 503 is avoided for a while (§21.5.4)."""
@@ -218,10 +253,16 @@ class ClientRequest(RoutedRequest):
             suspects.answered(target)
 
     def request_failed(self, error: SipError, now: float) -> None:
-        """A timeout, or the network could not deliver it."""
+        """A timeout, or the network could not deliver it; or what was received could not be dealt with."""
+        if isinstance(error, InternalError):
+            user = self._user
+            self._fail(error, now)
+            if self.draft.method == "INVITE":
+                self._user = user  # a 2xx that still comes is acknowledged and ended
+            return
         lost = isinstance(error, TransportError)
         if lost and self._usages is not None:
-            self._usages.flow = None
+            self._usages.hop = ""  # look for another way; this one stays the last resort
         if lost and self._may_replace:
             self._replace_flow(now)
             return
@@ -261,7 +302,7 @@ class ClientRequest(RoutedRequest):
         """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
         assert self.request is not None
         assert self.transaction is not None
-        answered = self._authenticator.challenged(self._authentication, response)
+        answered = self._authenticator.challenged(self.draft, self._authentication, response)
         if answered is None:
             return False
         self._authentication = answered
@@ -305,6 +346,11 @@ class ClientRequest(RoutedRequest):
         flow = self.transaction.flow
         # the answer to a CANCEL changes nothing, that of the INVITE does
         self._core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)
+
+
+def _told(core: RequestContext, error: Exception) -> SipError:
+    """What the user hears of a request that cannot be written: the caller's mistake, or a fault of ours."""
+    return error if isinstance(error, SipError) else core.fault(error)
 
 
 def _retry_after(response: Response) -> float | None:

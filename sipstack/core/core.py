@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from typing import ParamSpec
 
 import attrs
 
@@ -15,24 +16,31 @@ from sipstack.core.authenticator import Authenticator
 from sipstack.core.client_request import AckRequest, ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
-from sipstack.core.outputs import Output, Question, Target, Transmit, Transport
+from sipstack.core.outputs import Output, Question, Report, Target, Transmit, Transport
 from sipstack.core.registry import Registry
 from sipstack.core.router import Router
-from sipstack.core.routing import reply_flow
+from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.uas import RETRY_AFTER, UserAgentServer
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, TransportError
+from sipstack.errors import (
+    InternalError,
+    LocalProtocolError,
+    ParseError,
+    RemoteProtocolError,
+    TransportError,
+)
 from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, Via, parse
+from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
 from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
+from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.transaction.machine import ClientUser
+from sipstack.transaction.machine import ClientUser, State
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP
 from sipstack.usage.invite.extended_session import ExtendedSession
@@ -43,6 +51,8 @@ from sipstack.usage.invite.session import Session
 from sipstack.usage.registration import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
 
+P = ParamSpec("P")
+
 
 @attrs.define
 class Counters:
@@ -51,6 +61,7 @@ class Counters:
     malformed: int = 0  # octets that are not SIP, or break its rules
     unmatched: int = 0  # responses, ACKs and requests inside a dialog that nobody waits for
     overloaded: int = 0  # requests refused with 503
+    faults: int = 0  # exceptions that should not have been
 
 
 class Core:
@@ -64,7 +75,7 @@ class Core:
         self.events: deque[Event] = deque()
         self.counters = Counters()
         self.deadlines: Deadlines[Timed] = Deadlines()
-        self.transactions = TransactionLayer(configuration.timers, self.transmit)
+        self.transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
         self.router = Router(self.outputs)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
         self._authenticators: dict[Identity, Authenticator] = {}
@@ -85,9 +96,7 @@ class Core:
     # -- inputs --------------------------------------------------------------------------------------------
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
-        """A datagram, or a whole message of a stream, arrived on ``flow``. Never raises for what the network
-        sent.
-        """
+        """A datagram, or a whole message of a stream, arrived on ``flow``. Never raises."""
         try:
             message = parse(data)
             validate(message)
@@ -97,12 +106,17 @@ class Core:
                 self._receive_response(message, now)
         except ParseError as error:
             self._malformed(flow, error)
+        except Exception as error:
+            self.fault(error)
 
     def timeout(self, now: float) -> None:
         """The deadline is reached: run everything that is due."""
         self.transactions.timeout(now)
         for item in self.deadlines.due(now):
-            item.timeout(now)
+            try:
+                item.timeout(now)
+            except Exception as error:
+                self._conclude(item.faulted, self.fault(error), now)
 
     @property
     def deadline(self) -> float:
@@ -196,7 +210,9 @@ class Core:
         """
         if record.dialog.key in self._dialogs:
             raise LocalProtocolError("the dialog is here already")
-        usages = DialogUsages(self, attrs.evolve(record.dialog), identity or self.configuration.identity)
+        identity = identity or self.configuration.identity
+        identity = identity if record.is_caller else identity.for_callers
+        usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
         session = Session.resumed(self, usages, record)
         if self.registry.extensions:
             parts = self.registry.begin_call(is_caller=record.is_caller)
@@ -261,10 +277,12 @@ class Core:
                 self.uas.receive(request, transaction, now)
             else:
                 self._receive_in_dialog(request, transaction, now)
-        except (ParseError, RemoteProtocolError) as error:  # in a field that only its user reads: Expires
+        except (ParseError, RemoteProtocolError) as error:  # in a field that only its user reads: Require
             self.counters.malformed += 1
             tag = self.identifiers.tag()
             self.respond(transaction, request.response(error.status, to_tag=tag), now)
+        except Exception as error:
+            self._refuse_after(error, request, transaction, now)
 
     def _receive_ack(self, request: Request, now: float) -> None:
         if self.transactions.receive_ack(request, now):
@@ -273,7 +291,10 @@ class Core:
         if found is None:
             self.counters.unmatched += 1
         else:
-            found.ack_received(request, now)
+            try:
+                found.ack_received(request, now)
+            except Exception as error:
+                self._conclude(found.lost, self.fault(error), now)
 
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
         tag = request.to.tag
@@ -309,14 +330,55 @@ class Core:
     def _reply(self, flow: Flow, request: Request, status: int, headers: HeaderFields = ()) -> None:
         self.transmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
 
+    # -- faults of ours ------------------------------------------------------------------------------------
+
+    def fault(self, error: Exception) -> InternalError:
+        """An exception that should not have been: it is reported, and what it happened in is concluded with
+        the error that this returns. So one odd message costs one request or call, and never a hanging one.
+        """
+        self.counters.faults += 1
+        self.outputs.append(Report(error))
+        fault = InternalError(f"{type(error).__name__}: {error}")
+        fault.__cause__ = error
+        return fault
+
+    def _conclude(self, end: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
+        """Do what is due after a fault; it may meet the same one."""
+        try:
+            end(*arguments, **keywords)
+        except Exception as again:
+            self.fault(again)
+
+    def _refuse_after(self, error: Exception, request: Request, transaction: AnyServer, now: float) -> None:
+        """500 to a request that we fail to deal with, unless it is answered; its call is over."""
+        tag = request.to.tag or (transaction.tag if isinstance(transaction, InviteServerTransaction) else "")
+        usages = self._dialogs.get((request.call_id, tag, request.from_.tag or ""))
+        fault = self.fault(error)
+        if usages is not None:
+            self._conclude(usages.lost, fault, now)
+        if transaction.state in (State.TRYING, State.PROCEEDING):
+            response = request.response(500, to_tag=tag or self.identifiers.tag())
+            self._conclude(self.respond, transaction, response, now)
+
     # -- responses from the network ------------------------------------------------------------------------
 
     def _receive_response(self, response: Response, now: float) -> None:
         # a response that has more Vias than ours was never meant for us (§8.1.3.3)
         vias = response.headers.raw("Via")
         alone = len(vias) == 1 and ("," not in vias[0] or len(response.vias) == 1)
-        if not alone or not self.transactions.receive_response(response, now):
+        if not alone or not (self.transactions.receive_response(response, now) or self._late(response, now)):
             self.counters.unmatched += 1
+
+    def _late(self, response: Response, now: float) -> bool:
+        """A 2xx to INVITE without a transaction: whether it is of a session of ours."""
+        if response.cseq.method != "INVITE" or not 200 <= response.status < 300:
+            return False
+        key = response.call_id, response.from_.tag or "", response.to.tag or ""
+        usages = self._dialogs.get(key)
+        if usages is None or not isinstance(usages.invite, Session):
+            return False
+        usages.invite.accepted_late(response, now)
+        return True
 
     # -- services for usages -------------------------------------------------------------------------------
 
@@ -373,8 +435,8 @@ class Core:
         if configuration.identities and isinstance(request.uri, SipUri):
             for identity in configuration.identities:
                 if identity.user and identity.user == request.uri.user:
-                    return identity
-        return configuration.identity
+                    return identity.for_callers
+        return configuration.identity.for_callers
 
     def count_malformed(self) -> None:
         self.counters.malformed += 1
@@ -411,17 +473,3 @@ class Core:
             left.append(repr(self.transactions))
         left += [repr(item) for item in self.deadlines.waiting()]
         return left
-
-
-def with_source(request: Request, flow: Flow) -> Request:
-    """The request with the source address in its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    via = request.via
-    host, port = flow.remote
-    wants_port = via.wants_port
-    if not wants_port and (via.host == host or via.host.strip("[]") == host):
-        return request
-    parameters = via.parameters.with_("received", host)
-    if wants_port:
-        parameters = parameters.with_("rport", str(port))
-    first = Via(via.transport, via.host, via.port, parameters, via.protocol)
-    return request.with_headers(request.headers.with_("Via", first, *request.vias[1:]))

@@ -72,7 +72,14 @@ class Resolve:
     question: Question
 
 
-Output = Transmit | Open | Close | Resolve
+@attrs.define
+class Report:
+    """Tell whoever looks after the process of an exception that should not have been, a fault of ours."""
+
+    error: Exception
+
+
+Output = Transmit | Open | Close | Resolve | Report
 
 __all__ = [
     "Address",
@@ -81,6 +88,7 @@ __all__ = [
     "Open",
     "Output",
     "Question",
+    "Report",
     "Resolve",
     "Target",
     "Transmit",

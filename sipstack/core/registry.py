@@ -203,7 +203,7 @@ class Registry:
             return 420, (("Unsupported", ", ".join(unknown)),)
         if request.method != "INVITE" or not self.requirements:
             return None
-        offered = {*request.supported, *request.require}
+        offered = {*request.headers.readable("Supported"), *request.require}
         missing = [name for name in self._tags if self.extensions[name].required and name not in offered]
         return (421, (("Require", ", ".join(missing)),)) if missing else None
 

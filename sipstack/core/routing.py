@@ -12,7 +12,8 @@ import attrs
 
 from sipstack.core.outputs import Question, Target, Transport
 from sipstack.errors import ResolutionError
-from sipstack.message import NameAddr, SipUri, Uri, Via
+from sipstack.message import Headers, NameAddr, Request, SipUri, Uri, Via
+from sipstack.message.grammar import split_commas
 from sipstack.transaction.flow import Flow
 
 DEFAULT_PORT = 5060
@@ -74,3 +75,23 @@ def reply_flow(flow: Flow, via: Via) -> Flow:
     if port == flow.remote[1] or flow.reliable or via.wants_port:
         return flow
     return attrs.evolve(flow, remote=(flow.remote[0], port))
+
+
+def with_source(request: Request, flow: Flow) -> Request:
+    """The request with the source address in its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    via = request.via
+    host, port = flow.remote
+    wants_port = via.wants_port
+    if not wants_port and (via.host == host or via.host.strip("[]") == host):
+        return request
+    parameters = via.parameters.with_("received", host)
+    if wants_port:
+        parameters = parameters.with_("rport", str(port))
+    first = Via(via.transport, via.host, via.port, parameters, via.protocol)
+    # the rest as it came: what is only given back needs no check
+    index = request.headers.index
+    row = index["Via"]
+    rows = [row] if isinstance(row, str) else row
+    rest = [*(split_commas(rows[0])[1:] if "," in rows[0] else ()), *rows[1:]]
+    vias = [str(first), *rest] if rest else str(first)
+    return request.with_headers(Headers.of_index({**index, "Via": vias}))

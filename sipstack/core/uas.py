@@ -33,7 +33,7 @@ class UasCore(CoreServices, Protocol):
     def is_full(self) -> bool: ...
 
     def identity_of(self, request: Request) -> Identity:
-        """Which of our identities a request is for."""
+        """Which of our identities a request is for, as far as its sender may see it."""
 
     def count_malformed(self) -> None: ...
 

@@ -15,6 +15,7 @@ from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.errors import RemoteProtocolError
 from sipstack.message import NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
+from sipstack.message.message import with_tag
 
 
 @attrs.define
@@ -57,7 +58,7 @@ class Dialog:
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_.tag or "",
-            local=f"{headers.get('To')};tag={local_tag}",
+            local=with_tag(headers.get("To") or "", local_tag),
             remote=headers.get("From") or "",
             remote_target=target_of(request),
             route_set=_written(request.record_routes) if "Record-Route" in headers else (),

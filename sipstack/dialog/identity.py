@@ -15,15 +15,19 @@ class Identity:
     ``aor`` is our From value, a name-addr such as ``"Alice" <sip:alice@example.com>``; ``user`` the user part
     of our Contact, as a URI writes it; ``accounts`` the credentials for 401 and 407; ``proxy`` a route value
     (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first.
+    ``credentials_to_callers``: whether a challenge in a call that came in is answered. A stranger can
+    call, be hung up, and challenge the BYE: from a digest the password can be guessed.
     """
 
     aor: str = "<sip:anonymous@anonymous.invalid>"
     user: str = ""
     accounts: tuple[DigestAccount, ...] = ()
     proxy: str | None = None
+    credentials_to_callers: bool = False
     routes: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
     """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
     _prefix: str = attrs.field(init=False, repr=False, eq=False)
+    _bare: Identity | None = attrs.field(init=False, repr=False, eq=False)
 
     @routes.default
     def _make_routes(self) -> tuple[str, ...]:
@@ -32,6 +36,17 @@ class Identity:
     @_prefix.default
     def _make_prefix(self) -> str:
         return f"sip:{self.user}@" if self.user else "sip:"
+
+    @_bare.default
+    def _make_bare(self) -> Identity | None:
+        if self.credentials_to_callers or not self.accounts:
+            return None
+        return Identity(self.aor, self.user, (), self.proxy)
+
+    @property
+    def for_callers(self) -> Identity:
+        """The identity in a dialog that somebody else began: without credentials unless it says so."""
+        return self._bare or self
 
     def contact(self, flow: Flow) -> str:
         """The URI at which the peer behind ``flow`` reaches us."""

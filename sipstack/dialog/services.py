@@ -81,6 +81,11 @@ class AckUser(Protocol):
 
     def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None: ...
 
+    def ack_failed(self, error: SipError, now: float) -> None:
+        """The peer's Contact or route leads nowhere. The ACK went where the INVITE went, if it could; the
+        call has to end.
+        """
+
 
 class CoreServices(Protocol):
     """The core, as usages see it."""
@@ -119,6 +124,9 @@ class CoreServices(Protocol):
 
     def refusal(self, request: Request) -> Refusal | None:
         """The refusal of a request inside a dialog before any usage sees it (RFC 3261 §8.2)."""
+
+    def fault(self, error: Exception) -> SipError:
+        """Report an exception that should not have been; what to tell the user of it."""
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Put octets on a flow, outside of any transaction: an ACK, or a 2xx again."""

@@ -35,7 +35,9 @@ class DialogUsages:
         self.invite: Usage | None = None
         self._others: dict[Hashable, Usage] | None = None
         self.flow: Flow | None = None
-        """The flow that ``hop`` led to: a dialog finds its way once, not for each request."""
+        """The way of the latest request, of ours or of the peer. It is taken without a look-up while it leads
+        to ``hop``, for a dialog finds its way once; and in place of a next hop that leads nowhere.
+        """
         self.hop = ""
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ class AudioCodec:
     sample_rate: int
     """Of the PCM."""
     encode: Callable[[bytes], bytes]
+    """Takes 20 ms, or as many (10 to 120) as the peer's a=ptime asks for."""
     decode: Callable[[bytes], bytes]
     """Takes any octets: they come from the network."""
     duration: Callable[[bytes], int]

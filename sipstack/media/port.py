@@ -44,6 +44,13 @@ class MediaPort(Protocol):
         Raises NegotiationError or RemoteProtocolError, and leaves what was in force.
         """
 
+    def confirmed(self) -> None:
+        """The peer has acknowledged our answer, so its offer was not forged: send as much as there is.
+
+        Called when ACK arrives. Until then, or until media comes from there, an answer must not make us send
+        more than a few packets to the address that an offer names.
+        """
+
     async def close(self) -> None:
         """The call is over: free all, and wait for nobody: leaving a call waits for this. When that is
         cancelled, it is called again; calling it again after it is done does nothing.

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
-from sipstack.errors import CallEnded, LocalProtocolError, MediaError, NegotiationError, TransportError
+from sipstack.errors import CallEnded, LocalProtocolError, MediaError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.log import MEDIA
+from sipstack.media.addresses import is_ours, local_address, resolve
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
-from sipstack.media.events import Listener, MediaFailed
+from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.peer_address import Address
+from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import RtpTransport, UdpTransport
 from sipstack.sdp import (
@@ -30,6 +32,11 @@ from sipstack.sdp import (
     SessionDescription,
 )
 
+TROUBLES = 25
+"""Packets (half a second) that could not be sent, until we look whether our address is still ours."""
+TIMEOUT = 30.0
+"""Seconds of silence after which a peer that should send is lost, as with other phones."""
+
 Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
 """Opens a transport: the local address, the ports to choose from, and a source of numbers to choose with."""
 
@@ -41,7 +48,13 @@ class AudioSession:
     are names, or codecs of your own, in order of preference. ``ports`` is the first and the last port to use;
     (0, 0) lets the system choose. ``random`` gives SSRC, numbers and session id. ``clock`` is the event
     loop's shared one when not given. Ports are opened with the first offer or answer, and stay the same for
-    the whole call.
+    the whole call, with two exceptions: an offer from the other IP family is answered from our address on the
+    way there, as ``route`` tells it, and when ``host`` is no longer ours while nothing can be sent, audio
+    moves to the address that is, and the peer gets a new offer (``MediaChanged``).
+
+    After ``timeout`` seconds without RTP or RTCP the listener is told ``PeerLost``, which ends a call; None
+    is never. Nothing is told while one side holds the other. ``signalling`` is the host that the call is
+    signalled from: media from there is believed sooner than media from anywhere else.
     """
 
     def __init__(
@@ -54,26 +67,38 @@ class AudioSession:
         clock: MediaClock | None = None,
         random: Identifiers | None = None,
         bind: Bind = UdpTransport.bind,
+        timeout: float | None = TIMEOUT,
+        signalling: str | None = None,
+        route: Callable[[str], str | None] = local_address,
+        is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
         self._codecs, self._capabilities = _known(tuple(codecs))
         self._receives = self._playable(self._capabilities.codecs)
         sample_rate = next(iter(self._receives.values())).sample_rate
         self.audio = Audio(self._statistics, sample_rate)
         self._host = host
+        self._local = host  # where we are now
+        self._route = route
+        self._is_ours = is_ours
+        self._send_errors = self._troubles = 0
         self._ports = ports
         self._clock = clock
         self._random = random or Identifiers()
         self._bind = bind
+        self._signalling = signalling
+        self._watch = SilenceWatch(timeout, self._lose)
+        self._confirmed = False
         address = advertised or host.partition("%")[0]
         self._negotiation = Negotiation(Origin("-", self._random.session_id(), 1, address), address)
         self._transport: RtpTransport | None = None
         self._stream: AudioStream | None = None
         self._listener: Listener | None = None
         self._closed = False
+        self._expecting = False  # media in both directions is agreed on
 
     def __repr__(self) -> str:
         port = self._transport.port if self._transport else None
-        return f"<AudioSession {self._host} port={port} codec={self.audio.codec}>"
+        return f"<AudioSession {self._local} port={port} codec={self.audio.codec}>"
 
     @property
     def error(self) -> MediaError | None:
@@ -83,6 +108,8 @@ class AudioSession:
     def attach(self, listener: Listener) -> None:
         if not self._closed:
             self._listener = listener
+            if self._expecting:
+                self._watch.begin(asyncio.get_running_loop().time())
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         transport, stream = self._open()
@@ -96,8 +123,23 @@ class AudioSession:
     async def answer(
         self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
     ) -> SessionDescription:
+        self._check_open()
+        local = self._address_towards(offer)
+        if self._transport is None:
+            self._local = local
         transport, stream = self._open()
-        negotiation = self._negotiation.answer(offer, self._streams(transport, direction))
+        if local != self._local:
+            transport = self._bind(local, self._ports, self._random.uniform)
+        try:
+            negotiation = self._negotiation.answer(offer, self._streams(transport, direction, local))
+        except BaseException:
+            if local != self._local:
+                transport.close()
+            raise
+        if local != self._local:
+            self._move(transport, local)
+        if not self._confirmed:
+            stream.doubt()
         await self._apply(stream, negotiation)
         return negotiation.local
 
@@ -106,6 +148,12 @@ class AudioSession:
         negotiation = self._negotiation.answered(answer)
         _, stream = self._open()
         await self._apply(stream, negotiation)
+        self.confirmed()
+
+    def confirmed(self) -> None:
+        self._confirmed = True
+        if self._stream is not None:
+            self._stream.confirm()
 
     async def close(self) -> None:
         if self._transport is not None and not self._closed:
@@ -114,8 +162,9 @@ class AudioSession:
                 MEDIA.warning("%s: %s packets could not be sent", self, self._transport.send_errors)
         self._closed = True
         self._listener = None
+        self._watch.close()
         if self._clock is not None and self._stream is not None:
-            self._clock.leave(self._stream.tick)
+            self._clock.leave(self._tick)
             self._stream.close(asyncio.get_running_loop().time())
         if self._transport is not None:
             self._transport.close()
@@ -128,24 +177,82 @@ class AudioSession:
     def _open(self) -> tuple[RtpTransport, AudioStream]:
         self._check_open()
         if self._transport is None or self._stream is None:
-            self._transport = self._bind(self._host, self._ports, self._random.uniform)
+            self._transport = self._bind(self._local, self._ports, self._random.uniform)
             self._clock = self._clock or MediaClock.shared()
             now = asyncio.get_running_loop().time()
-            self._stream = AudioStream(self.audio, self._transport, self._random, now)
+            self._stream = AudioStream(
+                self.audio, self._transport, self._random, now, signalling=self._signalling, watch=self._watch
+            )
             self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
-            self._clock.join(self._stream.tick)
+            self._clock.join(self._tick)
             MEDIA.info("%s is open", self)
         return self._transport, self._stream
 
-    def _streams(self, transport: RtpTransport, direction: Direction) -> dict[str, MediaStream]:
-        stream = MediaStream("audio", self._capabilities, transport.port, direction, transport.rtcp_port)
-        return {"audio": stream}
+    def _streams(
+        self, transport: RtpTransport, direction: Direction, local: str | None = None
+    ) -> dict[str, MediaStream]:
+        local = local or self._local
+        address = None if local == self._host else local.partition("%")[0]
+        ports = transport.port, transport.rtcp_port
+        return {"audio": MediaStream("audio", self._capabilities, ports[0], direction, ports[1], address)}
+
+    # Where we are
+
+    def _address_towards(self, offer: SessionDescription) -> str:
+        """Our address for an answer to this offer: another one only if the offer is of the other family."""
+        audio = (medium for medium in offer.media if medium.kind == "audio" and not medium.rejected)
+        connection = next(map(offer.connection_of, audio), None)
+        if connection is None or connection.nowhere or connection.family is None:
+            return self._local
+        if connection.family == Connection(self._local).family:
+            return self._local
+        if connection.family == Connection(self._host).family:
+            return self._host
+        return self._route(connection.address) or self._local
+
+    def _move(self, transport: RtpTransport, local: str) -> None:
+        """Go on over another transport, at another address of ours."""
+        MEDIA.info("%s goes on at %s", self, local)
+        old, self._transport, self._local = self._transport, transport, local
+        self._send_errors = self._troubles = 0
+        if old is not None:
+            old.close()
+        if self._stream is not None:
+            transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
+            self._stream.use(transport)
+
+    def _tick(self, now: float, periods: int) -> None:
+        stream, transport = self._stream, self._transport
+        if stream is not None and transport is not None:
+            stream.tick(now, periods)
+            if transport.send_errors != self._send_errors:
+                self._send_errors = transport.send_errors
+                self._troubles += 1
+                if self._troubles % TROUBLES == 0:
+                    self._look_for_address(stream)
+
+    def _look_for_address(self, stream: AudioStream) -> None:
+        """Packets cannot be sent: it may be that our address is not ours any more."""
+        destination = stream.destination
+        if destination is None or self._is_ours(self._local):
+            return
+        local = self._route(destination[0])
+        if local is None or local == self._local:
+            return
+        try:
+            transport = self._bind(local, self._ports, self._random.uniform)
+        except TransportError as error:
+            MEDIA.warning("%s cannot go on at %s: %s", self, local, error)
+            return
+        self._move(transport, local)
+        self._tell(MediaChanged())
 
     async def _apply(self, stream: AudioStream, negotiation: Negotiation) -> None:
         """Follow what was agreed; nothing has changed when this raises."""
         agreement = negotiation.agreements.get("audio")
         if agreement is None:
             stream.disconnect()
+            self._expect(False)
         else:
             await self._connect(stream, agreement)
         self._negotiation = negotiation
@@ -159,28 +266,39 @@ class AudioSession:
         self._receives |= self._playable(agreement.receive.values())
         stream.expect(self._receives)
         stream.connect(rtp, rtcp)
-        stream.speak(codec, agreement.codec.payload_type, sends=agreement.direction.sends)
+        direction, number = agreement.direction, agreement.codec.payload_type
+        stream.speak(codec, number, sends=direction.sends, ptime=agreement.ptime)
+        stream.hear(direction.receives)
+        self._expect(direction is Direction.SENDRECV)
         self.audio.codec = codec.name
         MEDIA.info("%s is connected to %s, %s", self, rtp or "nobody", agreement.direction.value)
+
+    def _expect(self, expecting: bool) -> None:
+        """Whether the peer has to send. Nobody is told before a listener is there: until the call is answered
+        the peer may be silent.
+        """
+        self._expecting = expecting
+        if expecting and self._listener is not None:
+            self._watch.begin(asyncio.get_running_loop().time())
+        else:
+            self._watch.end()
 
     async def _resolve(self, host: str, port: int) -> Address | None:
         """The address to send to; None for those that mean "send me nothing"."""
         if not port or Connection(host).nowhere:
             return None
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            if ":" in host or host.replace(".", "").isdigit():  # an IP address: no need of the loop's threads
-                found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-            else:
-                loop = asyncio.get_running_loop()
-                found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-        except (OSError, ValueError) as error:
-            raise NegotiationError(f"no way to send media to {host!r}: {error}") from error
-        return found[0][4]
+        family = socket.AF_INET6 if ":" in self._local else socket.AF_INET
+        return await resolve(host, port, family)
 
     def _fail(self, error: TransportError) -> None:
+        self._tell(MediaFailed(error))
+
+    def _lose(self, silence: float) -> None:
+        self._tell(PeerLost(silence))
+
+    def _tell(self, event: MediaEvent) -> None:
         if self._listener is not None:
-            self._listener(MediaFailed(error))
+            self._listener(event)
 
     def _playable(self, codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
         """Our codecs by the payload type numbers of these."""

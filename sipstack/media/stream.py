@@ -12,7 +12,9 @@ from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
 from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
+from sipstack.media.packets import Packets
 from sipstack.media.peer_address import Address, PeerAddress
+from sipstack.media.silence import SilenceWatch, ignore
 from sipstack.media.transport import RtpTransport
 from sipstack.rtp import rtcp
 from sipstack.rtp.concealment import Concealer
@@ -24,6 +26,9 @@ from sipstack.rtp.sender import Sender
 
 BURST = 50
 """Frames taken from the playout buffer in one tick at most, after a stall."""
+UNCONFIRMED = 5
+"""Packets to an address from which nothing has come, as long as an offer alone names it: anybody can forge
+one, and have us flood whom it names."""
 KEEP_ALIVE = 15.0
 """Seconds between the empty packets that keep a NAT binding open while we send no audio (RFC 6263 §4.1)."""
 
@@ -31,11 +36,24 @@ Decode = Callable[[bytes], bytes]
 
 
 class AudioStream:
-    """The RTP and RTCP of one m-line. It begins with neither a peer nor codecs."""
+    """The RTP and RTCP of one m-line. It begins with neither a peer nor codecs.
 
-    def __init__(self, audio: Audio, transport: RtpTransport, random: Identifiers, now: float) -> None:
+    ``signalling`` is the host that the call is signalled from. ``watch`` is told what is heard.
+    """
+
+    def __init__(
+        self,
+        audio: Audio,
+        transport: RtpTransport,
+        random: Identifiers,
+        now: float,
+        *,
+        signalling: str | None = None,
+        watch: SilenceWatch | None = None,
+    ) -> None:
         self._audio = audio
         self._transport = transport
+        self._earlier_send_errors = 0  # over transports before this one
         # Half the sequence numbers, so that SRTP would not begin with a wrap.
         number = int.from_bytes(random.octets(2), "big") & 0x7FFF
         ssrc, timestamp = (int.from_bytes(random.octets(4), "big") for _ in range(2))
@@ -43,16 +61,22 @@ class AudioStream:
         self._reception = Reception(audio.sample_rate)
         cname = random.octets(12).hex()
         self._reporter = Reporter(self._sender, self._reception, cname, random.uniform, now)
-        self._rtp_peer = PeerAddress()
-        self._rtcp_peer = PeerAddress()
+        self._watch = watch or SilenceWatch(None, ignore)
+        self._rtp_peer = PeerAddress(signalling)
+        self._rtcp_signalled: Address | None = None
+        self._rtcp_source: Address | None = None
+        self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number
+        self._packets = Packets(audio.sample_rate)
         self._codec: AudioCodec | None = None
         self._payload_type = 0
         self._sends = False
         self._frame_units = audio.sample_rate // FRAMES_PER_SECOND
         self._receives: Mapping[int, AudioCodec] = {}
         self._heard: AudioCodec | None = None  # that of the last packet
+        self._heard_units = self._frame_units  # of its clock, in a frame
         self._playout: PlayoutBuffer[tuple[Decode, bytes]] = PlayoutBuffer(audio.sample_rate)
-        self._concealer = Concealer()
+        self._concealer = Concealer(frame_octets(audio.sample_rate))
+        self._hears = True
         self._listening = False
         self._octets = frame_octets(audio.sample_rate)
         self._rest = b""
@@ -67,20 +91,48 @@ class AudioStream:
     def connect(self, rtp: Address | None, rtcp: Address | None) -> None:
         """The peer's addresses as it signalled them; None where it takes nothing."""
         self._rtp_peer.signal(rtp)
-        self._rtcp_peer.signal(rtcp)
+        if rtcp != self._rtcp_signalled:
+            self._rtcp_signalled, self._rtcp_source = rtcp, None
+
+    def use(self, transport: RtpTransport) -> None:
+        """Send over this transport from here on."""
+        self._earlier_send_errors += self._transport.send_errors
+        self._transport = transport
+
+    @property
+    def destination(self) -> Address | None:
+        """Where RTP goes."""
+        return self._rtp_peer.destination
 
     def disconnect(self) -> None:
         """Send nothing, not even reports: the stream was refused or removed."""
         self._hold()
-        self._rtp_peer.signal(None)
-        self._rtcp_peer.signal(None)
+        self.connect(None, None)
 
-    def speak(self, codec: AudioCodec, payload_type: int, *, sends: bool) -> None:
-        """Send this codec under the peer's number, or hold it back: time then runs on without packets."""
+    def doubt(self) -> None:
+        """Send only a few packets until something comes from there, or ``confirm`` is called."""
+        self._unconfirmed = UNCONFIRMED
+
+    def confirm(self) -> None:
+        """The peer is where it says that it is."""
+        self._unconfirmed = None
+
+    def speak(self, codec: AudioCodec, payload_type: int, *, sends: bool, ptime: float = 20.0) -> None:
+        """Send this codec under the peer's number, in packets of ``ptime`` milliseconds, or hold it back:
+        time then runs on without packets.
+        """
         self._codec, self._payload_type, self._sends = codec, payload_type, sends
         self._frame_units = codec.frame_units
+        self._packets.use(ptime)
         if not sends:
             self._hold()
+
+    def hear(self, hears: bool) -> None:
+        """Whether what comes is played. What is not is counted all the same."""
+        self._hears = hears
+        if not hears:
+            self._playout.reset()
+            self._listening = False
 
     def statistics(self) -> MediaStatistics:
         """The counters up to now."""
@@ -95,7 +147,7 @@ class AudioStream:
             packets_late=self._playout.late,
             packets_invalid=self._invalid,
             frames_concealed=self._concealer.concealed,
-            send_errors=self._transport.send_errors,
+            send_errors=self._earlier_send_errors + self._transport.send_errors,
         )
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:
@@ -106,9 +158,18 @@ class AudioStream:
             self._invalid += bool(data)  # an empty one is a keep-alive
             return
         codec = self._receives.get(packet.payload_type)
-        if codec is None or (source != self._rtp_peer.source and not self._rtp_peer.accept(source)):
+        if codec is None:
+            self._receive_other(packet, source, now)
+            return
+        former = self._rtp_peer.source
+        if not self._rtp_peer.accept(source, packet.sequence_number, now):
             self._invalid += 1
             return
+        if source != former:
+            self._reception.let_in()
+        self._watch.heard_at = now
+        if self._unconfirmed is not None:
+            self.confirm()
         if codec is not self._heard:
             self._follow(codec)
         arrival = self._reception.receive(packet.ssrc, packet.sequence_number, packet.timestamp, now)
@@ -117,7 +178,7 @@ class AudioStream:
             return
         payload = packet.payload
         self._octets_received += len(payload)
-        if self._audio.wanted:
+        if self._hears and self._audio.wanted:
             if arrival is Arrival.RESTARTED or not self._listening:
                 self._listen_anew()
             self._playout.put(packet.timestamp, codec.duration(payload), (codec.decode, payload), now)
@@ -129,15 +190,29 @@ class AudioStream:
         except ParseError:
             self._invalid += 1
             return
-        rtp_peer, peer = self._rtp_peer.destination, self._rtcp_peer
-        from_peer = source == peer.signalled or (rtp_peer is not None and source[0] == rtp_peer[0])
-        if from_peer and peer.accept(source):
+        rtp_peer = self._rtp_peer.destination
+        if source == self._rtcp_signalled or (rtp_peer is not None and source[0] == rtp_peer[0]):
+            self._rtcp_source = source
+            self._watch.heard_at = now
             self._reporter.receive(packets, now)
+        else:
+            self._invalid += 1
+
+    def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
+        """A payload type that is not played: comfort noise, DTMF. It has come, so it is not lost."""
+        known = source == self._rtp_peer.source
+        if known and self._reception.count(packet.ssrc, packet.sequence_number, now):
+            self._rtp_peer.accept(source, packet.sequence_number, now)
+            self._watch.heard_at = now
+            self._octets_received += len(packet.payload)
         else:
             self._invalid += 1
 
     def tick(self, now: float, periods: int) -> None:
         """20 ms have passed, or several times that after a stall."""
+        if periods > 1:
+            self._packets.forget()
+            self._watch.stalled(now)
         if self._sends:
             self._send()
         elif now >= self._keep_alive_at:
@@ -150,6 +225,8 @@ class AudioStream:
             self._listening = False
         if now >= self._reporter.deadline:
             self._send_rtcp(self._reporter.report, now)
+        if now >= self._watch.due:
+            self._watch.check(now)
 
     def close(self, now: float) -> None:
         """Say goodbye."""
@@ -160,13 +237,28 @@ class AudioStream:
         codec, destination = self._codec, self._rtp_peer.destination
         if codec is None or destination is None:
             return
+        if self._unconfirmed is not None:
+            if not self._unconfirmed:
+                self._sender.pause()
+                return
+            self._unconfirmed -= 1
         pcm = self._audio.read()
+        if self._packets.octets != self._octets:
+            self._send_packets(codec, bytes(self._octets) if pcm is None else pcm, destination)
+            return
         # With nothing to say we send silence: it opens NATs, and some peers wait for our first packet.
         payload = codec.silence if pcm is None else codec.encode(pcm)
         self._transport.send_rtp(self._sender.packet(self._payload_type, payload), destination)
 
+    def _send_packets(self, codec: AudioCodec, pcm: bytes, destination: Address) -> None:
+        """The peer asks for packets of another length than a frame."""
+        for piece, earlier in self._packets.cut(pcm):
+            units = earlier * codec.clock_rate // codec.sample_rate
+            packet = self._sender.packet(self._payload_type, codec.encode(piece), units)
+            self._transport.send_rtp(packet, destination)
+
     def _send_rtcp(self, compound: Callable[[float], bytes], now: float) -> None:
-        destination = self._rtcp_peer.destination
+        destination = self._rtcp_signalled and (self._rtcp_source or self._rtcp_signalled)
         if destination is not None:
             self._transport.send_rtcp(compound(now), destination)
 
@@ -179,10 +271,12 @@ class AudioStream:
     def _hold(self) -> None:
         self._sends = False
         self._sender.pause()
+        self._packets.forget()
 
     def _follow(self, codec: AudioCodec) -> None:
         """From here on the peer sends another codec, whose clock may be another one."""
         self._heard = codec
+        self._heard_units = codec.frame_units
         if codec.clock_rate != self._reception.clock_rate:
             self._reception.use_clock(codec.clock_rate)
             self._playout.use_clock(codec.clock_rate)
@@ -197,14 +291,14 @@ class AudioStream:
         octets, pcm = self._octets, self._rest
         while len(pcm) < octets:
             item = self._playout.get(now)
-            if item is Gap.LOST:
-                piece = self._concealer.conceal(octets)
-            elif item is Gap.IDLE:
-                piece = bytes(octets)
+            if isinstance(item, Gap):
+                missing = octets * self._playout.missing // self._heard_units
+                missing += missing & 1
+                piece = self._concealer.conceal(missing) if item is Gap.LOST else bytes(octets)
             else:
                 decode, payload = item
                 piece = decode(payload)
-                self._concealer.good(piece[-octets:])
+                self._concealer.good(piece)
             pcm = pcm + piece if pcm else piece
         self._rest = pcm[octets:]
         return pcm[:octets]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import os
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sipstack.errors import TransportError
+from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
 
 LARGEST = 2048
@@ -30,6 +34,13 @@ PASSING = frozenset(
     }
 )
 """Errors of reading after which the socket is as good as before."""
+
+
+IP_RECVERR = 11  # Linux: queue ICMP errors for the socket. Python has no names for these
+IPV6_RECVERR = 25
+MSG_ERRQUEUE = 0x2000
+ERRORS = 16
+"""Queued errors taken at once: more are taken the next time."""
 
 
 class RtpTransport(Protocol):
@@ -70,6 +81,7 @@ class UdpTransport:
         self.port: int = rtp.getsockname()[1]
         self.rtcp_port: int = rtcp.getsockname()[1]
         self.send_errors = 0
+        self._told = False
 
     @classmethod
     def bind(
@@ -100,16 +112,44 @@ class UdpTransport:
         loop.add_reader(self._rtcp, self._read, self._rtcp, rtcp, failed, loop.time)
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
-        try:
-            self._rtp.sendto(data, destination)
-        except OSError:
-            self.send_errors += 1
+        self._send(self._rtp, data, destination)
 
     def send_rtcp(self, data: bytes, destination: Address) -> None:
+        self._send(self._rtcp, data, destination)
+
+    def _send(self, sock: socket.socket, data: bytes, destination: Address) -> None:
         try:
-            self._rtcp.sendto(data, destination)
-        except OSError:
-            self.send_errors += 1
+            sock.sendto(data, destination)
+        except OSError as error:
+            # An ICMP error for an earlier packet surfaces here: it is counted, and this one still goes out.
+            if self._take_errors(sock):
+                try:
+                    sock.sendto(data, destination)
+                except OSError as again:
+                    self._count(again)
+            else:
+                self._count(error)
+
+    def _count(self, error: OSError) -> None:
+        self.send_errors += 1
+        if not self._told:
+            self._told = True
+            MEDIA.warning("media from port %s does not arrive: %s", self.port, error.strerror or error)
+
+    def _take_errors(self, sock: socket.socket) -> bool:
+        """Take what ICMP has reported off the socket's queue, where it would wake us again and again. Tells
+        whether there was something. It is counted and written to the log, and no more: anybody can forge it.
+        """
+        for taken in range(ERRORS):
+            try:
+                _, ancillary, _, _ = sock.recvmsg(0, 512, MSG_ERRQUEUE)
+            except OSError:
+                return taken > 0
+            for level, kind, data in ancillary:
+                if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+                    number = struct.unpack_from("=I", data)[0]
+                    self._count(OSError(number, os.strerror(number)))
+        return True
 
     def close(self) -> None:
         self._stop()
@@ -128,10 +168,13 @@ class UdpTransport:
         try:
             data, source = sock.recvfrom(LARGEST)
         except (BlockingIOError, InterruptedError):
+            self._take_errors(sock)  # what else could have woken us
             return
         except OSError as error:
+            if self._take_errors(sock):
+                return
             if error.errno in PASSING:
-                self.send_errors += 1
+                self._count(error)
             else:  # it would fail again in each turn of the loop
                 self._stop()
                 failed(TransportError(f"media cannot be received any more: {error}"))
@@ -166,6 +209,11 @@ def _bind(family: int, address: Address, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        with contextlib.suppress(OSError):  # not Linux: a peer that is gone is then found by its silence
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         sock.bind((address[0], port, *address[2:]))
     except OSError:
         sock.close()

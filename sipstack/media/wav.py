@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 import wave
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +33,18 @@ def open_source(path: str | Path, sample_rate: int) -> AudioSource:
     return DecodedSource(path, sample_rate)
 
 
+def _check_kind(path: str | Path, *kinds: Callable[[int], bool]) -> None:
+    """Raises MediaError when the path is something else than these: opening a FIFO waits for its other end,
+    and with it all calls of the process. What opening reports better itself is let through.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not any(kind(mode) for kind in kinds):
+        raise MediaError(f"{path}: not a file")
+
+
 class WavSource:
     """Plays an open WAV file of 16-bit mono PCM."""
 
@@ -43,6 +57,7 @@ class WavSource:
     @classmethod
     def if_plain(cls, path: str | Path, sample_rate: int) -> WavSource | None:
         """The file, None when it must be converted. Raises MediaError when it cannot be read."""
+        _check_kind(path, stat.S_ISREG, stat.S_ISDIR)
         try:
             file = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -79,6 +94,7 @@ class WavSink:
         self._pending: list[bytes] = []
         self._octets = 0
         self._file: wave.Wave_write | None = None
+        _check_kind(path, stat.S_ISREG, stat.S_ISDIR, stat.S_ISCHR)
         try:
             self._raw = Path(path).open("wb")  # noqa: SIM115 - closed by close()
         except OSError as error:

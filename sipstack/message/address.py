@@ -15,7 +15,8 @@ _new = object.__new__
 
 # A display name without quotes should be tokens; any character that cannot begin the URI is taken.
 _NAME = r'[^\x00-\x08\x0a-\x1f\x7f",;:<>@\[\]\\?=]*+'
-_URI = r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++'
+# Quotes, too: some phones put them into parameters of their own, which we only give back.
+_URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f<>]++"
 # The common form: at most a tag after the URI.
 _common = re.compile(rf'(?:"([^"\\\r\n\x00]*+)" |({_NAME}))<({_URI})>(;tag=({VISIBLE}++))?').fullmatch
 _name_addr = re.compile(rf"(?:({QUOTED})|({_NAME}))[ \t]*+<({_URI})>(.*+)", re.DOTALL).fullmatch
@@ -113,7 +114,7 @@ def _read(text: str) -> NameAddr:
         display_name = ""
     else:
         raise ParseError(f"not an address: {text[:80]!r}")
-    return _of_parts(uri, display_name, Parameters.parse(parameters or ""))
+    return _of_parts(uri, display_name, Parameters.read(parameters or ""))
 
 
 def parse_name_addr(text: str) -> NameAddr:

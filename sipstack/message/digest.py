@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -21,6 +21,9 @@ MAX_NONCES = 64
 """Nonces of which a client keeps the count."""
 MAX_REALMS = 8
 """Realms that one request answers, of either kind: no path of proxies has more."""
+MAX_GENERAL = {"www": 1, "proxy": 2}
+"""Of these, those that an account without a realm answers: whoever challenges chooses the realm's text, and
+each answer is one more to guess the password from."""
 
 
 # --- the calculation (RFC 7616 §3.4) ---
@@ -106,6 +109,13 @@ class DigestAccount:
     username: str
     password: str = attrs.field(repr=False)
     realm: str | None = None
+    weakest: str = "MD5"
+    """The weakest algorithm that it answers with."""
+
+    def allows(self, challenge: Challenge) -> bool:
+        """Whether it may answer with the algorithm of ``challenge``."""
+        floor, asked = Algorithm.find(self.weakest), Algorithm.find(challenge.algorithm)
+        return floor is not None and asked is not None and asked.strength >= floor.strength
 
 
 def select_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
@@ -126,9 +136,14 @@ def _is_usable(challenge: Challenge) -> bool:
     return not challenge.qop or _select_qop(challenge) != ""
 
 
-def _strength(challenge: Challenge) -> int:
+Strength = tuple[int, bool]
+WEAKEST: Strength = (-1, False)
+
+
+def _strength(challenge: Challenge) -> Strength:
+    """By algorithm, then by qop: what has one cannot be answered from a table made before (RFC 7616 §5.5)."""
     algorithm = Algorithm.find(challenge.algorithm)
-    return algorithm.strength if algorithm is not None else -1
+    return (algorithm.strength if algorithm is not None else -1, bool(challenge.qop))
 
 
 def _select_qop(challenge: Challenge) -> str:
@@ -171,6 +186,9 @@ class Authentication:
         return attrs.evolve(self, www=(attrs.evolve(self.www[0], challenge=renewed),))
 
 
+NOTHING = Authentication()
+
+
 class DigestClient:
     """Answers challenges with our accounts, and counts how often each nonce is used."""
 
@@ -184,15 +202,22 @@ class DigestClient:
         return f"<DigestClient {[account.username for account in self._accounts]}>"
 
     def challenged(
-        self, before: Authentication, www: Sequence[Challenge], proxy: Sequence[Challenge]
+        self,
+        before: Authentication,
+        www: Sequence[Challenge],
+        proxy: Sequence[Challenge],
+        taken: Authentication = NOTHING,
     ) -> Authentication | None:
         """The challenges to answer after a 401 or 407 with these WWW- and Proxy-Authenticate fields.
 
-        ``before`` is what the refused request answered. None means that authentication failed: a realm
-        refuses what we gave (RFC 3261 §22.1), or there is no challenge that we can answer.
+        ``before`` is what the refused request answered, ``taken`` what the same server has accepted some time
+        ago. None means that authentication failed: a realm refuses what we gave (RFC 3261 §22.1), or asks
+        for something weaker than before, or there is no challenge that we can answer.
         """
-        answered_www = self._merge(before.www, www)
-        answered_proxy = self._merge(before.proxy, proxy)
+        known = (*taken.www, *taken.proxy, *before.www, *before.proxy)
+        floors = {each.challenge.realm: _strength(each.challenge) for each in known}
+        answered_www = self._merge(before.www, www, floors, MAX_GENERAL["www"])
+        answered_proxy = self._merge(before.proxy, proxy, floors, MAX_GENERAL["proxy"])
         if answered_www is None or answered_proxy is None:
             return None
         after = Authentication(answered_www, answered_proxy)
@@ -251,19 +276,35 @@ class DigestClient:
         return count + 1, first if algorithm.session else cnonce
 
     def _merge(
-        self, before: tuple[Answered, ...], challenges: Sequence[Challenge]
+        self,
+        before: tuple[Answered, ...],
+        challenges: Sequence[Challenge],
+        floors: Mapping[str, Strength],
+        general: int,
     ) -> tuple[Answered, ...] | None:
-        """The new challenges in place of the old ones of their realms; None when a realm refused us."""
+        """The new challenges in place of the old ones of their realms; None when a realm refused us.
+        ``general`` is how many realms may get the account that has none of its own.
+        """
         answers = {each.challenge.realm: each for each in before}
         for realm, offers in _by_realm(challenges).items():
-            challenge = select_challenge(offers)
-            if challenge is None or self._account(realm) is None:
+            account = self._account(realm)
+            if account is None:
                 continue
+            challenge = select_challenge([offer for offer in offers if account.allows(offer)])
             old = answers.get(realm)
-            if old is not None and _is_refusal(old, challenge):
+            if challenge is None or (
+                old is None and account.realm is None and self._general(answers) >= general
+            ):
+                continue
+            if _strength(challenge) < floors.get(realm, WEAKEST) or (old and _is_refusal(old, challenge)):
                 return None
             answers[realm] = Answered(challenge, old.tries + 1 if old is not None else 1)
         return tuple(answers.values())[:MAX_REALMS]
+
+    def _general(self, realms: Iterable[str]) -> int:
+        """How many of ``realms`` have no account of their own."""
+        accounts = [self._account(realm) for realm in realms]
+        return sum(account is not None and account.realm is None for account in accounts)
 
 
 def _by_realm(challenges: Sequence[Challenge]) -> dict[str, list[Challenge]]:

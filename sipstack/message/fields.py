@@ -11,8 +11,7 @@ import attrs
 from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, TOKEN, is_token, number, quote, unquote
 
-_WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
-_call_id = re.compile(rf"{_WORD}(?:@{_WORD})?").fullmatch
+_call_id = re.compile(r"[^\x00-\x20\x7f]++").fullmatch
 _cseq = re.compile(rf"([0-9]++)[ \t]++({TOKEN})").fullmatch
 _rack = re.compile(rf"([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN})").fullmatch
 _warning = re.compile(rf'([0-9]{{3}}) ([^\x00-\x20\x7f"]++) ({QUOTED})').fullmatch
@@ -116,7 +115,9 @@ def parse_token(text: str) -> str:
 
 
 def parse_call_id(text: str) -> str:
-    """word [ "@" word ] (RFC 3261 §20.8). Raises ParseError."""
+    """word [ "@" word ] (RFC 3261 §20.8), or any other text without blanks: we only compare it and give it
+    back. Raises ParseError.
+    """
     if not _call_id(text):
         raise ParseError(f"not a Call-ID: {text[:80]!r}")
     return text

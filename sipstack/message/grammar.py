@@ -18,6 +18,9 @@ VALUE = r'[^\x00-\x20\x7f;,"<>]*+'
 VISIBLE = r"[!#-+\-.-:=?-~]"
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 
+MAXIMUM_SPOILT = 16
+"""Elements of one list that do not close: what follows more of them is not looked at, to stay linear."""
+
 is_token = re.compile(TOKEN).fullmatch
 is_quoted = re.compile(QUOTED).fullmatch
 _unquotable = re.compile(r"\\(.)", re.DOTALL)
@@ -38,6 +41,21 @@ def split_commas(text: str) -> list[str]:
         if match.end(1) == len(text):
             return elements
     raise ParseError(f"quotes or <> do not close: {text[:80]!r}")
+
+
+def split_readable(text: str) -> list[str]:
+    """The elements of a list in which something does not close: that is left out, up to the next comma."""
+    elements = []
+    position = spoilt = 0
+    while position <= len(text) and spoilt <= MAXIMUM_SPOILT:
+        match = _element(text, position)
+        if match is not None:
+            elements.append(match[1].strip(" \t"))
+            position = match.end() if match.end(1) < len(text) else len(text) + 1
+        else:
+            spoilt += 1
+            position = (text.find(",", position) + 1) or len(text) + 1
+    return elements
 
 
 def unquote(text: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sipstack.errors import LocalProtocolError
+from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message.grammar import is_token
 from sipstack.message.registry import FIELDS, NAMES, Row, Rows
 
@@ -13,6 +14,8 @@ HeaderFields = tuple[tuple[str, object], ...]
 """Names and values of header fields in order, not yet checked."""
 
 _new = object.__new__
+# A quoted pair may hold it, and quote() writes it so (§25.1).
+_bare_nul = re.compile(r"(?:[^\\\0]|\\.)*+\0", re.DOTALL).match
 
 
 class Headers:
@@ -97,6 +100,16 @@ class Headers:
         typed[name] = value
         return value
 
+    def readable(self, name: str) -> Any:
+        """Like ``typed``, for what we can do without: of a list the elements that can be read, else None in
+        place of a value that cannot. Never raises ParseError: one odd element spoils nothing beside it.
+        """
+        try:
+            return self.typed(name)
+        except ParseError:
+            key = self._find(name)
+            return FIELDS[key].readable(self.index[key])
+
     def items(self) -> Iterator[tuple[str, str]]:
         """Each (canonical name, raw value)."""
         for name, row in self.index.items():
@@ -162,8 +175,10 @@ class Headers:
 
 
 def header_value(value: object) -> str:
-    """``value`` as text without white space round it. LocalProtocolError when it holds CR, LF or NUL."""
+    """``value`` as text without white space round it. LocalProtocolError when it holds CR, LF, or a NUL
+    outside of a quoted pair.
+    """
     text = str(value).strip(" \t")
-    if "\n" in text or "\r" in text or "\0" in text:
+    if "\n" in text or "\r" in text or ("\0" in text and _bare_nul(text)):
         raise LocalProtocolError(f"a header field value cannot hold CR, LF or NUL: {text[:80]!r}")
     return text

@@ -315,7 +315,12 @@ class Request(_Message):
             untagged = True
         to = index.get("To")
         if untagged and isinstance(to, str):
-            index["To"] = f"{to};tag={header_value(tag)}"
+            index["To"] = with_tag(to, tag)
+
+
+def with_tag(to: str, tag: str) -> str:
+    """A To value without a tag, with this one. A semicolon at its end, which some peers write, goes."""
+    return f"{to.rstrip('; ')};tag={header_value(tag)}"
 
 
 class Response(_Message):

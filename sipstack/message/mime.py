@@ -65,13 +65,18 @@ def write_multipart(parts: Iterable[Part], boundary: str) -> bytes:
 
 
 def find_part(body: bytes, content_type: MediaType, media_type: str, depth: int = 0) -> bytes | None:
-    """The first part of ``media_type`` (``type/subtype``), also in a multipart part. Raises ParseError."""
+    """The first part of ``media_type`` (``type/subtype``), also in a multipart part. A part that cannot be
+    read is passed over. Raises ParseError for the body as a whole.
+    """
     if content_type.media_type == media_type:
         return body
     if content_type.type != "multipart" or depth == _MAXIMUM_DEPTH:
         return None
     for part in parse_multipart(body, content_type):
-        found = find_part(part.body, part.content_type, media_type, depth + 1)
+        try:
+            found = find_part(part.body, part.content_type, media_type, depth + 1)
+        except ParseError:
+            continue
         if found is not None:
             return found
     return None

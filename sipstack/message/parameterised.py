@@ -18,7 +18,7 @@ _q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 
 def _split(text: str) -> tuple[str, Parameters]:
     value, semicolon, rest = text.partition(";")
-    return value.strip(" \t"), Parameters.parse(semicolon + rest)
+    return value.strip(" \t"), Parameters.read(semicolon + rest)
 
 
 def _seconds(parameters: Parameters, name: str) -> int | None:
@@ -67,7 +67,7 @@ class MediaType:
         match = _media_type(text)
         if match is None:
             raise ParseError(f"not a media type: {text[:80]!r}")
-        return cls(match[1], match[2], Parameters.parse(match[3] or ""))
+        return cls(match[1], match[2], Parameters.read(match[3] or ""))
 
     @property
     def media_type(self) -> str:

@@ -35,32 +35,36 @@ class Parameters:
 
     @classmethod
     def of_simple(cls, text: str) -> Parameters:
-        """From text that the caller has matched against SIMPLE."""
+        """From text without quotes and white space, such as the caller has matched against SIMPLE; what is
+        empty is left out, and of a name that comes again the first counts.
+        """
         if not text:
             return NO_PARAMETERS
         items: dict[str, str | None] = {}
         for part in text[1:].split(";"):
             name, equals, value = part.partition("=")
-            items[name.lower()] = value if equals else None
-        if len(items) != text.count(";"):
-            raise ParseError(f"a parameter comes twice: {text[:80]!r}")
+            if name:
+                items.setdefault(name.lower(), value if equals else None)
         return _of_items(items)
 
     @classmethod
     def parse(cls, text: str) -> Parameters:
         """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
-        text = text.strip(" \t")
-        if not text:
-            return NO_PARAMETERS
+        items = list(_items(text))
+        parameters = _of_items(dict(items))
+        if len(parameters) != len(items):
+            raise ParseError(f"a parameter comes twice: {text[:80]!r}")
+        return parameters
+
+    @classmethod
+    def read(cls, text: str) -> Parameters:
+        """The same as peers write it: with a semicolon at the end, or a name that comes again, as a tag does
+        in a To where it was appended without looking. The first one counts.
+        """
         items: dict[str, str | None] = {}
-        position = 0
-        while position < len(text):
-            match = _parameter(text, position)
-            if match is None or match[1].lower() in items:
-                raise ParseError(f"bad parameters: {text[:80]!r}")
-            items[match[1].lower()] = match[2]
-            position = match.end()
-        return _of_items(items)
+        for name, value in _items(text.rstrip("; \t")):
+            items.setdefault(name, value)
+        return _of_items(items) if items else NO_PARAMETERS
 
     def get(self, name: str) -> str | None:
         """The value as written; None when the parameter is absent or has no value (see ``in``)."""
@@ -112,6 +116,18 @@ class Parameters:
 _Unfrozen = unfrozen(Parameters)
 
 
+def _items(text: str) -> Iterator[tuple[str, str | None]]:
+    """Each name in lower case, with its value. Raises ParseError."""
+    text = text.strip(" \t")
+    position = 0
+    while position < len(text):
+        match = _parameter(text, position)
+        if match is None:
+            raise ParseError(f"bad parameters: {text[:80]!r}")
+        yield match[1].lower(), match[2]
+        position = match.end()
+
+
 def _of_items(items: dict[str, str | None]) -> Parameters:
     """Parameters that own ``items``, whose names are in lower case."""
     parameters = _new(_Unfrozen)
@@ -126,7 +142,7 @@ class Lazy:
     __slots__ = ("_parameters",)
 
     _parameters: Parameters | str
-    """A text matches SIMPLE, and no name comes twice in it."""
+    """A text that ``Parameters.of_simple`` reads."""
 
     @property
     def parameters(self) -> Parameters:

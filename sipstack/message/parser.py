@@ -6,7 +6,7 @@ import re
 
 from sipstack.errors import ParseError
 from sipstack.message.fields import METHODS
-from sipstack.message.grammar import is_token, number
+from sipstack.message.grammar import TOKEN, is_token, number
 from sipstack.message.headers import Headers
 from sipstack.message.message import Request, Response
 from sipstack.message.partial import MalformedMessage, partial_request
@@ -14,6 +14,7 @@ from sipstack.message.registry import NAMES, Row
 
 _fold = re.compile(r"\r\n[ \t]++").sub
 _status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\x00]*+))?", re.IGNORECASE | re.ASCII).fullmatch
+_field = re.compile(rf"{TOKEN}[ \t]*+:[^\r\n\x00]*+").fullmatch
 _version = re.compile(r"SIP/[0-9]++\.[0-9]++", re.IGNORECASE | re.ASCII).fullmatch
 
 
@@ -59,8 +60,9 @@ def read_head(head: bytes) -> tuple[str, dict[str, Row]]:
 
 
 def read_body_fields(head: bytes) -> Headers:
-    """The header fields of a body part, which has no start line. Raises ParseError."""
-    return Headers.of_index(read_head(b"\r\n" + head)[1] if head else {})
+    """The header fields of a body part, which has no start line; a line that is none is left out."""
+    text = _fold(" ", "\r\n" + head.decode("utf-8", "surrogateescape"))
+    return Headers.of_index(_read_fields([line for line in text.split("\r\n") if _field(line)]))
 
 
 def _read_fields(lines: list[str]) -> dict[str, Row]:

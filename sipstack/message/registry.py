@@ -15,7 +15,7 @@ from sipstack.message import fields
 from sipstack.message.address import NameAddr
 from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
 from sipstack.message.contact import parse_contact
-from sipstack.message.grammar import split_commas
+from sipstack.message.grammar import split_commas, split_readable
 from sipstack.message.parameterised import (
     DialogReference,
     Disposition,
@@ -67,6 +67,22 @@ class Field:
             row = [element for value in row for element in split_commas(value)]
         return tuple([self.parse(value) for value in row if value or self.rows is not _O])
 
+    def readable(self, row: Row) -> object:
+        """The same, without what cannot be read."""
+        lines = [row] if isinstance(row, str) else row
+        if self.rows is _S:
+            return self._parse_or_none(lines[0]) if lines.count(lines[0]) == len(lines) else None
+        if self.rows is not _E:
+            lines = [element for line in lines for element in split_readable(line)]
+        values = [self._parse_or_none(element) for element in lines]
+        return tuple([value for value in values if value is not None])
+
+    def _parse_or_none(self, text: str) -> object:
+        try:
+            return self.parse(text)
+        except ParseError:
+            return None
+
 
 _S, _L, _O, _E = Rows.SINGLE, Rows.LIST, Rows.SPARSE, Rows.EACH
 
@@ -75,13 +91,13 @@ _TABLE = (
     Field("Accept", None, _O, MediaType.parse),
     Field("Accept-Encoding", None, _O, Parameterised.parse),
     Field("Accept-Language", None, _O, Parameterised.parse),
-    Field("Alert-Info", None, _L, NameAddr.parse),
+    Field("Alert-Info", None, _O, NameAddr.parse),
     Field("Allow", None, _O, fields.parse_token),
     Field("Authentication-Info", None, _S, AuthenticationInfo.parse),
     Field("Authorization", None, _E, Credentials.parse),
     Field("Call-ID", "i", _S, fields.parse_call_id),
-    Field("Call-Info", None, _L, NameAddr.parse),
-    Field("Contact", "m", _L, parse_contact),
+    Field("Call-Info", None, _O, NameAddr.parse),
+    Field("Contact", "m", _O, parse_contact),
     Field("Content-Disposition", None, _S, Disposition.parse),
     Field("Content-Encoding", "e", _L, fields.parse_token),
     Field("Content-Language", None, _L, fields.parse_token),
@@ -89,7 +105,7 @@ _TABLE = (
     Field("Content-Type", "c", _S, MediaType.parse),
     Field("CSeq", None, _S, fields.CSeq.parse),
     Field("Date", None, _S, Date.parse),
-    Field("Error-Info", None, _L, NameAddr.parse),
+    Field("Error-Info", None, _O, NameAddr.parse),
     Field("Expires", None, _S, fields.parse_seconds),
     Field("From", "f", _S, NameAddr.parse),
     Field("In-Reply-To", None, _L, fields.parse_call_id),
@@ -101,11 +117,11 @@ _TABLE = (
     Field("Proxy-Authenticate", None, _E, Challenge.parse),
     Field("Proxy-Authorization", None, _E, Credentials.parse),
     Field("Proxy-Require", None, _O, fields.parse_token),
-    Field("Record-Route", None, _L, NameAddr.parse),
+    Field("Record-Route", None, _O, NameAddr.parse),
     Field("Reply-To", None, _S, NameAddr.parse),
     Field("Require", None, _O, fields.parse_token),
     Field("Retry-After", None, _S, RetryAfter.parse),
-    Field("Route", None, _L, NameAddr.parse),
+    Field("Route", None, _O, NameAddr.parse),
     Field("Server", None, _S, str),
     Field("Subject", "s", _S, str),
     Field("Supported", "k", _O, fields.parse_token),
@@ -120,16 +136,16 @@ _TABLE = (
     Field("RAck", None, _S, fields.RAck.parse),
     Field("RSeq", None, _S, fields.parse_rseq),
     # RFC 3323, 3325, 3326, 3327, 3329, 3608: privacy, identity, reasons, paths, security agreement
-    Field("P-Asserted-Identity", None, _L, NameAddr.parse),
-    Field("P-Preferred-Identity", None, _L, NameAddr.parse),
-    Field("P-Associated-URI", None, _L, NameAddr.parse),
-    Field("Path", None, _L, NameAddr.parse),
+    Field("P-Asserted-Identity", None, _O, NameAddr.parse),
+    Field("P-Preferred-Identity", None, _O, NameAddr.parse),
+    Field("P-Associated-URI", None, _O, NameAddr.parse),
+    Field("Path", None, _O, NameAddr.parse),
     Field("Privacy", None, _S, fields.parse_privacy),
     Field("Reason", None, _L, Reason.parse),
     Field("Security-Client", None, _L, Parameterised.parse),
     Field("Security-Server", None, _L, Parameterised.parse),
     Field("Security-Verify", None, _L, Parameterised.parse),
-    Field("Service-Route", None, _L, NameAddr.parse),
+    Field("Service-Route", None, _O, NameAddr.parse),
     # RFC 3515, 3891, 3892, 3911, 4488: transfer
     Field("Join", None, _S, DialogReference.parse),
     Field("Refer-Sub", None, _S, Parameterised.parse),

@@ -24,13 +24,14 @@ _FIELDS = ("host", "port", "user", "scheme", "password", "parameters", "headers"
 # A parameter of these names in only one of two URIs makes them differ (§19.1.4).
 _SIGNIFICANT = frozenset(("transport", "user", "ttl", "method", "maddr"))
 
-# Looser than the grammar where no other reading is possible, as for non-ASCII text in a user part.
+# Looser than the grammar where no other reading is possible, as for non-ASCII text in a user part. Parameters
+# and headers are mostly only given back: what a peer puts there is no reason to refuse the call.
 _match = re.compile(
     r"([sS][iI][pP][sS]?):"
-    r'(?:(([^\x00-\x20\x7f"<>@:]++)(?::([^\x00-\x20\x7f"<>@]*+))?)@)?'
+    r'(?:(([^\x00-\x20\x7f"<>@:]*+)(?::([^\x00-\x20\x7f"<>@]*+))?)@)?'
     rf"({HOST})(?::([0-9]{{1,5}}))?"
-    r'((?:;[^\x00-\x20\x7f;?"<>=]++(?:=[^\x00-\x20\x7f;?"<>]*+)?)*+)'
-    r'(?:\?([^\x00-\x20\x7f"<>]++))?'
+    r"((?:;[^\x00-\x20\x7f;?<>]*+)*+)"
+    r"(?:\?([^\x00-\x20\x7f<>]*+))?"
 ).fullmatch
 
 
@@ -38,8 +39,9 @@ class SipUri(Lazy):
     """``sip:user:password@host:port;parameters?headers``.
 
     ``user``, ``password``, parameters and headers are unescaped, once; ``host`` keeps the brackets of an IPv6
-    reference. ``str()`` of a parsed URI is the text it came from. Equality is that of §19.1.4, which is not
-    transitive: a parameter that only one of the two URIs has is mostly ignored.
+    reference. ``str()`` of a parsed URI is the text it came from; of a parameter that comes twice the first
+    is read. Equality is that of §19.1.4, which is not transitive: a parameter that only one of the two URIs
+    has is mostly ignored.
     """
 
     __slots__ = ("_text", "_userinfo", "headers", "host", "password", "port", "scheme", "user")
@@ -102,10 +104,7 @@ class SipUri(Lazy):
         else:
             uri.user = user
             uri.password = password
-            # A single parameter cannot come twice, so reading it may wait until its first use.
-            uri._parameters = (
-                Parameters.of_simple(parameters) if ";" in parameters[1:] else parameters or NO_PARAMETERS
-            )
+            uri._parameters = parameters or NO_PARAMETERS
         uri.__class__ = cls
         return uri
 
@@ -174,22 +173,20 @@ _set_text, _set_userinfo = setter(SipUri, "_text"), setter(SipUri, "_userinfo")
 
 
 def _unescaped_parameters(text: str) -> Parameters:
-    items = [part.partition("=") for part in text.split(";")[1:]]
-    parameters = Parameters(
-        (unescape(name), unescape(value) if equals else None) for name, equals, value in items
-    )
-    if len(parameters) != len(items):
-        raise ParseError(f"a URI parameter comes twice: {text[:80]!r}")
-    return parameters
+    items: dict[str, str | None] = {}
+    for part in text.split(";")[1:]:
+        name, equals, value = part.partition("=")
+        if name:
+            items.setdefault(unescape(name).lower(), unescape(value) if equals else None)
+    return Parameters(items)
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
     headers = []
     for part in text.split("&"):
-        name, equals, value = part.partition("=")
-        if not equals or not name:
-            raise ParseError(f"a URI header has no name or no value: {text[:80]!r}")
-        headers.append((unescape(name), unescape(value)))
+        name, _, value = part.partition("=")
+        if name:
+            headers.append((unescape(name), unescape(value)))
     return tuple(headers)
 
 

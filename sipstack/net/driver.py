@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core, Counters
 from sipstack.core.events import Event
-from sipstack.core.outputs import Close, Flow, Open, Question, Resolve, Target, Transmit
+from sipstack.core.outputs import Close, Flow, Open, Question, Report, Resolve, Target, Transmit
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT
@@ -24,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Received = Callable[[Flow, bytes], None]
 Tracer = Callable[[TracedMessage], None]
+TOLD_IN_FULL = 8
+"""How often what an application's own code raises in one place is reported, before it becomes rarer."""
 ALARM_INTERVAL = 0.005
 """Seconds between two alarms at the least: thousands of transactions that end in one second share them. The
 timers of RFC 3261 count in hundreds of milliseconds."""
@@ -54,6 +56,7 @@ class Driver:
         if TRANSACTION.shows_debug:
             self.received = reporting_drops(core.counters, self.received)
         self._lookups: set[asyncio.Task[None]] = set()
+        self._raised: dict[object, int] = {}
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -161,6 +164,8 @@ class Driver:
                         self._resolve(output.question)
                     elif type(output) is Close:
                         output.flow.endpoint.close_flow(output.flow)
+                    elif type(output) is Report:
+                        self._report_fault(output.error)
                 if not events:
                     break
                 event = events.popleft()
@@ -193,7 +198,27 @@ class Driver:
                 self._report("the trace raised", error)
 
     def _report(self, message: str, error: Exception) -> None:
-        self._loop.call_exception_handler({"message": message, "exception": error})
+        """What code that is not ours raised goes to the loop's exception handler. Of what is raised in the
+        same place with each datagram of a flood, the first ones do, then the 16th, the 32nd ...
+        """
+        count = self._count(error)
+        if count <= TOLD_IN_FULL or _is_power_of_two(count):
+            self._loop.call_exception_handler({"message": message, "exception": error})
+
+    def _report_fault(self, error: Exception) -> None:
+        """A fault of ours goes there once. A stranger may provoke it again: that is a line."""
+        count = self._count(error)
+        if count == 1:
+            message = "a fault in the protocol core; it has ended one request or call"
+            self._loop.call_exception_handler({"message": message, "exception": error})
+        elif _is_power_of_two(count):
+            TRANSACTION.warning("a fault in the protocol core came %s times so far: %s", count, type(error))
+
+    def _count(self, error: Exception) -> int:
+        """How often it was raised in this place of the code."""
+        place = _place(error)
+        count = self._raised[place] = self._raised.get(place, 0) + 1
+        return count
 
     def _open(self, target: Target) -> None:
         failure = TransportError(f"no address that we listen on speaks {target.transport}")
@@ -204,6 +229,9 @@ class Driver:
                 flow = endpoint.open(target)
             except TransportError as error:
                 failure = error
+            except Exception as error:
+                self._report(f"no way to {target} could be opened", error)
+                failure = TransportError(f"{type(error).__name__}: {error}")
             else:
                 if flow is not None:
                     TRANSPORT.debug("%s to %s is open", flow.transport, flow.remote)
@@ -223,11 +251,26 @@ class Driver:
         except ResolutionError as error:
             TRANSPORT.info("%s is not found: %s", question.host, error)
             targets = []
+        except Exception as error:  # of a resolver that is not ours
+            self._report(f"{question.host} could not be looked up", error)
+            targets = []
         else:
             for target in targets:
                 TRANSPORT.debug("%s is found at %s %s", question.host, target.transport, target.address)
         self.core.resolved(question, targets, self._loop.time())
         self._drain()
+
+
+def _is_power_of_two(count: int) -> bool:
+    return count & (count - 1) == 0
+
+
+def _place(error: Exception) -> object:
+    """What raised it, and where: the same for each message that meets the same fault."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return type(error), trace and (trace.tb_frame.f_code, trace.tb_lineno)
 
 
 def _sinks(trace: Tracer | None) -> tuple[Tracer, ...]:

@@ -20,6 +20,7 @@ from sipstack.log import TRANSPORT
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
 MAXIMUM_DATAGRAM = 65535
+FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)  # what is sent then is lost
 BATCH = 128  # datagrams for one turn of the loop: others want to live too
 MAXIMUM_PEERS = 65536  # flows remembered; a flood from many addresses starts over
 
@@ -81,21 +82,23 @@ class UdpEndpoint:
         """Hand one datagram to the kernel. An error reaches ``failed`` in the loop's next turn."""
         try:
             self._socket.sendto(data, flow.remote)
-        except BlockingIOError:
-            self._lose()
         except OSError as error:
-            self._send_again(flow, data, error)
+            if type(error) is BlockingIOError or error.errno in FULL:
+                self._lose()
+            else:
+                self._send_again(flow, data)
 
-    def _send_again(self, flow: Flow, data: bytes, error: OSError) -> None:
+    def _send_again(self, flow: Flow, data: bytes) -> None:
         # an ICMP error for an earlier datagram surfaces at the next call: take it off, then try once more
         if self._socket.fileno() < 0:
             return
         self._drain_errors()
         try:
             self._socket.sendto(data, flow.remote)
-        except BlockingIOError:
-            self._lose()
         except OSError as again:
+            if again.errno in FULL:
+                self._lose()
+                return
             if again.errno == errno.EMSGSIZE and data.startswith(b"SIP/2.0 "):
                 # the peer made us echo too much: no reason to fail requests of ours on this flow
                 TRANSPORT.info("%s octets are too many to answer %s", len(data), flow.remote)
@@ -104,8 +107,8 @@ class UdpEndpoint:
             self._loop.call_soon(self._failed, flow, failure)
 
     def _lose(self) -> None:
-        """The send buffer is full: the datagram is lost, as on any congested link. A flood of them is told at
-        1, 2, 4, 8 ... datagrams.
+        """A buffer or queue is full: the datagram is lost, as on any congested link. A flood of them is told
+        at 1, 2, 4, 8 ... datagrams.
         """
         self._lost += 1
         if self._lost & (self._lost - 1) == 0:

@@ -1,4 +1,4 @@
-"""What is heard in place of a lost packet: the last frame again, faded out over 80 ms, then silence."""
+"""What is heard in place of lost packets: the last 20 ms again, faded out over 80 ms, then silence."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ FADE = 4
 
 
 class Concealer:
-    """Keeps the last good frame of one stream; frames are PCM (s16le), all of one length."""
+    """Keeps the last good 20 ms of one stream, which are ``octets`` of PCM (s16le).
 
-    __slots__ = ("_concealed", "_last", "concealed")
+    Packets may have any length: what is made up goes on from where the last piece ended.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_concealed", "_last", "_octets", "concealed")
+
+    def __init__(self, octets: int = 320) -> None:
+        self._octets = octets
         self._last = b""
-        self._concealed = 0
+        self._concealed = 0  # samples, since the last good one
         self.concealed = 0
-        """Frames made up so far."""
+        """Pieces made up so far."""
 
     def good(self, pcm: bytes) -> None:
-        """This frame was played as it came."""
-        self._last = pcm
+        """This was played as it came."""
+        octets = self._octets
+        self._last = pcm[-octets:] if len(pcm) >= octets else (self._last + pcm)[-octets:]
         self._concealed = 0
 
     def conceal(self, octets: int) -> bytes:
-        """A frame of ``octets`` in place of one that is missing."""
-        step = self._concealed
-        self._concealed = step + 1
+        """``octets`` in place of those that are missing."""
+        start, last = self._concealed, self._last
+        count = octets // 2
+        self._concealed = start + count
         self.concealed += 1
-        if step >= FADE or len(self._last) != octets:
+        whole = FADE * self._octets // 2
+        if start >= whole or not last:
             return bytes(octets)
-        return _fade(self._last, step)
-
-
-def _fade(pcm: bytes, step: int) -> bytes:
-    gains = _gains(len(pcm) // 2, step)
-    layout = f"<{len(gains)}h"
-    samples = struct.unpack(layout, pcm)
-    return struct.pack(layout, *[sample * gain >> 14 for sample, gain in zip(samples, gains, strict=True)])
+        place = 2 * start % len(last)
+        pcm = (last[place:] + last * (octets // len(last) + 1))[:octets]
+        layout = f"<{count}h"
+        faded = zip(struct.unpack(layout, pcm), _gains(whole, start, count), strict=True)
+        return struct.pack(layout, *[sample * gain >> 14 for sample, gain in faded])
 
 
 @lru_cache(maxsize=64)
-def _gains(samples: int, step: int) -> tuple[int, ...]:
-    """The gain of each sample in the ``step``-th concealed frame, in 1/16384: a straight line down to 0."""
-    whole = FADE * samples
-    return tuple((whole - step * samples - index << 14) // whole for index in range(samples))
+def _gains(whole: int, start: int, count: int) -> tuple[int, ...]:
+    """The gain of each of ``count`` samples from ``start`` on, in 1/16384: a straight line down to 0."""
+    return tuple((max(whole - index, 0) << 14) // whole for index in range(start, start + count))

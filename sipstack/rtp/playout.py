@@ -2,17 +2,26 @@
 
 It has no timer. ``put`` is called for each packet, ``get`` whenever the next frame is to be played.
 Packets are found by their timestamp: neither a lost packet nor a pause of the sender moves those that follow.
+Timestamps are believed as long as arrival bears them out: when several packets in a row come at their usual
+pace, but at another distance from their timestamps, the sender has moved its timestamps, and we begin anew.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
 JUMP = 2.0
 """Seconds between a packet and the newest one beyond which the sender has begun anew."""
+MISFIT = 0.12
+"""Seconds by which a packet's arrival must differ from what its timestamp says, to tell of a jump."""
+STEADY = 0.04
+"""Seconds by which packets after a jump may differ from each other: a burst after a delay does not pass."""
+RUN = 3
+"""Packets in a row that make a jump, over at least ``RUN_TIME``."""
+RUN_TIME = 0.03
 IDLE = 0.2
 """Seconds without a packet after which the sender has paused, and the delay is built up again."""
 SLACK = 0.04
@@ -25,12 +34,22 @@ _BOTTOMLESS = 1 << 32
 
 
 class Gap(enum.Enum):
-    """There is no packet to play for the next 20 ms."""
+    """There is no packet to play; ``missing`` tells for how long."""
 
     IDLE = enum.auto()
     """None is due: nothing came yet, or the sender paused."""
     LOST = enum.auto()
     """One is missing: conceal it."""
+
+
+class _Misfit(NamedTuple, Generic[Item]):
+    """A packet that did not come when its timestamp says."""
+
+    arrival: float
+    offset: float
+    timestamp: int
+    duration: int
+    item: Item
 
 
 class PlayoutBuffer(Generic[Item]):
@@ -44,17 +63,22 @@ class PlayoutBuffer(Generic[Item]):
         "_end",
         "_first_target",
         "_frame",
+        "_line",
+        "_misfits",
+        "_missed",
         "_next",
         "_owed",
         "_packets",
         "_rate",
         "_shallowest",
         "_start",
+        "_step",
         "_taken",
         "_waited",
         "dropped",
         "late",
         "maximum",
+        "missing",
         "target",
     )
 
@@ -90,14 +114,33 @@ class PlayoutBuffer(Generic[Item]):
         self._owed = 0  # units to conceal without moving on, when a packet is missing
         self._shallowest = _BOTTOMLESS  # the least that was left in the last packets taken
         self._taken = 0
+        self._line = 0.0  # timestamp less arrival, as it usually is; in units
+        self._misfits: list[_Misfit[Item]] = []  # the last packets, which did not come as they should
+        self._step = self._frame  # units of the last packet, a frame at the most
+        self._missed = False  # what was taken last was a gap before other packets
+        self.missing = self._frame
+        """Units to conceal or to leave silent, after ``get`` has given a ``Gap``."""
 
     def put(self, timestamp: int, duration: int, item: Item, now: float) -> None:
         """A packet of ``duration`` timestamp units has arrived."""
         if duration <= 0:
             return
         extended = self._extend(timestamp)
+        offset = extended - now * self._rate
         if self._next is None and not self._packets:
             self._start = now + self.target
+            self._line = offset
+            self._end = extended  # what was announced before a pause does not count
+        deviation = offset - self._line
+        if abs(deviation) <= MISFIT * self._rate:
+            self._line += deviation / 16
+            if self._misfits:
+                self._misfits.clear()
+        elif self._has_jumped(_Misfit(now, offset, timestamp, duration, item)):
+            return
+        self._place(extended, duration, item)
+
+    def _place(self, extended: int, duration: int, item: Item) -> None:
         if self._next is not None and extended < self._next:
             self._count_late(self._next - extended)
         elif extended in self._packets:
@@ -110,23 +153,25 @@ class PlayoutBuffer(Generic[Item]):
                 self._end = extended + duration
 
     def get(self, now: float) -> Item | Gap:
-        """The packet that is due, or what its absence means for the next 20 ms."""
+        """The packet that is due, or what its absence means for the next ``missing`` units."""
         packets = self._packets
         due = self._next
         if due is None:
             if not packets or now < self._start:
-                return Gap.IDLE
+                return self._idle()
             due = min(packets)
         if not packets:
             return self._run_dry(due)
         if self._waited:
             due += self._lost_while_dry(min(packets) - due)
         if due not in packets:
-            first = min(packets)
-            if first - due >= self._frame:
-                return self._miss(due)
-            due = first  # the sender's timestamps slipped by less than a frame
+            gap = min(packets) - due
+            if gap >= self._step or (self._missed and gap > 0):
+                return self._miss(due, min(gap, self._frame))
+            due += gap  # the sender's timestamps slipped by less than a packet
         duration, item = packets.pop(due)
+        self._step = min(duration, self._frame)
+        self._missed = False
         self._next = due = due + duration
         if self._end - due < self._shallowest:
             self._shallowest = self._end - due
@@ -145,6 +190,22 @@ class PlayoutBuffer(Generic[Item]):
         self._begun = True
         self._end = timestamp
         return timestamp
+
+    def _has_jumped(self, misfit: _Misfit[Item]) -> bool:
+        """Whether this packet shows that the sender has moved its timestamps: then we have begun anew."""
+        run = self._misfits
+        if run and abs(misfit.offset - run[0].offset) > STEADY * self._rate:
+            run.clear()
+        run.append(misfit)
+        if len(run) < RUN or misfit.arrival - run[0].arrival < RUN_TIME:
+            del run[CAPACITY:]
+            return False
+        held = len(self._packets)
+        self._clear()
+        for each in run:
+            self.put(each.timestamp, each.duration, each.item, each.arrival)
+        self.dropped += max(held - len(self._packets), 0)
+        return True
 
     def _lost_while_dry(self, missing: int) -> int:
         """Of what was concealed while dry, the units that stood for lost packets; the rest is delay."""
@@ -166,19 +227,26 @@ class PlayoutBuffer(Generic[Item]):
     def _run_dry(self, due: int) -> Gap:
         """Nothing is left. Wait for packets that may only be late, then take it that the sender paused."""
         self._next = due
-        self._waited += self._frame
+        self.missing = self._step
+        self._waited += self._step
         if self._waited <= IDLE * self._rate:
             return Gap.LOST
         self._next, self._waited = None, 0
+        return self._idle()
+
+    def _idle(self) -> Gap:
+        self.missing = self._frame
         return Gap.IDLE
 
-    def _miss(self, due: int) -> Gap:
+    def _miss(self, due: int, units: int) -> Gap:
         """One is missing before others. A delay that must grow grows here, where it is heard least."""
-        if self._owed:
-            self._owed -= self._frame
+        self.missing = units
+        self._missed = True
+        if self._owed > 0:
+            self._owed -= units
             self._next = due
         else:
-            self._next = due + self._frame
+            self._next = due + units
         return Gap.LOST
 
     def _skip_excess(self, due: int) -> None:

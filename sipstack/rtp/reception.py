@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 from sipstack.rtp.rtcp import ReportBlock
 
@@ -10,6 +11,9 @@ MAX_DROPOUT = 3000
 """A sequence number this far ahead is a restart, not a loss."""
 MAX_MISORDER = 100
 """A sequence number this far behind is a restart, not reordering."""
+
+SILENCE = 0.09
+"""Seconds without a packet of the source that we listen to, before another one is listened to."""
 
 JUMP = 2.0
 """Seconds between two packets' transit times that are no jitter: the sender has moved its timestamps."""
@@ -39,6 +43,7 @@ class Source:
         "_transit",
         "earlier_lost",
         "earlier_received",
+        "heard_at",
         "jitter",
         "received",
         "ssrc",
@@ -46,6 +51,8 @@ class Source:
 
     def __init__(self, ssrc: int, sequence_number: int, clock_rate: int) -> None:
         self.ssrc = ssrc
+        self.heard_at = 0.0
+        """When its last packet arrived."""
         self.jitter = 0.0
         """Interarrival jitter in timestamp units (§6.4.1)."""
         self.received = 0
@@ -86,6 +93,22 @@ class Source:
 
     def receive(self, sequence_number: int, timestamp: int, now: float) -> Arrival:
         """Count one packet (appendix A.1, without probation)."""
+        arrival = self.count(sequence_number, now)
+        if arrival is Arrival.REFUSED:
+            return arrival
+        transit = (int(now * self._clock_rate) - timestamp) & 0xFFFFFFFF
+        if self._transit is not None:
+            difference = (transit - self._transit) & 0xFFFFFFFF
+            if difference > 0x7FFFFFFF:
+                difference = 0x100000000 - difference
+            if difference < JUMP * self._clock_rate:
+                self.jitter += (difference - self.jitter) / 16
+        self._transit = transit
+        return arrival
+
+    def count(self, sequence_number: int, now: float) -> Arrival:
+        """Count one packet whose timestamp says nothing about its sending, as that of a telephone-event."""
+        self.heard_at = now
         arrival = Arrival.ACCEPTED
         ahead = (sequence_number - self._max_seq) & 0xFFFF
         if ahead < MAX_DROPOUT:
@@ -100,14 +123,6 @@ class Source:
             self._restart(sequence_number)
             arrival = Arrival.RESTARTED
         self.received += 1
-        transit = (int(now * self._clock_rate) - timestamp) & 0xFFFFFFFF
-        if self._transit is not None:
-            difference = (transit - self._transit) & 0xFFFFFFFF
-            if difference > 0x7FFFFFFF:
-                difference = 0x100000000 - difference
-            if difference < JUMP * self._clock_rate:
-                self.jitter += (difference - self.jitter) / 16
-        self._transit = transit
         return arrival
 
     def report(self, last_sr: int = 0, delay_since_last_sr: int = 0) -> ReportBlock:
@@ -130,7 +145,8 @@ class Reception:
     """The source that we listen to, and the totals over all that we listened to.
 
     The first source is believed at once, so that nothing of its first word is lost. Another SSRC takes over
-    with its second packet in a row (MIN_SEQUENTIAL of appendix A.1): a single stray one does not disturb.
+    when the present one is silent, with its second packet in a row at the earliest (MIN_SEQUENTIAL of
+    appendix A.1): of two that send at once one is heard, and stray packets do not disturb.
     """
 
     __slots__ = ("_candidate", "_candidate_next", "_lost", "_received", "clock_rate", "source")
@@ -171,12 +187,27 @@ class Reception:
         source = self.source
         if source is not None and source.ssrc == ssrc:
             return source.receive(sequence_number, timestamp, now)
-        if source is not None and not self._takes_over(ssrc, sequence_number):
+        if source is not None and not (
+            self._takes_over(ssrc, sequence_number) and now - source.heard_at >= SILENCE
+        ):
             return Arrival.REFUSED
         self._received, self._lost = self.received, self.lost
         self.source = Source(ssrc, sequence_number, self.clock_rate)
         self.source.receive(sequence_number, timestamp, now)
         return Arrival.RESTARTED
+
+    def count(self, ssrc: int, sequence_number: int, now: float) -> bool:
+        """Count one packet that is not played, if it is of the source that we listen to; tells if it is."""
+        source = self.source
+        if source is None or source.ssrc != ssrc:
+            return False
+        source.count(sequence_number, now)
+        return True
+
+    def let_in(self) -> None:
+        """Another source may follow without waiting: the peer is at another address."""
+        if self.source is not None:
+            self.source.heard_at = -math.inf
 
     def _takes_over(self, ssrc: int, sequence_number: int) -> bool:
         confirmed = ssrc == self._candidate and sequence_number == self._candidate_next

@@ -25,10 +25,12 @@ class Sender:
         """Payload octets, as the sender report counts them (§6.4.1)."""
         self._marker = 0x80
 
-    def packet(self, payload_type: int, payload: bytes) -> bytes:
-        """The next packet, at the present timestamp; the first after a pause is marked (RFC 3551 §4.1)."""
-        number = self.sequence_number
-        header = HEADER.pack(0x80, self._marker | payload_type, number, self.timestamp, self.ssrc)
+    def packet(self, payload_type: int, payload: bytes, earlier: int = 0) -> bytes:
+        """The next packet, at the present timestamp, or ``earlier`` units before it; the first after a pause
+        is marked (RFC 3551 §4.1).
+        """
+        number, timestamp = self.sequence_number, (self.timestamp - earlier) & 0xFFFFFFFF
+        header = HEADER.pack(0x80, self._marker | payload_type, number, timestamp, self.ssrc)
         self.sequence_number = (number + 1) & 0xFFFF
         self._marker = 0
         self.packets += 1

@@ -56,7 +56,8 @@ def agreed(local: SessionDescription, remote: SessionDescription) -> tuple[Agree
     """The RTP streams that both sides accepted; () when there are none. Which side offered does not matter.
 
     Raises RemoteProtocolError when the remote description does not fit ours m-line by m-line (RFC 3264
-    §6) or has no address, NegotiationError when an accepted stream has no codec in common.
+    §6) or has no address, NegotiationError when an accepted stream has an address in another network than the
+    Internet, or no codec in common.
     """
     if [medium.kind for medium in local.media] != [medium.kind for medium in remote.media]:
         raise RemoteProtocolError("offer and answer differ in number, order or kind of their m-lines")
@@ -77,7 +78,9 @@ def _agreement(
 ) -> Agreement:
     connection = remote.connection_of(theirs)
     if connection is None:
-        raise RemoteProtocolError("an m-line that was accepted has no c= line")
+        raise RemoteProtocolError("an m-line that was accepted has no c= line that can be read")
+    if connection.family is None:
+        raise NegotiationError(f"no way to send media to c={connection}")
     codec, telephone_event = _to_send(ours, theirs)
     direction = local.direction_of(ours).answering(remote.direction_of(theirs))
     mux = ours.rtcp_mux and theirs.rtcp_mux

@@ -104,16 +104,14 @@ class SessionDescription(Section):
     """
 
     media: tuple[MediaDescription, ...] = ()
-    origin: Origin = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         Section.__attrs_post_init__(self)
         types = self.types
-        if types[0] != "v" or types.count("v") != 1 or types.count("o") != 1 or "m" in types:
-            raise LocalProtocolError("a session part begins with its one v=, has one o= and no m=")
+        if types[:1] != "v" or types.count("v") != 1 or "o" not in types or "m" in types:
+            raise LocalProtocolError("a session part begins with its one v=, has an o= and no m=")
         if self.lines[0][2:].strip() != "0":
             raise ParseError(f"not version 0 of SDP: {shortened(self.lines[0])}")
-        object.__setattr__(self, "origin", Origin.parse(self.values("o")[0]))
 
     def __str__(self) -> str:
         lines = list(self.lines)
@@ -127,6 +125,13 @@ class SessionDescription(Section):
             return str(self).encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
             raise LocalProtocolError(f"an SDP line is not text: {error}") from None
+
+    @property
+    def origin(self) -> Origin:
+        """o=. Only its maker goes by it, so one that cannot be read does no harm until it is asked for:
+        then ParseError is raised.
+        """
+        return Origin.parse(next(iter(self.values("o")), ""))
 
     @property
     def name(self) -> str:
@@ -151,8 +156,8 @@ class SessionDescription(Section):
         return tuple(readable(Timing.parse, self.values("t")))
 
     def connection_of(self, medium: MediaDescription) -> Connection | None:
-        """The c= of this m-line, else that of the session; None without both."""
-        return medium.connection or self.connection
+        """The c= of this m-line, else that of the session; None without both, or when it cannot be read."""
+        return medium.connection if "c" in medium.types else self.connection
 
     def direction_of(self, medium: MediaDescription) -> Direction:
         """The direction of this m-line: its own, else the session's, else sendrecv (RFC 8866 §6.7).

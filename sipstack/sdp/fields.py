@@ -1,7 +1,8 @@
 """The values of the typed lines: o= c= m= b= t= a= (RFC 8866 §5).
 
-Each ``parse`` takes the text after the equals sign; ``str()`` is its inverse, in the grammar's own
-spelling. ``str()`` raises LocalProtocolError for a value that would break out of its field.
+Each ``parse`` takes the text after the equals sign, and raises ParseError; ``str()`` is its inverse, in the
+grammar's own spelling: what was read can be written. ``str()`` raises LocalProtocolError for a value that
+would break out of its field.
 """
 
 from __future__ import annotations
@@ -121,6 +122,18 @@ class Connection:
         return joined(self.network_type, self.address_type, base)
 
     @property
+    def family(self) -> str | None:
+        """``IP4`` or ``IP6``; None in other networks than the Internet, and for other types of address.
+
+        An address in figures is what it looks like, whatever type is written before it.
+        """
+        address_type = self.address_type.upper()
+        if self.network_type.upper() != "IN" or address_type not in ("IP4", "IP6"):
+            return None
+        figures = ":" in self.address or self.address.replace(".", "").isdigit()
+        return _address_type(self.address) if figures else address_type
+
+    @property
     def nowhere(self) -> bool:
         """True for the addresses that stand for "send me nothing": 0.0.0.0 (RFC 3264 §8.4), and its IPv6
         kin ``::`` and a name under ``.invalid`` (RFC 6157)."""
@@ -128,7 +141,7 @@ class Connection:
 
     @property
     def multicast(self) -> bool:
-        if self.address_type == "IP6":
+        if ":" in self.address:
             return self.address[:2].lower() == "ff"
         first = decimal(self.address.partition(".")[0], 255)
         return first is not None and 224 <= first <= 239
@@ -174,7 +187,7 @@ class Bandwidth:
     def parse(cls, text: str) -> Bandwidth:
         kind, _, value_text = text.strip().partition(":")
         value = decimal(value_text, MAX_NUMBER)
-        if not kind or value is None:
+        if value is None or kind.split() != [kind]:
             raise ParseError(f"b= is not type:number: {shortened(text)}")
         return cls(kind, value)
 
@@ -210,7 +223,10 @@ class Attribute:
     @classmethod
     def parse(cls, text: str) -> Attribute:
         name, colon, value = text.partition(":")
-        return cls(name.strip(), value.strip() if colon else None)
+        name = name.strip()
+        if name.split() != [name]:
+            raise ParseError(f"a= has no name: {shortened(text)}")
+        return cls(name, value.strip() if colon else None)
 
     def __str__(self) -> str:
         name = joined(self.name)

@@ -17,8 +17,9 @@ MAX_MEDIA = 128
 def parse(text: str | bytes) -> SessionDescription:
     """The description in ``text``; octets are UTF-8, and any that are not survive unchanged.
 
-    Line ends may be CRLF or LF, the last may be missing, empty lines at the end are dropped. Lines may
-    come in any order within their part. Raises ParseError (status 400) and nothing else.
+    Line ends may be CRLF or LF, the last may be missing. Lines may come in any order within their part. What
+    is no line of type=value is left out, except where it may have been meant for an m=: each of those has to
+    be answered. Raises ParseError (status 400) and nothing else.
     """
     rows = _rows(text)
     starts = [index for index, row in enumerate(rows) if row[:2] == "m="]
@@ -43,6 +44,8 @@ def _rows(text: str | bytes) -> tuple[str, ...]:
     rows = text.replace("\r\n", "\n").split("\n")
     while rows and not rows[-1]:
         rows.pop()
+    if "=" * len(rows) != "".join([row[1:2] for row in rows]):
+        rows = [row for row in rows if row[1:2] == "=" or row[:1] == "m" or "\r" in row or "\0" in row]
     if len(rows) > MAX_LINES:
         raise ParseError(f"an SDP of more than {MAX_LINES} lines")
     if max(map(len, rows), default=0) > MAX_LINE_LENGTH:

@@ -24,9 +24,10 @@ _DIRECTIONS = {direction.value: direction for direction in Direction}
 class Section:
     """An unbroken run of lines, each ``x=value`` as received or to be sent, without its line end.
 
-    Raises LocalProtocolError when a line holds CR, LF or NUL or is not of that form, ParseError when a
-    line that the typed views need (v= o= c= m=) cannot be read. So the views themselves never raise:
-    a line of another type that cannot be read is kept, and left out of the views.
+    Raises LocalProtocolError when a line holds CR, LF or NUL or is not of that form, ParseError when v= or
+    m= cannot be read: nothing can be made of the description without them. The views do not raise: a line of
+    any other type that cannot be read is kept, and left out of the views. Who needs it sees that it is not
+    there, and who does not need it is not disturbed.
     """
 
     lines: tuple[str, ...]
@@ -37,7 +38,7 @@ class Section:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "types", _types(self.lines))
-        connections = tuple([Connection.parse(value) for value in self.values("c")])
+        connections = tuple(readable(Connection.parse, self.values("c"))) if "c" in self.types else ()
         object.__setattr__(self, "connections", connections)
 
     # Views
@@ -50,7 +51,7 @@ class Section:
 
     @property
     def connection(self) -> Connection | None:
-        """The first c= line of this part itself."""
+        """The first c= line of this part itself that can be read."""
         return self.connections[0] if self.connections else None
 
     @property
@@ -64,7 +65,7 @@ class Section:
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
-        return tuple([Attribute.parse(value) for value in self.values("a")])
+        return tuple(readable(Attribute.parse, self.values("a")))
 
     def attribute(self, name: str) -> str | None:
         """The value of the first ``a=name``, "" for a property attribute, None when there is none."""
@@ -122,7 +123,9 @@ class Section:
         return self._with([*self._without(*_DIRECTIONS), f"a={direction.value}"])
 
     def _without(self, *names: str) -> list[str]:
-        return [line for line in self.lines if line[0] != "a" or Attribute.parse(line[2:]).name not in names]
+        return [
+            line for line in self.lines if line[0] != "a" or line[2:].partition(":")[0].strip() not in names
+        ]
 
     def _with(self, lines: Iterable[str]) -> Self:
         return attrs.evolve(self, lines=tuple(lines))

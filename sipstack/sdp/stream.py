@@ -63,7 +63,7 @@ def reachable(offer: SessionDescription, medium: MediaDescription, address: str)
     connection = offer.connection_of(medium)
     if connection is None or connection.multicast:
         return False
-    return connection.address_type == Connection(address).address_type
+    return connection.family == Connection(address).family
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.events import Answered, Event, InvitationReceived, Routed
-from sipstack.core.outputs import Open, Output, Question, Resolve, Target, Transmit, Transport
+from sipstack.core.outputs import Open, Output, Question, Report, Resolve, Target, Transmit, Transport
 from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
@@ -48,6 +48,8 @@ class CoreAgent:
         """Addresses to which no flow can be opened."""
         self.questions: list[Question] = []
         self.opened: list[Target] = []
+        self.faults: list[Exception] = []
+        """Exceptions that should not have been; they count among the leftovers."""
         self._accepted: Session | None = None
         self.core = Core(
             Configuration(identity=_identity(name, configuration), **configuration),
@@ -106,6 +108,8 @@ class CoreAgent:
                 self.questions.append(question)
                 addresses = self.names.get(question.host, [])
                 self.core.resolved(question, as_targets(question, addresses), now)
+            case Report(error=error):
+                self.faults.append(error)
 
     def _received(self, data: bytes, source: Address) -> None:
         self.core.receive(self.flow(source), data, self.world.now)
@@ -157,8 +161,8 @@ class CoreAgent:
 
     @property
     def leftovers(self) -> list[str]:
-        """What the core still keeps, in words."""
-        return self.core.leftovers()
+        """What the core still keeps, and what went wrong in it, in words."""
+        return [*self.core.leftovers(), *map(repr, self.faults)]
 
 
 def _identity(name: str, configuration: dict[str, Any]) -> Identity:
@@ -169,4 +173,5 @@ def _identity(name: str, configuration: dict[str, Any]) -> Identity:
         configuration.pop("user", name),
         () if account is None else (account,),
         configuration.pop("proxy", None),
+        configuration.pop("credentials_to_callers", False),
     )

@@ -59,6 +59,9 @@ class SilentMedia:
         self._check_open()
         self._take(self._negotiation.answered(answer))
 
+    def confirmed(self) -> None:
+        """Nothing waits for it."""
+
     async def close(self) -> None:
         self.closed = True
         self._listener = None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
+from sipstack.errors import SipError
 from sipstack.transaction.timers import NEVER
 
 
@@ -27,6 +28,9 @@ class Timed(Waiting, Protocol):
     """What can be scheduled and acts by itself when its deadline is reached."""
 
     def timeout(self, now: float) -> None: ...
+
+    def faulted(self, error: SipError, now: float) -> None:
+        """An exception came out of ``timeout``, and is reported: end, and tell the user."""
 
 
 W = TypeVar("W", bound=Waiting)

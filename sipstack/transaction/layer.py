@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from sipstack.errors import TransportError
+from sipstack.errors import SipError, TransportError
 from sipstack.identifiers import MAGIC_COOKIE
 from sipstack.message import Request, Response
 from sipstack.transaction.client import ClientTransaction
@@ -48,13 +48,24 @@ def merge_key(request: Request) -> Hashable:
     return (request.call_id, request.from_.tag, cseq.number, cseq.method)
 
 
+def _passed_on(error: Exception) -> SipError:
+    raise error
+
+
 class TransactionLayer:
     """All live transactions of one endpoint."""
 
-    __slots__ = ("_by_flow", "_clients", "_merged", "_timers", "_transmit", "deadlines", "servers")
+    __slots__ = ("_by_flow", "_clients", "_fault", "_merged", "_timers", "_transmit", "deadlines", "servers")
 
-    def __init__(self, timers: Timers, transmit: Callable[[Flow, bytes], None]) -> None:
+    def __init__(
+        self,
+        timers: Timers,
+        transmit: Callable[[Flow, bytes], None],
+        fault: Callable[[Exception], SipError] = _passed_on,
+    ) -> None:
+        """``fault`` reports an exception of a user, or of a machine, and returns what the user is told."""
         self._timers = timers
+        self._fault = fault
         self.deadlines: Deadlines[AnyClient | AnyServer] = Deadlines()
         self._transmit = transmit
         self._clients: dict[Hashable, AnyClient] = {}
@@ -160,7 +171,11 @@ class TransactionLayer:
     def timeout(self, now: float) -> None:
         """Let every transaction go on whose deadline is reached."""
         for transaction in self.deadlines.due(now):
-            effects = transaction.timeout(now)
+            try:
+                effects = transaction.timeout(now)
+            except Exception as error:
+                transaction.enter(State.TERMINATED)
+                effects = (Fail(self._fault(error)),)
             if isinstance(transaction, (InviteClientTransaction, ClientTransaction)):
                 self._perform_client(transaction, effects, now)
             else:
@@ -192,13 +207,24 @@ class TransactionLayer:
             self._forget_client(transaction)
         else:
             self.deadlines.schedule(transaction)
-        for effect in effects:
-            if type(effect) is Send:
-                self._transmit(transaction.flow, effect.data)
-            elif type(effect) is Deliver:
-                user.response_received(effect.response, now)
-            elif type(effect) is Fail:
-                user.request_failed(effect.error, now)
+        try:
+            for effect in effects:
+                if type(effect) is Send:
+                    self._transmit(transaction.flow, effect.data)
+                elif type(effect) is Deliver:
+                    user.response_received(effect.response, now)
+                elif type(effect) is Fail:
+                    user.request_failed(effect.error, now)
+        except Exception as error:
+            self._conclude(user, error, now)
+
+    def _conclude(self, user: ClientUser, error: Exception, now: float) -> None:
+        """The user could not deal with what it was told: for it, the request has failed."""
+        fault = self._fault(error)
+        try:
+            user.request_failed(fault, now)
+        except Exception as again:
+            self._fault(again)
 
     def _forget_client(self, transaction: AnyClient) -> None:
         if self._clients.pop(transaction.key, None) is None:

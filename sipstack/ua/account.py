@@ -9,7 +9,7 @@ import attrs
 from sipstack.core.configuration import Identity
 from sipstack.message import NameAddr, SipUri
 from sipstack.message.digest import DigestAccount
-from sipstack.ua.arguments import check_text, loose_route, sip_uri
+from sipstack.ua.arguments import check_algorithm, check_secret, check_text, loose_route, sip_uri
 
 
 @attrs.frozen(eq=False)
@@ -22,6 +22,10 @@ class Account:
     ``credentials``: (user name, password) by realm.
     ``registrar``: the URI to register at; the domain of the address-of-record if not given.
     ``proxy``: the URI that every request outside of a dialog goes to first.
+    ``weakest_algorithm``: MD5, SHA-256 or SHA-512-256: no digest of a weaker one is ever given. Within that a
+    server gets none that is weaker than what it has taken before.
+    ``credentials_to_callers``: whether a challenge in a call that came in is answered. Off, for anybody can
+    call, and a password can be guessed from the digest; a trunk that challenges our BYE needs it.
     """
 
     aor: str
@@ -31,6 +35,8 @@ class Account:
     credentials: Mapping[str, tuple[str, str]] = attrs.field(factory=dict, kw_only=True, repr=False)
     registrar: str | None = attrs.field(default=None, kw_only=True)
     proxy: str | None = attrs.field(default=None, kw_only=True)
+    weakest_algorithm: str = attrs.field(default="MD5", kw_only=True)
+    credentials_to_callers: bool = attrs.field(default=False, kw_only=True)
 
     _identity: Identity = attrs.field(init=False, repr=False)
     """The account as the core knows it."""
@@ -38,9 +44,15 @@ class Account:
     @_identity.default
     def _make_identity(self) -> Identity:
         check_text(self.from_)
+        for account in self.digest:
+            check_text(account.username)
+            check_text(account.realm or "")
+            check_secret(account.password)
         if self.registrar is not None:
             sip_uri(self.registrar, "sip:example.com")
-        return Identity(self.from_, str(self.uri.user or ""), self.digest, self.route)
+        check_algorithm(self.weakest_algorithm)
+        user = str(self.uri.user or "")
+        return Identity(self.from_, user, self.digest, self.route, self.credentials_to_callers)
 
     @property
     def uri(self) -> SipUri:
@@ -66,10 +78,14 @@ class Account:
     @property
     def digest(self) -> tuple[DigestAccount, ...]:
         """The credentials for 401 and 407: those of single realms, then those of all others."""
-        of_realms = [DigestAccount(user, secret, realm) for realm, (user, secret) in self.credentials.items()]
+        weakest = self.weakest_algorithm
+        of_realms = [
+            DigestAccount(user, secret, realm, weakest) for realm, (user, secret) in self.credentials.items()
+        ]
         if self.password is None:
             return tuple(of_realms)
-        return (*of_realms, DigestAccount(self.username or self.uri.user or "", self.password))
+        username = self.username or self.uri.user or ""
+        return (*of_realms, DigestAccount(username, self.password, None, weakest))
 
 
 @attrs.frozen

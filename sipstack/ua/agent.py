@@ -31,7 +31,8 @@ class UserAgent(UserAgentClient):
     cancels and un-registers what is left.
 
     ``aor``: our address-of-record, such as ``sip:alice@example.com``.
-    ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``: see ``Account``.
+    ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``, ``weakest_algorithm``,
+    ``credentials_to_callers``: see ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
@@ -54,6 +55,8 @@ class UserAgent(UserAgentClient):
         advertise: str | None = None,
         proxy: str | None = None,
         registrar: str | None = None,
+        weakest_algorithm: str = "MD5",
+        credentials_to_callers: bool = False,
         accounts: Sequence[Account] = (),
         media: MediaFactory | None = None,
         policy: Policy | None = None,
@@ -71,6 +74,8 @@ class UserAgent(UserAgentClient):
             display_name=display_name,
             registrar=registrar,
             proxy=proxy,
+            weakest_algorithm=weakest_algorithm,
+            credentials_to_callers=credentials_to_callers,
         )
         super().__init__((account, *accounts))
         check_text(user_agent)

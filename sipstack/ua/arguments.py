@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, Uri
 from sipstack.message.address import parse_name_addr
+from sipstack.message.digest import Algorithm
 from sipstack.message.grammar import is_token
 from sipstack.message.headers import HeaderFields, header_value
 
@@ -45,9 +46,12 @@ def header_fields(headers: HeadersArgument, owned: Mapping[str, str]) -> HeaderF
     if not headers:
         return ()
     fields = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-    for name in Headers(fields).index:  # by its full name, however it was written
+    checked = Headers(fields)
+    for name in checked.index:  # by its full name, however it was written
         if name in owned:
             raise LocalProtocolError(f"{name} cannot be given in headers=: {owned[name]}")
+    for _, value in checked.items():
+        check_encodable(value)
     return fields
 
 
@@ -90,7 +94,26 @@ def check_target(target: str) -> None:
 
 def check_text(text: str) -> str:
     """``text`` itself. Raises LocalProtocolError when no header field can hold it."""
-    return header_value(text)
+    return header_value(check_encodable(text))
+
+
+def check_encodable(text: str) -> str:
+    """``text`` itself. Raises LocalProtocolError for a lone surrogate, which no octets stand for; those of
+    octets that were not UTF-8 when they came (PEP 383) may be passed on.
+    """
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError(f"{text!r} cannot be written in UTF-8") from None
+    return text
+
+
+def check_secret(secret: str) -> None:
+    """Raises LocalProtocolError, without showing it, for a password that cannot be hashed."""
+    try:
+        secret.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError("the password cannot be written in UTF-8") from None
 
 
 def check_max_forwards(count: int) -> None:
@@ -119,6 +142,12 @@ def check_packages(packages: Collection[str], methods: Collection[str]) -> None:
         raise LocalProtocolError(f"packages need a handler in requests for {', '.join(sorted(OF_EVENTS))}")
 
 
+def check_algorithm(token: str) -> None:
+    """Raises LocalProtocolError unless ``token`` names a digest algorithm that we can calculate."""
+    if Algorithm.find(token) is None:
+        raise LocalProtocolError(f"{token!r} is no digest algorithm: write MD5, SHA-256 or SHA-512-256")
+
+
 def check_host(host: str) -> None:
     """Raises LocalProtocolError unless ``host`` is a host name or an IP address."""
     uri = _uri(f"sip:{host}") or _uri(f"sip:[{host}]")
@@ -127,6 +156,7 @@ def check_host(host: str) -> None:
 
 
 def _uri(text: str) -> Uri | None:
+    check_encodable(text)
     try:
         return parse_name_addr(f"<{text}>").uri
     except ParseError:

@@ -27,8 +27,8 @@ from sipstack.media.playing import Playing
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Response, Uri
-from sipstack.message.headers import header_value
 from sipstack.sdp import Direction, SessionDescription
+from sipstack.ua.arguments import check_text
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.invite.session import Session
@@ -200,7 +200,7 @@ class Call:
         """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
         if self._is_over:
             return False
-        headers = (("Reason", header_value(reason)),) if reason else ()
+        headers = (("Reason", check_text(reason)),) if reason else ()
         self._said_bye = True
         self._runtime.grace.begin(self._ended)
         self._runtime.command(self._session.hang_up, self._runtime.now(), headers)
@@ -255,6 +255,7 @@ class Call:
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):
+                self._media.confirmed()
                 if self._ack is not None and not self._ack.done:
                     self._ack.set(body)
                 elif body:
@@ -427,8 +428,8 @@ class Call:
 
 def _holds(description: SessionDescription) -> bool:
     """Whether the sender of this description wants to hear nothing of us."""
-    audio = [media for media in description.media if media.kind == "audio" and not media.rejected]
-    return bool(audio) and audio[0].direction in (Direction.SENDONLY, Direction.INACTIVE)
+    audio = [medium for medium in description.media if medium.kind == "audio" and not medium.rejected]
+    return bool(audio) and not description.direction_of(audio[0]).receives
 
 
 @contextlib.asynccontextmanager

@@ -18,6 +18,7 @@ from sipstack.ua.arguments import (
     IN_REQUESTS,
     IN_TEXTS,
     HeadersArgument,
+    check_encodable,
     check_max_forwards,
     check_method,
     check_target,
@@ -185,7 +186,8 @@ class UserAgentClient:
         """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
 
         Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
-        TransactionTimeout and TransportError, with it those are tried again.
+        TransactionTimeout and TransportError, with it those are tried again. Once registered, a refresh that
+        fails for the moment is always tried again, ``retry`` or not: ``registration.states()`` tells of it.
         """
         fields = header_fields(headers, IN_REGISTERS)
         return self._registering(expires, retry, fields, self._known(account))
@@ -288,7 +290,7 @@ class UserAgentClient:
             "MESSAGE",
             target,
             headers=(("Content-Type", content_type), *fields),
-            body=text.encode(),
+            body=check_encodable(text).encode("utf-8", "surrogateescape"),
             account=account,
             from_=from_,
             max_forwards=max_forwards,

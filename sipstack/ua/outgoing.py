@@ -19,8 +19,9 @@ from sipstack.errors import (
 from sipstack.log import CALL
 from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort, audio_of
-from sipstack.message import Response
+from sipstack.message import Request, Response
 from sipstack.ua.call import Call
+from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
@@ -142,7 +143,7 @@ class OutgoingInvite:
                 self._result.set(self._call)
             case Refused(response=response):
                 CALL.info("%s: refused with %s %s", self.id, response.status, response.reason)
-                self._result.fail(rejection(response))
+                self._result.fail(rejection(response, self._usage.request))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
                 self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
@@ -181,8 +182,8 @@ class OutgoingInvite:
             CALL.info("%s: no early media: %s", self.id, error)
 
 
-def rejection(response: Response) -> CallRejected | AuthenticationFailed:
+def rejection(response: Response, invite: Request | None) -> CallRejected | AuthenticationFailed:
     """The error that a final response other than 2xx stands for."""
     if response.status in (401, 407):
-        return AuthenticationFailed(response)
+        return authentication_failed(response, invite)
     return CallRejected(response)

@@ -11,7 +11,6 @@ import attrs
 
 from sipstack.core.events import Registered, RegistrationFailed, Unregistered
 from sipstack.errors import (
-    AuthenticationFailed,
     FlowClosed,
     RegistrationRejected,
     SipError,
@@ -19,10 +18,14 @@ from sipstack.errors import (
 )
 from sipstack.log import TRANSACTION
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.registration import RegistrationUsage as Usage
+
+REFRESHES = Backoff()
+"""The waits after a refresh that failed, where ``retry`` is not given."""
 
 
 @attrs.frozen
@@ -155,14 +158,19 @@ class Registration:
     def _failed(self, event: RegistrationFailed) -> None:
         error = failure(event)
         self._change(RegistrationState(False, None, error))
-        write = TRANSACTION.warning if self._opened.done else TRANSACTION.info  # the first is raised
+        standing = self._opened.done
+        write = TRANSACTION.warning if standing else TRANSACTION.info  # the first is raised
         write("the registration of %s failed: %s", self._aor, error)
         if self._closing:
             return
-        if self._retry is not None and error.transient:
-            self._plan_retry(self._retry)
+        # What has worked once is tried again in any case: who only answers calls would never hear of its end
+        retry = self._retry or (REFRESHES if standing else None)
+        if retry is not None and error.transient:
+            self._plan_retry(retry)
             self._opened.set(None)
             return
+        if standing:
+            TRANSACTION.warning("%s is not registered any more, and will not try again", self._aor)
         self._states.close()
         self._opened.fail(error)
 
@@ -182,8 +190,9 @@ def failure(event: RegistrationFailed) -> SipError:
     """The error that a failed REGISTER stands for."""
     if event.response is None:
         return event.error or TransactionTimeout("no response to REGISTER")
-    kind = AuthenticationFailed if event.response.status in (401, 407) else RegistrationRejected
-    return kind(event.response)
+    if event.response.status in (401, 407):
+        return authentication_failed(event.response, event.registration.request)
+    return RegistrationRejected(event.response)
 
 
 @contextlib.asynccontextmanager

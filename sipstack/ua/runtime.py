@@ -138,7 +138,9 @@ class Runtime:
         host = flow.local[0]
         if factory is not None:
             return factory(host)
-        return AudioSession(host, advertised=flow.advertised[0], random=self.identifiers)
+        return AudioSession(
+            host, advertised=flow.advertised[0], random=self.identifiers, signalling=flow.remote[0]
+        )
 
     # -- the end -------------------------------------------------------------------------------------------
 

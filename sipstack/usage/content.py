@@ -8,6 +8,7 @@ from sipstack.message import Request, Response
 from sipstack.message.mime import find_part
 
 SDP = "application/sdp"
+BEGIN_OF_SDP = b"v=0"
 
 
 def session_description(message: Request | Response) -> bytes:
@@ -19,6 +20,11 @@ def session_description(message: Request | Response) -> bytes:
     return body if not body or message.headers.get("Content-Type") == SDP else body_of_type(message, SDP)
 
 
+def _untyped(body: bytes, media_type: str) -> bytes:
+    """A body of which the sender does not say what it is: what begins like SDP is SDP."""
+    return body if media_type == SDP and body.startswith(BEGIN_OF_SDP) else b""
+
+
 def body_of_type(message: Request | Response, media_type: str) -> bytes:
     """The body of this type, or the part of a multipart body; b"" when there is none."""
     if message.headers.get("Content-Type") == media_type:
@@ -26,7 +32,7 @@ def body_of_type(message: Request | Response, media_type: str) -> bytes:
     try:
         content_type = message.content_type
         if content_type is None:
-            return b""
+            return _untyped(message.body, media_type)
         if content_type.media_type == media_type:
             return message.body
         if content_type.type == "multipart":

@@ -56,5 +56,5 @@ class ReceivedRequest:
         if not 200 <= status <= 699:
             raise LocalProtocolError(f"{status} is not a final response")
         response = self.request.response(status, reason, to_tag=self._tag, headers=headers, body=body)
-        self.answered = True
         self._core.respond(self._transaction, response, now)
+        self.answered = True

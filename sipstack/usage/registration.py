@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -10,9 +11,15 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.errors import ParseError, SipError
-from sipstack.message import Request, Response, SipUri
+from sipstack.message import NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
+
+LONGEST = 2**31
+"""Seconds that count as granted at the most."""
+
+Binding = tuple[SipUri, int | None]
+"""A Contact of the response, and the seconds that it has left, where they can be read."""
 
 
 @attrs.frozen
@@ -106,6 +113,11 @@ class RegistrationUsage:
     def deadline(self) -> float:
         return self._refresh_at
 
+    @property
+    def request(self) -> Request | None:
+        """The REGISTER that went out last; None before that."""
+        return self._sent.request if self._sent is not None else None
+
     def refresh(self, now: float) -> None:
         """Register, or register again. The outcome comes as an event."""
         self._send(f";expires={self._expires}", (), now)
@@ -122,6 +134,9 @@ class RegistrationUsage:
 
     def timeout(self, now: float) -> None:
         self.refresh(now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self.request_failed(error, now)
 
     def _send(self, contact: str | None, headers: HeaderFields, now: float) -> None:
         self._refresh_at = NEVER
@@ -184,22 +199,21 @@ class RegistrationUsage:
 
     def _granted(self, response: Response) -> float:
         """The seconds that the registrar granted (§10.2.4): the expires of our Contact, else the Expires
-        field.
+        field, else what it must be at the least.
         """
-        try:
-            ours = self._contact_uri()
-            for contact in response.contacts:
-                if ours is not None and contact.uri == ours:
-                    written = contact.parameters.get("expires")
-                    if written is not None and written.isascii() and written.isdigit():
-                        return float(min(int(written), 2**31))
-            expires = response.expires
-        except ParseError:  # such as another phone's odd Contact: ours counts as granted
-            expires = None
-        return float(self._expires if expires is None else expires)
+        bindings = list(_bindings(response))
+        ours = _same(self._contact_uri(), bindings)
+        granted = next(
+            (seconds for seconds in ours if seconds is not None), response.headers.readable("Expires")
+        )
+        if granted is None:
+            listed = [seconds for _, seconds in bindings if seconds is not None]
+            # Ours without a time is granted as asked. Where none is ours, it may be any of them, rewritten
+            granted = self._expires if ours or not listed else min(self._expires, *listed)
+        return float(min(granted, LONGEST))
 
-    def _contact_uri(self) -> object:
-        request: Request | None = self._sent.request if self._sent is not None else None
+    def _contact_uri(self) -> SipUri | None:
+        request = self.request
         contacts = request.contacts if request is not None else ()
         uri = contacts[0].uri if contacts else None
         return uri if isinstance(uri, SipUri) else None
@@ -211,3 +225,31 @@ class RegistrationUsage:
             return False
         self._expires = int(minimum)
         return True
+
+
+def _bindings(response: Response) -> Iterator[Binding]:
+    """What can be read of the bindings that the registrar lists: one odd element spoils none beside it."""
+    for contact in response.headers.readable("Contact"):
+        try:
+            uri = contact.uri if isinstance(contact, NameAddr) else None
+        except ParseError:
+            continue
+        if isinstance(uri, SipUri):
+            written = contact.parameters.get("expires") or ""
+            # a length limit first: int() of a long digit string costs quadratic time
+            is_number = written.isascii() and written.isdigit() and len(written) <= 64
+            yield uri, int(written) if is_number else None
+
+
+def _same(ours: SipUri | None, bindings: list[Binding]) -> list[int | None]:
+    """The times of the bindings that are ours: by the URI as a whole (§19.1.4), else by user, host and port,
+    because registrars add a parameter or drop one.
+    """
+    if ours is None:
+        return []
+    exact = [seconds for uri, seconds in bindings if uri == ours]
+    return exact or [seconds for uri, seconds in bindings if _place(uri) == _place(ours)]
+
+
+def _place(uri: SipUri) -> tuple[str | None, str, int]:
+    return uri.user, uri.host.lower(), uri.port or 5060

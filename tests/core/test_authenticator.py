@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import attrs
+import pytest
 
-from sipstack.core.authenticator import MAXIMUM_REMEMBERED, NOTHING, Authenticator
+from sipstack.core.authenticator import MAXIMUM_REMEMBERED, Authenticator
 from sipstack.dialog.draft import Draft
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
-from sipstack.message.digest import DigestAccount
+from sipstack.message.digest import NOTHING, DigestAccount
 from sipstack.message.digest_server import DigestServer, Verdict
 from tests.simulation.challenges import PASSWORD, USERNAME, challenge, server, verdict
 
@@ -29,23 +30,23 @@ def refusal(*digests: DigestServer, field: str = "WWW-Authenticate") -> Response
 
 
 def test_without_an_account_nothing_is_answered() -> None:
-    assert authenticator(None).challenged(NOTHING, refusal(server())) is None
+    assert authenticator(None).challenged(DRAFT, NOTHING, refusal(server())) is None
 
 
 def test_a_refusal_without_a_readable_challenge_is_final() -> None:
     ours = authenticator(DigestAccount(USERNAME, PASSWORD))
     for fields in ([], [("WWW-Authenticate", "?")], [("Proxy-Authenticate", '"')]):
-        assert ours.challenged(NOTHING, OPTIONS.response(401, headers=fields)) is None
+        assert ours.challenged(DRAFT, NOTHING, OPTIONS.response(401, headers=fields)) is None
 
 
 def test_an_account_of_another_realm_is_no_help() -> None:
     ours = authenticator(DigestAccount(USERNAME, PASSWORD, realm="example.net"))
-    assert ours.challenged(NOTHING, refusal(server())) is None
+    assert ours.challenged(DRAFT, NOTHING, refusal(server())) is None
 
 
 def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None:
     ours, digest = authenticator(DigestAccount(USERNAME, PASSWORD)), server("SHA-256")
-    answered = ours.challenged(NOTHING, refusal(digest))
+    answered = ours.challenged(DRAFT, NOTHING, refusal(digest))
     assert answered is not None
     first = ours.authorized(DRAFT, answered)
     again = ours.authorized(Draft("OPTIONS", DRAFT.uri, "", "", "c", 2, headers=first), answered)
@@ -56,9 +57,9 @@ def test_credentials_go_before_the_other_fields_and_replace_older_ones() -> None
 
 def test_server_and_proxy_may_both_ask() -> None:
     ours, www, proxy = authenticator(DigestAccount(USERNAME, PASSWORD)), server("SHA-256"), server("MD5")
-    first = ours.challenged(NOTHING, refusal(proxy, field="Proxy-Authenticate"))
+    first = ours.challenged(DRAFT, NOTHING, refusal(proxy, field="Proxy-Authenticate"))
     assert first is not None
-    both = ours.challenged(first, refusal(www))
+    both = ours.challenged(DRAFT, first, refusal(www))
     assert both is not None
     request = Request("OPTIONS", DRAFT.uri, ours.authorized(DRAFT, both))
     assert verdict(www, request, 1.0) is Verdict.OK
@@ -68,7 +69,7 @@ def test_server_and_proxy_may_both_ask() -> None:
 def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     ours, digest = authenticator(DigestAccount(USERNAME, PASSWORD)), server()
     assert ours.accepted(DRAFT) is NOTHING
-    answered = ours.challenged(NOTHING, refusal(digest))
+    answered = ours.challenged(DRAFT, NOTHING, refusal(digest))
     assert answered is not None
     ours.concluded(DRAFT, answered, 486)
     assert ours.accepted(DRAFT) == answered.untried()
@@ -77,9 +78,34 @@ def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     assert ours.accepted(DRAFT) is NOTHING
 
 
+def test_after_a_refusal_nothing_weaker_is_given_than_was_taken_before() -> None:
+    """Who answers in the server's name would get an MD5 digest by refusing once."""
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD))
+    strong = ours.challenged(DRAFT, NOTHING, refusal(server("SHA-256")))
+    assert strong is not None
+    ours.concluded(DRAFT, strong, 200)
+    ours.concluded(DRAFT, strong.untried(), 401)
+    assert ours.accepted(DRAFT) is NOTHING
+    assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5"))) is None
+    assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5", "SHA-256"))) is not None
+    other = attrs.evolve(DRAFT, uri="sip:carol@example.com")
+    assert ours.challenged(other, NOTHING, refusal(server("MD5"))) is not None
+
+
+@pytest.mark.parametrize("odd", ["?", '"', "Digest", 'Digest realm="x', "Digest realm=a, realm=b", "\x01"])
+def test_one_challenge_that_cannot_be_read_spoils_none_beside_it(odd: str) -> None:
+    ours, digest = authenticator(DigestAccount(USERNAME, PASSWORD)), server("SHA-256")
+    good = challenge(digest, 0.0)
+    for fields in ([("WWW-Authenticate", odd), *good], [*good, ("WWW-Authenticate", odd)]):
+        answered = ours.challenged(DRAFT, NOTHING, OPTIONS.response(401, headers=fields))
+        assert answered is not None
+        request = Request("OPTIONS", DRAFT.uri, ours.authorized(DRAFT, answered))
+        assert verdict(digest, request, 1.0) is Verdict.OK
+
+
 def test_only_so_much_is_remembered() -> None:
     ours = authenticator(DigestAccount(USERNAME, PASSWORD))
-    answered = ours.challenged(NOTHING, refusal(server()))
+    answered = ours.challenged(DRAFT, NOTHING, refusal(server()))
     assert answered is not None
     numbers = range(MAXIMUM_REMEMBERED + 1)
     drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in numbers]

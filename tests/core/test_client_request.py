@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.core.events import Ended, Failed, Refused, Unanswered
+from sipstack.core.events import Failed, OfferRefused, Refused, Unanswered
 from sipstack.core.outputs import Address, Question, Target
 from sipstack.errors import CallEnded, FlowClosed, ResolutionError, TransactionTimeout, TransportError
 from sipstack.testing.agent import ANSWER, CoreAgent
@@ -197,6 +197,8 @@ def test_a_dialog_looks_again_when_its_way_is_closed() -> None:
     alice.call("sip:bob@example.com")
     two.answer(two.request, 200, contact="<sip:bob@example.com:5070>", body=ANSWER)
     alice.session.reoffer(b"v=0 hold", world.now)
+    world.run()
+    alice.hang_up()
     world.settle()
     assert world.ladder(by="alice")[1:] == ladder("""
         alice -> 198.51.100.1:5070    ACK sip:bob@example.com:5070 [1]
@@ -205,20 +207,7 @@ def test_a_dialog_looks_again_when_its_way_is_closed() -> None:
         alice -> 198.51.100.2:5070    BYE sip:bob@example.com:5070 [3]
         alice -> 198.51.100.3:5070    BYE sip:bob@example.com:5070 [3]
     """)
-    assert (alice.told, alice.leftovers) == (["Answered", "Ended"], [])
-
-
-def test_an_ack_without_a_way_is_not_sent_and_the_call_ends_when_the_peer_says_so() -> None:
-    world, alice, two, _ = calling(unreachable=(ONE,))
-    alice.call("sip:bob@example.com")
-    two.answer(two.request, 200, contact="<sip:bob@nowhere.example>", body=ANSWER)
-    two.send(alice.address, two.back("BYE", 1))
-    world.settle()
-    assert world.ladder(by="alice") == ladder("""
-        alice -> two    INVITE sip:bob@example.com [1]
-        alice -> two    200 OK [1 BYE]
-    """)
-    assert (alice.told, alice.leftovers) == (["Answered", "Ended"], [])
+    assert (alice.told, alice.leftovers) == (["Answered", "OfferRefused", "Ended"], [])
 
 
 def test_a_strict_router_takes_the_requests_of_the_dialog() -> None:
@@ -243,7 +232,8 @@ def test_a_refused_datagram_ends_a_call_only_before_any_answer(ringing: bool) ->
     assert alice.told == (["Progressed"] if ringing else ["Failed"])
 
 
-def test_a_reinvite_that_is_not_delivered_ends_the_call() -> None:
+def test_a_reinvite_that_is_not_delivered_leaves_the_call_as_it_was() -> None:
+    """§8.1.3.1: a transport error is a 503; §14.1: then "the session parameters MUST remain unchanged"."""
     world, alice, two, _ = calling()
     alice.call("sip:bob@198.51.100.2")
     two.answer(two.request, 200, body=ANSWER)
@@ -251,7 +241,41 @@ def test_a_reinvite_that_is_not_delivered_ends_the_call() -> None:
     world.run()
     alice.core.flow_failed(alice.flow(TWO), FlowClosed("connection refused"), world.now)
     world.settle()
-    assert (alice.told, alice.last(Ended).by, alice.leftovers) == (["Answered", "Ended"], "transport", [])
+    refused = alice.last(OfferRefused).response
+    assert (alice.told, refused.status, refused.reason) == (
+        ["Answered", "OfferRefused"],
+        503,
+        "connection refused",
+    )
+    alice.session.reoffer(b"v=0 hold", world.now)
+    two.answer(two.request, 200, None, body=b"v=0 held")
+    assert alice.told[2:] == ["OfferAnswered"]
+    alice.hang_up()
+    two.answer(two.request, 200, None)
+    world.settle()
+    assert alice.leftovers == []
+
+
+def test_the_2xx_to_a_reinvite_that_was_only_said_to_be_lost_is_acknowledged() -> None:
+    """Nobody verifies an ICMP error. The peer would end the call if it heard no ACK (§14.2)."""
+    world, alice, two, _ = calling()
+    alice.call("sip:bob@198.51.100.2")
+    two.answer(two.request, 200, body=ANSWER)
+    alice.session.reoffer(b"v=0 hold", world.now)
+    reinvite = two.request
+    alice.core.flow_failed(alice.flow(TWO), FlowClosed("connection refused"), world.now)
+    for _ in range(2):
+        two.answer(reinvite, 200, None, body=ANSWER)
+    assert [(each.method, each.cseq.number) for each in two.requests[1:]] == [
+        ("ACK", 1),
+        ("INVITE", 2),
+        ("ACK", 2),
+        ("ACK", 2),
+    ]
+    assert (alice.told, alice.core.counters.unmatched) == (["Answered", "OfferRefused"], 0)
+    future = reinvite.replace(headers=reinvite.headers.with_("CSeq", "9 INVITE"))
+    two.send(alice.address, future.response(200))
+    assert (two.methods[-1], len(two.requests), alice.core.counters.unmatched) == ("ACK", 5, 0)
 
 
 def test_silence_is_a_timeout() -> None:

@@ -84,7 +84,7 @@ def test_a_broken_ack_is_never_answered() -> None:
 
 def test_a_field_that_only_its_user_reads_is_answered_within_the_transaction() -> None:
     world, bob, carol = bob_and_peer()
-    carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Expires", "soon")]))
+    carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[("Require", "a b")]))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, branch=carol.branch))
     assert world.ladder(by="bob") == ["bob -> carol 400 Bad Request [1 INVITE]"] * 2
     assert (len(bob.core.transactions.servers), counted(bob)) == (1, (1, 0, 0))

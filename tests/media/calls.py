@@ -42,6 +42,7 @@ class Call:
         offer = bytes(await self.alice.offer(direction))
         answer = bytes(await self.bob.answer(sdp.parse(offer)))
         await self.alice.answered(sdp.parse(answer))
+        self.bob.confirmed()
         return offer.decode(), answer.decode()
 
 

@@ -13,61 +13,15 @@ from hypothesis import strategies as st
 from sipstack.errors import CallEnded
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
-from sipstack.media.codecs import CODECS
 from sipstack.media.peer_address import Address
 from sipstack.media.stream import KEEP_ALIVE, AudioStream
 from sipstack.media.tones import sine
 from sipstack.rtp import g711, rtcp
 from sipstack.rtp.packet import Extension, RtpPacket
 from sipstack.rtp.rtcp import Bye, ReceiverReport, SenderReport
-from tests.media.hearing import Ear, loudness, purity
+from tests.media.bench import PCMA, PCMU, PEER, PEER_RTCP, STRANGER, TONE, Bench
+from tests.media.hearing import loudness, purity
 from tests.media.stepped import Notebook
-
-PCMU, PCMA = CODECS["PCMU"], CODECS["PCMA"]
-PEER = ("192.0.2.1", 4000)
-PEER_RTCP = ("192.0.2.1", 4001)
-STRANGER = ("203.0.113.66", 666)
-TONE = g711.encode_ulaw(sine(400.0, 0.02).read() or b"")
-"""20 ms of 400 Hz: eight whole waves, so that one frame goes on in the next."""
-
-
-class Bench:
-    """A stream, its network and its time."""
-
-    def __init__(self, *, sends: bool = True) -> None:
-        self.now = 100.0
-        self.network = Notebook()
-        self.audio = Audio(lambda: self.stream.statistics())
-        self.stream = AudioStream(self.audio, self.network, Identifiers(random.Random(7)), self.now)
-        self.stream.expect({0: PCMU, 8: PCMA})
-        self.stream.connect(PEER, PEER_RTCP)
-        self.stream.speak(PCMU, 0, sends=sends)
-        self.ear = Ear()
-        self._number = 0
-
-    def ticks(self, count: int) -> None:
-        for _ in range(count):
-            self.now += 0.02
-            self.stream.tick(self.now, 1)
-
-    def receive(self, data: bytes | RtpPacket, source: Address = PEER) -> None:
-        """A datagram arrives in the middle between two ticks."""
-        self.stream.receive_rtp(bytes(data), source, self.now + 0.01)
-
-    def hear(self, count: int, payload: bytes = TONE, *, payload_type: int = 0) -> None:
-        """The peer talks for ``count`` frames of 20 ms."""
-        for _ in range(count):
-            number, self._number = self._number, self._number + 1
-            self.receive(RtpPacket(payload_type, number, number * 160, 0xCAFE, payload))
-            self.ticks(1)
-
-    async def listen(self) -> None:
-        await self.audio.recording(self.ear).__aenter__()
-
-    @property
-    def statistics(self) -> MediaStatistics:
-        return self.audio.statistics
-
 
 # What we send
 
@@ -288,7 +242,7 @@ async def test_another_source_in_mid_call_is_heard_after_a_new_delay() -> None:
         bench.receive(RtpPacket(0, 50_000 + number, 7_000 + 160 * number, 0xBEEF, other))
         bench.ticks(1)
     assert purity(bench.ear.frames[-1], 1000.0) > 0.99
-    assert bench.statistics.packets_received == 19  # the first one only told that there is another
+    assert bench.statistics.packets_received == 16  # the first 80 ms could still be a second one beside it
     assert bench.statistics.packets_lost == 0
 
 
@@ -309,10 +263,11 @@ def test_media_goes_to_where_it_comes_from() -> None:
     """The peer is behind a NAT: what it signalled is not reachable."""
     bench = Bench()
     outside = ("198.51.100.7", 61000)
+    for number in range(5):
+        bench.ticks(1)
+        bench.receive(RtpPacket(0, number, 160 * number, 1, TONE), outside)
     bench.ticks(1)
-    bench.receive(RtpPacket(0, 0, 0, 1, TONE), outside)
-    bench.ticks(1)
-    assert [destination for _, destination in bench.network.rtp] == [PEER, outside]
+    assert [destination for _, destination in bench.network.rtp] == [PEER] * 4 + [outside] * 2
 
 
 def test_what_nobody_listens_to_is_counted_and_not_decoded() -> None:
@@ -364,7 +319,75 @@ def test_whatever_arrives_each_tick_gives_one_frame(datagrams: list[tuple[bytes,
     assert [len(frame) for frame in bench.ear.frames] == [320] * len(datagrams)
 
 
+async def test_while_we_hold_the_peer_is_counted_and_not_heard() -> None:
+    """Asterisk answers recvonly, and sends on."""
+    bench = Bench()
+    await bench.listen()
+    bench.hear(10)
+    bench.stream.hear(False)
+    bench.hear(10)
+    bench.stream.hear(True)
+    bench.hear(10)
+    loud = [loudness(frame) > 1000 for frame in bench.ear.frames]
+    assert loud == [False] * 3 + [True] * 7 + [False] * 13 + [True] * 7
+    assert bench.statistics.packets_received == 30
+
+
+@pytest.mark.parametrize("kind", [13, 101])
+def test_comfort_noise_and_dtmf_are_counted_as_received(kind: int) -> None:
+    """They are of payload types that we do not play, and have come all the same."""
+    bench = Bench()
+    bench.hear(10)
+    for number in range(10, 19):
+        bench.receive(RtpPacket(kind, number, 1600, 0xCAFE, b"\x05\x0a\x00\xa0"))
+        bench.ticks(1)
+    bench._number = 19
+    bench.hear(10)
+    counted = attrs.evolve(bench.statistics, packets_sent=0, octets_sent=0, jitter=0.0)
+    assert counted == MediaStatistics(packets_received=29, octets_received=20 * 160 + 9 * 4)
+    assert bench.statistics.jitter < 0.001
+    bench.stream.close(bench.now)
+    assert [block.fraction_lost for block in _blocks(bench)] == [0] * len(_blocks(bench))
+
+
+def test_a_payload_type_never_agreed_is_invalid_from_anybody_else() -> None:
+    bench = Bench()
+    bench.hear(2)
+    bench.receive(RtpPacket(13, 2, 320, 0xCAFE, b"n"), STRANGER)
+    bench.receive(RtpPacket(13, 2, 320, 0xBEEF, b"n"))
+    assert (bench.statistics.packets_received, bench.statistics.packets_invalid) == (2, 2)
+
+
+@pytest.mark.parametrize("octets", [80, 160, 240, 480])
+async def test_lost_packets_of_any_length_are_concealed(octets: int) -> None:
+    """One in twenty: the tone does not stop, and keeps its place."""
+    bench = Bench()
+    await bench.listen()
+    sent = 0
+    for tick in range(200):
+        while sent * octets <= tick * 160:
+            if sent % 20 != 10:
+                start = sent * octets % 160
+                bench.receive(RtpPacket(0, sent, sent * octets, 5, (TONE * 4)[start : start + octets]))
+            sent += 1
+        bench.ticks(1)
+    heard = bench.ear.frames[10:]
+    assert all(loudness(frame) > 0.3 * loudness(heard[0]) for frame in heard)
+    assert all(purity(frame, 400.0) > 0.95 for frame in heard)
+    assert bench.statistics.frames_concealed >= bench.statistics.packets_lost > 0
+
+
 # Reports
+
+
+def _blocks(bench: Bench) -> list[rtcp.ReportBlock]:
+    return [
+        block
+        for compound in _reports(bench)
+        for packet in compound
+        if isinstance(packet, SenderReport | ReceiverReport)
+        for block in packet.reports
+    ]
 
 
 def _reports(bench: Bench) -> list[tuple[rtcp.RtcpPacket, ...]]:
@@ -433,7 +456,8 @@ def test_a_false_report_is_counted_and_ignored(data: bytes, source: Address) -> 
 
 def test_reports_follow_the_peer_through_its_nat() -> None:
     bench = Bench()
-    bench.receive(RtpPacket(0, 0, 0, 1, TONE), ("198.51.100.7", 61000))
+    for number in range(4):
+        bench.receive(RtpPacket(0, number, 160 * number, 1, TONE), ("198.51.100.7", 61000))
     bench.stream.receive_rtcp(rtcp.write([ReceiverReport(1)]), ("198.51.100.7", 61013), bench.now)
     bench.stream.close(bench.now)
     assert [destination for _, destination in bench.network.rtcp] == [("198.51.100.7", 61013)]

@@ -69,6 +69,9 @@ class TwoStreams:
     async def answered(self, answer: SessionDescription) -> None:
         self._take(lambda: self._negotiation.answered(answer))
 
+    def confirmed(self) -> None:
+        """Nothing waits for it."""
+
     async def close(self) -> None:
         self._closed = True
         self._listener = None

@@ -50,6 +50,20 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         open_source(tmp_path, 8000)
 
 
+@pytest.mark.parametrize("operation", ["play", "record"])
+def test_a_fifo_is_refused_at_once(tmp_path: Path, operation: str) -> None:
+    """To open it would wait for its other end, and all calls with it."""
+    path = tmp_path / "pipe.wav"
+    os.mkfifo(path)
+    with pytest.raises(MediaError, match=r"pipe\.wav: not a file"):
+        open_source(path, 8000) if operation == "play" else WavSink(path)
+
+
+def test_a_device_without_an_end_is_not_played() -> None:
+    with pytest.raises(MediaError, match="/dev/zero: not a file"):
+        open_source("/dev/zero", 8000)
+
+
 def test_a_plain_file_comes_in_frames_and_can_be_rewound(tmp_path: Path) -> None:
     path = tmp_path / "hello.wav"
     _write(path, FRAME * 3 + FRAME[:100])

@@ -31,8 +31,6 @@ BOB = parse_uri("sip:bob@biloxi.com")
         "sip:bob@biloxi.com?Route=x",
         "sip:a,b@biloxi.com",
         "<sip:bob@biloxi.com> x",
-        "<sip:bob@biloxi.com>;",
-        "<sip:bob@biloxi.com>;tag=1;tag=2",
         "<sip:bob@biloxi.com>;tag=1,",
         "<sip:bob@biloxi.com>tag=1",
         "<sip:bob@biloxi.com>;;tag=1",

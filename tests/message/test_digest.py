@@ -292,11 +292,77 @@ def test_one_refusal_among_several_realms_means_giving_up() -> None:
     assert client.challenged(first, [challenge("c.example")], [challenge("b.example", "n2")]) is None
 
 
+FLOOD = [challenge(f"{number}.example") for number in range(1000)]
+
+
 def test_a_flood_of_realms_is_not_answered() -> None:
-    flood = [challenge(f"{number}.example") for number in range(1000)]
-    answered = DigestClient(ALICE).challenged(Authentication(), flood, [])
+    """Whoever challenges chooses the realm's text: the general password goes to one, and to two proxies."""
+    answered = DigestClient(ALICE).challenged(Authentication(), FLOOD, FLOOD)
     assert answered is not None
-    assert [each.challenge for each in answered.www] == flood[:MAX_REALMS]
+    assert [each.challenge for each in answered.www] == FLOOD[:1]
+    assert [each.challenge for each in answered.proxy] == FLOOD[:2]
+
+
+def test_a_flood_of_realms_does_not_come_in_portions() -> None:
+    client, answered = DigestClient(ALICE), Authentication()
+    for number in range(8):
+        answered = client.challenged(answered, [], [FLOOD[number]]) or answered
+    assert [each.challenge for each in answered.proxy] == FLOOD[:2]
+
+
+def test_realms_with_an_account_of_their_own_are_answered_beside_it() -> None:
+    accounts = [DigestAccount("alice", "s3cret", f"{number}.example") for number in range(5, 20)]
+    answered = DigestClient(ALICE, *accounts).challenged(Authentication(), FLOOD, [])
+    assert answered is not None
+    assert [each.challenge for each in answered.www] == [FLOOD[0], *FLOOD[5:12]]
+    assert len(answered.www) == MAX_REALMS
+
+
+# --- never weaker (RFC 8760 §2.4 leaves the choice among what is offered, not the floor) ---
+
+STRONG = challenge(algorithm="SHA-256")
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        challenge(nonce="n2", algorithm="MD5", stale=True),
+        challenge(nonce="n2", algorithm="MD5", stale=False),
+        challenge(nonce="n2", algorithm="SHA-256", qop=(), stale=True),
+        challenge(nonce="n2", algorithm=None, qop=(), stale=True),
+    ],
+    ids=str,
+)
+def test_a_weaker_challenge_than_before_is_a_refusal(weaker: Challenge) -> None:
+    client = DigestClient(ALICE)
+    first = client.challenged(Authentication(), [STRONG], [])
+    assert first is not None
+    assert client.challenged(first, [weaker], []) is None
+    assert client.challenged(first.untried(), [weaker], []) is None  # given unasked, from an earlier request
+    assert client.challenged(Authentication(), [weaker], [], taken=first) is None
+
+
+def test_as_strong_or_stronger_is_none() -> None:
+    client = DigestClient(ALICE)
+    for algorithm in ("SHA-256", "SHA-256-sess", "SHA-512-256"):
+        offered = challenge(nonce="n2", algorithm=algorithm)
+        answered = client.challenged(Authentication(www=(Answered(STRONG),)), [offered], [])
+        assert answered == Authentication(www=(Answered(offered, tries=1),))
+
+
+@pytest.mark.parametrize(
+    ("weakest", "answered"),
+    [
+        ("MD5", ["MD5", "SHA-256", "SHA-512-256"]),
+        ("SHA-256", ["SHA-256", "SHA-512-256"]),
+        ("SHA-512-256", ["SHA-512-256"]),
+    ],
+)
+def test_an_account_says_how_weak_an_algorithm_it_answers(weakest: str, answered: list[str]) -> None:
+    client = DigestClient(DigestAccount("alice", "s3cret", weakest=weakest))
+    offered = [challenge(algorithm=algorithm) for algorithm in ("MD5", "SHA-256", "SHA-512-256")]
+    taken = [each.algorithm for each in offered if client.challenged(Authentication(), [each], [])]
+    assert taken == answered
 
 
 # --- the next nonce ---

@@ -24,7 +24,6 @@ BODY = (
         b"--b 1\r\n\r\nx",
         b"--b 1--",
         b"x--b 1\r\n\r\nx--b 1--",
-        b"--b 1\r\nbad line\r\n\r\nx\r\n--b 1--",
         b"--b 1\r\n\r\nx\n--b 1--",
         b"\r\n--b 1\r\n\r\nx" * (MAXIMUM_PARTS + 1) + b"\r\n--b 1--",
     ],

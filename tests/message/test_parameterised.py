@@ -18,7 +18,7 @@ from sipstack.message import (
 )
 
 
-@pytest.mark.parametrize("text", ["", ";a", "a b", "a;", "a,b", '"a"', "a;q=1;q=1"])
+@pytest.mark.parametrize("text", ["", ";a", "a b", "a;;b", "a,b", '"a"'])
 def test_not_a_value_with_parameters(text: str) -> None:
     with pytest.raises(ParseError):
         Parameterised.parse(text)
@@ -40,7 +40,7 @@ def test_preference(q: str, value: float) -> None:
     assert Parameterised("a").q == 1.0
 
 
-@pytest.mark.parametrize("text", ["", "a", "a/", "/b", "a/b/c", "a/b c", "a/b;", 'a/b;c="d'])
+@pytest.mark.parametrize("text", ["", "a", "a/", "/b", "a/b/c", "a/b c", 'a/b;c="d'])
 def test_not_a_media_type(text: str) -> None:
     with pytest.raises(ParseError):
         MediaType.parse(text)
@@ -91,7 +91,7 @@ def test_reason() -> None:
         _ = Reason.parse("SIP;cause=x").cause
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "4294967296", "90;", "90 91"])
+@pytest.mark.parametrize("text", ["", "x", "-1", "4294967296", "90 91"])
 def test_not_a_session_interval(text: str) -> None:
     with pytest.raises(ParseError):
         SessionExpires.parse(text)

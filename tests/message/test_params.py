@@ -94,10 +94,30 @@ def test_changes_make_copies() -> None:
     assert repr(old) == "Parameters(';a=1;b=2')"
 
 
-def test_simple_text_may_not_repeat_a_name() -> None:
+def test_simple_text() -> None:
     assert Parameters.of_simple(";a=1;b") == Parameters.parse(";a=1;b")
+    assert Parameters.of_simple("") == Parameters()
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        (";a=1;A", [("a", "1")]),
+        (";a;A=1", [("a", None)]),
+        (";a=1;", [("a", "1")]),
+        (";", []),
+        (";;; ", []),
+    ],
+)
+def test_read_as_peers_write_them(text: str, items: list[tuple[str, str | None]]) -> None:
+    assert list(Parameters.read(text)) == items
+    assert list(Parameters.of_simple(text.strip())) == items
+
+
+@pytest.mark.parametrize("text", ["a=1", ";;a", ";a;;b", ";a b", ';a="b', ";a,b", ";a;=1"])
+def test_not_parameters_of_anybody(text: str) -> None:
     with pytest.raises(ParseError):
-        Parameters.of_simple(";a=1;A")
+        Parameters.read(text)
 
 
 @given(strategies.parameters)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 import sys
 import time
 import warnings
+from typing import Any
 
 import pytest
 
@@ -300,3 +302,43 @@ async def test_a_full_send_buffer_loses_what_is_sent() -> None:
             alice.send(flow, bytes(1400))
         await asyncio.sleep(0.01)
         assert at_alice.failures == []
+
+
+class Socket:
+    """The first sends fail with these errors; what came through is kept."""
+
+    def __init__(self, real: Any, errors: list[int]) -> None:
+        self._real = real
+        self._errors = errors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def sendto(self, data: bytes, remote: Address) -> int:
+        if self._errors:
+            raise OSError(self._errors.pop(0), "of this test")
+        return int(self._real.sendto(data, remote))
+
+
+@pytest.mark.parametrize(
+    "errors", [[errno.ENOBUFS], [errno.EAGAIN], [errno.ENOMEM], [errno.EPERM, errno.ENOBUFS]]
+)
+async def test_a_full_queue_is_loss(errors: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction repeats what was lost: no flow has failed."""
+    with listening() as (alice, at_alice), listening() as (bob, at_bob):
+        monkeypatch.setattr(alice, "_socket", Socket(alice._socket, errors))
+        for data in (b"one", b"two"):
+            alice.send(alice.flow_to(bob.local), data)
+        await at_bob.wait(received=1)
+        assert (at_bob.data, at_alice.failures) == ([b"two"], [])
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EACCES, errno.ENETUNREACH])
+async def test_a_send_that_is_refused_fails_its_flow(error: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening() as (alice, at_alice), listening() as (bob, at_bob):
+        monkeypatch.setattr(alice, "_socket", Socket(alice._socket, [error, error]))
+        flow = alice.flow_to(bob.local)
+        for data in (b"one", b"two"):
+            alice.send(flow, data)
+        await at_bob.wait(received=1)
+        assert (at_bob.data, [failed for failed, _ in at_alice.failures]) == ([b"two"], [flow])

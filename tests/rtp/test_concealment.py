@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import pytest
+
 from sipstack.rtp.concealment import Concealer
 
 LOUD = struct.pack("<160h", *[32767] * 80, *[-32768] * 80)
@@ -43,7 +45,20 @@ def test_a_good_frame_ends_the_fade() -> None:
     assert concealer.conceal(320) == first
 
 
-def test_a_frame_of_another_length_cannot_be_repeated() -> None:
+@pytest.mark.parametrize("octets", [2, 100, 160, 480])
+def test_pieces_of_any_length_add_up_to_the_same(octets: int) -> None:
+    """Packets of 10 or 30 ms."""
+    whole, parts = Concealer(), Concealer()
+    whole.good(LOUD)
+    for start in range(0, 320, 160):
+        parts.good(LOUD[start : start + 160])
+    expected = b"".join(whole.conceal(320) for _ in range(9))
+    assert (
+        b"".join(parts.conceal(octets) for _ in range(2880 // octets)) == expected[: 2880 // octets * octets]
+    )
+
+
+def test_what_is_shorter_than_a_frame_is_repeated_more_often() -> None:
     concealer = Concealer()
-    concealer.good(LOUD[:100])
-    assert concealer.conceal(320) == bytes(320)
+    concealer.good(LOUD[:160])
+    assert _peaks(concealer.conceal(320)) == (32767, 24625)

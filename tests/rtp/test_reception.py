@@ -147,3 +147,37 @@ def test_a_report_after_nearly_everything_was_lost() -> None:
     _receive(reception, [0, 2999])
     assert reception.source is not None
     assert reception.source.report() == ReportBlock(SSRC, 255, 2998, 2999, 0)
+
+
+def test_of_two_sources_at_once_one_is_heard() -> None:
+    reception = Reception(8000)
+    heard = set()
+    for number in range(1000):
+        for ssrc in (1, 2):
+            if reception.receive(ssrc, number, 160 * number, 0.02 * number) is not Arrival.REFUSED:
+                heard.add(ssrc)
+    assert (heard, reception.received, reception.lost) == ({1}, 1000, 0)
+
+
+def test_another_source_takes_over_when_the_present_one_is_silent() -> None:
+    reception = Reception(8000)
+    reception.receive(1, 0, 0, 0.0)
+    arrivals = [reception.receive(2, number, 0, 0.02 * number) for number in range(1, 7)]
+    assert arrivals == [Arrival.REFUSED] * 4 + [Arrival.RESTARTED, Arrival.ACCEPTED]
+
+
+def test_another_source_may_be_let_in() -> None:
+    reception = Reception(8000)
+    reception.receive(1, 0, 0, 0.0)
+    reception.let_in()
+    arrivals = [reception.receive(2, number, 0, 0.02 * number) for number in range(1, 3)]
+    assert arrivals == [Arrival.REFUSED, Arrival.RESTARTED]
+
+
+def test_what_is_not_played_is_counted_without_its_timestamp() -> None:
+    reception = Reception(8000)
+    reception.receive(1, 0, 0, 0.0)
+    assert reception.count(1, 1, 0.02)
+    assert not reception.count(2, 2, 0.04)
+    reception.receive(1, 2, 320, 0.04)
+    assert (reception.received, reception.lost, reception.jitter) == (3, 0, 0.0)

@@ -192,3 +192,9 @@ def test_rtcp_mux_is_not_taken_from_one_side() -> None:
 )
 def test_how_long_a_packet_is_to_be(ours: int | None, theirs: list[str], ptime: float) -> None:
     assert only(offer(ptime=ours), peer("m=audio 40002 RTP/AVP 0", *theirs)).ptime == ptime
+
+
+@pytest.mark.parametrize("connection", ["c=AF IP4 192.0.2.2", "c=IN NSAP 47.0091.8100"])
+def test_an_answer_from_another_network_than_the_internet(connection: str) -> None:
+    with pytest.raises(NegotiationError, match="no way to send media"):
+        only(offer(), peer("m=audio 40002 RTP/AVP 0", connection=connection))

@@ -36,11 +36,10 @@ def session(*lines: str) -> SessionDescription:
         ("v=0",),
         ("o=- 1 1 IN IP4 192.0.2.1", "v=0"),
         ("v=0", "v=0", "o=- 1 1 IN IP4 192.0.2.1"),
-        ("v=0", "o=- 1 1 IN IP4 192.0.2.1", "o=- 1 1 IN IP4 192.0.2.1"),
         (*SESSION, "m=audio 49170 RTP/AVP 0"),
     ],
 )
-def test_a_session_part_begins_with_v_has_one_o_and_no_m(lines: tuple[str, ...]) -> None:
+def test_a_session_part_begins_with_its_one_v_has_an_o_and_no_m(lines: tuple[str, ...]) -> None:
     with pytest.raises(LocalProtocolError):
         SessionDescription(lines)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.sdp import Attribute, Bandwidth, Connection, Direction, MediaLine, Origin, Timing
@@ -102,12 +106,31 @@ def test_a_connection_that_cannot_be_read(text: str) -> None:
         ("IN IP4 233.252.0.1/127", Connection("233.252.0.1", ttl=127)),
         ("IN IP4 233.252.0.1/127/3", Connection("233.252.0.1", ttl=127, count=3)),
         ("IN IP6 ff00::db8:0:101/3", Connection("ff00::db8:0:101", count=3)),
+        ("AF IP4 127.0.0.1", Connection("127.0.0.1", network_type="AF")),
         ("ATM NSAP 47.0091.8100", Connection("47.0091.8100", address_type="NSAP", network_type="ATM")),
     ],
 )
 def test_a_connection(text: str, connection: Connection) -> None:
     assert Connection.parse(text) == connection
     assert str(connection) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("IN IP4 192.0.2.1", "IP4"),
+        ("IN IP6 2001:db8::1", "IP6"),
+        ("in ip4 192.0.2.1", "IP4"),
+        ("IN IP4 2001:db8::1", "IP6"),
+        ("IN IP6 192.0.2.1", "IP4"),
+        ("IN IP6 host.example.com", "IP6"),
+        ("AF IP4 127.0.0.1", None),
+        ("IN NSAP 47.0091.8100", None),
+        ("TN RFC2543 +1-201-406-4090", None),
+    ],
+)
+def test_the_family_of_an_address(text: str, family: str | None) -> None:
+    assert Connection.parse(text).family == family
 
 
 def test_the_addresses_that_mean_send_me_nothing() -> None:
@@ -167,7 +190,7 @@ def test_a_rejected_media_line_without_formats_is_read() -> None:
 # b= t= a=
 
 
-@pytest.mark.parametrize("text", ["", "AS", "AS:", ":64", "AS:64.5", "AS:-1", "AS:x"])
+@pytest.mark.parametrize("text", ["", "AS", "AS:", ":64", "A S:64", "AS :64", "AS:64.5", "AS:-1", "AS:x"])
 def test_a_bandwidth_that_cannot_be_read(text: str) -> None:
     with pytest.raises(ParseError):
         Bandwidth.parse(text)
@@ -206,3 +229,17 @@ def test_an_attribute(text: str, attribute: Attribute) -> None:
 def test_an_attribute_is_read_with_blanks_around_it() -> None:
     assert Attribute.parse(" sendrecv ") == Attribute("sendrecv")
     assert Attribute.parse("ptime: 20 ") == Attribute("ptime", "20")
+
+
+@pytest.mark.parametrize("text", ["", " ", ":", ":x", "rtpmap0 PCMU/8000", "two words:x"])
+def test_an_attribute_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(ParseError):
+        Attribute.parse(text)
+
+
+@pytest.mark.parametrize("field", [Attribute, Bandwidth, Connection, MediaLine, Origin, Timing])
+@given(text=st.text("a0 1:/.=-\tIN", max_size=20) | st.text(max_size=20))
+def test_what_was_read_can_be_written(field: type[Attribute | Bandwidth], text: str) -> None:
+    with suppress(ParseError):
+        value = field.parse(text)
+        assert field.parse(str(value)) == value

@@ -42,9 +42,9 @@ def test_a_line_is_a_letter_an_equals_sign_and_a_value(line: str) -> None:
         MediaDescription(("m=audio 49170 RTP/AVP 0", line))
 
 
-def test_a_c_line_that_cannot_be_read() -> None:
+def test_an_m_line_that_cannot_be_read() -> None:
     with pytest.raises(ParseError):
-        MediaDescription(("m=audio 49170 RTP/AVP 0", "c=nowhere"))
+        MediaDescription(("m=audio",))
 
 
 @pytest.mark.parametrize("name", ["", "two words", "x\r\nm=audio 1 RTP/AVP 0"])
@@ -71,6 +71,13 @@ def test_the_typed_views() -> None:
     )
     assert AUDIO.values("X") == ("kept",)
     assert AUDIO.values("b") == ("AS:64", "nonsense", "TIAS:64000")
+
+
+def test_lines_that_cannot_be_read_are_kept_and_left_out_of_the_views() -> None:
+    lines = ("m=audio 49170 RTP/AVP 0", "c=nowhere", "b=A S:64", "a=rtpmap0 PCMU/8000", "a=:x", "a=", "a=x")
+    medium = MediaDescription(lines)
+    assert (medium.connections, medium.bandwidths, medium.attributes) == ((), (), (Attribute("x"),))
+    assert medium.with_attribute("y", "1").lines == (*lines, "a=y:1")
 
 
 def test_attributes_by_name() -> None:

@@ -30,6 +30,8 @@ def test_a_stream_needs_a_profile() -> None:
         ("IN IP6 FF0E::101", "2001:db8::1", False),
         ("IN IP6 2001:db8::2", "192.0.2.1", False),
         ("IN IP4 192.0.2.2", "2001:db8::1", False),
+        ("AF IP4 192.0.2.2", "192.0.2.1", False),
+        ("nowhere", "192.0.2.1", False),
         ("IN IP4 192.0.2.2", "192.0.2.1", True),
         ("IN IP4 0.0.0.0", "192.0.2.1", True),
         ("IN IP6 2001:db8::2", "2001:db8::1", True),

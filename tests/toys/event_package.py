@@ -111,6 +111,9 @@ class Subscriber:
     def timeout(self, now: float) -> None:
         self._close("no NOTIFY")
 
+    def faulted(self, error: SipError, now: float) -> None:
+        self._close(str(error))
+
     def _close(self, reason: str) -> None:
         self.core.close_dialog_set(*self._place)
         self.deadline = NEVER
@@ -253,6 +256,9 @@ class Watcher:
 
     def timeout(self, now: float) -> None:
         self.end("timeout", now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self._close()
 
     def _send(self, state: HeaderFields, body: bytes, now: float) -> None:
         content: HeaderFields = (("Content-Type", "text/plain"),) if body else ()

@@ -140,11 +140,13 @@ def test_the_2xx_after_a_reliable_answer(body: bytes) -> None:
     assert (alice.told, agreed(alice)) == (["Progressed", "Answered"], (OFFER, ANSWER))
 
 
-def test_the_2xx_without_a_body_after_an_unreliable_answer_ends_the_call() -> None:
+def test_the_2xx_without_a_body_after_an_unreliable_answer() -> None:
+    """§13.2.1: the first description is the answer, and deployed peers do not repeat it."""
     world, alice, bob, invite = calling()
     bob.answer(invite, 183, body=ANSWER)
     bob.answer(invite, 200)
-    assert methods(world, "alice") == ["ACK", "BYE"]
+    assert methods(world, "alice") == ["ACK"]
+    assert agreed(alice) == (OFFER, ANSWER)
 
 
 def test_each_fork_has_an_exchange_and_numbers_of_its_own() -> None:

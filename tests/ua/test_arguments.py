@@ -85,7 +85,9 @@ def test_what_is_no_method(method: str) -> None:
         check_method(method)
 
 
-@pytest.mark.parametrize("header", [("X", "a\r\nB: c"), ("X", "a\0"), ("X:", "a"), ("", "a")])
+@pytest.mark.parametrize(
+    "header", [("X", "a\r\nB: c"), ("X", "a\0"), ("X:", "a"), ("", "a"), ("X", "\ud800")]
+)
 def test_header_fields_that_cannot_be_written(header: tuple[str, str]) -> None:
     with pytest.raises(LocalProtocolError):
         header_fields([header], IN_REQUESTS)
@@ -205,6 +207,13 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: Account("sip:bob@b.test", proxy="b.test"), "write it like sip:proxy.example.com"),
     (lambda: Account("sip:bob@b.test", display_name="Bob\r\nX: y"), "cannot hold CR, LF or NUL"),
     (lambda: UserAgent("sip:bob@b.test", user_agent="mine\r\nX: y"), "cannot hold CR, LF or NUL"),
+    (lambda: UserAgent("sip:b\ud800b@b.test"), "cannot be written in UTF-8"),
+    (lambda: Account("sip:bob@b.test", password="x", username="b\r\nX: y"), "cannot hold CR, LF or NUL"),
+    (lambda: Account("sip:bob@b.test", password="x", username="b\0b"), "cannot hold CR, LF or NUL"),
+    (lambda: Account("sip:bob@b.test", password="x", username="\ud800"), "cannot be written in UTF-8"),
+    (lambda: Account("sip:bob@b.test", password="\ud800"), "^the password cannot be written in UTF-8$"),
+    (lambda: Account("sip:bob@b.test", credentials={"r": ("b\n", "x")}), "cannot hold CR, LF or NUL"),
+    (lambda: Account("sip:bob@b.test", credentials={"\ud800": ("b", "x")}), "cannot be written in UTF-8"),
 ]
 
 

@@ -17,6 +17,7 @@ from sipstack import (
     SipError,
     TransportError,
     UserAgent,
+    sdp,
 )
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.testing.ladders import ladder
@@ -199,6 +200,46 @@ async def test_the_first_answer_is_applied_before_the_peers_first_reinvite_is_an
             call = await outgoing.answered()
             assert call.remote_held
             assert callee.calls[0].held
+    assert world.leftovers == []
+
+
+# --- how the other side says that it holds us ---
+
+
+@pytest.mark.parametrize(
+    ("session", "medium", "held"),
+    [
+        ([], [], False),
+        ([], ["a=sendonly"], True),
+        ([], ["a=inactive"], True),
+        (["a=sendonly"], [], True),
+        (["a=inactive"], [], True),
+        (["a=sendonly"], ["a=sendrecv"], False),
+        (["a=sendrecv"], ["a=inactive"], True),
+        ([], ["c=IN IP4 0.0.0.0"], True),
+        (["c=IN IP4 0.0.0.0"], [], True),
+        (["c=IN IP4 0.0.0.0"], ["c=IN IP4 10.0.0.1"], False),
+        (["c=IN IP4 0.0.0.0"], ["a=sendrecv"], True),
+        ([], ["a=recvonly"], False),
+    ],
+)
+async def test_a_hold_is_a_direction_or_an_address_of_session_or_medium(
+    world: World, session: list[str], medium: list[str], held: bool
+) -> None:
+    """RFC 8866 §6.7, RFC 3264 §8.4."""
+
+    class Worded(SilentMedia):
+        async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
+            await super().offer(direction)
+            connection = [] if any(line.startswith("c=") for line in session) else ["c=IN IP4 10.0.0.1"]
+            lines = ["v=0", "o=- 1 1 IN IP4 10.0.0.1", "s=-", *connection, "t=0 0", *session]
+            return sdp.parse("\r\n".join([*lines, "m=audio 40000 RTP/AVP 0", *medium]))
+
+    callee = Answering()
+    async with world.user_agent("alice", media=Worded) as alice, world.user_agent("bob") as bob:
+        async with bob.serving(callee), alice.call("sip:bob@bob.test") as call:
+            await call.hold()
+            assert callee.calls[0].remote_held is held
     assert world.leftovers == []
 
 

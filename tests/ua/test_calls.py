@@ -23,6 +23,7 @@ from sipstack.media.audio import Frame
 from sipstack.sdp import Direction
 from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering, busy, echo
 
@@ -447,4 +448,18 @@ async def test_leaving_the_user_agent_ends_its_calls(world: World) -> None:
                 async with asyncio.timeout(5):
                     await bob.__aexit__(None, None, None)
                 assert (await call.ended()).by == "remote"
+    assert world.leftovers == []
+
+
+async def test_a_callee_whose_contact_leads_nowhere_is_a_transport_error() -> None:
+    """It is told, and both ACK and BYE go where the INVITE went."""
+    world = World()
+    async with world.user_agent("alice") as alice, ScriptedPeer(world, "bob") as bob:
+        calling = asyncio.create_task(alice.call("sip:bob.test").__aenter__())
+        await bob.received(1)
+        bob.answer(bob.request, 200, contact="<sip:bob@bob.test;transport=tcp>", body=b"v=0 never read")
+        with pytest.raises(TransportError, match="the transport is not available"):
+            await calling
+        await bob.received(3)
+        assert bob.methods == ["INVITE", "ACK", "BYE"]
     assert world.leftovers == []

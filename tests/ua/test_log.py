@@ -130,7 +130,7 @@ async def test_an_answer_that_cannot_be_followed(world: World, caplog: pytest.Lo
     def nonsense(request: Request) -> list[Response]:
         if request.method == "ACK":
             return []
-        return [request.response(200, to_tag="x", headers=fields, body=b"v=0\r\n\x1b")]
+        return [request.response(200, to_tag="x", headers=fields, body=b"v=0\r\no=-\r\nm=\x1b")]
 
     async with world.user_agent("alice") as alice, ScriptedPeer(world, "carol", on_request=nonsense):
         listen(caplog)
@@ -140,7 +140,7 @@ async def test_an_answer_that_cannot_be_followed(world: World, caplog: pytest.Lo
             "call: ID: calling sip:carol@carol.test",
             "call: ID: answered",
             "call: ID: the answer cannot be taken:"
-            r" a part of an SDP that is not lines of type=value: 'v=0\x1b'",
+            r" m= needs a kind, a port, a protocol and formats: '\x1b'",
             "call: ID: ended by local after 0.0 s: no reason given",
         ]
 

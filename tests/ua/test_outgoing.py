@@ -275,3 +275,12 @@ async def test_the_time_to_ring_is_over_while_somebody_elses_timeout_runs(world:
             async with asyncio.timeout(60), alice.call("sip:bob@bob.test", ring_timeout=5):
                 raise AssertionError
     assert world.leftovers == []
+
+
+async def test_a_2xx_without_a_description_goes_on_with_that_of_the_183(world: World) -> None:
+    Callee(world, (183, SDP), (200, b""), pause=1)
+    async with world.user_agent("alice") as alice:
+        async with alice.call("sip:10.0.1.5") as call:
+            await call.hold()
+            assert (call.codec, call.held) == ("PCMU", True)
+    assert world.leftovers == []

@@ -24,7 +24,8 @@ FOUND = {
     "in another case and with a parameter": (invite(SDP, Content_Type="Application/SDP;charset=utf-8"), SDP),
     "in a multipart body": (invite(MIXED, Content_Type="multipart/mixed;boundary=boundary"), SDP),
     "no body": (invite(b"", Content_Type="application/sdp"), b""),
-    "a body without a type": (invite(SDP), b""),
+    "a body without a type": (invite(SDP), SDP),
+    "a body without a type that is no SDP": (invite(b"hello"), b""),
     "something else": (invite(b"hello", Content_Type="text/plain"), b""),
     "a multipart body without it": (
         invite(MIXED.replace(b"sdp", b"isup"), Content_Type="multipart/mixed;boundary=boundary"),
@@ -41,6 +42,30 @@ def test_the_session_description_in_a_message(request_: Request, found: bytes) -
     assert session_description(request_) == found
 
 
+ODD_PARTS = {
+    "a line without colon": b"Content-Type: text/plain\r\nbad line\r\n\r\nhello",
+    "a name that is none": b"Content Type: text/plain\r\n\r\nhello",
+    "no name": b": text/plain\r\n\r\nhello",
+    "a type that is none": b"Content-Type: text\r\n\r\nhello",
+    "a CR alone": b"Content-Type: text/plain\r X: 1\r\n\r\nhello",
+    "a multipart within that is broken": b"Content-Type: multipart/mixed\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_PARTS.values(), ids=ODD_PARTS)
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_an_odd_part_beside_the_session_description(odd: bytes, first: bool) -> None:
+    parts = [odd, b"Content-Type: application/sdp\r\n\r\n" + SDP]
+    body = b"".join(b"--b\r\n" + part + b"\r\n" for part in (parts if first else parts[::-1])) + b"--b--\r\n"
+    request = invite(body, Content_Type="multipart/mixed;boundary=b")
+    assert (session_description(request), content_refusal(request, (USUAL,))) == (SDP, None)
+
+
+def test_an_odd_line_in_the_part_itself() -> None:
+    body = b"--b\r\nbad line\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n"
+    assert session_description(invite(body, Content_Type="multipart/mixed;boundary=b")) == SDP
+
+
 ACCEPT = (("Accept", "application/sdp"),)
 PLAIN = (("Accept-Encoding", "identity"),)
 WARNING = (("Warning", '399 sipstack "a session needs application/sdp"'),)
@@ -50,7 +75,8 @@ REFUSED = {
     "nothing to object to": (invite(SDP, Content_Type=USUAL), None),
     "no body, no type": (invite(b""), None),
     "not SDP": (invite(b"hello", Content_Type="text/plain"), (415, ACCEPT)),
-    "no type": (invite(SDP), (415, ACCEPT)),
+    "no type, and no SDP": (invite(b"hello"), (415, ACCEPT)),
+    "no type, but SDP": (invite(SDP), None),
     "packed": (invite(SDP, Content_Type=USUAL, Content_Encoding="gzip"), (415, PLAIN)),
     "not packed, and says so": (invite(SDP, Content_Type=USUAL, Content_Encoding="identity"), None),
     "accepts SDP": (invite(b"", Accept="text/plain, application/sdp;q=0.1"), None),

@@ -107,7 +107,48 @@ GRANTED = {
     "for longer than time lasts": ([f"{CONTACT};expires=99999999999999"], {}, 2.0**31),
     "beside a Contact that nobody can read": (["<sip:>", CONTACT], {}, 600.0),
     "with an Expires that nobody can read": ([CONTACT], {"Expires": "tomorrow"}, 600.0),
+    "by ours with a parameter more": (
+        [OTHER, "<sip:alice@192.0.2.1:5060;transport=udp>;expires=90"],
+        {},
+        90.0,
+    ),
+    "by ours as another NAT wrote it": (["<sip:alice@203.0.113.77:40123>;expires=90"], {}, 90.0),
+    "where none is ours, by the least": ([OTHER, "<sip:x@203.0.113.7>;expires=90"], {}, 9.0),
+    "where none is ours, never for longer than asked": (["<sip:x@203.0.113.7>;expires=900"], {}, 600.0),
+    "where none is ours, by the Expires field": ([OTHER], {"Expires": "60"}, 60.0),
 }
+
+ODD = {
+    "a Date that came with a comma": ", Date:Thu, 24 May 2018 05:52:55 GMT",
+    "a header that came with a comma": ",: <sip:x@y.invalid>",
+    "a URI with a blank": ", <sip:a b@192.0.2.9>",
+    "a URI without user and host": ", <sip:@@h>",
+    "a semicolon at the end": ";",
+    "a comma at the end": ",",
+    "a star": ", *",
+    "what does not close": ', "x <sip:a@h>',
+    "an address that does not close": ", <sip:a@h",
+    "another scheme": ", <mailto:alice@example.com>;expires=5",
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("expires_in", ["contact", "field"])
+def test_an_odd_element_beside_our_binding_changes_nothing(odd: str, expires_in: str) -> None:
+    """§10.2.4: what we need is our own binding; the others' are not for us to judge."""
+    _, alice, registrar, _ = registering()
+    if expires_in == "contact":
+        accept(registrar, f"{CONTACT};expires=60{odd}")
+    else:
+        accept(registrar, f"{CONTACT}{odd}", Expires="60")
+    assert alice.last(Registered).expires == 60.0
+
+
+@pytest.mark.parametrize("odd", list(ODD.values())[1:4], ids=list(ODD)[1:4])
+def test_an_odd_element_before_our_binding_changes_nothing(odd: str) -> None:
+    _, alice, registrar, _ = registering()
+    accept(registrar, f"{odd[1:]}, {CONTACT};expires=60")
+    assert alice.last(Registered).expires == 60.0
 
 
 @pytest.mark.parametrize(("contacts", "fields", "seconds"), GRANTED.values(), ids=GRANTED)

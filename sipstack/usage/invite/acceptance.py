@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sipstack.dialog.services import CoreServices
+from sipstack.errors import SipError
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
@@ -17,6 +18,8 @@ class Unacknowledged(Protocol):
     """Told when 64*T1 have passed without an ACK."""
 
     def not_acknowledged(self, now: float) -> None: ...
+
+    def lost(self, error: SipError, now: float) -> None: ...
 
 
 class Acceptance:
@@ -72,3 +75,9 @@ class Acceptance:
             self._interval = min(2 * self._interval, self._core.timers.t2)
             self._retransmit_at = now + self._interval
             self._core.schedule(self)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        user = self._user
+        self.acknowledged()
+        if user is not None:
+            user.lost(error, now)

@@ -171,6 +171,10 @@ class Extensions:
                 self.perform(part, part.timeout(now), now)
         self._schedule()
 
+    def faulted(self, error: SipError, now: float) -> None:
+        if self._call is not None:
+            self._call.close(Close("local", str(error)), now)
+
     def stop(self) -> None:
         """The call is over: none of them waits for anything."""
         for part in self._parts:

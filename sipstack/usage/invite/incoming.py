@@ -9,7 +9,7 @@ from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import LocalProtocolError
+from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.invite_server import InviteServerTransaction
@@ -62,8 +62,9 @@ class IncomingInvite(Origin):
         flow = transaction.flow
         dialog = Dialog.as_server(request, self.tag, secure=flow.secure and request.uri.scheme == "sips")
         usages = DialogUsages(core, dialog, identity)
+        usages.flow = flow
         if flow.reliable:  # requests of ours take the connection that the INVITE came on, while it lives
-            usages.hop, usages.flow = dialog.next_hop, flow
+            usages.hop = dialog.next_hop
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
         self._provisional: Response | None = None
@@ -71,9 +72,11 @@ class IncomingInvite(Origin):
         self._expires_at = NEVER
         self._held: list[Callable[[float], Any]] | None = None
         """Responses that wait until the one before is confirmed; none while nothing has to wait."""
-        if "Expires" in request.headers and request.expires is not None:
-            self._expires_at = now + request.expires
-            core.schedule(self)
+        if "Expires" in request.headers:  # a date, or no number: as if it were not there, it is only a wish
+            expires = request.headers.readable("Expires")
+            if expires is not None:
+                self._expires_at = now + expires
+                core.schedule(self)
         # announced with the first response that has the tag
         session = Session(core, usages, self, is_caller=False)
         self._unanswered: Session | None = (
@@ -133,6 +136,7 @@ class IncomingInvite(Origin):
         request, transaction = self.request, self.transaction
         give_response(session.exchange, self.carrier, body)
         response = self._response(200, now, headers, body)
+        bytes(response)
         self._finish()
         session.establish()
         session.offer_in_2xx = session.exchange.offer is not None
@@ -146,6 +150,7 @@ class IncomingInvite(Origin):
         if not 300 <= status <= 699:
             raise LocalProtocolError(f"{status} does not refuse a call")
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
+        bytes(response)  # what cannot be written raises before anything has happened
         self._finish()
         session.discard()
         self.core.respond(self.transaction, response, now)
@@ -194,6 +199,11 @@ class IncomingInvite(Origin):
     def left(self, session: Session, reason: str, now: float) -> None:
         """BYE in the early dialog."""
         self.cancelled(reason, now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        if not self.answered:
+            self.refuse(500, now)
+            self.core.emit(InvitationCancelled(self, str(error)))
 
     def timeout(self, now: float) -> None:
         if now >= self._expires_at:

@@ -15,7 +15,7 @@ from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import CallEnded, ParseError, RemoteProtocolError, SipError
+from sipstack.errors import CallEnded, InternalError, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import ExchangeState
 from sipstack.transaction.flow import Flow
@@ -46,6 +46,7 @@ class OutgoingInviteUsage(Origin):
         "_extensions",
         "_flow",
         "_offer",
+        "_previews",
         "_request",
         "_sent",
         "cancelled",
@@ -67,6 +68,7 @@ class OutgoingInviteUsage(Origin):
         self._sent: SentRequest | None = None  # until the outcome: it refers to us in turn
         self._request: Request | None = None  # from then on
         self._early: dict[str, Session] = {}
+        self._previews: dict[str, bytes] = {}  # by To tag, the first description in a provisional response
         self._acks: dict[str, SentAcks] = {}  # by To tag, longer than the sessions: a 2xx may come again
 
     def __repr__(self) -> str:
@@ -135,6 +137,13 @@ class OutgoingInviteUsage(Origin):
             self._finish(Refused(self, response))
 
     def request_failed(self, error: SipError, now: float) -> None:
+        if isinstance(error, InternalError):
+            self.faulted(error, now)
+        else:
+            self._finish(Failed(self, error))
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self.cancel(now)  # a 2xx that still comes is acknowledged and ended
         self._finish(Failed(self, error))
 
     def _retried(self, response: Response, extensions: Extensions, now: float) -> bool:
@@ -161,6 +170,8 @@ class OutgoingInviteUsage(Origin):
             extensions = session.extensions if session is not None else None
             if extensions is not None and not extensions.progressed(response, now):
                 return
+            if response.body and session is not None and tag not in self._previews:
+                self._previews[tag] = session_description(response)
         self.core.emit(Progressed(self, response))
 
     def _open_early(self, tag: str, response: Response) -> Session | None:
@@ -180,7 +191,8 @@ class OutgoingInviteUsage(Origin):
         """The session of one fork: its offer is the INVITE's, and so is its way while the next hop is."""
         usages = DialogUsages(self.core, dialog, self._draft.identity)
         if self._sent is not None:
-            usages.hop, usages.flow = self._draft.next_hop, self._sent.flow
+            self._flow = self._sent.flow
+        usages.hop, usages.flow = self._draft.next_hop, self._flow
         session = Session(self.core, usages, self, is_caller=True)
         if self._offer:
             session.exchange.offer_sent(self._offer, self.carrier)
@@ -198,6 +210,16 @@ class OutgoingInviteUsage(Origin):
             return
         session = self._establish(tag, response)
         self._acks[tag] = session.acks
+        try:
+            self._answered(session, response, now)
+        except Exception as error:
+            fault = self.core.fault(error)
+            self._finish(Failed(self, fault))
+            if response.cseq.number not in session.acks:
+                session.acknowledge(response.cseq.number, authorization_of(self.request), now)
+            session.lost(fault, now)
+
+    def _answered(self, session: Session, response: Response, now: float) -> None:
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
             session.acknowledge(response.cseq.number, authorization_of(self.request), now)
             session.hang_up(now)
@@ -208,7 +230,7 @@ class OutgoingInviteUsage(Origin):
         self._agree(session, response, now)
 
     def _establish(self, tag: str, response: Response) -> Session:
-        session = self._early.pop(tag, None)
+        session = self._early.get(tag)
         try:
             if session is None:
                 session = self._session(self._dialog(response))
@@ -222,8 +244,10 @@ class OutgoingInviteUsage(Origin):
                 session = self._session(dialog)
             else:
                 session.usages.dialog = dialog
+            self._early.pop(tag, None)
             self._finish(Failed(self, RemoteProtocolError(str(error), error.status)))
         session.establish()
+        self._early.pop(tag, None)
         return session
 
     def _agree(self, session: Session, response: Response, now: float) -> None:
@@ -231,13 +255,17 @@ class OutgoingInviteUsage(Origin):
         ACK; a reliable provisional response may have settled it before.
         """
         body = session_description(response)
+        if not body and self._offer:  # "the first session description it receives" is the answer (§13.2.1)
+            body = self._previews.get(response.to.tag or "", b"")
         cseq, credentials = response.cseq.number, authorization_of(self.request)
         taken = take_response(session.exchange, self.carrier, body)
         if taken is Taken.OFFER:
             session.await_answer(cseq, credentials)
         else:
             session.acknowledge(cseq, credentials, now)
-        if session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
+        if not session.is_established:  # the ACK found no way of its own
+            self._finish(Failed(self, session.failure))
+        elif session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
             session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
             self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
         else:
@@ -257,6 +285,7 @@ class OutgoingInviteUsage(Origin):
         for session in self._early.values():
             session.discard()
         self._early.clear()
+        self._previews.clear()
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """A callee said BYE in its early dialog. It has accepted the call, every 2xx was lost, and it waits

@@ -11,7 +11,7 @@ import attrs
 
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import SentRequest
-from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout, TransportError
 from sipstack.message import Headers, Response
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
@@ -35,12 +35,23 @@ class Reoffer:
     is our turn.
     """
 
-    __slots__ = ("_body", "_carrier", "_method", "_retry_at", "_sent", "_session", "_state", "scheduled")
+    __slots__ = (
+        "_body",
+        "_carrier",
+        "_method",
+        "_preview",
+        "_retry_at",
+        "_sent",
+        "_session",
+        "_state",
+        "scheduled",
+    )
 
     def __init__(self, session: Session, body: bytes, method: str) -> None:
         self._session = session
         self._body = body
         self._method = method
+        self._preview = b""  # the first description in a provisional response
         self._carrier: Carrier = (True, method, 0)
         self._state = ReofferState.WAITING
         self._retry_at = NEVER
@@ -90,6 +101,9 @@ class Reoffer:
         self._state = ReofferState.DONE
         self._session.core.emit(OfferDue(self._session))
 
+    def faulted(self, error: SipError, now: float) -> None:
+        self._session.lost(error, now)
+
     def _wait(self, now: float) -> None:
         # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms
         session = self._session
@@ -103,6 +117,7 @@ class Reoffer:
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
         if status < 200:
+            self._preview = self._preview or session_description(response)
             return
         if self._state is ReofferState.DONE:
             if status < 300:
@@ -121,7 +136,7 @@ class Reoffer:
     def _accepted(self, response: Response, now: float) -> None:
         session = self._session
         self._state = ReofferState.DONE
-        body = session_description(response)
+        body = session_description(response) or self._preview  # the first is the answer (§13.2.1)
         try:
             session.dialog.refresh_target(response)
         except (ParseError, RemoteProtocolError):
@@ -157,7 +172,17 @@ class Reoffer:
         else:
             session.core.emit(OfferRefused(session, response))
 
+    @property
+    def _has_lost_its_connection(self) -> bool:
+        """And no other could be opened: the peer is gone. Of a datagram nobody knows for sure."""
+        flow = self._session.usages.flow
+        return flow is not None and flow.reliable
+
     def request_failed(self, error: SipError, now: float) -> None:
+        if isinstance(error, TransportError) and not self._has_lost_its_connection:
+            # "MUST be treated as a 503" (§8.1.3.1), after which the session stays as it was (§14.1)
+            self._refused(Response(503, str(error)), now)
+            return
         self._state = ReofferState.DONE
         self._session.exchange.withdraw(self._carrier)
         if self._session.is_established:

@@ -16,6 +16,7 @@ from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import (
+    InternalError,
     LocalProtocolError,
     ParseError,
     RemoteProtocolError,
@@ -37,7 +38,7 @@ from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Carrier, Taken, take_request
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
-from sipstack.usage.invite.sent_acks import SentAcks, keep_ack
+from sipstack.usage.invite.sent_acks import SentAcks, keep_ack, repeat_ack
 
 
 class SessionState(Enum):
@@ -69,6 +70,10 @@ class Origin:
     def refuse(self, status: int, now: float) -> None:
         """Send a final response other than 2xx."""
 
+    def faulted(self, error: SipError, now: float) -> None:
+        """The dialog is of no use any more: give the INVITE up."""
+        raise NotImplementedError
+
 
 class Session:
     """One session and its dialog. Its methods are called through the core's commands."""
@@ -82,6 +87,7 @@ class Session:
         "core",
         "exchange",
         "extensions",
+        "failure",
         "is_caller",
         "offer_in_2xx",
         "origin",
@@ -91,6 +97,9 @@ class Session:
         "usages",
         "user",
     )
+
+    failure: SipError
+    """Why no ACK of ours found its way; there only when that has ended the session."""
 
     def __init__(
         self, core: CoreServices, usages: DialogUsages, origin: Origin | None, *, is_caller: bool
@@ -178,12 +187,16 @@ class Session:
             self._take_answer_in_ack(request, now)
 
     def _take_answer_in_ack(self, request: Request, now: float) -> None:
-        body = session_description(request)
-        if take_request(self.exchange, (False, "ACK", request.cseq.number), body) is not Taken.ANSWER:
-            # our 2xx carried the offer, the ACK must carry the answer (§13.2.1)
-            self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer in ACK"'),))
-            return
+        """Our 2xx carried the offer, so the ACK must carry the answer (§13.2.1). Without one there is nothing
+        to talk with, unless a pair was agreed before: it stays in force, as after an offer that is refused.
+        """
+        number, body = request.cseq.number, session_description(request)
         self.offer_in_2xx = False
+        if take_request(self.exchange, (False, "ACK", number), body) is not Taken.ANSWER:
+            self.exchange.withdraw((False, "INVITE", number))
+            if self.exchange.local is None:
+                self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer in ACK"'),))
+                return
         self.core.emit(Acknowledged(self, body))
 
     def not_acknowledged(self, now: float) -> None:
@@ -221,6 +234,20 @@ class Session:
 
     def ack_sent(self, cseq: int, flow: Flow, data: bytes) -> None:
         keep_ack(self.acks, cseq, flow, data)
+
+    def accepted_late(self, response: Response, now: float) -> None:
+        """A 2xx to an INVITE of ours whose transaction is over, for an ICMP error perhaps that meant nothing:
+        without an ACK the peer would end the call.
+        """
+        number = response.cseq.number
+        if number in self.acks:
+            repeat_ack(self.acks, number, self.core)
+        elif number <= self.dialog.local_cseq:
+            self.acknowledge(number, (), now)
+
+    def ack_failed(self, error: SipError, now: float) -> None:
+        self.failure = error
+        self.close("transport", str(error), now)
 
     # -- requests from the peer ----------------------------------------------------------------------------
 
@@ -356,18 +383,25 @@ class Session:
             self._end("local", "", now)
 
     def request_failed(self, error: SipError, now: float) -> None:
-        """Our BYE was lost: the session is over all the same (§15.1.1)."""
-        self._end("local", "", now)
+        """Our BYE was lost: the session is over all the same (§15.1.1), and the peer may not know it."""
+        self._end("local", f"BYE: {error}", now)
 
     def lost(self, error: SipError, now: float) -> None:
-        """The peer does not know the dialog any more, or does not answer (§12.2.1.2): say BYE and end."""
+        """The peer does not know the dialog any more, or does not answer (§12.2.1.2), or we have failed: say
+        BYE and end.
+        """
         if self.state is SessionState.ENDED:
+            return
+        if self.origin is not None:  # its INVITE decides on the call
+            self.origin.faulted(error, now)
             return
         match error:
             case TransportError():
                 by = "transport"
             case TransactionTimeout():
                 by = "timeout"
+            case InternalError():
+                by = "local"
             case _:
                 by = "remote"
         self._end(by, str(error), now)

@@ -112,3 +112,64 @@ def test_after_a_challenge_cancel_waits_for_the_provisional_of_the_new_invite() 
     assert bob.request is second
     bob.answer(second, 180)
     assert (bob.request.method, bob.request.cseq.number, bob.request.via) == ("CANCEL", 2, second.via)
+
+
+# --- a stranger ---
+
+
+def challenged_caller(*, trusted: bool) -> tuple[World, CoreAgent, ScriptedPeer]:
+    """Bob called alice, who has a password; she hangs up, and he challenges her BYE."""
+    world = World()
+    account = DigestAccount(USERNAME, PASSWORD)
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=account, credentials_to_callers=trusted)
+    bob = ScriptedPeer(world, "bob", ("192.0.2.2", 5060))
+    bob.send(alice.address, bob.write("INVITE", alice.uri, body=OFFER))
+    alice.accept()
+    bob.send(alice.address, bob.inside(bob.response, "ACK", 1))
+    alice.hang_up()
+    bob.answer(bob.request, 407, None, headers=challenge(server(), world.now, field="Proxy-Authenticate"))
+    return world, alice, bob
+
+
+def test_a_caller_gets_no_credentials() -> None:
+    """Anybody may call, be hung up, and ask for a digest to guess the password from."""
+    world, alice, bob = challenged_caller(trusted=False)
+    world.settle()
+    assert (bob.methods, FIELD in bob.request.headers) == (["BYE"], False)
+    assert alice.leftovers == []
+
+
+def test_a_caller_gets_them_where_the_account_says_so() -> None:
+    world, _, bob = challenged_caller(trusted=True)
+    assert bob.methods == ["BYE", "BYE"]
+    assert verdict(server(), bob.request, world.now, field=FIELD) is Verdict.OK
+
+
+def test_what_a_target_took_is_not_given_unasked_to_a_caller_from_there() -> None:
+    world, alice, bob, digest, _ = called()
+    ask(world, bob, digest)
+    bob.answer(bob.request, 200, body=ANSWER)
+    alice.hang_up()
+    bob.answer(bob.request, 200, None)
+    bob.send(alice.address, bob.write("INVITE", alice.uri, body=OFFER))
+    session = alice.accept()
+    bob.send(alice.address, bob.inside(bob.response, "ACK", 1))
+    session.hang_up(world.now)
+    assert (bob.request.method, FIELD in bob.request.headers) == ("BYE", False)
+
+
+def test_a_resumed_call_is_still_that_of_a_caller() -> None:
+    world = World()
+    account = DigestAccount(USERNAME, PASSWORD)
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=account)
+    bob = ScriptedPeer(world, "bob", ("192.0.2.2", 5060))
+    bob.send(alice.address, bob.write("INVITE", alice.uri, body=OFFER))
+    session = alice.accept()
+    bob.send(alice.address, bob.inside(bob.response, "ACK", 1))
+    record = session.record(world.now)
+    alice.kill()
+    other = CoreAgent(world, "alice", ("192.0.2.1", 5060), account=account)
+    other.core.resume(record, world.now).hang_up(world.now)
+    bob.answer(bob.request, 407, None, headers=challenge(server(), world.now, field="Proxy-Authenticate"))
+    world.settle()
+    assert bob.methods == ["BYE"]

@@ -1,0 +1,36 @@
+"""What is said, cut into packets of the length that the peer asks for (a=ptime of RFC 8866 §6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+SHORTEST, LONGEST = 10, 120
+"""Milliseconds of a packet that we make, whatever the peer asks for: 120 ms of G.711 fit into a datagram."""
+
+
+class Packets:
+    """PCM goes in by frames of 20 ms, packets come out; ``octets`` is what goes into one."""
+
+    __slots__ = ("_octets_per_ms", "_waiting", "octets")
+
+    def __init__(self, sample_rate: int) -> None:
+        self._octets_per_ms = 2 * sample_rate // 1000
+        self._waiting = b""
+        self.use(20.0)
+
+    def use(self, ptime: float) -> None:
+        """Make packets of this many milliseconds from here on."""
+        self.octets = self._octets_per_ms * int(min(max(ptime, SHORTEST), LONGEST))
+
+    def cut(self, pcm: bytes) -> Iterator[tuple[bytes, int]]:
+        """The packets that are full with this frame. Each has the samples by which it began before it."""
+        before = len(self._waiting) // 2
+        waiting = self._waiting + pcm
+        whole = len(waiting) - len(waiting) % self.octets
+        self._waiting = waiting[whole:]
+        for start in range(0, whole, self.octets):
+            yield waiting[start : start + self.octets], before - start // 2
+
+    def forget(self) -> None:
+        """What waits is not said any more."""
+        self._waiting = b""
