@@ -1,6 +1,7 @@
 """Run the benchmarks: ``python -m interop.bench [signalling|messages|media|memory|scale] [--peers]``.
 
-``python -m interop.bench gate`` compares the cost of a parse, a response and a call with the stored budgets.
+``python -m interop.bench gate`` compares the cost of a parse, a response and a call with the stored budgets;
+``python -m interop.bench attack`` places good calls beside floods from another address.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from interop.bench import gate, held_calls, machine, media, messages, plot, progress, report, signalling
+from interop.bench import (
+    attack,
+    gate,
+    held_calls,
+    machine,
+    media,
+    messages,
+    plot,
+    progress,
+    report,
+    signalling,
+)
 from interop.bench.gate import GateError
 from interop.bench.machine import CpuTime
 from interop.bench.report import Table
@@ -30,6 +42,10 @@ def main() -> int:
     options = _parser().parse_args()
     if options.kind == "gate":
         return _gate(options)
+    if options.kind == "attack":
+        with tempfile.TemporaryDirectory() as name:
+            sys.stdout.write(attack.table(Path(name), options.only).text())
+        return 0
     kinds = {options.kind} if options.kind else set(KINDS)
     if kinds & NEEDS_SIPP and not installed():
         sys.stderr.write("there is no sipp on PATH (Debian: apt-get install sip-tester)\n")
@@ -81,7 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m interop.bench", description="Measure sipstack on this machine."
     )
-    parser.add_argument("kind", nargs="?", choices=(*KINDS, "gate"), help="all but the gate if not given")
+    parser.add_argument(
+        "kind", nargs="?", choices=(*KINDS, "gate", "attack"), help="all but the last two if not given"
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="attack: floods whose name contains TEXT")
     parser.add_argument(
         "--peers", action="store_true", help="signalling: measure other stacks in the same run"
     )

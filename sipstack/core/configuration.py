@@ -18,10 +18,14 @@ class Configuration:
     """Our other identities: calls to them are answered with their Contact and credentials."""
     user_agent: str = ""
     timers: Timers = Timers()
-    maximum_transactions: int = 1_000_000
+    maximum_transactions: int = 500_000
     """Server transactions beyond which a new request gets 503: a flood must not eat the memory."""
-    maximum_dialogs: int = 1_000_000
+    maximum_dialogs: int = 200_000
     """Dialogs beyond which a new INVITE gets 503."""
+    maximum_unacknowledged: int = 16_384
+    """INVITEs of the last 64*T1 that wait for their ACK, beyond which a new one gets 503."""
+    maximum_age: float = 12 * 3600.0
+    """Seconds after which a call that nobody watches is ended, unless the peer has refreshed it."""
 
 
 __all__ = ["Configuration", "Identity", "Timers"]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from itertools import islice
 from typing import ParamSpec
 
 import attrs
 
+from sipstack.core.admission import Admission
 from sipstack.core.authenticator import Authenticator
 from sipstack.core.client_request import AckRequest, ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
+from sipstack.core.expiry import Expiry
 from sipstack.core.outputs import Output, Question, Report, Target, Transmit, Transport
 from sipstack.core.registry import Registry
 from sipstack.core.router import Router
@@ -75,11 +78,15 @@ class Core:
         self.events: deque[Event] = deque()
         self.counters = Counters()
         self.deadlines: Deadlines[Timed] = Deadlines()
-        self.transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
+        transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
+        self.transactions = transactions
         self.router = Router(self.outputs)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
         self._authenticators: dict[Identity, Authenticator] = {}
-        self._dialogs: dict[Hashable, DialogUsages] = {}
+        dialogs = self._dialogs = dict[Hashable, DialogUsages]()
+        self._admission = Admission(configuration, transactions, dialogs)
+        self._unacknowledged = self._admission.unacknowledged.invites
+        self._expiry = Expiry(configuration.maximum_age, dialogs, self.deadlines)
         self._dialog_sets: dict[Hashable, DialogSet] = {}
         self._own_fields = Headers(self._user_agent())
         self._invite_fields = self._own_fields
@@ -109,10 +116,12 @@ class Core:
         except Exception as error:
             self.fault(error)
 
-    def timeout(self, now: float) -> None:
-        """The deadline is reached: run everything that is due."""
-        self.transactions.timeout(now)
-        for item in self.deadlines.due(now):
+    def timeout(self, now: float, most: int | None = None) -> None:
+        """The deadline is reached: run everything that is due, or the ``most`` urgent of the transactions and
+        of the usages; then ``deadline`` is still in the past.
+        """
+        self.transactions.timeout(now, most)
+        for item in islice(self.deadlines.due(now), most):
             try:
                 item.timeout(now)
             except Exception as error:
@@ -261,15 +270,19 @@ class Core:
             self._receive_ack(request, now)
             return
         reply = reply_flow(flow, request.via)
-        transactions = self.transactions
-        full = len(transactions.servers) >= self.configuration.maximum_transactions
-        if full and not transactions.is_known(request):
-            self.counters.overloaded += 1
-            self._reply(reply, request, 503, RETRY_AFTER)
+        crowded = len(self.transactions.servers) >= self._admission.crowd
+        if crowded and not self._admission.admit(request, flow, now):
+            self._refuse_for_now(reply, request)
             return
-        transaction = transactions.receive_request(request, reply, now)
+        new = method == "INVITE" and request.to.tag is None
+        if new and not self._admit_invite(request, flow, now):
+            self._refuse_for_now(reply, request)
+            return
+        transaction = self.transactions.receive_request(request, reply, now)
         if transaction is None:
             return
+        if crowded:
+            self._admission.shorten(request, transaction, self.registry.is_repeatable)
         try:
             if method == "CANCEL":
                 self._receive_cancel(request, transaction, now)
@@ -284,13 +297,29 @@ class Core:
         except Exception as error:
             self._refuse_after(error, request, transaction, now)
 
+    def _admit_invite(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether an INVITE outside of a dialog is taken; then it is noted until its ACK comes."""
+        noted, host, call_id = self._unacknowledged, flow.remote[0], request.call_id
+        waiting = self._admission.unacknowledged
+        if len(noted) >= waiting.crowd and call_id not in noted and not waiting.admit(host, now):
+            return False
+        noted.setdefault(call_id, (host, now))
+        return True
+
+    def _refuse_for_now(self, flow: Flow, request: Request) -> None:
+        """503, statelessly."""
+        self.count_overloaded()
+        self._reply(flow, request, 503, RETRY_AFTER)
+
     def _receive_ack(self, request: Request, now: float) -> None:
         if self.transactions.receive_ack(request, now):
+            self._unacknowledged.pop(request.call_id, None)
             return
         found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
         if found is None:
             self.counters.unmatched += 1
         else:
+            self._unacknowledged.pop(request.call_id, None)
             try:
                 found.ack_received(request, now)
             except Exception as error:
@@ -441,6 +470,9 @@ class Core:
     def count_malformed(self) -> None:
         self.counters.malformed += 1
 
+    def count_overloaded(self) -> None:
+        self.counters.overloaded += 1
+
     def count_unmatched(self) -> None:
         self.counters.unmatched += 1
 
@@ -457,12 +489,14 @@ class Core:
         self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
         self._dialog_fields.clear()
 
-    # -- looking at it -------------------------------------------------------------------------------------
+    def admit_dialog(self, flow: Flow, now: float) -> bool:
+        return self._admission.admit_dialog(flow.remote[0], now)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a new call would exceed what was configured."""
-        return len(self._dialogs) >= self.configuration.maximum_dialogs
+    def expire_unwatched(self, now: float) -> None:
+        """A session without a user was accepted: end it when it gets too old."""
+        self._expiry.begin(now)
+
+    # -- looking at it -------------------------------------------------------------------------------------
 
     def leftovers(self) -> list[str]:
         """What is still alive, in words; empty once everything is over. O(n): for tests and diagnosis."""

@@ -37,7 +37,8 @@ class Method:
     ``serve`` answers a request outside of a dialog, and one inside that belongs to no usage; without it such
     a request gets 481. ``of_invite``: inside of a dialog it belongs to the INVITE usage. ``by_event``: it
     belongs to the usage of its Event field, whose package must be registered (RFC 6665). ``bodies`` are the
-    media types that it takes; none means that the handler looks for itself.
+    media types that it takes; none means that the handler looks for itself. ``repeatable``: answering a
+    request twice changes nothing.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Method:
     of_invite: bool = False
     by_event: bool = False
     bodies: tuple[str, ...] = ()
+    repeatable: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -146,6 +148,13 @@ class Registry:
     def begin_call(self, *, is_caller: bool) -> tuple[CallExtension, ...]:
         """The parts of all extensions in a new call."""
         return tuple(extension.begin(is_caller) for extension in self.extensions.values())
+
+    def is_repeatable(self, name: str) -> bool:
+        """Whether a request outside of a dialog may be answered again when it is repeated: it changes
+        nothing here.
+        """
+        method = self.methods.get(name)
+        return method is None or method.serve is None or method.repeatable
 
     @property
     def accept(self) -> str:

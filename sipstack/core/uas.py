@@ -12,6 +12,7 @@ from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
+from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.usage.content import SDP, content_refusal
@@ -29,13 +30,15 @@ class UasCore(CoreServices, Protocol):
     registry: Registry
     transactions: TransactionLayer
 
-    @property
-    def is_full(self) -> bool: ...
+    def admit_dialog(self, flow: Flow, now: float) -> bool:
+        """Whether an INVITE that came on ``flow`` may begin one more dialog."""
 
     def identity_of(self, request: Request) -> Identity:
         """Which of our identities a request is for, as far as its sender may see it."""
 
     def count_malformed(self) -> None: ...
+
+    def count_overloaded(self) -> None: ...
 
 
 class UserAgentServer:
@@ -47,7 +50,7 @@ class UserAgentServer:
         self._core = core
         registry = core.registry
         registry.add_method(Method("INVITE", self._invite, of_invite=True, bodies=(SDP,)))
-        registry.add_method(Method("OPTIONS", self._options))
+        registry.add_method(Method("OPTIONS", self._options, repeatable=True))
         for name in ("ACK", "BYE", "CANCEL"):  # outside of a dialog there is nothing that they could mean
             registry.add_method(Method(name, of_invite=True))
 
@@ -108,7 +111,8 @@ class UserAgentServer:
     def _invite(self, request: Request, transaction: AnyServer, now: float) -> None:
         assert isinstance(transaction, InviteServerTransaction)
         core = self._core
-        if core.is_full:
+        if not core.admit_dialog(transaction.flow, now):
+            core.count_overloaded()
             self._respond(request, transaction, 503, now, RETRY_AFTER)
             return
         try:

@@ -26,7 +26,7 @@ INVITE_USAGE = "INVITE"
 class DialogUsages:
     """Hosts the usages of ``dialog``. A plain call has one, the INVITE usage, in a place of its own."""
 
-    __slots__ = ("_core", "_others", "dialog", "flow", "hop", "identity", "invite")
+    __slots__ = ("_core", "_others", "dialog", "flow", "hop", "identity", "invite", "source")
 
     def __init__(self, core: CoreServices, dialog: Dialog, identity: Identity) -> None:
         self._core = core
@@ -39,6 +39,8 @@ class DialogUsages:
         to ``hop``, for a dialog finds its way once; and in place of a next hop that leads nowhere.
         """
         self.hop = ""
+        self.source = ""
+        """The host that sent the request which began the dialog; empty when that was ours."""
 
     def __repr__(self) -> str:
         return f"<DialogUsages {[*self._all()]} of {self.dialog.call_id}>"

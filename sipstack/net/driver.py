@@ -29,6 +29,10 @@ TOLD_IN_FULL = 8
 ALARM_INTERVAL = 0.005
 """Seconds between two alarms at the least: thousands of transactions that end in one second share them. The
 timers of RFC 3261 count in hundreds of milliseconds."""
+TURN = 0.005
+"""Seconds of one turn of the loop that timers may take: datagrams, media and tasks want to live too."""
+SLICE = 32
+"""Timers between two looks at the clock."""
 
 
 class Driver:
@@ -140,10 +144,14 @@ class Driver:
         # the loop may call a shade early, by its clock's resolution
         now = max(self._armed_at, self._loop.time())
         self._timer, self._armed_at, self._alarmed_at = None, math.inf, now
-        try:
-            self.core.timeout(now)
-        finally:
-            self._drain()
+        core, until = self.core, now + TURN
+        more = True
+        while more:
+            try:
+                core.timeout(now, SLICE)
+            finally:
+                self._drain()
+            more = core.deadline <= now and self._loop.time() < until and not self._closed
 
     # -- outputs -------------------------------------------------------------------------------------------
 

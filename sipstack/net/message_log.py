@@ -20,7 +20,7 @@ _CSEQ = re.compile(rb"(?im)^cseq[ \t]*:[ \t]*([^\r\n]*)")
 FATES = {
     "malformed": "the message is malformed",
     "unmatched": "the message belongs to no transaction and no dialog",
-    "overloaded": "the request is refused: there are too many transactions",
+    "overloaded": "the request is refused for now: there are too many",
 }
 """What the core's counters stand for."""
 

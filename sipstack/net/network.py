@@ -12,7 +12,7 @@ import attrs
 from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
-from sipstack.net.udp import UdpEndpoint
+from sipstack.net.udp import MAXIMUM_DATAGRAM, UdpEndpoint
 
 
 def _without_brackets(host: str) -> str:
@@ -23,13 +23,15 @@ def _without_brackets(host: str) -> str:
 class Listen:
     """An address to listen on, written ``udp:HOST:PORT``; port 0 takes any free one.
 
-    ``advertise`` is the host that peers are told in place of the one that is bound.
+    ``advertise`` is the host that peers are told in place of the one that is bound; a datagram of more than
+    ``maximum_datagram`` octets is dropped.
     """
 
     transport: str
     host: str
     port: int
     advertise: str = attrs.field(default="", converter=_without_brackets)
+    maximum_datagram: int = MAXIMUM_DATAGRAM
 
     @classmethod
     def parse(cls, text: str, transports: Collection[str] = ("udp",)) -> Listen:
@@ -108,7 +110,14 @@ class Network(Protocol):
 def _listen_on_udp(listen: Listen, user: EndpointUser) -> Endpoint:
     loop = asyncio.get_running_loop()
     address = listen.host, listen.port
-    return UdpEndpoint(loop, address, user.received, user.failed, advertise=listen.advertise)
+    return UdpEndpoint(
+        loop,
+        address,
+        user.received,
+        user.failed,
+        advertise=listen.advertise,
+        maximum_datagram=listen.maximum_datagram,
+    )
 
 
 ENDPOINTS = {"udp": _listen_on_udp}

@@ -8,6 +8,7 @@ from within.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import islice
 
 from sipstack.errors import SipError, TransportError
 from sipstack.identifiers import MAGIC_COOKIE
@@ -168,9 +169,9 @@ class TransactionLayer:
 
     # -- time ----------------------------------------------------------------------------------------------
 
-    def timeout(self, now: float) -> None:
-        """Let every transaction go on whose deadline is reached."""
-        for transaction in self.deadlines.due(now):
+    def timeout(self, now: float, most: int | None = None) -> None:
+        """Let every transaction go on whose deadline is reached, or the ``most`` urgent of them."""
+        for transaction in islice(self.deadlines.due(now), most):
             try:
                 effects = transaction.timeout(now)
             except Exception as error:

@@ -20,6 +20,8 @@ from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.account import Account
 from sipstack.ua.arguments import check_host, check_text
 from sipstack.ua.client import NOT_RUNNING, UserAgentClient
+from sipstack.ua.limits import Limits, calls_by_descriptors
+from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
 
@@ -40,6 +42,7 @@ class UserAgent(UserAgentClient):
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
     every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
+    ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
     """
@@ -63,6 +66,7 @@ class UserAgent(UserAgentClient):
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
         extensions: Sequence[Extension] = (),
+        limits: Limits | None = None,
         timers: Timers | None = None,
         network: Network | None = None,
         seed: int | None = None,
@@ -88,13 +92,21 @@ class UserAgent(UserAgentClient):
         self._network = network or HostNetwork()
         texts = [listen] if isinstance(listen, str) else listen
         listens = [Listen.parse(text, self._network.transports) for text in texts]
-        self._listens = [attrs.evolve(each, advertise=advertise or "") for each in listens]
+        limits = self._limits = limits or Limits()
+        self._listens = [
+            attrs.evolve(each, advertise=advertise or "", maximum_datagram=limits.datagram)
+            for each in listens
+        ]
         self._identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
         self._configuration = Configuration(
             identity=account._identity,
             identities=tuple(each._identity for each in accounts),
             user_agent=user_agent,
             timers=timers or Timers(),
+            maximum_transactions=limits.transactions,
+            maximum_dialogs=limits.dialogs,
+            maximum_unacknowledged=limits.unacknowledged,
+            maximum_age=limits.age,
         )
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions
@@ -108,7 +120,11 @@ class UserAgent(UserAgentClient):
         for tag in self._extensions:
             core.registry.add_extension(tag)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
-        server = Server(self, runtime, self._policy)
+        calls = self._limits.calls
+        if calls is None and self._media is None:
+            calls = calls_by_descriptors()
+        room = Occupancy(calls, self._limits.calls_per_source), Occupancy(self._limits.requests)
+        server = Server(self, runtime, self._policy, *room)
         await runtime.start(self._listens, server.arrived)
         self._running, self._server = runtime, server
         return self

@@ -19,6 +19,7 @@ class Incoming:
         self._runtime = runtime
         self._task: asyncio.Task[None] | None = None
         self._handler: object = None
+        self._told = False  # that it failed, and why, is in the log already
         self.agent = agent
         """The user agent that received it."""
         self.request = request

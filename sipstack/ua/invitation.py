@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager
 
 from sipstack import sdp
 from sipstack.core.events import InvitationCancelled
-from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError
+from sipstack.core.uas import RETRY_AFTER
+from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError, TransportError
 from sipstack.log import CALL
 from sipstack.media.port import MediaPort
 from sipstack.message import Request
@@ -130,6 +131,12 @@ class Invitation(Incoming):
             await media.close()
             await self.reject(488)
             raise NegotiationError(str(error)) from error
+        except TransportError as error:  # no port, or no descriptor: that passes (§21.5.4)
+            CALL.warning("%s: refused with 503, no media: %s", self.call_id, error)
+            self._told = True
+            await media.close()
+            await self.reject(503, headers=RETRY_AFTER)
+            raise
         except BaseException:
             await media.close()
             raise

@@ -40,6 +40,7 @@ from sipstack.ua.bridge import bridge as bridge
 from sipstack.ua.call import Call as Call
 from sipstack.ua.incoming_request import IncomingRequest as IncomingRequest
 from sipstack.ua.invitation import Invitation as Invitation
+from sipstack.ua.limits import Limits as Limits
 from sipstack.ua.outgoing import OutgoingInvite as OutgoingInvite
 from sipstack.ua.policy import Accept as Accept
 from sipstack.ua.policy import Redirect as Redirect

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from typing import Any
 
 from sipstack.core.events import InvitationReceived
+from sipstack.core.outputs import Flow
+from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.log import CALL, TRANSACTION
 from sipstack.ua.arguments import OF_EVENTS, check_method, check_packages
@@ -15,6 +17,7 @@ from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.incoming_request import IncomingRequest
 from sipstack.ua.invitation import Invitation
+from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.policy import Accept, Decision, Redirect
 from sipstack.ua.runtime import Arrival, Runtime
 from sipstack.usage.invite.incoming import IncomingInvite
@@ -45,7 +48,16 @@ def _logged(policy: Policy) -> Policy:
 class Server:
     """The answering half of a user agent while it runs (RFC 3261 §6: UAS)."""
 
-    def __init__(self, agent: UserAgentClient, runtime: Runtime, policy: Policy | None) -> None:
+    def __init__(
+        self,
+        agent: UserAgentClient,
+        runtime: Runtime,
+        policy: Policy | None,
+        calls: Occupancy,
+        requests: Occupancy,
+    ) -> None:
+        self._calls = calls
+        self._requests = requests
         self._agent = agent
         self._runtime = runtime
         self._policy = _logged(policy) if policy is not None and CALL.shows_info else policy
@@ -111,7 +123,13 @@ class Server:
             CALL.info("%s: refused with 480: there is no handler of calls", request.call_id)
             self._runtime.command(usage.refuse, 480, self._runtime.now())
             return
-        self._begin(Invitation(self._agent, self._runtime, usage, event.request), handler)
+        if not self._calls.admits(usage.transaction.flow):
+            CALL.info("%s: refused with 503: there are %s calls", request.call_id, len(self._calls))
+            self._runtime.core.count_overloaded()
+            self._runtime.command(usage.refuse, 503, self._runtime.now(), None, RETRY_AFTER)
+            return
+        invitation = Invitation(self._agent, self._runtime, usage, event.request)
+        self._begin(invitation, handler, self._calls, usage.transaction.flow)
 
     def _requested(self, usage: ReceivedRequest) -> None:
         """A request comes in whose method the application has registered."""
@@ -121,7 +139,12 @@ class Server:
         if handler is None:
             self._runtime.command(usage.respond, 480, self._runtime.now())
             return
-        self._begin(IncomingRequest(self._agent, self._runtime, usage), handler)
+        if not self._requests.admits(usage.transaction.flow):
+            self._runtime.core.count_overloaded()
+            self._runtime.command(usage.respond, 503, self._runtime.now(), None, RETRY_AFTER)
+            return
+        incoming = IncomingRequest(self._agent, self._runtime, usage)
+        self._begin(incoming, handler, self._requests, usage.transaction.flow)
 
     # -- the policy ----------------------------------------------------------------------------------------
 
@@ -142,6 +165,7 @@ class Server:
         match decision:
             case Accept(description=description, headers=headers):
                 runtime.command(usage.accept, description, now, headers)
+                runtime.command(runtime.core.expire_unwatched, now)
             case Redirect(status=status, headers=headers):
                 runtime.command(usage.refuse, status, now, None, headers)
             case _:
@@ -149,11 +173,12 @@ class Server:
 
     # -- handlers ------------------------------------------------------------------------------------------
 
-    def _begin(self, incoming: Incoming, handler: Handler) -> None:
+    def _begin(self, incoming: Incoming, handler: Handler, room: Occupancy, flow: Flow) -> None:
+        room.enter(flow)
         self._runtime.attach(incoming, incoming._usage)
         incoming._handler = handler
         task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
-        task.add_done_callback(lambda _: self._handled(incoming))
+        task.add_done_callback(lambda _: self._handled(incoming, room, flow))
 
     async def _handle(self, incoming: Incoming, handler: Handler) -> None:
         try:
@@ -163,14 +188,16 @@ class Server:
         except Exception as error:
             status = getattr(error, "status", 500) if isinstance(error, SipError) else 500
             incoming._refuse_unanswered(status)
-            if not isinstance(error, NegotiationError):  # what others offer is no fault of the handler
+            # neither what others offer nor what this host lacks is a fault of the handler
+            if not isinstance(error, NegotiationError) and not incoming._told:
                 message = f"the handler of {incoming!r} raised"
                 # without "task": from 3.12 the loop would enter the context that this task runs in
                 self._runtime.loop.call_exception_handler({"message": message, "exception": error})
         finally:
             await incoming._close()
 
-    def _handled(self, incoming: Incoming) -> None:
+    def _handled(self, incoming: Incoming, room: Occupancy, flow: Flow) -> None:
         """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
+        room.leave(flow)
         self._runtime.detach(incoming, incoming._usage)
         incoming._refuse_unanswered(480)

@@ -27,7 +27,7 @@ class RequestReceived:
 class ReceivedRequest:
     """Waits for the application's response."""
 
-    __slots__ = ("_core", "_tag", "_transaction", "answered", "request", "user")
+    __slots__ = ("_core", "_tag", "transaction", "answered", "request", "user")
 
     def __init__(self, core: CoreServices, request: Request, transaction: AnyServer) -> None:
         self.user: Any = None
@@ -35,7 +35,7 @@ class ReceivedRequest:
         self.answered = False
         self._core = core
         self._tag = core.identifiers.tag()
-        self._transaction = transaction
+        self.transaction = transaction
 
     def __repr__(self) -> str:
         return f"<ReceivedRequest {self.request.method} {self.request.call_id}>"
@@ -56,5 +56,5 @@ class ReceivedRequest:
         if not 200 <= status <= 699:
             raise LocalProtocolError(f"{status} is not a final response")
         response = self.request.response(status, reason, to_tag=self._tag, headers=headers, body=body)
-        self._core.respond(self._transaction, response, now)
+        self._core.respond(self.transaction, response, now)
         self.answered = True

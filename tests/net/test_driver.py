@@ -14,12 +14,13 @@ from sipstack.core.events import Event, RequestReceived, ResponseReceived, Route
 from sipstack.core.outputs import Flow, Question, Target
 from sipstack.core.trace import TracedMessage
 from sipstack.dialog.identity import Identity
-from sipstack.errors import ResolutionError, TransactionTimeout, TransportError
+from sipstack.errors import ResolutionError, SipError, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.net.driver import Driver, Tracer
+from sipstack.net.driver import SLICE, Driver, Tracer
 from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
+from sipstack.transaction.timers import NEVER
 
 pytestmark = pytest.mark.virtual_time
 
@@ -321,3 +322,58 @@ async def test_silence_is_a_timeout(world: World) -> None:
     assert isinstance(event, Unanswered)
     assert isinstance(event.error, TransactionTimeout)
     await alice.driver.close()
+
+
+# --- many timers at once ---
+
+
+class SlowClock:
+    """How late the clock is by what timers did, and how many of them fired in each turn of the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.late = 0.0
+        self.turns: list[int] = []
+        self._loop = loop
+        self._same_turn = False
+
+    def fire(self) -> None:
+        self.late += 0.001
+        if not self._same_turn:
+            self._same_turn = True
+            self.turns.append(0)
+            self._loop.call_soon(self._turn_over)
+        self.turns[-1] += 1
+
+    def _turn_over(self) -> None:
+        self._same_turn = False
+
+
+class Slow:
+    """A usage whose timer takes a millisecond."""
+
+    def __init__(self, clock: SlowClock) -> None:
+        self.clock = clock
+        self.scheduled = NEVER
+        self.deadline = 1.0
+
+    def timeout(self, now: float) -> None:
+        self.deadline = NEVER
+        self.clock.fire()
+
+    def faulted(self, error: SipError, now: float) -> None:
+        raise AssertionError(error)
+
+
+async def test_a_burst_of_timers_shares_the_loop_with_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    clock, time = SlowClock(loop), loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + clock.late)
+    station = await started(Station(world))
+    for _ in range(200):
+        station.core.schedule(Slow(clock))
+    station.driver.command(lambda: None)
+    await asyncio.sleep(5)
+    await station.driver.close()
+    assert clock.turns == [SLICE] * (200 // SLICE) + [200 % SLICE]

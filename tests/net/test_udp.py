@@ -15,7 +15,7 @@ import pytest
 
 from sipstack.core.outputs import Address, Flow
 from sipstack.errors import TransportError
-from sipstack.net.udp import BATCH, UdpEndpoint, source_address
+from sipstack.net.udp import BATCH, TURN, UdpEndpoint, source_address
 from tests.net.inbox import LOOPBACK, Inbox, listening
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="ICMP errors are queued on Linux only")
@@ -239,6 +239,88 @@ async def test_others_get_their_turn_between_the_batches_of_a_burst() -> None:
         await asyncio.sleep(0)
     assert turns == sorted(turns)
     assert {BATCH, 2 * BATCH} <= set(turns)
+
+
+async def test_a_turn_ends_by_the_clock_and_the_rest_waits_in_order() -> None:
+    now, turns = 0.0, []
+    inbox = Inbox()
+
+    def receive(flow: Flow, data: bytes) -> None:
+        nonlocal now
+        now += TURN / 2
+        inbox.receive(flow, data)
+
+    def count() -> None:
+        turns.append(len(inbox.received))
+        if turns[-1] < 20:
+            loop.call_soon(count)
+
+    loop = asyncio.get_running_loop()
+    endpoint = UdpEndpoint(loop, LOOPBACK, receive, inbox.fail, clock=lambda: now)
+    with sender() as alice:
+        for number in range(20):
+            alice.sendto(b"%d" % number, endpoint.local)
+        count()
+        await inbox.wait(received=20)
+        alice.sendto(b"20", endpoint.local)
+        await inbox.wait(received=21)
+    endpoint.close()
+    assert inbox.data == [b"%d" % number for number in range(21)]
+    assert all(later - earlier <= 4 for earlier, later in zip(turns, turns[1:], strict=False))
+    assert (endpoint.dropped, endpoint.oversized) == (0, 0)
+
+
+@LINUX
+async def test_a_flood_from_one_address_leaves_the_turn_to_others() -> None:
+    now = 0.0
+    inbox = Inbox()
+
+    def receive(flow: Flow, data: bytes) -> None:
+        nonlocal now
+        now += TURN / 2
+        inbox.receive(flow, data)
+
+    endpoint = UdpEndpoint(asyncio.get_running_loop(), LOOPBACK, receive, inbox.fail, clock=lambda: now)
+    with sender("127.0.0.66") as flood, sender("127.0.0.3") as good:
+        for _ in range(100):
+            flood.sendto(b"flood", endpoint.local)
+        good.sendto(b"good", endpoint.local)
+        await inbox.wait(received=101)
+    endpoint.close()
+    assert inbox.data.index(b"good") < 10
+
+
+async def test_closing_drops_what_waits() -> None:
+    now = 0.0
+    received: list[bytes] = []
+    arrived = asyncio.Event()
+
+    def receive(flow: Flow, data: bytes) -> None:
+        nonlocal now
+        now += TURN
+        received.append(data)
+        arrived.set()
+
+    endpoint = UdpEndpoint(asyncio.get_running_loop(), LOOPBACK, receive, Inbox().fail, clock=lambda: now)
+    with sender() as alice:
+        for _ in range(10):
+            alice.sendto(b"x", endpoint.local)
+        async with asyncio.timeout(5):
+            await arrived.wait()
+        endpoint.close()
+        seen = len(received)
+        await asyncio.sleep(0.01)
+    assert 0 < len(received) == seen < 10
+
+
+async def test_a_datagram_longer_than_allowed_is_dropped_and_counted() -> None:
+    with listening(maximum_datagram=1000) as (bob, at_bob), sender() as alice:
+        for size in (1001, 1000, 60_000):
+            alice.sendto(b"x" * size, bob.local)
+        alice.sendto(b"last", bob.local)
+        await at_bob.wait(received=2)
+        assert [len(data) for data in at_bob.data] == [1000, 4]
+        assert bob.oversized == 2
 
 
 @LINUX  # others have only one loopback address

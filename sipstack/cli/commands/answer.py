@@ -41,14 +41,17 @@ class AnswerCalls:
     ring: float | None
     reject: int | None
     calls: int | None
+    limits: sipstack.Limits = attrs.field(factory=sipstack.Limits)
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
         counter = CallCounter(self, run)
-        async with run.agent(self.identity) as agent:
+        async with run.agent(self.identity, limits=self.limits) as agent:
             async with agent.serving(counter.handle):
                 run.report(Event("listening", local=agent.contact))
                 await counter.finished.wait()
+        if counter.error is not None:
+            raise counter.error
 
 
 class CallCounter:
@@ -56,6 +59,8 @@ class CallCounter:
 
     def __init__(self, command: AnswerCalls, run: Run) -> None:
         self.finished = asyncio.Event()
+        self.error: errors.MediaError | None = None
+        """Of the first call whose media failed: it is one call's fault, and decides the exit code."""
         self._command = command
         self._run = run
         self._numbers = itertools.count(1)
@@ -75,13 +80,21 @@ class CallCounter:
                 self._run.report(Event("cancelled", call_id=invitation.call_id, by="remote"))
             raise
         except errors.MediaError as error:
-            self._run.stop(error)
+            self._failed(error, invitation.call_id)
         except errors.SipError as error:
             self._run.report(Event("failed", call_id=invitation.call_id, reason=str(error)))
         finally:
             self._ended += 1
             if self._ended == wanted:
                 self.finished.set()
+
+    def _failed(self, error: errors.MediaError, call_id: str) -> None:
+        """The media of a call failed. The others go on; that of the only call ends the command."""
+        if self._command.calls == 1:
+            self._run.stop(error)
+            return
+        self._run.report(Event("failed", call_id=call_id, reason=str(error)))
+        self.error = self.error or error
 
     async def _answer(self, invitation: sipstack.Invitation, number: int) -> None:
         command, report = self._command, self._run.report
@@ -124,6 +137,18 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse with 503 beyond N calls at a time; else beyond what 'ulimit -n' allows.",
+)
+@click.option(
+    "--max-calls-per-source",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse with 503 beyond N calls at a time from one IP address.",
+)
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
 @click.pass_obj
@@ -136,11 +161,14 @@ def answer(
     ring: float | None,
     reject: int | None,
     duration: float | None,
+    max_calls: int | None,
+    max_calls_per_source: int | None,
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
     """Wait for calls and answer them. Without --echo or --play the caller hears silence."""
     if echo and play:
         raise click.UsageError("--echo and --play exclude each other: give one of them")
+    limits = sipstack.Limits(calls=max_calls, calls_per_source=max_calls_per_source)
     plan = CallPlan(play=play, record=record, echo=echo, duration=duration)
-    return run_command(environment, output, AnswerCalls(identity, plan, ring, reject, calls))
+    return run_command(environment, output, AnswerCalls(identity, plan, ring, reject, calls, limits))

@@ -63,6 +63,7 @@ class IncomingInvite(Origin):
         dialog = Dialog.as_server(request, self.tag, secure=flow.secure and request.uri.scheme == "sips")
         usages = DialogUsages(core, dialog, identity)
         usages.flow = flow
+        usages.source = flow.remote[0]
         if flow.reliable:  # requests of ours take the connection that the INVITE came on, while it lives
             usages.hop = dialog.next_hop
         self.answered = False  # a final response is sent

@@ -30,6 +30,7 @@ from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
+from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
 from sipstack.usage.invite.events import Acknowledged, Ended
@@ -92,6 +93,7 @@ class Session:
         "offer_in_2xx",
         "origin",
         "received_offer",
+        "refreshed_at",
         "reoffer_under_way",
         "state",
         "usages",
@@ -117,6 +119,7 @@ class Session:
         self.reoffer_under_way: Reoffer | None = None
         self.acks: SentAcks = {}
         self._ack_cseq = 0
+        self.refreshed_at = NEVER  # when our last 2xx went out
         self.offer_in_2xx = False  # our 2xx made an offer: its answer comes in the ACK
         self._credentials: HeaderFields = ()
         self._bye_headers: HeaderFields | None = None
@@ -170,6 +173,7 @@ class Session:
         """Our 2xx went out: repeat it until the ACK comes."""
         if self.acceptance is not None:
             self.acceptance.acknowledged()
+        self.refreshed_at = now
         self.acceptance = Acceptance(self.core, self, cseq, flow, data, now)
         self.core.schedule(self.acceptance)
 

@@ -66,12 +66,48 @@ async def test_an_unwritable_recording_is_known_before_listening(tmp_path: Path)
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
 async def test_a_full_disk_ends_the_call_and_the_command() -> None:
-    async with command(*ANSWER, "--record", "/dev/full") as run, agent("alice") as alice:
+    async with (
+        command(*ANSWER, "--record", "/dev/full", "--calls", "1") as run,
+        agent("alice") as alice,
+    ):
         async with alice.call(await contact(run)) as call:
             async with asyncio.timeout(10):
                 assert (await call.ended()).by == "remote"
         assert await run.status() == ExitStatus.MEDIA
     assert run.event_names == ["listening", "invited", "answered", "ended", "failed"]
+
+
+async def test_the_media_fault_of_one_call_does_not_end_the_others(tmp_path: Path) -> None:
+    tune = tmp_path / "tune.wav"
+    write_tune(tune)
+    async with command(*ANSWER, "--play", str(tune), "--calls", "2") as run, agent("alice") as alice:
+        target = await contact(run)
+        whole = tune.read_bytes()
+        tune.write_bytes(b"no tune")
+        async with alice.call(target) as call:
+            await call.ended()
+        tune.write_bytes(whole)
+        async with alice.call(target) as call:
+            await call.ended()
+        assert await run.status() == ExitStatus.MEDIA
+    answered = ["invited", "answered", "ended"]
+    assert run.event_names == ["listening", *answered, "failed", *answered, "failed"]
+
+
+async def test_calls_beyond_the_limit_are_refused_for_now_and_those_that_stand_go_on() -> None:
+    for option in ("--max-calls", "--max-calls-per-source"):
+        async with command(*ANSWER, option, "1", "--calls", "2") as run, agent("alice") as alice:
+            target = await contact(run)
+            for _ in range(2):
+                async with alice.call(target):
+                    with pytest.raises(CallRejected) as refused:
+                        async with alice.call(target):
+                            pass
+                    assert (refused.value.status, refused.value.response.headers.get("Retry-After")) == (
+                        503,
+                        "10",
+                    )
+            assert await run.status() == ExitStatus.DONE
 
 
 def invite(target: str) -> bytes:
