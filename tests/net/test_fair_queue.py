@@ -81,6 +81,18 @@ def test_the_ports_of_one_host_are_one_source_and_so_is_an_ipv6_network() -> Non
     assert [data for _, data in server.serve(0.004)] == [b"1 x", b"1 p", b"1 r", b"1 x"]
 
 
+def test_what_goes_on_comes_before_what_is_new_in_the_lane_of_its_source() -> None:
+    now = 0.0
+    queue = FairQueue(lambda: now)
+    served: list[bytes] = []
+    new = (b"INVITE 1", b"OPTIONS", b"INVITE 2")
+    going_on = (b"ACK", b"BYE", b"SIP/2.0 200 OK", b"CANCEL", b"PRACK")
+    for data in (*new[:2], *going_on, *new[2:]):
+        queue.put(flow("a"), data)
+    queue.serve(lambda _, data: served.append(data), 1.0)
+    assert served == [*going_on, *new]
+
+
 def test_a_full_lane_loses_its_own() -> None:
     server = Server()
     server.put("flood", *[b"0 x"] * (LANE + 10))
