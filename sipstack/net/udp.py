@@ -97,6 +97,13 @@ class UdpEndpoint:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
             self._queue.clear()
+            if self.dropped or self.oversized:
+                TRANSPORT.warning(
+                    "%s: %s datagrams were more than could be served, %s too long",
+                    self.local,
+                    self.dropped,
+                    self.oversized,
+                )
             if self._serving is not None:
                 self._serving.cancel()
 

@@ -164,8 +164,8 @@ class Server:
         now = runtime.now()
         match decision:
             case Accept(description=description, headers=headers):
+                runtime.core.expire_unwatched(now)
                 runtime.command(usage.accept, description, now, headers)
-                runtime.command(runtime.core.expire_unwatched, now)
             case Redirect(status=status, headers=headers):
                 runtime.command(usage.refuse, status, now, None, headers)
             case _:
