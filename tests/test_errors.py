@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from sipstack import errors
+from sipstack.errors import CallEnded, CallRejected
 from sipstack.message import Response
 
 REFUSALS = (
@@ -72,3 +75,14 @@ def test_of_the_other_errors_those_of_the_network_are_transient(
     error: errors.SipError, transient: bool
 ) -> None:
     assert error.transient is transient
+
+
+def test_what_a_stranger_wrote_cannot_command_a_terminal() -> None:
+    """ESC and C1 would be obeyed where a traceback or a log is shown; attributes have the text as it came."""
+    reason = "B\x1b]0;owned\x07usy\x9b2J\u202e"
+    error = CallRejected(Response(486, reason))
+    shown = "486 B\\x1b]0;owned\\x07usy\\x9b2J\\u202e"
+    assert (str(error), error.reason) == (shown, reason)
+    assert shown in traceback.format_exception(error)[-1]
+    assert str(CallEnded("remote", "\x1b[2J")) == "call ended by remote: \\x1b[2J"
+    assert str(errors.ParseError("Grüße, 你好")) == "Grüße, 你好"

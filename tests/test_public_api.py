@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -98,7 +99,7 @@ MEMBERS = {
     "Account": "aor credentials digest display_name from_ password proxy registrar registrar_uri route uri"
     " username",
     "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
-    " response resume statistics",
+    " response resume scope statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered call_id cancelled from_ offer progress redirect reject request to",
     "OutgoingInvite": "answered audio cancel id provisionals",
@@ -135,3 +136,17 @@ async def test_objects_show_what_applications_use_and_nothing_else() -> None:
 
 def members(thing: object) -> list[str]:
     return sorted(name for name in dir(thing) if not name.startswith("_"))
+
+
+def test_help_shows_the_attributes_with_what_they_mean() -> None:
+    """``help(sipstack.Call)`` is the reference: what is only set in ``__init__`` is not in it."""
+    shown = {
+        name: sorted(
+            member
+            for member, value in inspect.getmembers(getattr(sipstack, name))
+            if not member.startswith("_") and inspect.getdoc(value)
+        )
+        for name in MEMBERS.keys() - {"Account"}
+    }
+    account = MEMBERS["Account"]  # its arguments, which its docstring explains, and what follows from them
+    assert {name: " ".join(shown[name]) for name in sorted(shown)} | {"Account": account} == MEMBERS

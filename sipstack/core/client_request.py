@@ -144,7 +144,7 @@ class ClientRequest(RoutedRequest):
     """
 
     __slots__ = (
-        "_answered",
+        "answered",
         "_asks",
         "_authentication",
         "_authenticator",
@@ -174,7 +174,7 @@ class ClientRequest(RoutedRequest):
         self._asks = asks
         self.request: Request | None = None
         self.transaction: AnyClient | None = None
-        self._answered = False  # by a provisional response: the target is alive
+        self.answered = False  # by a provisional response: the target is alive
         self._cancelling = False  # waits for a provisional response, before which no CANCEL may go out
         self._given_up = False
 
@@ -223,10 +223,10 @@ class ClientRequest(RoutedRequest):
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
-        if not self._answered and self._route is not None:
+        if not self.answered and self._route is not None:
             self._target_answered(self._route, response, now)
         if status < 200:
-            self._answered = True
+            self.answered = True
             if self._cancelling:
                 self._send_cancel(now)
         elif status in (401, 407) and not self._given_up and self._authenticate(response, now):
@@ -266,7 +266,7 @@ class ClientRequest(RoutedRequest):
         if lost and self._may_replace:
             self._replace_flow(now)
             return
-        if self._route is not None and self._route.target is not None and not self._answered:
+        if self._route is not None and self._route.target is not None and not self.answered:
             self._core.router.suspects.failed(self._route.target, now)
         if self._may_fail_over:
             self._fail_over(now)
@@ -277,7 +277,7 @@ class ClientRequest(RoutedRequest):
     def _may_fail_over(self) -> bool:
         """Whether another target may be tried (RFC 3263 §4.3)."""
         route = self._route
-        return route is not None and route.has_alternative and not self._answered and not self._given_up
+        return route is not None and route.has_alternative and not self.answered and not self._given_up
 
     def _fail_over(self, now: float) -> None:
         assert self._route is not None
@@ -289,7 +289,7 @@ class ClientRequest(RoutedRequest):
         """Whether it was a connection from before that has died: that says nothing against the target."""
         flow, route = self.flow, self._route
         reused = flow is not None and flow.reliable and (route is None or route.is_reused)
-        return reused and not self._answered and not self._given_up
+        return reused and not self.answered and not self._given_up
 
     def _replace_flow(self, now: float) -> None:
         self.request = self.transaction = None

@@ -46,10 +46,9 @@ def _transport(uri: SipUri, transports: Mapping[str, Transport]) -> Transport:
     found = next(fitting, None)
     if found is None:
         ours = ", ".join(sorted(transports)).lower() or "none"
-        raise ResolutionError(
-            f"{uri}: the transport is not available (we have {ours}); "
-            "give a proxy or a URI with transport=udp"
-        )
+        # transport=udp would not help a sips: URI, which asks for a secured transport (§26.2.2)
+        advice = "a sip: URI, if it need not be secured" if secure else "a proxy or a URI with transport=udp"
+        raise ResolutionError(f"{uri}: the transport is not available (we have {ours}); give {advice}")
     return found
 
 

@@ -54,6 +54,8 @@ class SentRequest(Protocol):
     """
     flow: Flow | None
     """That it took last; None while it is being routed."""
+    answered: bool
+    """Whether a provisional response has come."""
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow of which ``routed`` told."""

@@ -19,7 +19,7 @@ from sipstack.errors import (
     RequestFailed,
     SipError,
 )
-from sipstack.log import CALL, MEDIA
+from sipstack.log import CALL, MEDIA, legible
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
@@ -31,6 +31,7 @@ from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.arguments import check_text
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.scope import CallScope
 from sipstack.usage.invite.session import Session
 
 T = TypeVar("T")
@@ -38,7 +39,8 @@ CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefus
 
 
 class Call:
-    """An established session with media.
+    """An established session with media, made by ``UserAgent.call``, ``OutgoingInvite.answered`` and
+    ``Invitation.accept``.
 
     What is in progress when the call ends raises CallEnded; iteration over its audio just ends.
     """
@@ -67,17 +69,15 @@ class Call:
         self._first_answer = answer  # that of the 2xx, until the media has to know it
         self._disagreement: Exception | None = None
         self._wish = Direction.SENDRECV
-        self.response = response
-        """The 2xx that answered the call, with its header fields; None for a call that we answered."""
-        self.held = False
-        """Whether we have put the other side on hold."""
-        self.remote_held = False
-        """Whether the other side has put us on hold."""
+        self._response = response
+        self._held = False
+        self._remote_held = False
         runtime.attach(self, session)
         media.attach(self._on_media_event)
 
     def __repr__(self) -> str:
-        return f"<Call {self.id} {'ended' if self._ended.done else 'established'} with {self.remote}>"
+        state = "ended" if self._ended.done else "established"
+        return legible(f"<Call {self.id} {state} with {self.remote}>")
 
     # -- identity, audio -------------------------------------------------------------------------------------
 
@@ -95,6 +95,11 @@ class Call:
     def remote(self) -> Uri:
         """The other side's address in this dialog."""
         return NameAddr.parse(self._session.dialog.remote).uri
+
+    @property
+    def response(self) -> Response | None:
+        """The 2xx that answered the call, with its header fields; None for a call that we answered."""
+        return self._response
 
     @property
     def audio(self) -> Audio:
@@ -134,6 +139,16 @@ class Call:
         return self.audio.recording(sink)
 
     # -- hold ----------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> bool:
+        """Whether we have put the other side on hold."""
+        return self._held
+
+    @property
+    def remote_held(self) -> bool:
+        """Whether the other side has put us on hold."""
+        return self._remote_held
 
     async def hold(self) -> None:
         """Stop hearing the other side, by a re-INVITE. Raises RequestFailed when it is refused."""
@@ -227,6 +242,12 @@ class Call:
         """Wait for the end; returns how it ended, and does not raise."""
         return await self._ended
 
+    def scope(self) -> CallScope:
+        """Cancel the ``async with`` block when the call ends, and raise CallEnded from it: for work that
+        waits for something else, such as another call to be answered.
+        """
+        return CallScope(self._ended)
+
     @property
     def _is_over(self) -> bool:
         """Whether the call has ended, or is on its way there by our BYE."""
@@ -316,7 +337,7 @@ class Call:
             self._settle(error)
             self._hang_up_because(error)
         else:
-            self.held = self._wish is Direction.SENDONLY
+            self._held = self._wish is Direction.SENDONLY
             self._settle(None)
 
     async def _take_late_answer(self, body: bytes) -> None:
@@ -410,7 +431,7 @@ class Call:
 
     async def _follow(self, answer: SessionDescription) -> None:
         await self._media.answered(answer)
-        self.remote_held = _holds(answer)
+        self._remote_held = _holds(answer)
 
     async def _describe(self, body: bytes) -> SessionDescription:
         """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
@@ -418,12 +439,12 @@ class Call:
             return await self._in_turn(lambda: self._media.offer(self._direction))
         offer = sdp.parse(body)
         answer = await self._in_turn(lambda: self._media.answer(offer, self._direction))
-        self.remote_held = _holds(offer)
+        self._remote_held = _holds(offer)
         return answer
 
     @property
     def _direction(self) -> Direction:
-        return Direction.SENDONLY if self.held else Direction.SENDRECV
+        return Direction.SENDONLY if self._held else Direction.SENDRECV
 
 
 def _holds(description: SessionDescription) -> bool:

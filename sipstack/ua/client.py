@@ -51,13 +51,21 @@ class UserAgentClient:
     """
 
     def __init__(self, accounts: tuple[Account, ...]) -> None:
-        self.accounts = accounts
-        """Our own account, then those given as ``accounts``."""
-        self.aor = accounts[0].aor
+        self._accounts = accounts
         self._running: Runtime | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.aor} calls={len(self.calls)}>"
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Our own account, then those given as ``accounts``."""
+        return self._accounts
+
+    @property
+    def aor(self) -> str:
+        """The address-of-record of our own account."""
+        return self._accounts[0].aor
 
     @property
     def running(self) -> bool:
@@ -88,8 +96,8 @@ class UserAgentClient:
         probes = ("2001:db8::1", "::1") if ":" in host else ("192.0.2.1", "127.0.0.1")
         for probe in probes:
             with contextlib.suppress(TransportError):
-                return self.accounts[0]._identity.contact(endpoint.flow_to((probe, 5060)))
-        return self.accounts[0]._identity.contact(endpoint.flow_to(endpoint.local))
+                return self._accounts[0]._identity.contact(endpoint.flow_to((probe, 5060)))
+        return self._accounts[0]._identity.contact(endpoint.flow_to(endpoint.local))
 
     @property
     def calls(self) -> list[Call]:
@@ -162,16 +170,16 @@ class UserAgentClient:
     def _sender(self, account: Account | None, from_: str | NameAddr | None, max_forwards: int) -> Sender:
         """Raises LocalProtocolError for an account that is not ours, and for what cannot be written."""
         account = self._known(account)
-        if account is self.accounts[0] and from_ is None and max_forwards == 70:
+        if account is self._accounts[0] and from_ is None and max_forwards == 70:
             return OURSELVES
         check_max_forwards(max_forwards)
         return Sender(account._identity, "" if from_ is None else from_value(from_), max_forwards)
 
     def _known(self, account: Account | None) -> Account:
         """``account``, or the first. Raises LocalProtocolError for one that is not ours."""
-        if account is not None and account not in self.accounts:
+        if account is not None and account not in self._accounts:
             raise LocalProtocolError(f"{account.aor} is not an account of this user agent: give it accounts=")
-        return account or self.accounts[0]
+        return account or self._accounts[0]
 
     # -- registrations -------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sipstack.log import legible
 from sipstack.message import NameAddr, Request
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.runtime import Runtime, Usage
@@ -20,12 +21,21 @@ class Incoming:
         self._task: asyncio.Task[None] | None = None
         self._handler: object = None
         self._told = False  # that it failed, and why, is in the log already
-        self.agent = agent
-        """The user agent that received it."""
-        self.request = request
+        self._agent = agent
+        self._request = request
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.call_id} from {self.from_.uri}>"
+        return legible(f"<{type(self).__name__} {self.call_id} from {self.from_.uri}>")
+
+    @property
+    def agent(self) -> UserAgentClient:
+        """The user agent that received it."""
+        return self._agent
+
+    @property
+    def request(self) -> Request:
+        """The request itself, with its header fields and its body."""
+        return self._request
 
     @property
     def call_id(self) -> str:

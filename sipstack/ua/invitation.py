@@ -37,7 +37,7 @@ class Invitation(Incoming):
         super().__init__(agent, runtime, request)
         self._usage: IncomingInvite = usage
         self._early: tuple[MediaPort, SessionDescription] | None = None
-        self.cancelled = False
+        self._cancelled = False
 
     @property
     def offer(self) -> SessionDescription | None:
@@ -52,6 +52,11 @@ class Invitation(Incoming):
     def answered(self) -> bool:
         """Whether a final response is sent."""
         return self._usage.answered
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller has given up."""
+        return self._cancelled
 
     async def progress(
         self, status: int = 180, *, early_media: bool = False, headers: HeadersArgument = ()
@@ -148,7 +153,7 @@ class Invitation(Incoming):
     def _on_event(self, event: InvitationCancelled) -> None:
         """The caller gave up: so does the handler."""
         CALL.info("%s: given up by the caller: %s", self.call_id, event.reason or "no reason given")
-        self.cancelled = True
+        self._cancelled = True
         self._close_nowait()
 
     def _refuse(self, status: int) -> None:

@@ -22,7 +22,7 @@ from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Request, Response
 from sipstack.ua.call import Call
 from sipstack.ua.refusal import authentication_failed
-from sipstack.ua.result import Result
+from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
@@ -43,6 +43,7 @@ class OutgoingInvite:
         self._call: Call | None = None
         self._cancelling = False
         self._preview = b""  # the latest, not yet taken
+        self._began = runtime.now()
         self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
         runtime.attach(self, usage)
 
@@ -84,12 +85,22 @@ class OutgoingInvite:
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     async def cancel(self) -> None:
-        """Give up, and wait a few seconds at the most for the other side to say so."""
+        """Give up, and wait a few seconds at the most for the other side to say so.
+
+        No CANCEL may go out before a response has come (RFC 3261 §9.1). Where none came within two round
+        trips as RFC 3261 reckons them (2*T1), it is not waited for: the CANCEL follows should one come.
+        """
         self._close_nowait()
         if not self._cancelling:
             self._cancelling = True
-            self._runtime.grace.begin(self._result)
+            grace = self._runtime.grace
+            grace.begin(self._result)
+            self._runtime.loop.call_at(self._began + grace.seconds * SILENCE, self._leave_unless_heard)
         await self._result.settled()
+
+    def _leave_unless_heard(self) -> None:
+        if not self._usage.heard:
+            self._result.leave()
 
     def _close_nowait(self) -> bool:
         """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""

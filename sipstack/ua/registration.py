@@ -19,7 +19,7 @@ from sipstack.errors import (
 from sipstack.log import TRANSACTION
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.refusal import authentication_failed
-from sipstack.ua.result import Result
+from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.registration import RegistrationUsage as Usage
@@ -51,16 +51,33 @@ class Registration:
         self._opened: Result[None] = Result()
         self._closed: Result[None] = Result()
         self._pending = False  # a REGISTER is under way
+        self._began = runtime.now()
+        self._heard = False  # the registrar has answered a REGISTER
         self._closing = False
         self._removing = False  # the REGISTER under way, or waiting for it, un-registers
         self._bound_until = -math.inf  # until then the registrar sends calls to us, whatever happened since
-        self.active = False
-        self.expires_at: float | None = None
-        self.error: SipError | None = None
+        self._active = False
+        self._expires_at: float | None = None
+        self._error: SipError | None = None
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
-        return f"<Registration {'active' if self.active else 'inactive'}>"
+        return f"<Registration {'active' if self._active else 'inactive'}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether the registrar sends calls to us, as far as the latest answer tells."""
+        return self._active
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the binding ends unless it is refreshed, in the event loop's time; None while inactive."""
+        return self._expires_at
+
+    @property
+    def error(self) -> SipError | None:
+        """What the latest REGISTER came to; None when it went well."""
+        return self._error
 
     def states(self) -> AsyncIterator[RegistrationState]:
         """Each change of state; ends when the registration is closed, or given up as trying again will not
@@ -80,19 +97,29 @@ class Registration:
         self._closing = self._removing = True
         self._send(self._usage.remove_all)
         await self._closed
-        if self.error is not None:
-            raise self.error
+        if self._error is not None:
+            raise self._error
 
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     async def _close(self) -> None:
-        """Un-register, and wait a few seconds at the most for the answer."""
+        """Un-register, and wait a few seconds at the most for the answer: hardly at all where the registrar
+        has never answered.
+        """
         if not self._closing:
-            self._runtime.grace.begin(self._closed)
+            grace = self._runtime.grace
+            grace.begin(self._closed)
+            if not self._heard:
+                loop = self._runtime.loop
+                loop.call_at(self._began + grace.seconds * SILENCE, self._leave_unless_heard)
         self._close_nowait()
         await self._closed.settled()
         if not self._closed.done:
             TRANSACTION.warning("%s may still be registered: the registrar does not answer", self._aor)
+
+    def _leave_unless_heard(self) -> None:
+        if not self._heard:
+            self._closed.leave()
 
     def _close_nowait(self) -> bool:
         """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
@@ -119,7 +146,7 @@ class Registration:
 
     def _unregister(self) -> None:
         # While active it is refreshed, and a REGISTER that we know nothing of may be under way
-        if self.active or self._runtime.now() < self._bound_until:
+        if self._active or self._runtime.now() < self._bound_until:
             self._removing = True
             self._send(self._usage.remove)
         else:
@@ -134,6 +161,7 @@ class Registration:
 
     def _on_event(self, event: Registered | Unregistered | RegistrationFailed) -> None:
         self._pending = False
+        self._heard = self._heard or not isinstance(event, RegistrationFailed) or event.response is not None
         match event:
             case Registered(expires=expires):
                 TRANSACTION.info("%s is registered for %s s", self._aor, expires)
@@ -152,7 +180,7 @@ class Registration:
             self._unregister()
 
     def _change(self, state: RegistrationState) -> None:
-        self.active, self.expires_at, self.error = state.active, state.expires_at, state.error
+        self._active, self._expires_at, self._error = state.active, state.expires_at, state.error
         self._states.put(state)
 
     def _failed(self, event: RegistrationFailed) -> None:

@@ -9,6 +9,10 @@ from collections.abc import Generator
 from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
+SILENCE = 1 / 4
+"""Of the grace, which is 8*T1. From the first request on: a peer that has said nothing for so long, twice the
+round trip that RFC 3261 reckons with, is not waited for.
+"""
 
 
 class Waiters:
@@ -69,6 +73,12 @@ class Result(Waiters, Generic[T]):
             raise self._error
         return cast(T, self._value)
 
+    def leave(self) -> None:
+        """Nobody waits for it any longer: it is late."""
+        if not self.done:
+            self.late = True
+            self.release()
+
     async def settled(self) -> None:
         """Wait until it is done or late; raises nothing."""
         if not self.done and not self.late:
@@ -105,8 +115,7 @@ class Grace:
         now = loop.time() + 0.01
         while self._running and self._running[0][0] <= now:
             _, result = self._running.popleft()
-            result.late = True
-            result.release()
+            result.leave()
         self._timer = loop.call_at(self._running[0][0], self._expire) if self._running else None
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ NO_WAY = [
         (UDP, TOY),
         "sips:192.0.2.2",
         "ResolutionError: sips:192.0.2.2: the transport is not available (we have toy, udp); "
-        "give a proxy or a URI with transport=udp",
+        "give a sip: URI, if it need not be secured",
     ),
     ((UDP,), "tel:+15550100", "ResolutionError: cannot send to a tel: URI without a proxy"),
 ]

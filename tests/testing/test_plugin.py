@@ -255,3 +255,61 @@ def test_loading_the_plugin_imports_next_to_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
     assert done.stdout.strip() == "['sipstack', 'sipstack.testing', 'sipstack.testing.plugin']", done.stderr
+
+
+# --- a project without any setting ---
+
+
+@pytest.mark.parametrize("mode", [{}, {"asyncio_mode": "strict"}, {"asyncio_mode": "auto"}], ids=str)
+def test_no_setting_is_needed(project: Project, mode: dict[str, str]) -> None:
+    if mode:
+        project.configure(**mode)
+    else:
+        (project.folder / "pytest.ini").unlink()
+    project.write(
+        "test_it.py",
+        """
+        import asyncio
+        import pytest
+        from hypothesis import given, settings, strategies
+        from sipstack.testing import World
+
+        @pytest.mark.virtual_time
+        @pytest.mark.parametrize("seed", range(2))
+        async def test_marked(seed):
+            await asyncio.sleep(3600)
+            assert asyncio.get_running_loop().time() == 3600.0
+
+        async def test_with_the_fixture(sip_world):
+            await asyncio.sleep(3600)
+            assert asyncio.get_running_loop().time() == 3600.0
+
+        @pytest.mark.virtual_time
+        class TestClass:
+            async def test_method(self):
+                await asyncio.sleep(3600)
+
+            def test_plain_method(self):
+                pass
+
+        @pytest.mark.virtual_time
+        @settings(max_examples=3)
+        @given(strategies.integers())
+        async def test_hypothesis(number):
+            await asyncio.sleep(3600)
+
+        def test_plain():
+            pass
+        """,
+    )
+    code, output = project.pytest(*PYTEST_ASYNCIO, *OURS, "-W", "default::pytest.PytestDeprecationWarning")
+    assert outcomes(output) == [
+        "PASSED test_it.py::TestClass::test_method",
+        "PASSED test_it.py::TestClass::test_plain_method",
+        "PASSED test_it.py::test_hypothesis",
+        "PASSED test_it.py::test_marked[0]",
+        "PASSED test_it.py::test_marked[1]",
+        "PASSED test_it.py::test_plain",
+        "PASSED test_it.py::test_with_the_fixture",
+    ]
+    assert code == 0

@@ -83,6 +83,11 @@ class OutgoingInviteUsage(Origin):
         """The INVITE as it last went out; None before that."""
         return self._sent.request if self._sent is not None else self._request
 
+    @property
+    def heard(self) -> bool:
+        """Whether a response has come, be it 100: the other side is there."""
+        return self.finished or (self._sent is not None and self._sent.answered)
+
     # -- sending -------------------------------------------------------------------------------------------
 
     def extend(self, parts: tuple[CallExtension, ...]) -> None:
