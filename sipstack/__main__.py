@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 
 CLI_LIBRARIES = ("click", "rich")
+MISSING = """\
+The command line needs click and rich: pip install 'sipstack[cli]'
+From a checkout: uvx --from '.[cli]' sipstack
+"""
 
 
 def main() -> int:
-    """Run the command line; without its libraries, say in one line how to get them."""
+    """Run the command line; without its libraries, say how to get them."""
     try:
         from sipstack.cli.main import main as run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in CLI_LIBRARIES:
             raise
-        sys.stderr.write("The command line needs more libraries: pip install 'sipstack[cli]'\n")
+        sys.stderr.write(MISSING)
         return 2
     return run()
 

@@ -54,12 +54,15 @@ PUBLIC = [
     "SipError",
     "Timers",
     "TracedMessage",
+    "TracedPacket",
     "TransactionTimeout",
     "TransportError",
     "UserAgent",
     "bridge",
     "melody",
+    "open_source",
     "session_description",
+    "traced_rtp",
 ]
 
 

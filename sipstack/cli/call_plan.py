@@ -45,14 +45,16 @@ def check_writable(path: Path | None) -> None:
         path.unlink()
 
 
-async def carry_out(run: Run, call: sipstack.Call, plan: CallPlan) -> errors.CallEnded:
+async def carry_out(
+    run: Run, call: sipstack.Call, plan: CallPlan, number: int | None = None
+) -> errors.CallEnded:
     """Do what ``plan`` says, hang up, and report how the call ended. The peer gets a BYE in any case."""
     try:
         with run.report.waiting("in a call"):
             await _record_and_talk(call, plan)
     finally:
         ended = await _hang_up(call)
-        run.report(ended_event(call, ended))
+        run.report(ended_event(call, ended, number))
     return ended
 
 
@@ -66,24 +68,26 @@ async def _hang_up(call: sipstack.Call) -> errors.CallEnded:
         return errors.CallEnded("local", "no answer to our BYE")
 
 
-def answered_event(call: sipstack.Call, seconds: float | None) -> Event:
-    """The event ``answered``; ``seconds`` is the time since the call began."""
+def answered_event(call: sipstack.Call, seconds: float, number: int | None = None) -> Event:
+    """The event ``answered``; ``seconds`` is the time since the INVITE."""
     return Event(
         "answered",
         call_id=call.id,
+        number=number,
         local=str(call.local),
         remote=str(call.remote),
-        duration=seconds,
+        answered_after=round(seconds, 4),
         codec=call.codec,
     )
 
 
-def ended_event(call: sipstack.Call, ended: errors.CallEnded) -> Event:
+def ended_event(call: sipstack.Call, ended: errors.CallEnded, number: int | None = None) -> Event:
     """The event ``ended``, with the statistics of the media."""
     statistics = call.statistics
     return Event(
         "ended",
         call_id=call.id,
+        number=number,
         local=str(call.local),
         remote=str(call.remote),
         reason=ended.reason or None,

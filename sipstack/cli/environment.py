@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import NoReturn, TextIO
@@ -67,6 +68,8 @@ class Environment:
     """Ask for a password on the terminal, without showing it."""
     signals: Callable[[Callback], AbstractContextManager[None]] = process_signals
     """Connects Ctrl-C and SIGTERM to a callback; entered while the event loop runs."""
+    wall_clock: Callable[[], float] = time.time
+    """Seconds since the epoch, for time stamps."""
     exit_at_once: Callable[[int], NoReturn] = _exit_at_once
     """Leave the process without any clean-up, at a second Ctrl-C."""
 

@@ -8,6 +8,9 @@ import click
 
 from sipstack.cli.status import ExitStatus
 
+TRACE_FULL = "--trace-full"
+"""What ``--trace=full`` becomes."""
+
 
 class CommandWithExamples(click.Command):
     """A command with ``examples``: pairs of a purpose and a command line. A usage error shows the first."""
@@ -15,6 +18,12 @@ class CommandWithExamples(click.Command):
     def __init__(self, *args: Any, examples: tuple[tuple[str, str], ...], **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``--trace`` is a flag that may have a value: click would take the next argument for the value."""
+        end = args.index("--") if "--" in args else len(args)
+        options = [TRACE_FULL if each == "--trace=full" else each for each in args[:end]]
+        return super().parse_args(ctx, options + args[end:])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples and the exit codes below the options."""

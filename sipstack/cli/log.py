@@ -29,18 +29,21 @@ class LineFormatter(logging.Formatter):
 
 @contextlib.contextmanager
 def logging_to(stream: TextIO, verbose: int) -> Iterator[None]:
-    """Write the records of the library's loggers to ``stream`` until the block is left.
+    """Write the records of the library's loggers, and of asyncio's, to ``stream`` until the block is left.
 
     Warnings are always written; ``verbose`` is 1 for INFO, 2 or more for DEBUG.
     """
     logger = logging.getLogger("sipstack")
+    loop = logging.getLogger("asyncio")  # tells of errors in handlers and tasks, with their text
     handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter())
     level = logger.level
-    logger.addHandler(handler)
+    for each in (logger, loop):
+        each.addHandler(handler)
     logger.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for each in (logger, loop):
+            each.removeHandler(handler)
         logger.setLevel(level)

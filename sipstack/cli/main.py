@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -16,7 +17,11 @@ from sipstack.cli.commands.options import options
 from sipstack.cli.commands.register import register
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples, GroupWithExitCodes
+from sipstack.cli.ladder import printable
 from sipstack.cli.status import ExitStatus
+
+BUG = 1
+"""The exit code of a program that an exception ended, as Python has it."""
 
 
 @click.group(cls=GroupWithExitCodes)
@@ -45,6 +50,10 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
             return ExitStatus.USAGE
         except (KeyboardInterrupt, click.Abort):
             return ExitStatus.INTERRUPTED
+        except Exception:  # a bug of ours, whose text may quote what a stranger sent
+            lines = traceback.format_exc().splitlines()
+            environment.stderr.write("\n".join(map(printable, lines)) + "\n")
+            return BUG
 
 
 def _show_example(error: click.UsageError, environment: Environment) -> None:

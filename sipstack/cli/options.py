@@ -11,12 +11,17 @@ from typing import Any
 import attrs
 import click
 
+import sipstack
+from sipstack import errors
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import TRACE_FULL
 
 PASSWORD = "SIPSTACK_PASSWORD"
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
 LISTEN = re.compile(r"udp:(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{1,5})", re.IGNORECASE)
 URI = re.compile(r"(sips?|tel):\S+", re.IGNORECASE)
+
+SAMPLE_RATE = 8000  # of the calls that the command line places and answers: G.711
 
 Function = Callable[..., Any]
 
@@ -40,6 +45,8 @@ class Output:
     trace: bool
     pcap: Path | None
     verbose: int
+    full: bool = False
+    """The trace shows whole messages."""
 
 
 def uri(value: str) -> str:
@@ -54,6 +61,12 @@ def address_of_record(value: str) -> str:
     if uri(value).lower().startswith("tel:"):
         raise click.BadParameter(f"{value!r} names no domain: write sip:alice@example.com")
     return value
+
+
+def user_of(aor: str) -> str:
+    """The user part of an address-of-record, without a password; empty when it has none."""
+    user, at, _ = aor.partition(":")[2].rpartition("@")
+    return user.partition(":")[0] if at else ""
 
 
 def _as_uri(value: str) -> str:
@@ -73,10 +86,48 @@ def seconds(name: str, text: str, **more: Any) -> Callable[[Function], Function]
     return click.option(name, type=click.FloatRange(min=0, min_open=True), metavar="S", help=text, **more)
 
 
-def wav(name: str, text: str, *, must_exist: bool = False) -> Callable[[Function], Function]:
-    """An option that names a WAV file."""
-    kind = click.Path(exists=must_exist, dir_okay=False, readable=must_exist, path_type=Path)
-    return click.option(name, type=kind, metavar="WAV", help=text)
+def timeout_option(function: Function) -> Function:
+    """Give a command ``--timeout``."""
+    text = "Give up when no answer comes in S seconds (exit code 4); else in 32."
+    return seconds("--timeout", text)(function)
+
+
+def played(text: str) -> Callable[[Function], Function]:
+    """The option ``--play``. The file is tried at once: nobody is called for one that cannot be played."""
+    kind = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+    return click.option("--play", type=kind, metavar="WAV", help=text, callback=_check_playable)
+
+
+def recorded(text: str) -> Callable[[Function], Function]:
+    """The option ``--record``."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--record", type=kind, metavar="WAV", help=text, callback=_check_is_wav)
+
+
+def _check_playable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    if not path.is_file():  # opening a FIFO would wait for who writes it
+        raise click.BadParameter(f"{path} is no regular file")
+    try:
+        sipstack.open_source(path, SAMPLE_RATE).close()
+    except errors.MediaError as error:
+        raise click.BadParameter(f"it cannot be played: {error}") from error
+    return path
+
+
+def check_other_file(play: Path | None, record: Path | None) -> None:
+    """Raise ``UsageError`` when what is to be played would be overwritten."""
+    if play is not None and record is not None and record.exists() and play.samefile(record):
+        raise click.UsageError(f"--play and --record name the same file, {play}")
+
+
+def _check_is_wav(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in ("", ".wav", ".wave"):
+        raise click.BadParameter(f"what is written is WAV: write {path.with_suffix('.wav')}")
+    if path is not None and path.is_fifo():
+        raise click.BadParameter(f"{path} is a FIFO, in which a WAV file cannot be completed")
+    return path
 
 
 def identity_options(listen: str = "udp:0.0.0.0:0") -> Callable[[Function], Function]:
@@ -124,19 +175,24 @@ def output_options(function: Function) -> Function:
     """Give a command the options of ``Output``, which it receives as ``output``."""
     options = (
         click.option("--json", is_flag=True, help="Write one JSON object a line on standard output."),
-        click.option("--trace", is_flag=True, help="Draw the messages as a ladder on standard error, live."),
+        click.option(
+            "--trace",
+            is_flag=True,
+            help="Draw the messages as a ladder on standard error, live; --trace=full with their text.",
+        ),
+        click.option(TRACE_FULL, "full", is_flag=True, hidden=True),
         click.option(
             "--pcap",
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE",
-            help="Capture the messages in FILE, for Wireshark. Needs the extra 'trace'.",
+            help="Capture the messages and the audio (RTP) in FILE, for Wireshark. Needs the extra 'trace'.",
         ),
         click.option("-v", "--verbose", count=True, help="Write a log to standard error (-vv: in detail)."),
     )
 
     @functools.wraps(function)
-    def command(json: bool, trace: bool, pcap: Path | None, verbose: int, **rest: Any) -> Any:
-        return function(output=Output(json, trace, pcap, verbose), **rest)
+    def command(json: bool, trace: bool, full: bool, pcap: Path | None, verbose: int, **rest: Any) -> Any:
+        return function(output=Output(json, trace or full, pcap, verbose, full), **rest)
 
     return _with_options(command, options)
 

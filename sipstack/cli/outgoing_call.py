@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+
+import attrs
 
 import sipstack
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out
 from sipstack.cli.report import Event
+from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.run import Run
 from sipstack.cli.status import NoAnswer
 
@@ -19,13 +23,20 @@ async def place_call(
     Raises ``NoAnswer`` when nobody answers within ``ring_timeout`` seconds, and ``CallEnded`` when the call
     ended although neither side hung up.
     """
-    run.report(Event("calling", local=str(agent.aor), remote=target))
+    calling = Event("calling", local=str(agent.aor), remote=target)
     clock = asyncio.get_running_loop().time
     began = clock()
-    async with agent.invite(target) as outgoing:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            outgoing = await stack.enter_async_context(agent.invite(target))
+        except BaseException:
+            run.report(calling)  # no way was found, and no INVITE sent
+            raise
+        run.call_id = outgoing.id
+        run.report(attrs.evolve(calling, call_id=outgoing.id))
         with run.report.waiting("ringing"):
             call = await _answered(run, outgoing, ring_timeout)
-        run.report(answered_event(call, round(clock() - began, 4)))
+        run.report(answered_event(call, clock() - began))
         ended = await carry_out(run, call, plan)
     if ended.by not in ("local", "remote"):
         raise ended
@@ -44,4 +55,10 @@ async def _answered(run: Run, outgoing: sipstack.OutgoingInvite, ring_timeout: f
 
 
 def _progress(response: sipstack.Response) -> Event:
-    return Event("progress", call_id=response.call_id, status=response.status, reason=response.reason)
+    return Event(
+        "progress",
+        call_id=response.call_id,
+        status=response.status,
+        reason=response.reason,
+        headers=telling_fields(response),
+    )

@@ -1,10 +1,14 @@
-"""The output of a command while it runs: short lines for people, or one JSON object a line for programs."""
+"""The output of a command while it runs: short lines for people, or one JSON object a line for programs.
+
+What the objects say is documented in JSON.md, for programs that read them.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
@@ -13,10 +17,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from sipstack.cli.environment import Environment
-from sipstack.cli.ladder import printable
+from sipstack.cli.ladder import BOX, PLAIN, Pen, printable
 
 STYLES = {
     "heading": "dim",
+    "text": "dim",
     "sent": "cyan",
     "received": "green",
     "failure": "red",
@@ -28,15 +33,16 @@ STYLES = {
     "failed": "bold red",
     "interrupted": "bold yellow",
 }
-DURATIONS = {"answered": "after ", "responded": "after ", "registered": "for "}
 FAILURES = ("rejected", "failed", "interrupted")  # these go to standard error
 WITH_ADDRESSES = (
     "calling",
     "invited",
     "listening",
+    "message",
     "registered",
     "unregistered",
 )  # with both addresses
+INCOMING = ("invited", "message")  # from remote to local
 
 
 @attrs.frozen
@@ -45,6 +51,8 @@ class Event:
 
     event: str
     call_id: str | None = None
+    number: int | None = None
+    """Which call it is, the first is 1, of those that ``sipstack answer`` receives."""
     local: str | None = None
     remote: str | None = None
     status: int | None = None
@@ -52,15 +60,25 @@ class Event:
     by: str | None = None
     """The side that ended the call: ``local``, ``remote``, ``timeout`` or ``transport``."""
     duration: float | None = None
-    """Seconds: until the answer in ``answered`` and ``responded``, of the call in ``ended``."""
+    """Seconds from the answer to the end of a call."""
+    answered_after: float | None = None
+    """Seconds from the INVITE to its answer."""
+    round_trip: float | None = None
+    """Seconds from a single request to its final response."""
+    expires_in: float | None = None
+    """Seconds that a registration is good for."""
     codec: str | None = None
     packets_sent: int | None = None
     packets_received: int | None = None
     packets_lost: int | None = None
     jitter_ms: float | None = None
+    text: str | None = None
+    """What an instant message says."""
+    headers: Mapping[str, str] | None = None
+    """Header fields of a response that tell more; several values of one are separated by commas."""
 
 
-KEYS = tuple(field.name for field in attrs.fields(Event))
+KEYS = ("event", "time", *(field.name for field in attrs.fields(Event)[1:]))
 
 
 class Report(Protocol):
@@ -69,14 +87,15 @@ class Report(Protocol):
     def __call__(self, event: Event) -> None:
         """Write an event."""
 
-    def detail(self, name: str, value: str) -> None:
-        """Write one more line for people; programs read the event only."""
-
     def advise(self, text: str) -> None:
         """Write what people can try after a failure; programs get nothing."""
 
     def draw(self, line: str, style: str) -> None:
         """Write one line of the ladder to standard error."""
+
+    @property
+    def pen(self) -> Pen:
+        """The characters to draw the ladder with."""
 
     def waiting(self, doing: str) -> AbstractContextManager[object]:
         """Show the seconds that pass while the block runs, on a terminal."""
@@ -88,13 +107,13 @@ class JsonReport:
     def __init__(self, environment: Environment) -> None:
         self._stdout = environment.stdout
         self._stderr = environment.stderr
+        self._wall_clock = environment.wall_clock
+        self.pen = pen_for(environment)
 
     def __call__(self, event: Event) -> None:
-        self._stdout.write(json.dumps(attrs.asdict(event)) + "\n")
+        time = datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="milliseconds")
+        self._stdout.write(json.dumps({"event": event.event, "time": time} | attrs.asdict(event)) + "\n")
         self._stdout.flush()  # a reader follows while the command runs
-
-    def detail(self, name: str, value: str) -> None:
-        pass
 
     def advise(self, text: str) -> None:
         pass
@@ -115,17 +134,19 @@ class HumanReport:
         self._out = Console(file=environment.stdout, no_color=plain, highlight=False, soft_wrap=True)
         self._err = Console(file=environment.stderr, no_color=plain, highlight=False, soft_wrap=True)
         self._live = live and self._out.is_terminal and not self._out.is_dumb_terminal
+        self.pen = pen_for(environment)
 
     def __call__(self, event: Event) -> None:
         console = self._err if event.event in FAILURES else self._out
         style = STYLES.get(event.event, "bold")
-        console.print(Text.assemble((f"{event.event:<12}", style), printable(sentence(event))))
-
-    def detail(self, name: str, value: str) -> None:
-        self._out.print(Text(f"  {name:<14}{printable(value)}"))
+        console.print(Text.assemble((f"{event.event:<11} ", style), printable(sentence(event))))
+        for name, value in (event.headers or {}).items():
+            console.print(Text(f"  {name:<14}{printable(value)}"))
+        for line in (event.text or "").splitlines():
+            console.print(Text(f"  {printable(line)}"))
 
     def advise(self, text: str) -> None:
-        self._err.print(Text(f"{'':<12}{text}"))
+        self._err.print(Text(f"{'':<12}{printable(text)}"))
 
     def draw(self, line: str, style: str) -> None:
         self._err.print(Text(line, style=STYLES[style]))
@@ -146,22 +167,41 @@ class HumanReport:
         return progress
 
 
+def pen_for(environment: Environment) -> Pen:
+    """Box drawing on a terminal that has the characters; a file or a pipe may be read anywhere."""
+    encoding = (getattr(environment.stderr, "encoding", None) or "").lower().replace("-", "")
+    return BOX if environment.stderr.isatty() and encoding == "utf8" else PLAIN
+
+
 def sentence(event: Event) -> str:
     """The event's fields in words, without its name."""
     return ", ".join(_parts(event))
 
 
+def in_words(seconds: float) -> str:
+    """``24 ms``, ``12.3 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
 def _parts(event: Event) -> Iterator[str]:
+    if event.number is not None:
+        yield f"call {event.number}"
     if event.event in WITH_ADDRESSES:
-        ends = (event.remote, event.local) if event.event == "invited" else (event.local, event.remote)
+        ends = (event.remote, event.local) if event.event in INCOMING else (event.local, event.remote)
         yield " -> ".join(end for end in ends if end)
+    elif event.number is not None and event.remote:
+        yield f"from {event.remote}"
     if event.status or event.reason:
         yield " ".join(str(part) for part in (event.status, event.reason) if part)
     if event.by:
         yield f"by {event.by}"
+    after = event.answered_after if event.answered_after is not None else event.round_trip
+    if after is not None:
+        yield f"after {in_words(after)}"
+    if event.expires_in is not None:
+        yield f"for {in_words(event.expires_in)}"
     if event.duration is not None:
-        seconds = f"{event.duration:.3g} s" if event.duration < 1 else f"{event.duration:.1f} s"
-        yield DURATIONS.get(event.event, "") + seconds
+        yield in_words(event.duration)
     if event.codec:
         yield event.codec
     if event.packets_sent is not None:

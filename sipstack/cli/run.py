@@ -14,10 +14,11 @@ from sipstack import errors
 from sipstack.cli.environment import Environment
 from sipstack.cli.ladder import Ladder
 from sipstack.cli.log import logging_to
-from sipstack.cli.options import PASSWORD, Identity, Output
+from sipstack.cli.options import PASSWORD, Identity, Output, user_of
 from sipstack.cli.report import Event, HumanReport, JsonReport, Report
+from sipstack.cli.response_fields import realm_of, telling_fields
 from sipstack.cli.status import ExitStatus, exit_status
-from sipstack.cli.trace_sinks import TraceSink, TraceSinks
+from sipstack.cli.trace_sinks import TraceSinks
 
 Body = Callable[["Run"], Awaitable[None]]
 
@@ -28,7 +29,12 @@ class Run:
     def __init__(self, environment: Environment, output: Output) -> None:
         live = not output.trace and not output.verbose  # other lines on the terminal would break this one
         self.report: Report = JsonReport(environment) if output.json else HumanReport(environment, live=live)
-        self.trace: TraceSinks | None = None
+        self.trace: TraceSinks[sipstack.TracedMessage] | None = None
+        self.media_trace: TraceSinks[sipstack.TracedPacket] | None = None
+        self.identity: Identity | None = None
+        """Who we are, since there is a user agent."""
+        self.call_id: str | None = None
+        """That of the call that the command places, since it is known."""
         self.cause: BaseException | None = None
         self._environment = environment
         self._task: asyncio.Future[None] | None = None
@@ -36,14 +42,20 @@ class Run:
 
     def agent(self, identity: Identity, **more: Any) -> sipstack.UserAgent:
         """A user agent made from the common options; ``more`` replaces some of its arguments."""
+        self.identity = identity
         arguments = {
             "password": identity.password,
             "username": identity.username,
             "listen": identity.listen,
             "proxy": identity.proxy,
             "trace": self.trace,
+            "media": self._traced_media if self.media_trace is not None else None,
         }
         return sipstack.UserAgent(identity.aor, **arguments | more)
+
+    def _traced_media(self, host: str) -> sipstack.AudioSession:
+        assert self.media_trace is not None
+        return sipstack.AudioSession(host, bind=sipstack.traced_rtp(self.media_trace))
 
     def stop(self, cause: BaseException) -> None:
         """End the command: calls are hung up, and the first ``cause`` given decides the exit code."""
@@ -85,18 +97,22 @@ def run_command(environment: Environment, output: Output, body: Body) -> ExitSta
     if isinstance(error, BrokenPipeError):
         environment.discard_stdout()
     else:
-        _report_error(run.report, error)
+        _report_error(run, error)
     return status
 
 
 async def _run_traced(run: Run, output: Output, body: Body) -> BaseException | None:
-    sinks: list[TraceSink] = [Ladder(run.report.draw)] if output.trace else []
+    sinks: list[Callable[[sipstack.TracedMessage], None]] = []
+    if output.trace:
+        sinks.append(Ladder(run.report.draw, full=output.full, pen=run.report.pen))
     with contextlib.ExitStack() as stack:
         if output.pcap is not None:
             try:
-                sinks.append(stack.enter_context(_capture(output.pcap)))
+                capture = stack.enter_context(_capture(output.pcap))
             except (OSError, ImportError) as error:
                 return cannot_write(output.pcap, error) if isinstance(error, OSError) else error
+            sinks.append(capture)
+            run.media_trace = TraceSinks([capture.packet], run.stop)
         if sinks:
             run.trace = TraceSinks(sinks, run.stop)
         return await run.supervise(body)
@@ -112,15 +128,38 @@ def cannot_write(path: Path, error: OSError) -> errors.MediaError:
     return errors.MediaError(f"cannot write {path}: {error.strerror or error}")
 
 
-def _report_error(report: Report, error: BaseException) -> None:
+def _report_error(run: Run, error: BaseException) -> None:
+    report, call_id = run.report, run.call_id
     match error:
         case KeyboardInterrupt():
-            report(Event("interrupted"))
+            report(Event("interrupted", call_id=call_id))
         case errors.RequestFailed():
-            report(Event("rejected", status=error.status, reason=error.reason))
+            report(rejected_event(error))
         case OSError():
-            report(Event("failed", reason=error.strerror or str(error)))
+            report(Event("failed", call_id=call_id, reason=error.strerror or str(error)))
         case _:
-            report(Event("failed", status=getattr(error, "status", None), reason=str(error)))
+            status = getattr(error, "status", None)
+            report(Event("failed", call_id=call_id, status=status, reason=str(error)))
     if isinstance(error, errors.AuthenticationFailed):
-        report.advise(f"give --user NAME, and the password in the environment variable {PASSWORD}")
+        report.advise(_about_credentials(error, run.identity))
+
+
+def rejected_event(error: errors.RequestFailed) -> Event:
+    """The event ``rejected``, with the header fields that say why, or where else to try."""
+    return Event(
+        "rejected",
+        call_id=error.response.headers.get("Call-ID"),
+        status=error.status,
+        reason=error.reason,
+        headers=telling_fields(error.response),
+    )
+
+
+def _about_credentials(error: errors.AuthenticationFailed, identity: Identity | None) -> str:
+    """Whose password was refused and by whom, or how to give one."""
+    realm = realm_of(error.response)
+    if identity is None or identity.password is None:
+        asks = "" if realm is None else f'the realm "{realm}" asks for a password: '
+        return f"{asks}give --user NAME, and the password in the environment variable {PASSWORD}"
+    user = identity.username or user_of(identity.aor) or "nobody"
+    return f'the password of {user} is refused by the realm "{realm or ""}"'

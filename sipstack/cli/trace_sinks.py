@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from sipstack import TracedMessage
-
-TraceSink = Callable[["TracedMessage"], None]
+T = TypeVar("T")
 
 
-class TraceSinks:
-    """Calls each of ``sinks`` for every message.
+class TraceSinks(Generic[T]):
+    """Calls each of ``sinks`` for every message or packet.
 
     A sink that cannot write is removed, and ``failed`` is called: the user agent must go on, to end its calls
     in an orderly way.
@@ -20,11 +17,11 @@ class TraceSinks:
 
     __slots__ = ("_failed", "_sinks")
 
-    def __init__(self, sinks: Iterable[TraceSink], failed: Callable[[OSError], None]) -> None:
+    def __init__(self, sinks: Iterable[Callable[[T], None]], failed: Callable[[OSError], None]) -> None:
         self._sinks = list(sinks)
         self._failed = failed
 
-    def __call__(self, trace: TracedMessage) -> None:
+    def __call__(self, trace: T) -> None:
         for sink in tuple(self._sinks):
             try:
                 sink(trace)

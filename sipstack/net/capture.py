@@ -1,4 +1,4 @@
-"""A capture file of the messages that a user agent sends and receives, for Wireshark and its kin.
+"""A capture file of what a user agent sends and receives, messages and media, for Wireshark and its kin.
 
 The file holds raw IP packets (link type 101) with UDP and the addresses of the flow. A message that travelled
 on a stream is written as a datagram of its own, too: the file shows messages, not TCP.
@@ -8,13 +8,31 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from sipstack.core.trace import TracedMessage
 
+Address = tuple[Any, ...]
+"""Host and port, and for IPv6 as the socket gives it more."""
+
 LINK_TYPE_RAW = 101
 MAX_PAYLOAD = 65_535 - 40 - 8  # what an IP packet carries behind an IPv6 and a UDP header
+
+
+class TracedDatagram(Protocol):
+    """A datagram of the media: ``sipstack.TracedPacket`` is one."""
+
+    @property
+    def time(self) -> float: ...
+    @property
+    def sent(self) -> bool: ...
+    @property
+    def local(self) -> Address: ...
+    @property
+    def remote(self) -> Address: ...
+    @property
+    def data(self) -> bytes: ...
 
 
 class _Scapy(NamedTuple):
@@ -37,7 +55,7 @@ def _load_scapy() -> _Scapy:
 
 
 class Capture:
-    """A trace sink that writes each message to the pcap file ``path``.
+    """A trace sink that writes each message to the pcap file ``path``; ``packet`` writes those of the media.
 
     ``wall_clock_offset`` is what must be added to a trace's time to give seconds since the epoch: the agent's
     clock need not be the wall clock. Each packet is written through at once: the file can be read while the
@@ -61,12 +79,17 @@ class Capture:
         """Write one message. A capture that is closed takes no more and says nothing."""
         if self._writer is None:
             return
-        source, destination = trace.flow.local, trace.flow.remote
-        if not trace.sent:
-            source, destination = destination, source
-        packet = self._packet(source, destination, trace.data[:MAX_PAYLOAD])
-        microseconds = round((trace.time + self._wall_clock_offset) * 1_000_000)
-        seconds, microseconds = divmod(microseconds, 1_000_000)
+        self._write(trace.time, trace.sent, trace.flow.local, trace.flow.remote, trace.data)
+
+    def packet(self, trace: TracedDatagram) -> None:
+        """Write one RTP or RTCP packet, as ``traced_rtp`` tells of it."""
+        if self._writer is not None:
+            self._write(trace.time, trace.sent, trace.local, trace.remote, trace.data)
+
+    def _write(self, time: float, sent: bool, local: Address, remote: Address, data: bytes) -> None:
+        source, destination = (local, remote) if sent else (remote, local)
+        packet = self._packet(source, destination, data[:MAX_PAYLOAD])
+        seconds, microseconds = divmod(round((time + self._wall_clock_offset) * 1_000_000), 1_000_000)
         self._writer.write_packet(packet, sec=seconds, usec=microseconds)
 
     def close(self) -> None:
@@ -81,7 +104,7 @@ class Capture:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _packet(self, source: tuple[str, int], destination: tuple[str, int], payload: bytes) -> bytes:
+    def _packet(self, source: Address, destination: Address, payload: bytes) -> bytes:
         sender, receiver = _address(source[0]), _address(destination[0])
         ip = self._scapy.ipv4
         if 6 in (sender.version, receiver.version):

@@ -30,6 +30,9 @@ from sipstack.media.io import AudioSource as AudioSource
 from sipstack.media.port import MediaPort as MediaPort
 from sipstack.media.session import AudioSession as AudioSession
 from sipstack.media.tones import melody as melody
+from sipstack.media.traced import TracedPacket as TracedPacket
+from sipstack.media.traced import traced_rtp as traced_rtp
+from sipstack.media.wav import open_source as open_source
 from sipstack.message import Request as Request
 from sipstack.message import Response as Response
 from sipstack.net.capture import Capture as Capture

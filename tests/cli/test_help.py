@@ -11,6 +11,7 @@ import pytest
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.main import main, program
 from sipstack.cli.status import ExitStatus
+from tests.cli.running import write_tune
 from tests.cli.streams import environment, text
 
 COMMANDS = ["answer", "call", "demo", "message", "options", "register"]
@@ -73,7 +74,7 @@ def test_every_example_is_a_command_line_that_parses(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("hello.wav", "greeting.wav"):
-        (tmp_path / name).touch()
+        write_tune(tmp_path / name)
     command = commands()[words[0]]
     command.make_context(words[0], words[1:])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
-from sipstack.cli.ladder import Ladder, label, rung
+from sipstack.cli.ladder import BOX, Ladder, label, names, rung
 from sipstack.transaction.flow import Flow
 
 ALICE = ("192.0.2.1", 5060)
@@ -32,10 +34,10 @@ def request(method: str, *, body: bytes = b"") -> bytes:
     return f"{method} sip:bob@192.0.2.2 SIP/2.0\r\nCSeq: 1 {method}\r\n{content}\r\n".encode() + body
 
 
-def drawn(*messages: Seen) -> tuple[str, list[str]]:
+def drawn(*messages: Seen, **options: Any) -> tuple[str, list[str]]:
     """The diagram, and the style of each line."""
     lines: list[tuple[str, str]] = []
-    ladder = Ladder(lambda line, style: lines.append((line, style)))
+    ladder = Ladder(lambda line, style: lines.append((line, style)), **options)
     for message in messages:
         ladder(message)
     return "\n".join(line for line, _ in lines), [style for _, style in lines]
@@ -83,7 +85,7 @@ def test_a_call_that_is_challenged_answered_and_hung_up() -> None:
     ]
 
 
-def test_another_pair_of_addresses_gets_a_heading_of_its_own() -> None:
+def test_each_pair_of_addresses_has_one_heading_and_the_arrows_say_whose_they_are() -> None:
     other = Flow("UDP", ("2001:db8::1", 5060), ("2001:db8:1111:2222:3333:4444:5555:6666", 65535))
     text, _ = drawn(
         Seen(1.0, True, FLOW, request("BYE")),
@@ -94,10 +96,77 @@ def test_another_pair_of_addresses_gets_a_heading_of_its_own() -> None:
         "UDP        192.0.2.1:5060                        192.0.2.2:5070\n"
         "    0.000  |---------------------- BYE ---------------------->|\n"
         "UDP        [2001:db8::1]:5060 [2001:db8:1111:2222:3333:4444:5555:6666]:65535\n"
-        "    1.000  |<-------------------- OPTIONS --------------------|\n"
-        "UDP        192.0.2.1:5060                        192.0.2.2:5070\n"
+        "    1.000  |<-------------------- OPTIONS --------------------| "
+        "[2001:db8:1111:2222:3333:4444:5555:6666]:65535\n"
         "    2.000  |---------------------- BYE ---------------------->|"
     )
+
+
+ASKS = b"""\
+%s sip:bob@192.0.2.2 SIP/2.0\r
+From: "Al" <sip:alice:secret@example.com>;tag=1\r
+t: <sip:bob@example.com>\r
+CSeq: 1 %s\r
+\r
+"""
+ANSWERS = ASKS.replace(b"%s sip:bob@192.0.2.2 SIP/2.0", b"SIP/2.0 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("sent", "data", "ours", "theirs"),
+    [
+        (True, ASKS % (b"INVITE", b"INVITE"), "alice", "bob"),
+        (False, ASKS % (b"INVITE", b"INVITE"), "bob", "alice"),
+        (True, ANSWERS % b"INVITE", "bob", "alice"),
+        (False, ANSWERS % b"INVITE", "alice", "bob"),
+        (True, ASKS % (b"REGISTER", b"REGISTER"), "alice", ""),
+        (False, b"\r\n\r\n", "", ""),
+        (True, b"OPTIONS sip:x SIP/2.0\r\nFrom: <sip:h.example>\r\nTo: <tel:1>\r\n\r\n", "h.example", ""),
+        (True, b"BYE sip:x SIP/2.0\r\nFrom: sip:\x1b[2J@h;tag=1\r\n\r\n", "?[2J", ""),
+    ],
+)
+def test_the_names_above_the_lifelines(sent: bool, data: bytes, ours: str, theirs: str) -> None:
+    assert names(data, sent) == (ours, theirs)
+
+
+def test_boxes_on_a_terminal() -> None:
+    text, _ = drawn(
+        Seen(0.0, True, FLOW, ASKS % (b"INVITE", b"INVITE")),
+        Seen(0.1, False, FLOW, response("180 Ringing")),
+        pen=BOX,
+    )
+    assert text == (
+        "UDP        alice 192.0.2.1:5060              bob 192.0.2.2:5070\n"
+        "    0.000  │───────────────────── INVITE ────────────────────▶│\n"
+        "    0.100  │◀────────────── 180 Ringing (INVITE) ─────────────│"
+    )
+
+
+def test_the_whole_messages_without_what_is_secret() -> None:
+    told = (
+        b"REGISTER sip:alice:pw1@b SIP/2.0\r\n"
+        b'Authorization: Digest username="alice", realm="r", nonce="n", response="pw2", qop=auth\r\n'
+        b"Proxy-Authorization:\r\n Basic pw3\r\n"
+        b"Subject: \x1b[2J\r\n"
+        b"Content-Type: application/sdp\r\n"
+        b"\r\n"
+        b"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:pw4|2^20\r\n"
+    )
+    text, styles = drawn(Seen(0.0, True, FLOW, told), Seen(1.0, False, FLOW, b"\r\n\r\n"), full=True)
+    assert text == (
+        "UDP        192.0.2.1:5060                        192.0.2.2:5070\n"
+        "    0.000  |----------------- REGISTER + SDP ---------------->|\n"
+        "           REGISTER sip:alice:***@b SIP/2.0\n"
+        '           Authorization: Digest username="alice", realm="r", nonce="n", response=***, qop=auth\n'
+        "           Proxy-Authorization: ***\n"
+        "           Subject: ?[2J\n"
+        "           Content-Type: application/sdp\n"
+        "\n"
+        "           v=0\n"
+        "           a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***|2^20\n"
+        "    1.000  |<------------------- keep-alive ------------------|"
+    )
+    assert styles == ["heading", "sent", *["text"] * 8, "received"]
 
 
 def test_a_long_reason_is_cut_to_the_width() -> None:

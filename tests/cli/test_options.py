@@ -9,6 +9,7 @@ import click
 import pytest
 
 from sipstack.cli.environment import Environment
+from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import (
     ANONYMOUS,
     Identity,
@@ -61,7 +62,7 @@ def test_listen_addresses(value: str) -> None:
     assert listen_address(value) == value
 
 
-@click.command()
+@click.command(cls=CommandWithExamples, examples=())
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
 def shared(**values: Any) -> dict[str, Any]:
@@ -87,8 +88,15 @@ def test_all_shared_options() -> None:
     arguments += " --json --trace -vv --pcap f"
     assert parsed(env, *arguments.split()) == {
         "identity": Identity("udp:[::1]:0", "sip:alice@example.com", "al", "secret", "sip:p"),
-        "output": Output(True, True, Path("f"), 2),
+        "output": Output(True, True, Path("f"), 2, full=False),
     }
+
+
+def test_the_trace_has_two_forms_and_takes_no_argument_for_its_own() -> None:
+    assert parsed(environment(), "--trace")["output"] == Output(False, True, None, 0)
+    assert parsed(environment(), "--trace=full", "--json")["output"] == Output(True, True, None, 0, full=True)
+    with pytest.raises(click.UsageError, match="'--trace' does not take a value"):
+        parsed(environment(), "--trace=all")
 
 
 def test_a_user_without_a_password_is_asked_on_the_terminal() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import attrs
 import pytest
 
+from sipstack.cli.ladder import BOX, PLAIN, Pen
 from sipstack.cli.report import KEYS, Event, HumanReport, JsonReport, sentence
 from tests.cli.streams import environment, text
 
@@ -28,29 +31,43 @@ ENDED = Event(
 def test_the_keys_are_a_promise() -> None:
     assert KEYS == (
         "event",
+        "time",
         "call_id",
+        "number",
         "local",
         "remote",
         "status",
         "reason",
         "by",
         "duration",
+        "answered_after",
+        "round_trip",
+        "expires_in",
         "codec",
         "packets_sent",
         "packets_received",
         "packets_lost",
         "jitter_ms",
+        "text",
+        "headers",
     )
 
 
 def test_json_has_one_object_a_line_with_every_key() -> None:
-    env = environment()
+    env = environment(wall_clock=lambda: 1_800_000_000.25)
     report = JsonReport(env)
-    report(Event("progress", call_id="c1", status=180, reason="Ringing"))
+    report(Event("progress", call_id="c1", status=180, reason="Ringing", headers={"Reason": "Q.850"}))
     report(ENDED)
     first, second = (json.loads(line) for line in text(env.stdout).splitlines())
     nothing = dict.fromkeys(KEYS)
-    assert first == nothing | {"event": "progress", "call_id": "c1", "status": 180, "reason": "Ringing"}
+    assert first == nothing | {
+        "event": "progress",
+        "time": "2027-01-15T08:00:00.250+00:00",
+        "call_id": "c1",
+        "status": 180,
+        "reason": "Ringing",
+        "headers": {"Reason": "Q.850"},
+    }
     assert list(second) == list(KEYS)
     assert second["packets_lost"] == 3
 
@@ -58,7 +75,6 @@ def test_json_has_one_object_a_line_with_every_key() -> None:
 def test_json_keeps_standard_output_to_itself() -> None:
     env = environment(terminal=True)
     report = JsonReport(env)
-    report.detail("Allow", "INVITE")
     report.advise("try again")
     report.draw("a line", "sent")
     with report.waiting("ringing"):
@@ -78,10 +94,22 @@ def test_json_of_text_that_is_not_utf8_stays_one_ascii_line() -> None:
     [
         (Event("calling", local="sip:a@x", remote="sip:b@x"), "sip:a@x -> sip:b@x"),
         (Event("invited", local="sip:a@x", remote="sip:b@x"), "sip:b@x -> sip:a@x"),
-        (Event("registered", local="sip:a@x", duration=600.0), "sip:a@x, for 600.0 s"),
+        (Event("registered", local="sip:a@x", expires_in=600.0), "sip:a@x, for 600.0 s"),
         (Event("listening", local="sip:a@x"), "sip:a@x"),
         (Event("progress", call_id="c1", status=180, reason="Ringing"), "180 Ringing"),
-        (Event("answered", remote="sip:b@x", duration=0.0213, codec="PCMA"), "after 0.0213 s, PCMA"),
+        (Event("answered", remote="sip:b@x", answered_after=0.0213, codec="PCMA"), "after 21 ms, PCMA"),
+        (
+            Event("answered", number=2, remote="sip:b@x", answered_after=3.04),
+            "call 2, from sip:b@x, after 3.0 s",
+        ),
+        (
+            Event("ended", number=2, remote="sip:b@x", by="remote", duration=0.99995),
+            "call 2, from sip:b@x, by remote, 1.0 s",
+        ),
+        (Event("cancelled", number=3, remote="sip:b@x", by="remote"), "call 3, from sip:b@x, by remote"),
+        (Event("invited", number=1, local="sip:a@x", remote="sip:b@x"), "call 1, sip:b@x -> sip:a@x"),
+        (Event("message", local="sip:a@x", remote="sip:b@x", text="hello"), "sip:b@x -> sip:a@x"),
+        (Event("responded", status=200, reason="OK", round_trip=0.0239), "200 OK, after 24 ms"),
         (Event("failed", reason="no address"), "no address"),
         (Event("interrupted"), ""),
         (ENDED, "bye, by remote, 12.3 s, PCMU, 615 packets sent, 612 received, 3 lost, jitter 1.2 ms"),
@@ -97,10 +125,13 @@ def test_a_pipe_gets_plain_lines_that_are_not_wrapped() -> None:
     report = HumanReport(env, live=True)
     with report.waiting("ringing"):
         report(Event("calling", local="sip:alice@example.com", remote=f"sip:{'b' * 100}@example.com"))
-    report.detail("Allow", "INVITE, [bold]ACK")
+    report(Event("responded", status=200, headers={"Allow": "INVITE, [bold]ACK"}))
+    report(Event("unregistered", local="sip:a@x"))
     assert text(env.stdout) == (
         f"calling     sip:alice@example.com -> sip:{'b' * 100}@example.com\n"
+        "responded   200\n"
         "  Allow         INVITE, [bold]ACK\n"
+        "unregistered sip:a@x\n"
     )
 
 
@@ -135,3 +166,38 @@ def test_a_terminal_shows_that_time_passes() -> None:
         pass
     assert "ringing" in text(env.stdout)
     assert "0:00:00" in text(env.stdout)
+
+
+def test_a_text_message_keeps_its_lines_and_commands_no_terminal() -> None:
+    env = environment()
+    HumanReport(env, live=False)(Event("message", remote="sip:b@x", text="Lunch\x1b[2J at\nnoon? 😀\x9b1m"))
+    assert text(env.stdout) == "message     sip:b@x\n  Lunch?[2J at\n  noon? 😀?1m\n"
+
+
+def test_neither_fields_nor_advice_command_the_terminal() -> None:
+    env = environment()
+    report = HumanReport(env, live=False)
+    report(Event("rejected", status=603, headers={"Warning": '399 x "\x1b]0;owned\x07"'}))
+    report.advise('refused by the realm "\x1b[2J"')
+    assert text(env.stderr) == (
+        'rejected    603\n  Warning       399 x "?]0;owned?"\n            refused by the realm "?[2J"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("terminal", "encoding", "pen"),
+    [(True, "utf-8", BOX), (True, "latin-1", PLAIN), (False, "utf-8", PLAIN), (True, None, PLAIN)],
+)
+def test_boxes_are_drawn_where_the_terminal_has_the_characters(
+    terminal: bool, encoding: str | None, pen: Pen
+) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+        @property
+        def encoding(self) -> str | None:  # type: ignore[override]
+            return encoding
+
+    env = attrs.evolve(environment(), stderr=Stream())
+    assert HumanReport(env, live=False).pen is JsonReport(env).pen is pen

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sipstack.core.trace import TracedMessage
+from sipstack.media.traced import TracedPacket
 from sipstack.net.capture import MAX_PAYLOAD, Capture
 from sipstack.transaction.flow import Flow
 
@@ -155,3 +156,20 @@ def test_a_closed_capture_takes_no_more(tmp_path: Path) -> None:
     sink.close()
     sink(TracedMessage(1.0, True, IPV4, b"INVITE"))
     assert packets(path) == []
+
+
+def test_packets_of_the_media(tmp_path: Path) -> None:
+    path = tmp_path / "call.pcap"
+    with Capture(path, WALL_CLOCK_OFFSET) as sink:
+        sink.packet(TracedPacket(1.0, True, ("192.0.2.1", 4000), ("192.0.2.2", 5000), b"\x80out"))
+        sink.packet(TracedPacket(1.5, False, ("192.0.2.1", 4000), ("192.0.2.2", 5000), b"\x80in"))
+        sink.packet(TracedPacket(2.0, True, ("::1", 4000), ("::1", 5000, 0, 0), b"\x80six"))
+    assert datagrams(path) == [
+        ("192.0.2.1", 4000, "192.0.2.2", 5000, b"\x80out"),
+        ("192.0.2.2", 5000, "192.0.2.1", 4000, b"\x80in"),
+        ("::1", 4000, "::1", 5000, b"\x80six"),
+    ]
+    assert [float(packet.time) for packet in packets(path)] == [
+        WALL_CLOCK_OFFSET + second for second in (1.0, 1.5, 2.0)
+    ]
+    sink.packet(TracedPacket(3.0, True, ("192.0.2.1", 4000), ("192.0.2.2", 5000), b"\x80late"))

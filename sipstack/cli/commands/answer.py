@@ -1,4 +1,4 @@
-"""``sipstack answer``: wait for calls, and accept or refuse them."""
+"""``sipstack answer``: wait for calls and messages, and accept or refuse them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ from sipstack import errors
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, seconds, wav
+from sipstack.cli.options import (
+    ANONYMOUS,
+    Identity,
+    Output,
+    check_other_file,
+    identity_options,
+    output_options,
+    played,
+    recorded,
+    seconds,
+    uri,
+)
+from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
@@ -26,32 +38,77 @@ EXAMPLES = (
         "sipstack answer --ring 3 --play greeting.wav --record message.wav --duration 30 --calls 1",
     ),
     (
-        "a busy phone at another port, with the messages shown",
-        "sipstack answer --listen udp:0.0.0.0:5070 --reject 486 --trace",
+        "a phone of a PBX: registered as alice, whose password is asked for",
+        "sipstack answer --register --from sip:alice@pbx.example.com --user alice --echo",
     ),
 )
 
 
 @attrs.frozen
 class AnswerCalls:
-    """The plan for each call, and the number of calls."""
+    """The plan for each call, and the number of calls. With a ``registrar`` we register as well."""
 
     identity: Identity
     plan: CallPlan
     ring: float | None
     reject: int | None
     calls: int | None
+    registrar: str | None
     limits: sipstack.Limits = attrs.field(factory=sipstack.Limits)
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
         counter = CallCounter(self, run)
-        async with run.agent(self.identity, limits=self.limits) as agent:
-            async with agent.serving(counter.handle):
+        messages = Messages(run)
+        async with run.agent(self.identity, registrar=self.registrar, limits=self.limits) as agent:
+            async with agent.serving(counter.handle, requests={"MESSAGE": messages.take}):
                 run.report(Event("listening", local=agent.contact))
-                await counter.finished.wait()
+                if self.registrar is None:
+                    await counter.finished.wait()
+                else:
+                    await self._registered(run, agent, counter.finished)
         if counter.error is not None:
             raise counter.error
+
+    async def _registered(self, run: Run, agent: sipstack.UserAgent, finished: asyncio.Event) -> None:
+        """Stay registered until the last call is over. Raises what ends the registration for good."""
+        async with registered(agent, EXPIRES) as registration:
+            tasks = [
+                asyncio.ensure_future(finished.wait()),
+                asyncio.ensure_future(follow(run, registration, self.identity.aor)),
+            ]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+        run.report(Event("unregistered", local=self.identity.aor))
+
+
+class Messages:
+    """Takes instant messages (RFC 3428) and shows them."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def take(self, request: sipstack.IncomingRequest) -> None:
+        """Show a text; refuse what is none."""
+        kind = request.request.content_type
+        if kind is not None and kind.type != "text":
+            await request.respond(415, headers={"Accept": "text/plain"})
+            return
+        await request.respond(200)
+        self._run.report(
+            Event(
+                "message",
+                call_id=request.call_id,
+                local=str(request.to.uri),
+                remote=str(request.from_.uri),
+                text=request.text,
+            )
+        )
 
 
 class CallCounter:
@@ -73,16 +130,23 @@ class CallCounter:
         if wanted is not None and number > wanted:
             await invitation.reject(486)
             return
+        about = Event(
+            "invited",
+            call_id=invitation.call_id,
+            number=number,
+            local=str(invitation.to.uri),
+            remote=str(invitation.from_.uri),
+        )
         try:
-            await self._answer(invitation, number)
+            await self._answer(invitation, about, number)
         except asyncio.CancelledError:
             if invitation.cancelled:
-                self._run.report(Event("cancelled", call_id=invitation.call_id, by="remote"))
+                self._run.report(attrs.evolve(about, event="cancelled", by="remote"))
             raise
         except errors.MediaError as error:
             self._failed(error, invitation.call_id)
         except errors.SipError as error:
-            self._run.report(Event("failed", call_id=invitation.call_id, reason=str(error)))
+            self._run.report(attrs.evolve(about, event="failed", reason=str(error)))
         finally:
             self._ended += 1
             if self._ended == wanted:
@@ -96,20 +160,21 @@ class CallCounter:
         self._run.report(Event("failed", call_id=call_id, reason=str(error)))
         self.error = self.error or error
 
-    async def _answer(self, invitation: sipstack.Invitation, number: int) -> None:
+    async def _answer(self, invitation: sipstack.Invitation, about: Event, number: int) -> None:
         command, report = self._command, self._run.report
-        local, remote = str(invitation.to.uri), str(invitation.from_.uri)
-        report(Event("invited", call_id=invitation.call_id, local=local, remote=remote))
-        if command.reject is not None:
-            await invitation.reject(command.reject)
-            report(Event("rejected", call_id=invitation.call_id, status=command.reject))
-            return
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        report(about)
         if command.ring is not None:
             await invitation.progress(180)
             await asyncio.sleep(command.ring)
+        if command.reject is not None:
+            await invitation.reject(command.reject)
+            report(attrs.evolve(about, event="rejected", status=command.reject))
+            return
         async with invitation.accept() as call:
-            report(answered_event(call, command.ring))
-            await carry_out(self._run, call, _numbered(command.plan, number))
+            report(answered_event(call, clock() - began, number))
+            await carry_out(self._run, call, _numbered(command.plan, number), number)
 
 
 def _numbered(plan: CallPlan, number: int) -> CallPlan:
@@ -121,15 +186,15 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
 
 @click.command("answer", cls=CommandWithExamples, examples=EXAMPLES)
 @click.option("--echo", is_flag=True, help="Send back what is heard.")
-@wav("--play", "Play this file, once.", must_exist=True)
-@wav("--record", "Record what is heard; the second call goes to NAME-2.wav, and so on.")
+@played("Play this file, once.")
+@recorded("Record what is heard; the second call goes to NAME-2.wav, and so on.")
 @click.option(
     "--calls",
     type=click.IntRange(min=1),
     metavar="N",
     help="Leave after N calls; else at Ctrl-C.",
 )
-@seconds("--ring", "Let it ring for S seconds before answering.")
+@seconds("--ring", "Let it ring for S seconds before answering or refusing.")
 @click.option(
     "--reject", type=click.IntRange(300, 699), metavar="STATUS", help="Refuse calls with this status."
 )
@@ -149,6 +214,14 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     metavar="N",
     help="Refuse with 503 beyond N calls at a time from one IP address.",
 )
+@click.option(
+    "--register",
+    is_flag=False,
+    flag_value="",
+    type=lambda value: value and uri(value),
+    metavar="[REGISTRAR]",
+    help="Register meanwhile, as --from says; at the domain of that address unless a registrar is given.",
+)
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
 @click.pass_obj
@@ -163,12 +236,29 @@ def answer(
     duration: float | None,
     max_calls: int | None,
     max_calls_per_source: int | None,
+    register: str | None,
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
-    """Wait for calls and answer them. Without --echo or --play the caller hears silence."""
+    """Wait for calls and answer them. Without --echo or --play the caller hears silence.
+
+    Instant messages are taken and shown.
+    """
     if echo and play:
         raise click.UsageError("--echo and --play exclude each other: give one of them")
     limits = sipstack.Limits(calls=max_calls, calls_per_source=max_calls_per_source)
     plan = CallPlan(play=play, record=record, echo=echo, duration=duration)
-    return run_command(environment, output, AnswerCalls(identity, plan, ring, reject, calls, limits))
+    if reject is not None and plan != CallPlan():
+        raise click.UsageError(
+            "--reject excludes --echo, --play, --record and --duration: a call that is refused has no audio"
+        )
+    check_other_file(play, record)
+    registrar = None
+    if register is not None:
+        if not register and identity.aor == ANONYMOUS:
+            raise click.UsageError("--register needs to know who we are: give --from sip:you@pbx.example.com")
+        aor, registrar = addresses(register or identity.aor, identity.aor, "answer --register")
+        identity = attrs.evolve(identity, aor=aor)
+    return run_command(
+        environment, output, AnswerCalls(identity, plan, ring, reject, calls, registrar, limits)
+    )

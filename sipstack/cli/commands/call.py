@@ -10,7 +10,17 @@ import click
 from sipstack.cli.call_plan import CallPlan, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, seconds, uri, wav
+from sipstack.cli.options import (
+    Identity,
+    Output,
+    check_other_file,
+    identity_options,
+    output_options,
+    played,
+    recorded,
+    seconds,
+    uri,
+)
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
@@ -48,8 +58,8 @@ class PlaceCall:
 
 @click.command("call", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
-@wav("--play", "Play this file, once.", must_exist=True)
-@wav("--record", "Record what is heard into this file.")
+@played("Play this file, once.")
+@recorded("Record what is heard into this file.")
 @seconds(
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
@@ -69,5 +79,6 @@ def call(
     output: Output,
 ) -> ExitStatus:
     """Call TARGET, a SIP URI, and send and record WAV files."""
+    check_other_file(play, record)
     plan = CallPlan(play=play, record=record, duration=duration)
     return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout))

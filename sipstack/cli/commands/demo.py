@@ -17,7 +17,7 @@ from sipstack.cli.audio_comparison import Comparison, compare, samples
 from sipstack.cli.call_plan import CallPlan, check_writable, echo
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, output_options, wav
+from sipstack.cli.options import Identity, Output, output_options, recorded
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
@@ -51,7 +51,7 @@ class Demonstration:
         tune = pcm_of(sipstack.melody())
         seconds = len(tune) / 2 / RATE
         plan = CallPlan(play=sipstack.melody(), record=self.record, duration=seconds + TAIL)
-        async with run.agent(BOB, trace=None) as bob, run.agent(ALICE) as alice:
+        async with run.agent(BOB, trace=None, media=None) as bob, run.agent(ALICE) as alice:
             async with bob.serving(self.bob):
                 await place_call(run, alice, bob.contact, plan)
         verdict = await asyncio.to_thread(compare_with_file, tune, self.record)
@@ -80,7 +80,7 @@ def compare_with_file(tune: bytes, recorded: Path) -> Comparison:
 
 
 @click.command("demo", cls=CommandWithExamples, examples=EXAMPLES)
-@wav("--record", "Keep what came back in this file.")
+@recorded("Keep what came back in this file.")
 @output_options
 @click.pass_obj
 def demo(environment: Environment, record: Path | None, output: Output) -> ExitStatus:

@@ -7,7 +7,7 @@ import click
 
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
+from sipstack.cli.options import Identity, Output, identity_options, output_options, timeout_option, uri
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.single_request import send_request
 from sipstack.cli.status import ExitStatus
@@ -29,24 +29,35 @@ class SendMessage:
     identity: Identity
     target: str
     text: str
+    timeout: float | None
 
     async def __call__(self, run: Run) -> None:
         await send_request(
-            run, self.identity, self.target, lambda agent: agent.message(self.target, self.text)
+            run,
+            self.identity,
+            self.target,
+            lambda agent: agent.message(self.target, self.text),
+            self.timeout,
         )
 
 
 @click.command("message", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
 @click.argument("text")
+@timeout_option
 @identity_options()
 @output_options
 @click.pass_obj
 def message(
-    environment: Environment, target: str, text: str, identity: Identity, output: Output
+    environment: Environment,
+    target: str,
+    text: str,
+    timeout: float | None,
+    identity: Identity,
+    output: Output,
 ) -> ExitStatus:
     """Send TEXT to TARGET, a SIP URI.
 
     It travels as an instant message (RFC 3428), without a call.
     """
-    return run_command(environment, output, SendMessage(identity, target, text))
+    return run_command(environment, output, SendMessage(identity, target, text, timeout))

@@ -7,13 +7,13 @@ import click
 
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
+from sipstack.cli.options import Identity, Output, identity_options, output_options, timeout_option, uri
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.single_request import send_request
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
-    ("is it up? see the exit code", "sipstack options sip:pbx.example.com"),
+    ("is it up? see the exit code", "sipstack options sip:pbx.example.com --timeout 2"),
     ("what does it support, with the messages shown", "sipstack options sip:bob@192.0.2.7:5070 --trace"),
     ("status and round trip as JSON", "sipstack options sip:pbx.example.com --json"),
 )
@@ -26,22 +26,27 @@ class QueryOptions:
 
     identity: Identity
     target: str
+    timeout: float | None
 
     async def __call__(self, run: Run) -> None:
-        response = await send_request(
-            run, self.identity, self.target, lambda agent: agent.options(self.target)
+        await send_request(
+            run,
+            self.identity,
+            self.target,
+            lambda agent: agent.options(self.target),
+            self.timeout,
+            *SHOWN,
         )
-        for name in SHOWN:
-            value = ", ".join(response.headers.raw(name))
-            if value:
-                run.report.detail(name, value)
 
 
 @click.command("options", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
+@timeout_option
 @identity_options()
 @output_options
 @click.pass_obj
-def options(environment: Environment, target: str, identity: Identity, output: Output) -> ExitStatus:
+def options(
+    environment: Environment, target: str, timeout: float | None, identity: Identity, output: Output
+) -> ExitStatus:
     """Ask TARGET, a SIP URI, for its capabilities."""
-    return run_command(environment, output, QueryOptions(identity, target))
+    return run_command(environment, output, QueryOptions(identity, target, timeout))

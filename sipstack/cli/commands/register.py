@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import attrs
 import click
 
-import sipstack
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import ANONYMOUS, Identity, Output, identity_options, output_options, uri
+from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
+from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
@@ -29,7 +27,6 @@ EXAMPLES = (
         "sipstack register sip:pbx.example.net --from sip:alice@example.com --expires 120",
     ),
 )
-RETRY = (1.0, 60.0)  # seconds: the first and the longest pause before another attempt
 
 
 @attrs.frozen
@@ -42,45 +39,11 @@ class KeepRegistered:
     once: bool
 
     async def __call__(self, run: Run) -> None:
-        retry = None if self.once else sipstack.Backoff(*RETRY)
         async with run.agent(self.identity, registrar=self.registrar) as agent:
-            async with agent.register(expires=self.expires, retry=retry) as registration:
-                if registration.error is not None:
-                    raise registration.error  # what has never worked is not retried
-                await self._follow(run, registration)
+            async with registered(agent, self.expires, once=self.once) as registration:
+                with run.report.waiting("registered"):
+                    await follow(run, registration, self.identity.aor, once=self.once)
         run.report(Event("unregistered", local=self.identity.aor))
-
-    async def _follow(self, run: Run, registration: sipstack.Registration) -> None:
-        """Report each state, until the registrar refuses for good."""
-        clock = asyncio.get_running_loop().time
-        with run.report.waiting("registered"):
-            async for state in registration.states():
-                if state.error is not None and not state.error.transient:
-                    raise state.error
-                if state.expires_at is not None:
-                    left = round(state.expires_at - clock(), 1)
-                    run.report(Event("registered", local=self.identity.aor, duration=left))
-                else:
-                    status = getattr(state.error, "status", None)
-                    run.report(Event("lost", local=self.identity.aor, status=status, reason=str(state.error)))
-                if self.once:
-                    return
-
-
-def addresses(target: str, aor: str) -> tuple[str, str]:
-    """The address-of-record and the registrar that ``target`` and ``--from`` name.
-
-    The registrar's URI has no user (RFC 3261 §10.2).
-    """
-    if "@" in target:
-        if aor not in (ANONYMOUS, target):
-            raise click.UsageError(f"{target} names a user, so it is what gets registered: leave out --from")
-        scheme, _, rest = target.partition(":")
-        return target, f"{scheme}:{rest.rpartition('@')[2]}"
-    if aor == ANONYMOUS:
-        user = target.replace(":", ":you@", 1)
-        raise click.UsageError(f"who is to be registered? write: sipstack register {target} --from {user}")
-    return aor, target
 
 
 @click.command("register", cls=CommandWithExamples, examples=EXAMPLES)
@@ -88,7 +51,7 @@ def addresses(target: str, aor: str) -> tuple[str, str]:
 @click.option(
     "--expires",
     type=click.IntRange(min=1),
-    default=600,
+    default=EXPIRES,
     metavar="S",
     show_default=True,
     help="Lifetime of the binding in seconds; it is refreshed before it ends.",
@@ -103,7 +66,8 @@ def register(
     """Register, and stay registered until Ctrl-C.
 
     The argument is our address-of-record (sip:alice@example.com), whose domain is the registrar, or a
-    registrar (sip:pbx.example.com), together with --from.
+    registrar (sip:pbx.example.com), together with --from. Calls are refused meanwhile: to take them, use
+    sipstack answer --register.
     """
     aor, registrar = addresses(target, identity.aor)
     return run_command(

@@ -12,7 +12,9 @@ import pytest
 from sipstack.cli.status import ExitStatus
 from sipstack.errors import CallRejected
 from sipstack.message import Request, Response, parse
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANY_PORT, Command, agent, command, write_tune
+from tests.cli.streams import text
 
 ANSWER = ("answer", *ANY_PORT, "--json")
 
@@ -22,6 +24,15 @@ async def contact(run: Command) -> str:
     local = (await run.event("listening"))["local"]
     assert isinstance(local, str)
     return local
+
+
+async def shown_contact(run: Command) -> str:
+    """Where a command that writes for people is reached."""
+    async with asyncio.timeout(10):
+        while True:
+            if (words := text(run.environment.stdout).split())[:1] == ["listening"] and len(words) > 1:
+                return words[1]
+            await asyncio.sleep(0.01)
 
 
 def recordings(folder: Path) -> dict[str, int]:
@@ -152,6 +163,49 @@ async def test_a_caller_without_a_common_codec_is_refused_and_the_next_one_welco
     assert run.events[2]["call_id"] == "c1"
 
 
+async def test_a_phone_that_rings_before_it_refuses() -> None:
+    async with command(*ANSWER, "--reject", "603", "--ring", "0.2", "--calls", "1") as run:
+        async with agent("alice") as alice, alice.invite(await contact(run)) as outgoing:
+            assert [response.status async for response in outgoing.provisionals()] == [180]
+            with pytest.raises(CallRejected, match="603"):
+                await outgoing.answered()
+        assert await run.status() == ExitStatus.DONE
+    assert run.event_names == ["listening", "invited", "rejected"]
+
+
+async def test_what_is_no_text_is_refused() -> None:
+    async with command(*ANSWER) as run, agent("alice") as alice:
+        image = {"Content-Type": "image/png"}
+        response = await alice.request("MESSAGE", await contact(run), headers=image, body=b"\x89PNG")
+        assert (response.status, response.headers.get("Accept")) == (415, "text/plain")
+    assert run.event_names == ["listening", "interrupted"]
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_registrar_that_refuses_ends_the_command(status: int) -> None:
+    async with registrar_here(status=status) as registrar:
+        arguments = ("--register", registrar.uri, "--from", "sip:alice@example.com")
+        async with command(*ANSWER, *arguments) as run:
+            assert await run.status() == ExitStatus.REFUSED
+    assert [(event["event"], event["status"]) for event in run.events] == [
+        ("listening", None),
+        ("rejected", status),
+    ]
+
+
+async def test_a_registration_that_is_refused_later_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sipstack.cli.commands.answer.EXPIRES", 2)
+    async with registrar_here() as registrar:
+        arguments = ("--register", registrar.uri, "--from", "sip:alice@example.com")
+        async with command(*ANSWER, *arguments) as run:
+            await run.event("registered")
+            registrar.status = 403
+            assert await run.status() == ExitStatus.REFUSED
+    assert run.event_names == ["listening", "registered", "rejected"]
+
+
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
 
 
@@ -238,3 +292,63 @@ async def test_more_calls_than_asked_for_find_it_busy() -> None:
             assert refused.value.status == 486
         assert await run.status() == ExitStatus.DONE
     assert run.event_names == ["listening", "invited", "answered", "ended"]
+
+
+async def test_a_text_is_shown_and_accepted() -> None:
+    async with command(*ANSWER) as run, agent("alice") as alice:
+        target = await contact(run)
+        assert (await alice.message(target, "Lunch at noon?")).status == 200
+        said = await run.event("message")
+    assert (said["remote"], said["local"]) == ("sip:alice@127.0.0.1", target)
+    assert said["text"] == "Lunch at noon?"
+    assert said["call_id"]
+
+
+async def test_people_read_a_text_and_it_commands_no_terminal() -> None:
+    async with command("answer", *ANY_PORT) as run, agent("alice") as alice:
+        target = await shown_contact(run)
+        await alice.message(target, "one\x1b[2J\ntwo")
+    assert text(run.environment.stdout) == (
+        f"listening   {target}\nmessage     sip:alice@127.0.0.1 -> {target}\n  one?[2J\n  two\n"
+    )
+
+
+async def test_it_registers_and_takes_the_calls_that_come_so() -> None:
+    async with registrar_here(password="secret") as registrar:
+        arguments = ("--register", registrar.uri, "--from", "sip:bob@example.com", "--echo", "--calls", "1")
+        variables = {"SIPSTACK_PASSWORD": "secret"}
+        async with command(*ANSWER, *arguments, variables=variables) as run, agent("alice") as alice:
+            await run.event("registered")
+            (binding,) = registrar.bindings
+            async with alice.call(binding):
+                pass
+            assert await run.status() == ExitStatus.DONE
+        assert registrar.bindings == {}
+    assert run.event_names == ["listening", "registered", "invited", "answered", "ended", "unregistered"]
+
+
+async def test_each_line_says_which_of_several_calls_it_is_about() -> None:
+    async with command("answer", *ANY_PORT, "--echo", "--calls", "2") as run, agent("alice") as alice:
+        target = await shown_contact(run)
+        async with alice.call(target), alice.call(target):
+            pass
+        assert await run.status() == ExitStatus.DONE
+    lines = [line.split(", ")[0] for line in text(run.environment.stdout).splitlines()[1:]]
+    assert lines == [
+        "invited     call 1",
+        "answered    call 1",
+        "invited     call 2",
+        "answered    call 2",
+        "ended       call 2",
+        "ended       call 1",
+    ]
+
+
+async def test_the_time_to_the_answer_is_measured() -> None:
+    async with command(*ANSWER, "--ring", "0.2", "--calls", "1") as run, agent("alice") as alice:
+        async with alice.call(await contact(run)):
+            pass
+        assert await run.status() == ExitStatus.DONE
+    answered, ended = run.events[-2:]
+    assert 0.2 <= answered["answered_after"] < 2
+    assert (answered["duration"], answered["number"], ended["number"]) == (None, 1, 1)

@@ -8,13 +8,14 @@ import sys
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import sipstack
 from sipstack.cli.status import ExitStatus
-from tests.cli.running import ANY_PORT, agent, command, echo, write_tune
+from tests.cli.running import ANY_PORT, agent, command, echo, outcome, process, write_tune
 
 ALICE = "sip:alice@example.com"
 LINUX_ONLY = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a Linux device")
@@ -146,6 +147,57 @@ async def test_an_unwritable_recording_is_known_before_dialling(tmp_path: Path) 
     ]
 
 
+async def test_a_redirection_is_shown() -> None:
+    fields = {
+        "Warning": '399 bob "moved\x1b[2J"',
+        "Reason": "Q.850;cause=22",
+        "Contact": "<sip:c@d>, <sip:e@f>",
+    }
+
+    async def move(invitation: sipstack.Invitation) -> None:
+        await invitation.reject(302, headers=fields)
+
+    async with agent() as bob, bob.serving(move):
+        async with command("call", bob.contact, *ANY_PORT) as people:
+            assert await people.status() == ExitStatus.REFUSED
+        async with command("call", bob.contact, *ANY_PORT, "--json") as program:
+            assert await program.status() == ExitStatus.REFUSED
+    assert people.stderr == (
+        "rejected    302 Moved Temporarily\n"
+        '  Warning       399 bob "moved?[2J"\n'
+        "  Reason        Q.850;cause=22\n"
+        "  Contact       <sip:c@d>, <sip:e@f>\n"
+    )
+    calling, rejected = program.events
+    assert rejected["headers"] == fields
+    assert calling["call_id"] == rejected["call_id"] is not None
+
+
+async def test_every_event_of_a_call_has_its_call_id_and_the_time() -> None:
+    phone = Phone()
+    async with agent() as bob, bob.serving(phone.ring):
+        async with command("call", bob.contact, *ANY_PORT, "--ring-timeout", "0.3", "--json") as run:
+            assert await run.status() == ExitStatus.NO_ANSWER
+    assert run.event_names == ["calling", "progress", "failed"]
+    (call_id,) = {event["call_id"] for event in run.events}
+    assert call_id
+    times = [datetime.fromisoformat(event["time"]) for event in run.events]
+    assert times == sorted(times)
+    assert (times[-1] - times[0]).total_seconds() >= 0.2
+
+
+async def test_ctrl_c_where_nobody_ever_answered_leaves_at_once() -> None:
+    loop = asyncio.get_running_loop()
+    with silence() as target:
+        async with command("call", target, *ANY_PORT, "--json") as run:
+            await run.event("calling")
+            await asyncio.sleep(1)
+            began = loop.time()
+            run.interrupt()
+            assert await run.status() == ExitStatus.INTERRUPTED
+            assert loop.time() - began < 1
+
+
 @LINUX_ONLY
 async def test_a_full_disk_ends_the_call_with_a_bye() -> None:
     async with agent() as bob:
@@ -158,13 +210,29 @@ async def test_a_full_disk_ends_the_call_with_a_bye() -> None:
     assert (run.events[2]["by"], run.events[3]["reason"]) == ("local", "/dev/full: No space left on device")
 
 
-async def test_a_file_that_is_no_audio_ends_the_call_with_a_bye(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_audio_is_known_before_dialling(tmp_path: Path) -> None:
     noise = tmp_path / "noise.wav"
     noise.write_bytes(b"this is no audio")
+    phone = Phone()
+    async with agent() as bob, bob.serving(phone.ring):
+        async with command("call", bob.contact, *ANY_PORT, "--play", str(noise), "--json") as run:
+            assert await run.status() == ExitStatus.USAGE
+        assert not phone.invited.is_set()
+    assert run.event_names == []
+    assert "Invalid value for '--play': it cannot be played: " in run.stderr
+
+
+async def test_a_file_that_is_gone_when_it_is_to_be_played_ends_the_call_with_a_bye(tmp_path: Path) -> None:
+    tune = write_tune(tmp_path / "tune.wav")
+
+    async def answer(invitation: sipstack.Invitation) -> None:
+        tune.unlink()
+        await listener.answer(invitation)
+
     async with agent() as bob:
         listener = Listener()
-        async with bob.serving(listener.answer):
-            async with command("call", bob.contact, *ANY_PORT, "--play", str(noise), "--json") as run:
+        async with bob.serving(answer):
+            async with command("call", bob.contact, *ANY_PORT, "--play", str(tune), "--json") as run:
                 assert await run.status() == ExitStatus.MEDIA
             assert await listener.end() == "remote"
     assert run.event_names == ["calling", "answered", "ended", "failed"]
@@ -258,13 +326,40 @@ async def test_the_capture_file_of_a_call_holds_every_message(tmp_path: Path) ->
         (_, host, port) = bob.listening[0]
         async with command("call", bob.contact, *ANY_PORT, "--duration", "0.2", "--pcap", str(path)) as run:
             assert await run.status() == ExitStatus.DONE
-    packets = list(scapy.rdpcap(str(path)))
+    everything = list(scapy.rdpcap(str(path)))
+    rtp = [packet for packet in everything if bytes(packet["UDP"].payload)[0] >> 6 == 2]  # RFC 3550 §5.1
+    audio = [packet for packet in rtp if bytes(packet["UDP"].payload)[1] & 0x7F == 0]  # PCMU
+    packets = [packet for packet in everything if packet not in rtp]
     firsts = [bytes(packet["UDP"].payload).partition(b"\r\n")[0].split(b" ", 1)[0] for packet in packets]
     assert firsts == [b"INVITE", b"SIP/2.0", b"ACK", b"BYE", b"SIP/2.0"]
     ends = {(packet.src, packet.dst) for packet in packets}
     assert ends == {("127.0.0.1", "127.0.0.1")}
     assert [packet["UDP"].dport == port for packet in packets] == [True, False, True, True, False]
     assert host == "127.0.0.1"
+    ours, theirs = audio[0]["UDP"].sport, audio[0]["UDP"].dport
+    ways = [(packet["UDP"].sport, packet["UDP"].dport) for packet in audio]
+    assert set(ways) == {(ours, theirs), (theirs, ours)}
+    assert {len(bytes(packet["UDP"].payload)) for packet in audio} == {12 + 160}
+    times = [float(packet.time) for packet in everything]
+    assert times == sorted(times)
+    assert packets[0].time <= audio[0].time <= packets[-1].time
+
+
+@LINUX_ONLY
+async def test_a_capture_file_that_fills_up_ends_the_call_with_a_bye(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system has no resource limits")
+    path = tmp_path / "call.pcap"
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))  # noqa: E731
+    async with agent() as bob:
+        listener = Listener()
+        async with bob.serving(listener.answer):
+            arguments = ("call", bob.contact, *ANY_PORT, "--pcap", str(path), "--duration", "10", "--json")
+            async with process(*arguments, preexec_fn=limit) as running:
+                status, said, _ = await outcome(running)
+            assert await listener.end() == "remote"
+    assert status == ExitStatus.NETWORK
+    assert [event["event"] for event in said] == ["calling", "answered", "ended", "failed"]
+    assert said[2]["duration"] < 3
 
 
 async def test_without_scapy_a_capture_is_a_usage_error(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""A registration that a command keeps and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import click
+
+import sipstack
+from sipstack.cli.options import ANONYMOUS
+from sipstack.cli.report import Event
+from sipstack.cli.run import Run
+
+EXPIRES = 600  # seconds that a binding is asked for
+RETRY = (1.0, 60.0)  # seconds: the first and the longest pause before another attempt
+
+
+@contextlib.asynccontextmanager
+async def registered(
+    agent: sipstack.UserAgent, expires: int, *, once: bool = False
+) -> AsyncIterator[sipstack.Registration]:
+    """Register while the block runs; what worked once is tried again, unless ``once``. Raises SipError."""
+    retry = None if once else sipstack.Backoff(*RETRY)
+    async with agent.register(expires=expires, retry=retry) as registration:
+        if registration.error is not None:
+            raise registration.error  # what has never worked is not retried
+        yield registration
+
+
+async def follow(run: Run, registration: sipstack.Registration, aor: str, *, once: bool = False) -> None:
+    """Report each state, until the registrar refuses for good: that is raised. ``once``: only the first."""
+    clock = asyncio.get_running_loop().time
+    async for state in registration.states():
+        if state.error is not None and not state.error.transient:
+            raise state.error
+        if state.expires_at is not None:
+            run.report(Event("registered", local=aor, expires_in=round(state.expires_at - clock(), 1)))
+        else:
+            status = getattr(state.error, "status", None)
+            run.report(Event("lost", local=aor, status=status, reason=str(state.error)))
+        if once:
+            return
+
+
+def addresses(target: str, aor: str, command: str = "register") -> tuple[str, str]:
+    """The address-of-record and the registrar that ``target`` and ``--from`` name.
+
+    The registrar's URI has no user (RFC 3261 §10.2).
+    """
+    if "@" in target:
+        if aor not in (ANONYMOUS, target):
+            raise click.UsageError(f"{target} names a user, so it is what gets registered: leave out --from")
+        scheme, _, rest = target.partition(":")
+        return target, f"{scheme}:{rest.rpartition('@')[2]}"
+    if aor == ANONYMOUS:
+        user = target.replace(":", ":you@", 1)
+        raise click.UsageError(f"who is to be registered? write: sipstack {command} {target} --from {user}")
+    return aor, target

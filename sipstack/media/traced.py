@@ -1,0 +1,85 @@
+"""RTP and RTCP as they go over the wire, for capture files: a transport around another one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import attrs
+
+from sipstack.media.peer_address import Address
+from sipstack.media.transport import Failed, Receive, RtpTransport, UdpTransport
+
+Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
+
+
+@attrs.frozen
+class TracedPacket:
+    """One RTP or RTCP packet sent or received. ``time`` is the event loop's, in seconds."""
+
+    time: float
+    sent: bool
+    local: Address
+    remote: Address
+    data: bytes
+
+
+Trace = Callable[[TracedPacket], None]
+
+
+def traced_rtp(trace: Trace, bind: Bind = UdpTransport.bind) -> Bind:
+    """A ``bind`` for ``AudioSession`` whose packets ``trace`` is called with; it must not raise.
+
+    ``UserAgent(media=lambda host: AudioSession(host, bind=traced_rtp(capture.packet)))``
+    """
+
+    def bind_traced(
+        host: str, ports: tuple[int, int], uniform: Callable[[float, float], float]
+    ) -> TracedTransport:
+        return TracedTransport(bind(host, ports, uniform), host, trace)
+
+    return bind_traced
+
+
+class TracedTransport:
+    """Hands everything on, and tells of it."""
+
+    def __init__(self, transport: RtpTransport, host: str, trace: Trace) -> None:
+        self._transport = transport
+        self._trace = trace
+        self._time = asyncio.get_running_loop().time
+        self._rtp: Address = (host, transport.port)
+        self._rtcp: Address = (host, transport.rtcp_port)
+
+    @property
+    def port(self) -> int:
+        return self._transport.port
+
+    @property
+    def rtcp_port(self) -> int:
+        return self._transport.rtcp_port
+
+    @property
+    def send_errors(self) -> int:
+        return self._transport.send_errors
+
+    def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
+        self._transport.start(self._telling(self._rtp, rtp), self._telling(self._rtcp, rtcp), failed)
+
+    def _telling(self, local: Address, receive: Receive) -> Receive:
+        def received(data: bytes, source: Address, now: float) -> None:
+            self._trace(TracedPacket(now, False, local, source, data))
+            receive(data, source, now)
+
+        return received
+
+    def send_rtp(self, data: bytes, destination: Address) -> None:
+        self._trace(TracedPacket(self._time(), True, self._rtp, destination, data))
+        self._transport.send_rtp(data, destination)
+
+    def send_rtcp(self, data: bytes, destination: Address) -> None:
+        self._trace(TracedPacket(self._time(), True, self._rtcp, destination, data))
+        self._transport.send_rtcp(data, destination)
+
+    def close(self) -> None:
+        self._transport.close()
