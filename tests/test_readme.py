@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import re
+import shlex
+import subprocess
+import sys
 import tomllib
 import wave
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +22,7 @@ import pytest
 import sipstack
 from sipstack import Invitation, UserAgent
 from sipstack.cli.main import program
+from sipstack.cli.options import PASSWORD
 from sipstack.cli.status import ExitStatus
 from sipstack.identifiers import Identifiers
 from sipstack.media.session import AudioSession
@@ -25,6 +30,7 @@ from sipstack.media.tones import melody
 from sipstack.rtp.g711 import decode_ulaw, encode_ulaw
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
+from tests.cli.streams import environment
 from tests.media.hearing import everything
 from tests.media.wire import Wire
 
@@ -57,7 +63,7 @@ class Stage:
         self.folder = folder
         self.wire = Wire(delay=0.01)
         self.program: dict[str, Any] = {}
-        exec("import asyncio, sipstack", self.program)
+        exec("import asyncio, contextlib, sipstack", self.program)
         for block in blocks("python"):
             exec(block, self.program)
 
@@ -137,7 +143,7 @@ async def test_take_instant_messages_as_well(stage: Stage, capsys: pytest.Captur
         assert (await alice.message("sip:echo@example.com", "Lunch at noon?")).status == 200
         async with alice.call("sip:echo@example.com"):
             pass
-    assert capsys.readouterr().out == "sip:alice@example.com Lunch at noon?\n"
+    assert capsys.readouterr().out == "sip:alice@example.com 'Lunch at noon?'\n"
     assert stage.world.leftovers == []
 
 
@@ -156,6 +162,57 @@ async def test_stay_registered_through_outages(stage: Stage, capsys: pytest.Capt
     assert printed[0] == "True 600.0 None"
     assert set(printed[1:-1]) == {"False None 503 Service Unavailable"}
     assert re.fullmatch(r"True 1[23]\d\d\.\d+ None", printed[-1])
+    assert stage.world.leftovers == []
+
+
+async def test_be_a_phone_of_a_pbx(stage: Stage) -> None:
+    registrar = ScriptedRegistrar(stage.world, Challenger("secret"), address=("10.0.1.1", 5060))
+    stage.found_as_example_com("registrar")
+    async with registrar, stage.running("be_a_phone"), stage.user_agent("sip:bob@example.com") as bob:
+        await asyncio.sleep(1)
+        (binding,) = registrar.bindings
+        async with bob.call(binding) as call, call.recording("heard.wav"):
+            await call.play("hello.wav")
+            await asyncio.sleep(1)
+        assert AS_HEARD in stage.heard
+    assert registrar.bindings == {}
+    assert stage.world.leftovers == []
+
+
+async def test_click_to_dial_joins_two_phones(stage: Stage) -> None:
+    async def talk(invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            await asyncio.sleep(1)
+            await call.play("hello.wav")
+            await asyncio.sleep(1)
+
+    async with stage.user_agent("sip:a@a.test") as a, stage.user_agent("sip:b@b.test") as b:
+        async with a.serving(talk), b.serving(stage.record):
+            await stage.program["click_to_dial"]("sip:a@a.test", "sip:b@b.test")
+            await asyncio.sleep(1)
+    assert AS_HEARD in stage.heard
+    assert stage.world.leftovers == []
+
+
+async def test_click_to_dial_gives_up_when_the_caller_hangs_up_while_it_rings(stage: Stage) -> None:
+    cancelled: list[bool] = []
+
+    async def leave(invitation: Invitation) -> None:
+        async with invitation.accept():
+            await asyncio.sleep(1)
+
+    async def ring(invitation: Invitation) -> None:
+        await invitation.progress(180)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.append(invitation.cancelled)
+
+    async with stage.user_agent("sip:a@a.test") as a, stage.user_agent("sip:b@b.test") as b:
+        async with a.serving(leave), b.serving(ring):
+            await stage.program["click_to_dial"]("sip:a@a.test", "sip:b@b.test")
+            assert cancelled == [True]
+            assert asyncio.get_running_loop().time() < 2
     assert stage.world.leftovers == []
 
 
@@ -197,7 +254,7 @@ def usage_of(name: str) -> str:
 
 def options_of(command: click.Command) -> set[str]:
     """The options as the README writes them: ``--play WAV``, ``--json``, ``-v``."""
-    options = [param for param in command.params if isinstance(param, click.Option)]
+    options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
     return {_written(option) for option in options if option.name != "help"}
 
 
@@ -233,7 +290,7 @@ def test_the_table_has_every_command_with_its_arguments() -> None:
 @pytest.mark.parametrize("row", table("command").items(), ids=lambda row: row[0])
 def test_a_row_has_every_option_of_its_command(row: tuple[str, str]) -> None:
     name = row[0].strip("`").split()[1]
-    everywhere = {option for option in code(EVERYWHERE) if option.startswith("-")}
+    everywhere = {option for option in code(EVERYWHERE) if option.startswith("-")} - {"--trace=full"}
     own = set(code(row[1]))
     given = options_of(program.commands[name])
     assert own == given - everywhere
@@ -245,8 +302,6 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_the_environment_variable_of_the_password() -> None:
-    from sipstack.cli.options import PASSWORD
-
     assert PASSWORD in code(EVERYWHERE)
 
 
@@ -265,10 +320,34 @@ def test_the_two_commands_to_begin_with() -> None:
     assert "demo" in program.commands
 
 
-def test_every_link_leads_to_a_file() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", README)
-    assert [link for link in links if not (PROJECT / link).exists()] == []
-    assert links
+def test_no_link_is_relative_for_the_page_of_a_package_index_has_no_files_beside_it() -> None:
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link] == []
+
+
+def test_the_pages_that_it_names_come_with_the_package() -> None:
+    pages = set(re.findall(r"`(\S+\.md)`", README))
+    assert pages == {f"sipstack/{name}.md" for name in ("ARCHITECTURE", "CHANGELOG", "JSON", "RFCS")}
+    assert [page for page in pages if not (PROJECT / page).exists()] == []
+
+
+@pytest.mark.parametrize("mode", ["", "[pytest]\nasyncio_mode = auto\n"], ids=["no setting", "auto"])
+def test_the_test_runs_as_a_file_in_an_empty_folder(tmp_path: Path, mode: str) -> None:
+    (block,) = [each for each in blocks("python") if "import pytest" in each]
+    (tmp_path / "test_it.py").write_text(block.replace("range(100)", "range(3)"), encoding="utf-8")
+    if mode:
+        (tmp_path / "pytest.ini").write_text(mode, encoding="utf-8")
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    plugins = ("-p", "pytest_asyncio.plugin", "-p", "sipstack.testing.plugin")
+    command = [sys.executable, "-m", "pytest", "-q", *plugins]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_command_line_that_registers_and_answers_parses() -> None:
+    (line,) = blocks("console")
+    words = shlex.split(line)
+    assert words[:2] == ["sipstack", "answer"]
+    program.commands["answer"].make_context("answer", words[2:], obj=environment(variables={PASSWORD: "x"}))
 
 
 def test_the_folders_and_modules_that_it_names_are_there() -> None:
