@@ -14,13 +14,13 @@ import attrs
 from sipstack.core.authenticator import Authenticator
 from sipstack.core.router import Route, Router
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import AckUser, RequestUser
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import InternalError, ParseError, SipError, TransportError
+from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
 from sipstack.message.digest import NOTHING
-from sipstack.message.times import RetryAfter
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient, TransactionLayer
@@ -248,7 +248,7 @@ class ClientRequest(RoutedRequest):
         if target is None:
             return
         if response.status == 503:
-            suspects.failed(target, now, _retry_after(response))
+            suspects.failed(target, now, retry_after(response))
         else:
             suspects.answered(target)
 
@@ -351,12 +351,3 @@ class ClientRequest(RoutedRequest):
 def _told(core: RequestContext, error: Exception) -> SipError:
     """What the user hears of a request that cannot be written: the caller's mistake, or a fault of ours."""
     return error if isinstance(error, SipError) else core.fault(error)
-
-
-def _retry_after(response: Response) -> float | None:
-    """The seconds that the server wants to be left alone; None when it does not say."""
-    text = response.headers.get("Retry-After")
-    try:
-        return None if text is None else RetryAfter.parse(text).seconds
-    except ParseError:
-        return None

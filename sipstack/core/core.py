@@ -343,7 +343,7 @@ class Core:
         tag = (invite.tag if invite is not None else "") or self.identifiers.tag()
         self.respond(transaction, request.response(status, to_tag=tag), now)
         if invite is not None and invite.user is not None:
-            invite.user.cancelled(request.headers.get("Reason") or "", now)
+            invite.user.cancelled(", ".join(request.headers.raw("Reason")), now)
 
     def _malformed(self, flow: Flow, error: ParseError) -> None:
         """Answer what can be answered (RFC 4475 §3.1.2), statelessly; drop the rest."""

@@ -12,7 +12,8 @@ from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError, TransportError
 from sipstack.log import CALL
 from sipstack.media.port import MediaPort
-from sipstack.message import Request
+from sipstack.message import Reason, Request
+from sipstack.message.grammar import split_commas
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument, header_fields
@@ -28,7 +29,8 @@ from sipstack.usage.invite.incoming import IncomingInvite
 class Invitation(Incoming):
     """An INVITE received and not yet answered. Accept, reject or redirect it; ``progress`` tells how it goes.
 
-    When the caller gives up, the task that handles the invitation is cancelled, and ``cancelled`` is true.
+    When the caller gives up, the task that handles the invitation is cancelled, and ``cancelled`` is true;
+    ``cancel_reason`` says why, and ``answered_elsewhere`` whether it is a missed call at all.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Invitation(Incoming):
         self._usage: IncomingInvite = usage
         self._early: tuple[MediaPort, SessionDescription] | None = None
         self._cancelled = False
+        self._cancel_reason = ""
 
     @property
     def offer(self) -> SessionDescription | None:
@@ -57,6 +60,20 @@ class Invitation(Incoming):
     def cancelled(self) -> bool:
         """Whether the caller has given up."""
         return self._cancelled
+
+    @property
+    def cancel_reason(self) -> str:
+        """The Reason field of the CANCEL (RFC 3326): ``SIP;cause=200;text="Call completed elsewhere"``."""
+        return self._cancel_reason
+
+    @property
+    def answered_elsewhere(self) -> bool:
+        """Whether the caller gave up because another phone took the call: then nobody has missed it."""
+        try:
+            reasons = [Reason.parse(text) for text in split_commas(self._cancel_reason) if text]
+            return any(each.protocol.upper() == "SIP" and each.cause == 200 for each in reasons)
+        except ParseError:
+            return False
 
     async def progress(
         self, status: int = 180, *, early_media: bool = False, headers: HeadersArgument = ()
@@ -153,7 +170,7 @@ class Invitation(Incoming):
     def _on_event(self, event: InvitationCancelled) -> None:
         """The caller gave up: so does the handler."""
         CALL.info("%s: given up by the caller: %s", self.call_id, event.reason or "no reason given")
-        self._cancelled = True
+        self._cancelled, self._cancel_reason = True, event.reason
         self._close_nowait()
 
     def _refuse(self, status: int) -> None:

@@ -12,6 +12,7 @@ from sipstack import (
     CallEnded,
     Frame,
     NegotiationError,
+    Request,
     RequestFailed,
     Response,
     SipError,
@@ -23,6 +24,7 @@ from sipstack.sdp import Direction, SessionDescription
 from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
 
@@ -346,12 +348,78 @@ async def test_the_answer_in_the_ack_reaches_the_media(world: World, asked: str)
     assert world.leftovers == []
 
 
-@pytest.mark.parametrize("answer", [b"v=0\r\nbroken", b""], ids=["broken", "none"])
-async def test_an_answer_in_the_ack_that_is_none_ends_the_call(world: World, answer: bytes) -> None:
+async def test_an_answer_in_the_ack_that_cannot_be_read_ends_the_call(world: World) -> None:
     callee = Answering()
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(callee):
         async with alice.call("sip:bob@bob.test") as call:
-            assert await asked_for_an_offer(alice, call, answer) == [200]
+            assert await asked_for_an_offer(alice, call, b"v=0\r\nbroken") == [200]
             assert (await call.ended()).by == "remote"
             assert [end[0] for end in callee.ends] == ["local"]
+    assert world.leftovers == []
+
+
+async def test_an_ack_without_the_answer_leaves_the_call_as_it_was(world: World) -> None:
+    """§14.1: a re-INVITE that comes to nothing changes nothing, whoever made the offer."""
+    callee = Answering()
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(callee):
+        async with alice.call("sip:bob@bob.test") as call:
+            assert await asked_for_an_offer(alice, call, b"") == [200]
+            await asyncio.sleep(100)
+            await call.hold()
+            await callee.calls[0].hold()
+            assert (call.remote_held, callee.calls[0].remote_held) == (True, True)
+    assert world.leftovers == []
+
+
+# --- refused for the moment ---
+
+ANSWER = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+class Busy(ScriptedPeer):
+    """Takes the call; refuses each second re-INVITE as long as it waits for our ACK, as Asterisk does."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, "bob", on_request=self._respond)
+        self._invites = 0
+
+    def _respond(self, request: Request) -> list[Response]:
+        if request.method == "ACK":
+            return []
+        fields = [("Contact", f"<{self.uri}>"), ("Content-Type", "application/sdp")]
+        if request.method == "INVITE":
+            self._invites += 1
+            if self._invites % 2 == 0:
+                reason = "Another INVITE transaction in progress"
+                return [request.response(500, reason, headers=[("Retry-After", 0)])]
+            return [request.response(200, to_tag="b", headers=fields, body=ANSWER)]
+        return [request.response(200)]
+
+
+async def test_hold_and_resume_succeed_when_they_are_put_off(world: World) -> None:
+    peer = Busy(world)
+    async with world.user_agent("alice") as alice, alice.call("sip:bob.test") as call:
+        held = []
+        for act in (call.hold, call.resume):
+            await act()
+            held.append(call.held)
+        assert held == [True, False]
+    assert peer.methods == ["INVITE", "ACK"] * 5 + ["BYE"]
+    assert world.leftovers == []
+
+
+async def test_a_hold_that_one_icmp_error_has_met_leaves_the_call(world: World) -> None:
+    callee = Answering()
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(callee):
+        async with alice.call("sip:bob.test") as call:
+            holding = asyncio.create_task(call.hold())
+            await asyncio.sleep(0)
+            driver = alice._runtime.driver
+            driver.failed(driver.endpoints[0].flow_to(("10.0.0.2", 5060)), TransportError("link down"))
+            with pytest.raises(RequestFailed, match="503 link down"):
+                await holding
+            await asyncio.sleep(100)
+            assert alice.calls == [call]
+            await call.hold()
+            assert (call.held, callee.calls[0].remote_held) == (True, True)
     assert world.leftovers == []

@@ -36,8 +36,9 @@ class Caller(ScriptedPeer):
     def call(self) -> None:
         self.send(BOB, self._ours)
 
-    def cancel(self) -> None:
+    def cancel(self, *reasons: str) -> None:
         headers = self._ours.headers.without("Content-Type", "Contact").with_("CSeq", "1 CANCEL")
+        headers = headers.with_("Reason", *reasons)
         self.send(BOB, self._ours.replace(method="CANCEL", headers=headers, body=b""))
 
     def acknowledge(self, body: bytes = b"") -> None:
@@ -175,6 +176,44 @@ async def test_cancel_cancels_the_handler(world: World, early: bool) -> None:
         await asyncio.sleep(1)
         assert (caller.statuses, over) == ([487], [True])
         assert [left for left in world.leftovers if "media" in left] == []
+    assert world.leftovers == []
+
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+GIVEN_UP = "SIP;cause=487;text=ORIGINATOR_CANCEL"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told", "elsewhere"),
+    [
+        ((), "", False),
+        ((ELSEWHERE,), ELSEWHERE, True),
+        (("Q.850;cause=26", ELSEWHERE), f"Q.850;cause=26, {ELSEWHERE}", True),
+        ((f"Q.850;cause=16,{ELSEWHERE}",), f"Q.850;cause=16,{ELSEWHERE}", True),
+        ((GIVEN_UP,), GIVEN_UP, False),
+        (("Q.850;cause=200",), "Q.850;cause=200", False),
+        (("SIP;cause=many",), "SIP;cause=many", False),
+        ((";;;",), ";;;", False),
+        (('"',), '"', False),
+    ],
+)
+async def test_a_cancel_says_why_and_whether_the_call_is_missed(
+    world: World, reasons: tuple[str, ...], told: str, elsewhere: bool
+) -> None:
+    why: list[tuple[str, bool]] = []
+
+    async def ring(invitation: Invitation) -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            why.append((invitation.cancel_reason, invitation.answered_elsewhere))
+
+    async with world.user_agent("bob") as bob, Caller(world) as caller, bob.serving(ring):
+        caller.call()
+        await asyncio.sleep(1)
+        caller.cancel(*reasons)
+        await asyncio.sleep(1)
+        assert (caller.statuses, why) == ([487], [(told, elsewhere)])
     assert world.leftovers == []
 
 

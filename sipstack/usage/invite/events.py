@@ -37,7 +37,9 @@ class InvitationReceived:
 
 @attrs.define(eq=False)
 class InvitationCancelled:
-    """The caller gave up before our final response; 487 is already sent."""
+    """The caller gave up before our final response; 487 is already sent. ``reason`` is the Reason field of
+    its CANCEL or BYE (RFC 3326), ours when we gave up for it, or "".
+    """
 
     invitation: IncomingInvite
     reason: str
@@ -146,7 +148,9 @@ class OfferAnswered:
 
 @attrs.define(eq=False)
 class OfferDue:
-    """Our re-INVITE met one of the other side (glare) and the wait is over: make the offer again."""
+    """Our re-INVITE met one of the other side (glare), or was refused for the moment, and the wait is over:
+    make the offer again.
+    """
 
     session: Session
 

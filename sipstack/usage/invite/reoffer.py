@@ -1,5 +1,5 @@
 """An offer of ours inside a session: its request, the ACK of a re-INVITE, its retry after glare (RFC 3261
-§14.1).
+§14.1), or after a refusal for the moment (`dialog/retries.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.retries import glare_wait, wait_before_retry
 from sipstack.dialog.services import SentRequest
 from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout, TransportError
 from sipstack.message import Headers, Response
@@ -45,10 +46,13 @@ class Reoffer:
         "_session",
         "_state",
         "scheduled",
+        "tries",
     )
 
-    def __init__(self, session: Session, body: bytes, method: str) -> None:
+    def __init__(self, session: Session, body: bytes, method: str, tries: int) -> None:
         self._session = session
+        self.tries = tries
+        """How often the same wish of the user was refused for the moment."""
         self._body = body
         self._method = method
         self._preview = b""  # the first description in a provisional response
@@ -70,7 +74,7 @@ class Reoffer:
         """Send the offer, or wait while one of the other side is under way."""
         session = self._session
         if session.is_busy:
-            self._wait(now)
+            self._wait(glare_wait(session.core.identifiers, owns_call_id=session.is_caller), now)
             return
         draft = self._draft()
         self._carrier = (True, self._method, draft.cseq)
@@ -104,13 +108,10 @@ class Reoffer:
     def faulted(self, error: SipError, now: float) -> None:
         self._session.lost(error, now)
 
-    def _wait(self, now: float) -> None:
-        # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms
-        session = self._session
-        low, high = (2.1, 4.0) if session.is_caller else (0.0, 2.0)
+    def _wait(self, seconds: float, now: float) -> None:
         self._state = ReofferState.WAITING
-        self._retry_at = now + round(session.core.identifiers.uniform(low, high), 2)
-        session.core.schedule(self)
+        self._retry_at = now + seconds
+        self._session.core.schedule(self)
 
     # -- answers -------------------------------------------------------------------------------------------
 
@@ -136,6 +137,7 @@ class Reoffer:
     def _accepted(self, response: Response, now: float) -> None:
         session = self._session
         self._state = ReofferState.DONE
+        self.tries = 0
         body = session_description(response) or self._preview  # the first is the answer (§13.2.1)
         try:
             session.dialog.refresh_target(response)
@@ -161,8 +163,11 @@ class Reoffer:
             return
         early = not session.is_established  # then its INVITE decides on the call
         status, outcome = response.status, f"{response.status} {response.reason}"
-        if status == 491:
-            self._wait(now)
+        identifiers = session.core.identifiers
+        seconds = wait_before_retry(response, self.tries, identifiers, owns_call_id=session.is_caller)
+        self.tries = 0 if seconds is None else self.tries + 1
+        if seconds is not None:
+            self._wait(seconds, now)
         elif early:
             session.core.emit(OfferRefused(session, response))
         elif status == 481:  # the dialog is gone (§12.2.1.2): its BYE may be lost, or still on the way

@@ -269,7 +269,7 @@ class Session:
 
     def _bye_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.core.respond(transaction, request.response(200), now)
-        reason = request.headers.get("Reason") or ""
+        reason = ", ".join(request.headers.raw("Reason"))
         if self.origin is not None:
             self.origin.left(self, reason, now)
             return
@@ -345,9 +345,10 @@ class Session:
             raise LocalProtocolError("the call is not accepted yet")
         if not (early or self.is_established):
             raise LocalProtocolError("the call is over")
-        if self.reoffer_under_way is not None and self.reoffer_under_way.unfinished:
+        before = self.reoffer_under_way
+        if before is not None and before.unfinished:
             raise LocalProtocolError("an offer of ours is under way")
-        self.reoffer_under_way = Reoffer(self, body, method)
+        self.reoffer_under_way = Reoffer(self, body, method, before.tries if before is not None else 0)
         self.reoffer_under_way.start(now)
 
     def close(self, by: str, reason: str, now: float) -> None:
