@@ -104,7 +104,8 @@ MEMBERS = {
     "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
     " response resume scope statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
-    "Invitation": "accept agent answered call_id cancelled from_ offer progress redirect reject request to",
+    "Invitation": "accept agent answered answered_elsewhere call_id cancel_reason cancelled from_ offer "
+    "progress redirect reject request to",
     "OutgoingInvite": "answered audio cancel id provisionals",
     "Registration": "active error expires_at states",
     "UserAgent": "accounts aor call calls contact invite listening message options register request running"

@@ -129,8 +129,17 @@ class Runtime:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
+        self.report(task)
         if not self._tasks:
             self._idle.release()
+
+    def report(self, task: asyncio.Task[None]) -> None:
+        """What ``task``, which is done, raised goes to the loop's exception handler now: the loop itself
+        would tell it when the task is collected, which may be after everybody has left.
+        """
+        if not task.cancelled() and (error := task.exception()) is not None:
+            message = f"{task.get_coro()!r} raised"
+            self.loop.call_exception_handler({"message": message, "exception": error})
 
     def new_media(self, factory: MediaFactory | None, flow: Flow) -> MediaPort:
         """The media of one call, at our end of the flow that signals it. Raises MediaError."""

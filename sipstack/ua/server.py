@@ -178,7 +178,7 @@ class Server:
         self._runtime.attach(incoming, incoming._usage)
         incoming._handler = handler
         task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
-        task.add_done_callback(lambda _: self._handled(incoming, room, flow))
+        task.add_done_callback(lambda task: self._handled(incoming, task, room, flow))
 
     async def _handle(self, incoming: Incoming, handler: Handler) -> None:
         try:
@@ -186,18 +186,19 @@ class Server:
         except CallEnded:
             pass  # the other side left while the handler was busy: that is no fault of its
         except Exception as error:
-            status = getattr(error, "status", 500) if isinstance(error, SipError) else 500
-            incoming._refuse_unanswered(status)
             # neither what others offer nor what this host lacks is a fault of the handler
             if not isinstance(error, NegotiationError) and not incoming._told:
                 message = f"the handler of {incoming!r} raised"
                 # without "task": from 3.12 the loop would enter the context that this task runs in
                 self._runtime.loop.call_exception_handler({"message": message, "exception": error})
+            status = getattr(error, "status", 500) if isinstance(error, SipError) else 500
+            incoming._refuse_unanswered(status)
         finally:
             await incoming._close()
 
-    def _handled(self, incoming: Incoming, room: Occupancy, flow: Flow) -> None:
+    def _handled(self, incoming: Incoming, task: asyncio.Task[None], room: Occupancy, flow: Flow) -> None:
         """The handler is done, or was cancelled before it began. What it left unanswered is refused."""
         room.leave(flow)
+        self._runtime.report(task)
         self._runtime.detach(incoming, incoming._usage)
         incoming._refuse_unanswered(480)
