@@ -99,8 +99,8 @@ def test_the_names_are_kept_in_one_place() -> None:
 
 # The members without an underscore of what applications hold in their hands.
 MEMBERS = {
-    "Account": "aor credentials digest display_name from_ password proxy registrar registrar_uri route uri"
-    " username",
+    "Account": "aor credentials credentials_to_callers digest display_name from_ password proxy registrar"
+    " registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
     " response resume scope statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from sipstack.message.digest import DigestAccount
+from sipstack.message.uri import escape_user
 from sipstack.transaction.flow import Flow
 
 
@@ -13,7 +14,7 @@ class Identity:
     """An address-of-record, how it is reached, and how it proves itself.
 
     ``aor`` is our From value, a name-addr such as ``"Alice" <sip:alice@example.com>``; ``user`` the user part
-    of our Contact, as a URI writes it; ``accounts`` the credentials for 401 and 407; ``proxy`` a route value
+    of our Contact, without escapes; ``accounts`` the credentials for 401 and 407; ``proxy`` a route value
     (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. A stranger can
     call, be hung up, and challenge the BYE: from a digest the password can be guessed.
@@ -35,7 +36,7 @@ class Identity:
 
     @_prefix.default
     def _make_prefix(self) -> str:
-        return f"sip:{self.user}@" if self.user else "sip:"
+        return f"sip:{escape_user(self.user)}@" if self.user else "sip:"
 
     @_bare.default
     def _make_bare(self) -> Identity | None:

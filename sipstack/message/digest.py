@@ -14,6 +14,7 @@ import attrs
 
 from sipstack.errors import LocalProtocolError
 from sipstack.message.auth import Challenge, Credentials
+from sipstack.message.secret import Secret
 
 MAX_TRIES = 4
 """Answers to one realm in one request: after these, a server that calls every nonce stale has refused us."""
@@ -107,10 +108,14 @@ class DigestAccount:
     """Our name and password, for one realm or (None) for every realm that has no account of its own."""
 
     username: str
-    password: str = attrs.field(repr=False)
+    password: Secret = attrs.field(repr=False, converter=Secret)
     realm: str | None = None
     weakest: str = "MD5"
     """The weakest algorithm that it answers with."""
+
+    def ha1(self, realm: str, algorithm: Algorithm) -> str:
+        """H(username:realm:password)."""
+        return algorithm.hash(f"{self.username}:{realm}:{self.password.reveal()}")
 
     def allows(self, challenge: Challenge) -> bool:
         """Whether it may answer with the algorithm of ``challenge``."""
@@ -246,7 +251,7 @@ class DigestClient:
             raise LocalProtocolError(f"cannot answer the challenge of {challenge.realm!r}")
         qop = _select_qop(challenge)
         count, cnonce = self._use(challenge, algorithm, cnonce)
-        secret = ha1(account.username, challenge.realm, account.password, algorithm.family)
+        secret = account.ha1(challenge.realm, algorithm)
         hashed = DigestInput(challenge.nonce, method, uri, body, qop, f"{count:08x}", cnonce)
         return Credentials.digest(
             username=account.username,

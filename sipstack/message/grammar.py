@@ -10,7 +10,7 @@ import re
 from sipstack.errors import ParseError
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
-QUOTED = r'"(?:[^"\\\r\n\x00]|\\[^\r\n])*+"'
+QUOTED = r'"(?:[^"\\\r\n\x00]++|\\[^\r\n])*+"'
 # A parameter's value. Peers leave quotes away where the grammar wants them, so whatever cannot be mistaken
 # for the end of the value is taken (a bare IPv6 address after received=, RFC 5118 §4.5).
 VALUE = r'[^\x00-\x20\x7f;,"<>]*+'
@@ -23,8 +23,10 @@ MAXIMUM_SPOILT = 16
 
 is_token = re.compile(TOKEN).fullmatch
 is_quoted = re.compile(QUOTED).fullmatch
-_unquotable = re.compile(r"\\(.)", re.DOTALL)
-_escape = re.compile(rb"%([0-9A-Fa-f]{2})").sub
+_escapes = re.compile(r"(%[0-9A-Fa-f]{2})").split
+_BACKSLASH = "\ud800"  # stands for one that is meant; no text from the network or to it can hold it
+_DIGITS = "0123456789ABCDEFabcdef"
+_OCTETS = {(high + low).encode(): bytes((int(high + low, 16),)) for high in _DIGITS for low in _DIGITS}
 # One element of a comma separated list: quoted strings and <URIs> may hold commas.
 _element = re.compile(rf'((?:[^",<>]++|{QUOTED}|<[^<>]*+>)*+)(?:,|\Z)').match
 
@@ -64,8 +66,8 @@ def unquote(text: str) -> str:
         return text
     if not is_quoted(text):
         raise ParseError(f"a quoted string does not close: {text[:80]!r}")
-    text = text[1:-1]
-    return _unquotable.sub(r"\1", text) if "\\" in text else text
+    # A pair of backslashes is one; each that is left makes way for what it quotes. Linear, and not in Python
+    return text[1:-1].replace("\\\\", _BACKSLASH).replace("\\", "").replace(_BACKSLASH, "\\")
 
 
 def quote(text: str) -> str:
@@ -78,11 +80,17 @@ def unescape(text: str, kept: bytes = b"") -> str:
     if "%" not in text:
         return text
 
-    def octet(match: re.Match[bytes]) -> bytes:
-        value = bytes((int(match[1], 16),))
-        return match[0].upper() if value in kept else value
-
-    return _escape(octet, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    first, *parts = text.encode("utf-8", "surrogateescape").split(b"%")
+    octets = [first]
+    for part in parts:
+        value = _OCTETS.get(part[:2])
+        if value is None:
+            octets.append(b"%" + part)
+        elif value in kept:
+            octets.append(b"%" + part[:2].upper() + part[2:])
+        else:
+            octets.append(value + part[2:])
+    return b"".join(octets).decode("utf-8", "surrogateescape")
 
 
 def escape(text: str, allowed: frozenset[str]) -> str:
@@ -91,6 +99,12 @@ def escape(text: str, allowed: frozenset[str]) -> str:
         return text
     octets = text.encode("utf-8", "surrogateescape")
     return "".join(chr(octet) if chr(octet) in allowed else f"%{octet:02X}" for octet in octets)
+
+
+def reescape(text: str, allowed: frozenset[str]) -> str:
+    """``text`` with what is escaped in it left so, and what has to be escaped too: ``%`` where it is none."""
+    parts = _escapes(text)
+    return "".join([part if index % 2 else escape(part, allowed) for index, part in enumerate(parts)])
 
 
 def lower(text: str) -> str:

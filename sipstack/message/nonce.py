@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 
+SHORTEST_SECRET = 16
 _STAMP = 20  # hexadecimal digits: 12 of milliseconds, 8 of a count
 _SIGNATURE = 32  # 128 bits of HMAC-SHA-256
 
@@ -18,6 +19,8 @@ class Nonces:
     """
 
     def __init__(self, secret: bytes, lifetime: float, table_size: int = 10_000) -> None:
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"the secret of nonces needs {SHORTEST_SECRET} random octets, not {len(secret)}")
         self._secret = secret
         self._lifetime = lifetime
         self._table_size = table_size

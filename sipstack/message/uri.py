@@ -9,7 +9,7 @@ from typing import Any
 
 from sipstack.errors import ParseError
 from sipstack.message.frozen import copy_text, refuse, setter, unfrozen
-from sipstack.message.grammar import HOST, escape, read_port, unescape
+from sipstack.message.grammar import HOST, escape, read_port, reescape, unescape
 from sipstack.message.params import NO_PARAMETERS, Lazy, Parameters
 
 _new = object.__new__
@@ -18,6 +18,7 @@ _UNRESERVED = ascii_letters + digits + "-_.!~*'()"
 _RESERVED = b";/?:@&=+$,%"
 _USER = frozenset(_UNRESERVED + "&=+$,;?/")
 _PASSWORD = frozenset(_UNRESERVED + "&=+$,")
+_USERINFO = _USER | {":"}
 _PARAMETER = frozenset(_UNRESERVED + "[]/:&+$")
 _HEADER = frozenset(_UNRESERVED + "[]/?:+$")
 _FIELDS = ("host", "port", "user", "scheme", "password", "parameters", "headers")
@@ -33,6 +34,18 @@ _match = re.compile(
     r"((?:;[^\x00-\x20\x7f;?<>]*+)*+)"
     r"(?:\?([^\x00-\x20\x7f<>]*+))?"
 ).fullmatch
+
+
+# What needs no escapes: almost every URI.
+_plain = re.compile(
+    r"[sS][iI][pP][sS]?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]++@)?"
+    rf"{HOST}(?::[0-9]++)?(?:;[A-Za-z0-9\-_.!~*'()\[\]/:&+$]++(?:=[A-Za-z0-9\-_.!~*'()\[\]/:&+$]*+)?)*+"
+).fullmatch
+
+
+def escape_user(text: str) -> str:
+    """``text`` as the user part of a URI writes it (§19.1.2, §25.1)."""
+    return escape(text, _USER)
 
 
 class SipUri(Lazy):
@@ -69,7 +82,7 @@ class SipUri(Lazy):
         parameters: Parameters = NO_PARAMETERS,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> SipUri:
-        userinfo = None if user is None else escape(user, _USER)
+        userinfo = None if user is None else escape_user(user)
         if password is not None:
             userinfo = f"{userinfo or ''}:{escape(password, _PASSWORD)}"
         uri = _new(_Unfrozen)
@@ -114,6 +127,23 @@ class SipUri(Lazy):
         uri = SipUri(**(values | changes))
         if "user" not in changes and "password" not in changes:
             _set_userinfo(uri, self._userinfo)
+        return uri
+
+    def escaped(self) -> SipUri:
+        """The same as §19.1.2 writes it: a URI of ours, out of what people type. What is escaped stays so."""
+        if _plain(str(self)):
+            return self
+        uri = SipUri(
+            self.host,
+            self.port,
+            scheme=self.scheme,
+            parameters=self.parameters,
+            headers=self.headers,
+            user=self.user,
+            password=self.password,
+        )
+        if self._userinfo is not None:
+            _set_userinfo(uri, reescape(self._userinfo, _USERINFO))
         return uri
 
     def __str__(self) -> str:

@@ -9,7 +9,12 @@ import attrs
 from sipstack.core.configuration import Identity
 from sipstack.message import NameAddr, SipUri
 from sipstack.message.digest import DigestAccount
-from sipstack.ua.arguments import check_algorithm, check_secret, check_text, loose_route, sip_uri
+from sipstack.message.secret import Secret, secret_or_none
+from sipstack.ua.arguments import address_of_record, check_algorithm, check_text, loose_route, sip_uri
+
+
+def _concealed(credentials: Mapping[str, tuple[str, str | Secret]]) -> dict[str, tuple[str, Secret]]:
+    return {realm: (user, Secret(password)) for realm, (user, password) in credentials.items()}
 
 
 @attrs.frozen(eq=False)
@@ -29,10 +34,12 @@ class Account:
     """
 
     aor: str
-    password: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    password: Secret | None = attrs.field(default=None, kw_only=True, repr=False, converter=secret_or_none)
     username: str | None = attrs.field(default=None, kw_only=True)
     display_name: str = attrs.field(default="", kw_only=True)
-    credentials: Mapping[str, tuple[str, str]] = attrs.field(factory=dict, kw_only=True, repr=False)
+    credentials: Mapping[str, tuple[str, Secret]] = attrs.field(
+        factory=dict, kw_only=True, repr=False, converter=_concealed
+    )
     registrar: str | None = attrs.field(default=None, kw_only=True)
     proxy: str | None = attrs.field(default=None, kw_only=True)
     weakest_algorithm: str = attrs.field(default="MD5", kw_only=True)
@@ -47,7 +54,6 @@ class Account:
         for account in self.digest:
             check_text(account.username)
             check_text(account.realm or "")
-            check_secret(account.password)
         if self.registrar is not None:
             sip_uri(self.registrar, "sip:example.com")
         check_algorithm(self.weakest_algorithm)
@@ -57,7 +63,7 @@ class Account:
     @property
     def uri(self) -> SipUri:
         """The address-of-record as a value."""
-        return sip_uri(self.aor, "sip:alice@example.com")
+        return address_of_record(self.aor)
 
     @property
     def from_(self) -> str:
@@ -73,7 +79,9 @@ class Account:
     def registrar_uri(self) -> str:
         """The Request-URI of REGISTER (RFC 3261 §10.2)."""
         uri = self.uri
-        return self.registrar or f"{uri.scheme}:{uri.host}" + (f":{uri.port}" if uri.port else "")
+        if self.registrar is not None:
+            return str(sip_uri(self.registrar, "sip:example.com"))
+        return f"{uri.scheme}:{uri.host}" + (f":{uri.port}" if uri.port else "")
 
     @property
     def digest(self) -> tuple[DigestAccount, ...]:

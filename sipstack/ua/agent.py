@@ -16,6 +16,7 @@ from sipstack.core.registry import Extension
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
+from sipstack.message.secret import Secret, secret_or_none
 from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.account import Account
 from sipstack.ua.arguments import check_host, check_text
@@ -51,7 +52,7 @@ class UserAgent(UserAgentClient):
         self,
         aor: str = "sip:anonymous@anonymous.invalid",
         *,
-        password: str | None = None,
+        password: str | Secret | None = None,
         username: str | None = None,
         display_name: str = "",
         listen: str | Sequence[str] = "udp:0.0.0.0:0",
@@ -71,6 +72,7 @@ class UserAgent(UserAgentClient):
         network: Network | None = None,
         seed: int | None = None,
     ) -> None:
+        password = secret_or_none(password)  # so that no traceback with its locals shows it
         account = Account(
             aor,
             password=password,

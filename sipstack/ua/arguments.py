@@ -56,10 +56,22 @@ def header_fields(headers: HeadersArgument, owned: Mapping[str, str]) -> HeaderF
 
 
 def sip_uri(text: str, example: str) -> SipUri:
-    """``text`` as a SIP URI. Raises LocalProtocolError that shows how to write one."""
+    """``text`` as a SIP URI, with the escapes that it needs. Raises LocalProtocolError that shows how to
+    write one.
+    """
     uri = _uri(text)
     if not isinstance(uri, SipUri):
         raise LocalProtocolError(f"{text!r} is no SIP URI: write it like {example}")
+    return uri.escaped()
+
+
+def address_of_record(text: str) -> SipUri:
+    """``text`` as an address-of-record. Raises LocalProtocolError; also for a password in it, which would go
+    out in every From.
+    """
+    uri = sip_uri(text, "sip:alice@example.com")
+    if uri.password is not None:
+        raise LocalProtocolError("an address-of-record has no password in it: give password=")
     return uri
 
 
@@ -74,22 +86,26 @@ def from_value(address: str | NameAddr) -> str:
     text = str(address)
     try:
         parsed = NameAddr.parse(text if "<" in text else f"<{text}>")
-        if isinstance(parsed.uri, SipUri | TelUri):
-            return check_text(str(NameAddr(parsed.uri, parsed.display_name)))
+        uri = parsed.uri
+        if isinstance(uri, SipUri):
+            uri = uri.escaped() if uri.password is None else uri.replace(password=None).escaped()
+        if isinstance(uri, SipUri | TelUri):
+            return check_text(str(NameAddr(uri, parsed.display_name)))
     except ParseError:
         pass
     raise LocalProtocolError(f'{text!r} cannot be a From: write it like "Bob" <sip:bob@example.com>')
 
 
-def check_target(target: str) -> None:
-    """Raises LocalProtocolError unless ``target`` is a sip, sips or tel URI that can be a Request-URI
-    (§19.1.1).
+def target_uri(target: str) -> str:
+    """``target`` as a Request-URI, with the escapes that it needs. Raises LocalProtocolError unless it is a
+    sip, sips or tel URI that can be one (§19.1.1).
     """
     uri = _uri(target)
     if not isinstance(uri, SipUri | TelUri):
         raise LocalProtocolError(f"{target!r} cannot be called: write it like sip:bob@example.com")
     if isinstance(uri, SipUri) and (uri.headers or "method" in uri.parameters):
         raise LocalProtocolError(f"{target!r} cannot be called: leave out ?headers and ;method")
+    return str(uri.escaped()) if isinstance(uri, SipUri) else target
 
 
 def check_text(text: str) -> str:
@@ -101,19 +117,12 @@ def check_encodable(text: str) -> str:
     """``text`` itself. Raises LocalProtocolError for a lone surrogate, which no octets stand for; those of
     octets that were not UTF-8 when they came (PEP 383) may be passed on.
     """
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise LocalProtocolError(f"{text!r} cannot be written in UTF-8") from None
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise LocalProtocolError(f"{text!r} cannot be written as UTF-8: {error.reason}") from None
     return text
-
-
-def check_secret(secret: str) -> None:
-    """Raises LocalProtocolError, without showing it, for a password that cannot be hashed."""
-    try:
-        secret.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise LocalProtocolError("the password cannot be written in UTF-8") from None
 
 
 def check_max_forwards(count: int) -> None:
@@ -156,8 +165,7 @@ def check_host(host: str) -> None:
 
 
 def _uri(text: str) -> Uri | None:
-    check_encodable(text)
     try:
-        return parse_name_addr(f"<{text}>").uri
-    except ParseError:
+        return parse_name_addr(f"<{check_text(text)}>").uri
+    except (LocalProtocolError, ParseError):
         return None

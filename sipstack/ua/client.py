@@ -21,9 +21,9 @@ from sipstack.ua.arguments import (
     check_encodable,
     check_max_forwards,
     check_method,
-    check_target,
     from_value,
     header_fields,
+    target_uri,
 )
 from sipstack.ua.backoff import Backoff
 from sipstack.ua.blocks import CallBlock, InviteBlock
@@ -50,9 +50,13 @@ class UserAgentClient:
     it received, less one.
     """
 
+    # before __init__: a debugger may show one whose arguments were refused
+    _accounts: tuple[Account, ...] = ()
+    _running: Runtime | None = None
+
     def __init__(self, accounts: tuple[Account, ...]) -> None:
         self._accounts = accounts
-        self._running: Runtime | None = None
+        self._running = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.aor} calls={len(self.calls)}>"
@@ -65,7 +69,7 @@ class UserAgentClient:
     @property
     def aor(self) -> str:
         """The address-of-record of our own account."""
-        return self._accounts[0].aor
+        return self._accounts[0].aor if self._accounts else ""
 
     @property
     def running(self) -> bool:
@@ -150,7 +154,7 @@ class UserAgentClient:
         self, target: str, headers: HeaderFields, factory: MediaFactory | None, offer: bool, sender: Sender
     ) -> OutgoingInvite:
         runtime = self._runtime
-        check_target(target)
+        target = target_uri(target)
         usage = runtime.core.outgoing(
             target,
             headers,
@@ -240,7 +244,7 @@ class UserAgentClient:
         """
         runtime = self._runtime
         check_method(method)
-        check_target(target)
+        target = target_uri(target)
         fields = header_fields(headers, IN_REQUESTS)
         sender = self._sender(account, from_, max_forwards)
         usage = runtime.core.standalone(

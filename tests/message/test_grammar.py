@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
 from sipstack.message.grammar import (
     escape,
+    is_quoted,
     is_token,
     number,
     quote,
@@ -109,3 +113,19 @@ def test_ports() -> None:
     assert read_port("65535") == 65535
     with pytest.raises(ParseError):
         read_port("65536")
+
+
+@given(st.text(alphabet='a\\"\0', max_size=40))
+def test_backslashes_are_read_from_the_left(text: str) -> None:
+    """As one reads them: each makes way for the character behind it, be that a backslash too."""
+    read, characters = "", iter(text)
+    for character in characters:
+        read += next(characters, "") if character == "\\" else character
+    if is_quoted(quoted := f'"{text}"'):
+        assert unquote(quoted) == read
+
+
+@given(st.text(alphabet="%4aG1é", max_size=40))
+def test_unescape_reads_each_triplet_once(text: str) -> None:
+    octets = re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes((int(match[1], 16),)), text.encode())
+    assert unescape(text) == octets.decode("utf-8", "surrogateescape")

@@ -30,7 +30,8 @@ def test_what_others_made_is_not_ours(nonce: str) -> None:
 
 
 def test_a_nonce_of_another_secret_is_not_ours() -> None:
-    assert not Nonces(SECRET, 300.0).is_live(Nonces(b"other", 300.0).issue(1000.0), 1000.0)
+    other = Nonces(b"another secret of the server", 300.0)
+    assert not Nonces(SECRET, 300.0).is_live(other.issue(1000.0), 1000.0)
 
 
 def test_a_nonce_lives_as_long_as_it_should() -> None:
@@ -100,3 +101,9 @@ def test_an_unused_nonce_as_old_as_a_forgotten_one_expires_with_it() -> None:
     assert nonces.count(used, 1)
     assert nonces.count(young, 1)
     assert [nonces.is_live(nonce, 0.0) for nonce in (old, used, young)] == [False, False, True]
+
+
+@pytest.mark.parametrize("secret", [b"", b"secret", bytes(15)])
+def test_a_secret_that_can_be_guessed_is_none(secret: bytes) -> None:
+    with pytest.raises(ValueError, match="16 random octets"):
+        Nonces(secret, 300.0)

@@ -207,3 +207,37 @@ def test_odd_parts_are_read_as_far_as_they_go_and_kept(
     uri = parse(text)
     assert (str(uri), uri.host, uri.user) == (text, "example.com", user)
     assert (list(uri.parameters), uri.headers) == (parameters, headers)
+
+
+# --- as we write them (§19.1.2) ---
+
+
+@given(strategies.sip_uris)
+def test_what_we_build_needs_no_more_escapes(uri: SipUri) -> None:
+    assert str(uri.escaped()) == str(uri)
+    assert uri.escaped() == uri
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sip:a%b@h",
+        "sip:a%2%zz%41@h:1;x=%;%3D=1?a=%&b=ü",
+        "sip:ä:ö@h;ü=#?a=|",
+        "sip:a%40b;c@h",
+        'sip:h;x="y,z"',
+        "sip:\udcff@h",
+    ],
+)
+def test_once_escaped_it_stays_so_and_means_the_same(text: str) -> None:
+    uri = parse(text)
+    escaped = uri.escaped()
+    again = parse(str(escaped))
+    assert str(again.escaped()) == str(escaped)
+    assert str(escaped).isascii()
+    assert (again.user, again.password, again.parameters, again.headers) == (
+        uri.user,
+        uri.password,
+        uri.parameters,
+        uri.headers,
+    )

@@ -20,11 +20,11 @@ from sipstack.ua.arguments import (
     check_host,
     check_max_forwards,
     check_method,
-    check_target,
     from_value,
     header_fields,
     loose_route,
     sip_uri,
+    target_uri,
 )
 
 NO_SIP_URIS = [
@@ -51,14 +51,14 @@ def test_what_is_no_sip_uri_is_told_how_to_write_one(text: str) -> None:
 )
 def test_what_cannot_be_called(text: str) -> None:
     with pytest.raises(LocalProtocolError, match="cannot be called: write it like sip:bob@example.com"):
-        check_target(text)
+        target_uri(text)
 
 
 @pytest.mark.parametrize(
     "text", ["sip:bob@example.com", "sips:bob@example.com", "tel:+15550100", "sip:[::1]:5070"]
 )
 def test_what_can_be_called(text: str) -> None:
-    check_target(text)
+    assert target_uri(text) == text
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_a_wrong_password_is_tried_once() -> None:
 
 def test_a_stale_nonce_is_renewed() -> None:
     world, alice, registrar, _ = registering(account=ACCOUNT)
-    digest = DigestServer(REALM, b"secret", ("MD5",), nonce_lifetime=1.0)
+    digest = DigestServer(REALM, b"secret of the server", ("MD5",), nonce_lifetime=1.0)
     registrar.answer(registrar.request, 401, "r", contact="-", headers=challenge(digest, world.now))
     world.run(2)
     assert verdict(digest, registrar.request, world.now) is Verdict.STALE
@@ -340,7 +340,7 @@ def test_the_refresh_begins_with_the_credentials_that_were_taken_and_goes_on_wit
 
 def test_credentials_that_have_become_stale_are_renewed_at_the_next_refresh() -> None:
     world, alice, registrar, registration = registering(account=ACCOUNT)
-    digest = DigestServer(REALM, b"secret", ("MD5",), nonce_lifetime=1.0)
+    digest = DigestServer(REALM, b"secret of the server", ("MD5",), nonce_lifetime=1.0)
     registrar.answer(registrar.request, 401, "r", contact="-", headers=challenge(digest, world.now))
     accept(registrar)
     world.run(60)
