@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from sipstack.core.configuration import Identity
-from sipstack.message import NameAddr, SipUri
+from sipstack.message import NameAddr, SipUri, parse_uri
 from sipstack.message.digest import DigestAccount
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.ua.arguments import address_of_record, check_algorithm, check_text, loose_route, sip_uri
@@ -17,11 +17,17 @@ def _concealed(credentials: Mapping[str, tuple[str, str | Secret]]) -> dict[str,
     return {realm: (user, Secret(password)) for realm, (user, password) in credentials.items()}
 
 
+ANONYMOUS = "sip:anonymous@anonymous.invalid"
+"""The address-of-record of who gives none."""
+
+
 @attrs.frozen(eq=False)
 class Account:
     """One identity at one provider. Raises LocalProtocolError for what is no SIP URI.
 
-    ``aor``: the address-of-record, such as ``sip:alice@example.com``.
+    ``aor``: the address-of-record, such as ``sip:alice@example.com``. Where it is ``ANONYMOUS`` and there is a
+    ``username``, From is that user at the host of the target, or of the registrar: servers look there for who
+    it is.
     ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user
     name is that of the address-of-record if not given.
     ``credentials``: (user name, password) by realm.
@@ -95,6 +101,24 @@ class Account:
         username = self.username or self.uri.user or ""
         return (*of_realms, DigestAccount(username, self.password, None, weakest))
 
+    @property
+    def _unnamed_user(self) -> str:
+        """The user name of an account that has no address-of-record: it stands for one at whom we ask."""
+        return (self.username or "") if self.aor == ANONYMOUS else ""
+
+    def _identity_at(self, registrar: str) -> Identity:
+        """The account as ``registrar``, a URI, knows it."""
+        user = self._unnamed_user
+        return (
+            attrs.evolve(self._identity, aor=_from_at(user, registrar), user=user) if user else self._identity
+        )
+
+
+def _from_at(user: str, target: str) -> str:
+    """A From value: ``user`` at the host of ``target``."""
+    uri = parse_uri(target)
+    return f"<{SipUri(uri.host, None, user, scheme=uri.scheme)}>" if isinstance(uri, SipUri) else ""
+
 
 @attrs.frozen
 class Sender:
@@ -104,6 +128,12 @@ class Sender:
     from_: str = ""
     """A From value without its tag, in place of the account's."""
     max_forwards: int = 70
+    user: str = ""
+    """Without ``from_``: the user that we are at the host of the target."""
+
+    def from_towards(self, target: str) -> str:
+        """``from_`` of a request to ``target``; empty for that of the account."""
+        return self.from_ or (_from_at(self.user, target) if self.user else "")
 
 
 OURSELVES = Sender()

@@ -18,7 +18,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.net.network import HostNetwork, Listen, Network
-from sipstack.ua.account import Account
+from sipstack.ua.account import ANONYMOUS, Account
 from sipstack.ua.arguments import check_host, check_text
 from sipstack.ua.client import NOT_RUNNING, UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
@@ -50,7 +50,7 @@ class UserAgent(UserAgentClient):
 
     def __init__(
         self,
-        aor: str = "sip:anonymous@anonymous.invalid",
+        aor: str = ANONYMOUS,
         *,
         password: str | Secret | None = None,
         username: str | None = None,

@@ -159,7 +159,7 @@ class UserAgentClient:
             target,
             headers,
             identity=sender.identity,
-            from_=sender.from_,
+            from_=sender.from_towards(target),
             max_forwards=sender.max_forwards,
         )
         CALL.info("%s: calling %s", usage.call_id, target)
@@ -174,10 +174,11 @@ class UserAgentClient:
     def _sender(self, account: Account | None, from_: str | NameAddr | None, max_forwards: int) -> Sender:
         """Raises LocalProtocolError for an account that is not ours, and for what cannot be written."""
         account = self._known(account)
-        if account is self._accounts[0] and from_ is None and max_forwards == 70:
+        user = account._unnamed_user
+        if account is self._accounts[0] and from_ is None and max_forwards == 70 and not user:
             return OURSELVES
         check_max_forwards(max_forwards)
-        return Sender(account._identity, "" if from_ is None else from_value(from_), max_forwards)
+        return Sender(account._identity, "" if from_ is None else from_value(from_), max_forwards, user)
 
     def _known(self, account: Account | None) -> Account:
         """``account``, or the first. Raises LocalProtocolError for one that is not ours."""
@@ -221,7 +222,9 @@ class UserAgentClient:
         self, expires: int, retry: Backoff | None, headers: HeaderFields, account: Account
     ) -> Registration:
         runtime = self._runtime
-        usage = runtime.core.register(account.registrar_uri, expires, headers, identity=account._identity)
+        registrar = account.registrar_uri
+        identity = account._identity_at(registrar)
+        usage = runtime.core.register(registrar, expires, headers, identity=identity)
         return Registration(runtime, usage, retry, account.aor)
 
     # -- single requests -----------------------------------------------------------------------------------
@@ -253,7 +256,7 @@ class UserAgentClient:
             fields,
             body,
             identity=sender.identity,
-            from_=sender.from_,
+            from_=sender.from_towards(target),
             max_forwards=sender.max_forwards,
         )
         TRANSACTION.info("%s to %s", method, target)

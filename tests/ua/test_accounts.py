@@ -10,6 +10,7 @@ from sipstack import Account, LocalProtocolError, UserAgent
 from sipstack.message.digest import DigestAccount
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
+from sipstack.ua.account import ANONYMOUS
 from tests.ua.handlers import echo
 
 pytestmark = pytest.mark.virtual_time
@@ -111,3 +112,42 @@ async def test_a_single_request_goes_out_in_another_name(world: World) -> None:
     assert b'\r\nFrom: "Alice at Work" <sip:alice@work.test>;tag=' in sent[0]
     assert b"\r\nMax-Forwards: 0\r\n" in sent[0]
     assert b"\r\nFrom: <sip:carol@carol.test>;tag=" in sent[1]
+
+
+# --- a user name and no address-of-record ---
+
+
+class Heard(ScriptedRegistrar):
+    @property
+    def froms(self) -> list[str]:
+        return [str(request.from_.uri) for request in self.requests]
+
+
+@pytest.mark.parametrize(
+    ("username", "from_"),
+    [("alice", "sip:alice@registrar.test"), ("a#1", "sip:a%231@registrar.test")],
+)
+async def test_a_user_name_alone_is_a_user_at_the_host_that_is_asked(
+    world: World, username: str, from_: str
+) -> None:
+    """Asterisk looks in From for who it is, and says 401 for ever to one that it does not know."""
+    async with Heard(world, Challenger("secret")) as registrar:
+        options = {"username": username, "password": "secret", "registrar": "sip:registrar.test"}
+        async with world.user_agent("alice", aor=ANONYMOUS, **options) as alice:
+            async with alice.register():
+                await alice.options("sip:600@registrar.test:5060;transport=udp")
+    assert set(registrar.froms) == {from_}
+    assert [request.method for request in registrar.requests].count("OPTIONS") >= 1
+    to = {str(request.to.uri) for request in registrar.requests if request.method == "REGISTER"}
+    assert to == {from_}
+
+
+async def test_who_wants_to_be_anonymous_says_so(world: World) -> None:
+    async with Heard(world) as registrar:
+        async with world.user_agent("alice", aor=ANONYMOUS, username="alice", password="secret") as alice:
+            await alice.options("sip:registrar.test", from_=ANONYMOUS)
+        async with world.user_agent("alice", aor=ANONYMOUS) as alice:
+            await alice.options("sip:registrar.test")
+        async with world.user_agent("alice", aor="sip:a@b", username="alice", password="secret") as alice:
+            await alice.options("sip:registrar.test")
+    assert registrar.froms == [ANONYMOUS, ANONYMOUS, "sip:a@b"]
