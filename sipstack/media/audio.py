@@ -14,7 +14,7 @@ from sipstack.errors import CallEnded, LocalProtocolError, MediaError
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Player, Playing, SendQueue
 from sipstack.media.recording import Recording
-from sipstack.media.wav import WavSink, open_source
+from sipstack.media.wav import WavSink, load_conversion, open_off_loop
 
 HEARD = 25
 """Frames (half a second) kept for an application that is slow to take them."""
@@ -112,6 +112,7 @@ class Audio:
         if len(pcm) % 2:
             raise MediaError("PCM must be whole samples of two octets")
         if frame.sample_rate != self.sample_rate:
+            await load_conversion()
             pcm = self._resample(frame)
         if self._queue is None:
             self._queue = SendQueue(self.sample_rate)
@@ -183,12 +184,17 @@ class Audio:
         if self._ended is not None:
             raise CallEnded(self._ended.by, self._ended.reason)
 
-    def _open(self, source: str | Path | AudioSource) -> AudioSource:
+    async def _open(self, source: str | Path | AudioSource) -> AudioSource:
         self._check_ended()
         if isinstance(source, str | Path):
-            return open_source(source, self.sample_rate)
+            opened = await open_off_loop(source, self.sample_rate)
+            if self._ended is not None:  # meanwhile
+                opened.close()
+                self._check_ended()
+            return opened
         if source.sample_rate == self.sample_rate:
             return source
+        await load_conversion()
         from sipstack.media.conversion import ResampledSource
 
         return ResampledSource(source, self.sample_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from sipstack.errors import CallEnded, MediaError
@@ -67,7 +67,12 @@ class Playing:
     """``async with``: the source plays meanwhile. Made by ``Audio.playing``."""
 
     def __init__(
-        self, players: list[Player], open_source: Callable[[], AudioSource], *, loop: bool, owned: bool
+        self,
+        players: list[Player],
+        open_source: Callable[[], Awaitable[AudioSource]],
+        *,
+        loop: bool,
+        owned: bool,
     ) -> None:
         self._players = players
         self._open_source = open_source
@@ -75,7 +80,7 @@ class Playing:
         self._owned = owned
 
     async def __aenter__(self) -> Player:
-        self._source = self._open_source()
+        self._source = await self._open_source()
         self._player = Player(self._source, loop=self._loop)
         self._players.append(self._player)
         return self._player

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import stat
+import sys
 import wave
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +17,8 @@ from sipstack.media.io import AudioSource, frame_octets
 
 FLUSH = 25
 """Frames (half a second) that an abrupt end of the process may cost a recording."""
+
+CONVERSION = "sipstack.media.conversion"
 
 _ODD = (wave.Error, EOFError, RuntimeError)
 """The errors of the wave module for headers that it cannot read; RuntimeError for lengths that lie."""
@@ -31,6 +36,32 @@ def open_source(path: str | Path, sample_rate: int) -> AudioSource:
     from sipstack.media.conversion import DecodedSource
 
     return DecodedSource(path, sample_rate)
+
+
+async def open_off_loop(path: str | Path, sample_rate: int) -> AudioSource:
+    """As ``open_source``, and the loop runs on: PyAV takes a quarter of a second to be imported, and a while
+    to look into a file. Plain WAV is opened at once.
+    """
+    source = WavSource.if_plain(path, sample_rate)
+    if source is not None:
+        return source
+    opening = asyncio.get_running_loop().run_in_executor(None, open_source, path, sample_rate)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[AudioSource]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+async def load_conversion() -> None:
+    """Import ``sipstack.media.conversion``, in a thread when that is the first time. Raises MediaError."""
+    if CONVERSION not in sys.modules:
+        await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, CONVERSION)
 
 
 def _check_kind(path: str | Path, *kinds: Callable[[int], bool]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import subprocess
 import sys
+import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sipstack.errors import MediaError
+from sipstack.errors import CallEnded, MediaError
+from sipstack.media.audio import Audio
 from sipstack.media.conversion import DecodedSource, ResampledSource, Resampler
 from sipstack.media.io import PcmSource
 from sipstack.media.tones import sine
@@ -213,3 +216,63 @@ def test_without_the_extra_a_plain_call_works_and_the_rest_names_it() -> None:
     assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == [
         "pip install 'sipstack[media]'"
     ] * 2
+
+
+FIRST_USE = """
+import asyncio, sys, threading
+from sipstack.errors import CallEnded
+from sipstack.media import Audio, Frame
+
+class Watch:
+    threads = []
+    def find_spec(self, name, *_):
+        if name == "av":
+            self.threads.append(threading.current_thread() is threading.main_thread())
+
+sys.meta_path.insert(0, Watch())
+
+async def main():
+    audio = Audio()
+    if sys.argv[1] == "play":
+        async with audio.playing(sys.argv[2]) as player:
+            assert len(audio.read()) == 320
+    else:
+        await audio.send(Frame(bytes(640), 16000))
+    assert Watch.threads == [False], Watch.threads
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("use", ["play", "send"])
+def test_the_first_conversion_does_not_stall_the_loop(tmp_path: Path, use: str) -> None:
+    """To import PyAV takes a quarter of a second: that is done in a thread."""
+    path = _write(tmp_path / "tone.wav", 48000, 2, 2)
+    command = [sys.executable, "-c", FIRST_USE, use, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_giving_up_while_a_file_is_opened_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Event()
+    monkeypatch.setattr(DecodedSource, "close", lambda _: closed.set())
+    audio = Audio()
+    task = asyncio.create_task(audio.play(_write(tmp_path / "tone.wav", 48000, 2, 2)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(closed.wait, 10)
+    await asyncio.sleep(0)
+    assert closed.is_set()
+
+
+async def test_a_call_that_ends_while_a_file_is_opened(tmp_path: Path) -> None:
+    audio = Audio()
+    task = asyncio.create_task(audio.play(_write(tmp_path / "tone.wav", 48000, 2, 2)))
+    await asyncio.sleep(0)
+    audio.end(CallEnded("remote"))
+    with pytest.raises(CallEnded):
+        await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -35,6 +36,15 @@ class Scripted:
 
     def close(self) -> None:
         self.closed = True
+
+
+def opening(source: AudioSource) -> Callable[[], Awaitable[AudioSource]]:
+    """How ``Playing`` comes by it."""
+
+    async def opened() -> AudioSource:
+        return source
+
+    return opened
 
 
 async def test_a_source_that_fails_ends_the_play_with_its_error() -> None:
@@ -97,11 +107,7 @@ async def test_the_first_end_counts() -> None:
 async def test_playing_closes_what_it_opened(owned: bool) -> None:
     source = Scripted(FRAME)
     players: list[Player] = []
-
-    def open_source() -> AudioSource:
-        return source
-
-    async with Playing(players, open_source, loop=False, owned=owned) as player:
+    async with Playing(players, opening(source), loop=False, owned=owned) as player:
         assert players == [player]
     assert players == []
     assert source.closed == owned
@@ -111,7 +117,7 @@ async def test_leaving_raises_what_the_source_failed_with() -> None:
     players: list[Player] = []
     with pytest.raises(MediaError, match="scratch"):
         async with Playing(
-            players, lambda: Scripted(MediaError("scratch")), loop=False, owned=True
+            players, opening(Scripted(MediaError("scratch"))), loop=False, owned=True
         ) as player:
             player.read()
     assert players == []
@@ -119,7 +125,7 @@ async def test_leaving_raises_what_the_source_failed_with() -> None:
 
 async def test_leaving_does_not_hide_what_the_caller_raised() -> None:
     async def play() -> None:
-        async with Playing([], lambda: Scripted(MediaError("scratch")), loop=False, owned=True) as player:
+        async with Playing([], opening(Scripted(MediaError("scratch"))), loop=False, owned=True) as player:
             player.read()
             raise TimeoutError
 
@@ -128,7 +134,7 @@ async def test_leaving_does_not_hide_what_the_caller_raised() -> None:
 
 
 async def test_the_end_of_the_call_is_no_failure_of_the_source() -> None:
-    async with Playing([], lambda: Scripted(FRAME), loop=False, owned=True) as player:
+    async with Playing([], opening(Scripted(FRAME)), loop=False, owned=True) as player:
         player.end(CallEnded("remote"))
 
 
