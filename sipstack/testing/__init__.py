@@ -20,6 +20,13 @@ which is there once sipstack is installed; a test that uses it runs in virtual t
 direction of each path can have a ``Link`` of its own (``set_link``). ``world.names`` are the host names that
 can be resolved.
 
+**Audio.** Media is silent, so that an hour of call costs milliseconds. In ``World(audio=True)`` calls have
+RTP, which travels over the same network, in the same time; an IVR can be heard::
+
+    async with ivr.serving(my_handler), alice.call("sip:ivr@ivr.test") as call:
+        async with call.recording("heard.wav"):
+            await call.play("question.wav")
+
 **A far end that does what you say.** A ``ScriptedPeer`` has no rules of its own. It answers by hand or by a
 function, and writes requests within or outside of dialogs, right or wrong; a ``ScriptedRegistrar`` grants
 bindings, and challenges with a ``Challenger``::

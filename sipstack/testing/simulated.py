@@ -53,6 +53,11 @@ class SimulatedNetwork:
         """The addresses of the endpoints that are open, in order."""
         return sorted(self._endpoints)
 
+    @property
+    def now(self) -> float:
+        """The time of its clock."""
+        return self._clock().time()
+
     def listen(self, host: str, port: int, receive: Receive, failed: Failed) -> SimulatedEndpoint:
         """Open an endpoint on ``host``, an IP address of one host (no wildcard); port 0 takes a free one.
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sipstack.identifiers import Identifiers
+from sipstack.media.session import AudioSession
+from sipstack.testing.audio import SimulatedAudio
 from sipstack.testing.clock import Clock, ManualClock
 from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.ladders import shown
@@ -35,15 +37,21 @@ class World:
 
     Under an event loop the loop moves it. Without one it stands still until ``run`` or ``settle``. ``link``
     is the path between any two hosts; ``icmp``: closed ports refuse, instead of swallowing what is sent.
+    ``audio``: calls have RTP, which travels over the same network; without, their media is silent, and an
+    hour of call costs milliseconds.
     """
 
-    def __init__(self, link: Link = PERFECT, *, seed: int = 0, icmp: bool = False) -> None:
+    def __init__(
+        self, link: Link = PERFECT, *, seed: int = 0, icmp: bool = False, audio: bool = False
+    ) -> None:
         self.seed = seed
         self.network = Network(link, seed=seed)
         self.names: dict[str, list[str]] = {}
         """Host names and their addresses: add those that your application looks up."""
         self.simulated = SimulatedNetwork(self.network, names=self.names, icmp=icmp, clock=lambda: self.clock)
         """The network's UDP ports."""
+        self._rtp = SimulatedAudio(self.simulated)
+        self._audio = audio
         self.streams = SimulatedStreams(self.network, seed=seed, clock=lambda: self.clock)
         """The network's TCP connections."""
         self._manual = ManualClock()
@@ -63,7 +71,8 @@ class World:
     def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
 
-        Options are those of UserAgent; its media is silent unless you give another. It listens at port 5060
+        Options are those of UserAgent; its media is silent unless the world has audio, or you give another:
+        ``media=world.audio_session`` is RTP for this agent alone. It listens at port 5060
         of its host; a wildcard in ``listen`` stands for the host. A second one of the same name is on the
         same host: an application that was started again.
         """
@@ -72,7 +81,7 @@ class World:
             "aor": f"sip:{name}@{name}.test",
             "listen": f"udp:{address}:{PORT}",
             "network": HostedNetwork(self.simulated, address),
-            "media": self._new_media,
+            "media": self.audio_session if self._audio else self._new_media,
             "seed": self._random.getrandbits(64),
         }
         agent = UserAgent(**(defaults | options))
@@ -108,6 +117,13 @@ class World:
             taken = {address for addresses in self.names.values() for address in addresses}
             self.names[host] = [next(str(free) for free in ADDRESSES.hosts() if str(free) not in taken)]
         return self.names[host][0]
+
+    def audio_session(self, host: str) -> AudioSession:
+        """Media whose RTP travels over this network: ``call.play`` and ``call.recording`` work."""
+        random = Identifiers(self._random)
+        return AudioSession(
+            host, bind=self._rtp.bind, random=random, route=lambda _: None, is_ours=lambda _: True
+        )
 
     def _new_media(self, host: str) -> SilentMedia:
         media = SilentMedia(host, Identifiers(self._random))
@@ -213,7 +229,7 @@ class World:
         return self.network.trace
 
     def ladder(self, by: str = "") -> list[str]:
-        """Each message sent since the last look, lost ones too: ``alice -> bob 180 Ringing [1 INVITE]``.
+        """Each SIP message sent since the last look, lost ones too: ``alice -> bob 180 Ringing [1 INVITE]``.
 
         With ``by`` only those of that name. Compare it with ``sipstack.testing.ladder``.
         """
@@ -221,7 +237,8 @@ class World:
 
     def timed_ladder(self) -> list[tuple[float, str]]:
         """The same with the time of sending in seconds, to the millisecond."""
-        fresh = self.sent[self._shown :]
+        rtp = self._rtp.opened
+        fresh = [each for each in self.sent[self._shown :] if each.source not in rtp]
         self._shown = len(self.sent)
         return [(round(time, 3), self._line(a, b, data)) for time, a, b, data in fresh]
 
