@@ -25,9 +25,9 @@ ANONYMOUS = "sip:anonymous@anonymous.invalid"
 class Account:
     """One identity at one provider. Raises LocalProtocolError for what is no SIP URI.
 
-    ``aor``: the address-of-record, such as ``sip:alice@example.com``. Where it is ``ANONYMOUS`` and there is a
-    ``username``, From is that user at the host of the target, or of the registrar: servers look there for who
-    it is.
+    ``aor``: the address-of-record, such as ``sip:alice@example.com``. Where it is ``ANONYMOUS`` and there
+    is a ``username``, From is that user at the host of the target, or of the registrar: servers look there
+    for who it is.
     ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user
     name is that of the address-of-record if not given.
     ``credentials``: (user name, password) by realm.
