@@ -15,7 +15,7 @@ MAX_MISORDER = 100
 SILENCE = 0.09
 """Seconds without a packet of the source that we listen to, before another one is listened to."""
 
-JUMP = 2.0
+JUMP = 0.5
 """Seconds between two packets' transit times that are no jitter: the sender has moved its timestamps."""
 
 

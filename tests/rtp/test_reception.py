@@ -114,12 +114,13 @@ def test_jitter_does_not_notice_that_timestamps_wrap() -> None:
     assert reception.jitter == pytest.approx(0.0, abs=1 / 8000)
 
 
-def test_jitter_does_not_count_a_jump_of_the_timestamps() -> None:
+@pytest.mark.parametrize("jump", [0x7000_0000, 15_000, 5_000, -5_000])
+def test_jitter_does_not_count_a_jump_of_the_timestamps(jump: int) -> None:
     reception = Reception(8000)
     for number in range(10):
-        reception.receive(SSRC, number, number * 160, number * 0.02)
-    reception.receive(SSRC, 10, 0x7000_0000, 0.2)
-    reception.receive(SSRC, 11, 0x7000_00A0, 0.22)
+        reception.receive(SSRC, number, 10_000 + number * 160, number * 0.02)
+    reception.receive(SSRC, 10, 11_600 + jump, 0.2)
+    reception.receive(SSRC, 11, 11_760 + jump, 0.22)
     assert reception.jitter == pytest.approx(0.0, abs=1 / 8000)
 
 
