@@ -76,11 +76,13 @@ _lookups = Lookups(LOOKUPS)
 
 
 def local_address(remote: str) -> str | None:
-    """Our address on the way to ``remote``, by asking the routing table; None when there is no way."""
-    family = socket.AF_INET6 if ":" in remote else socket.AF_INET
+    """Our address on the way to ``remote``, by asking the routing table; None when there is no way, or when
+    it is a name: to look one up takes time.
+    """
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((remote, 9))
+        found = socket.getaddrinfo(remote, 9, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
+        with socket.socket(found[0], socket.SOCK_DGRAM) as probe:
+            probe.connect(found[4])
             return str(probe.getsockname()[0])
     except (OSError, ValueError):
         return None

@@ -63,6 +63,7 @@ def test_our_address_on_the_way_to_another() -> None:
     assert local_address("127.0.0.1") == "127.0.0.1"
     assert local_address("::1") == "::1"
     assert local_address("no address") is None
+    assert local_address("localhost") is None  # names are not looked up
 
 
 def test_which_addresses_are_ours() -> None:
