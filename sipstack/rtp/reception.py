@@ -106,6 +106,10 @@ class Source:
         self._transit = transit
         return arrival
 
+    def is_close(self, sequence_number: int) -> bool:
+        """Whether it is among the last packets, or the next."""
+        return (sequence_number - self._max_seq + MAX_MISORDER) & 0xFFFF < 2 * MAX_MISORDER
+
     def count(self, sequence_number: int, now: float) -> Arrival:
         """Count one packet whose timestamp says nothing about its sending, as that of a telephone-event."""
         self.heard_at = now
@@ -197,9 +201,11 @@ class Reception:
         return Arrival.RESTARTED
 
     def count(self, ssrc: int, sequence_number: int, now: float) -> bool:
-        """Count one packet that is not played, if it is of the source that we listen to; tells if it is."""
+        """Count one packet that is not played, if it is of the source that we listen to and close to the
+        others; tells if it is.
+        """
         source = self.source
-        if source is None or source.ssrc != ssrc:
+        if source is None or source.ssrc != ssrc or not source.is_close(sequence_number):
             return False
         source.count(sequence_number, now)
         return True

@@ -22,16 +22,26 @@ def parse(text: str | bytes) -> SessionDescription:
     be answered. Raises ParseError (status 400) and nothing else.
     """
     rows = _rows(text)
+    try:
+        return _described(rows)
+    except LocalProtocolError as error:
+        # The values refuse the same from a caller that builds them; here the text is at fault.
+        lines = tuple([row for row in rows if row[1:2] == "=" or row[:1] == "m" or "\0" in row])
+        if lines == rows:
+            raise ParseError(str(error)) from None
+    try:
+        return _described(lines)
+    except LocalProtocolError as error:
+        raise ParseError(str(error)) from None
+
+
+def _described(rows: tuple[str, ...]) -> SessionDescription:
     starts = [index for index, row in enumerate(rows) if row[:2] == "m="]
     if len(starts) > MAX_MEDIA:
         raise ParseError(f"an SDP of more than {MAX_MEDIA} m-lines")
     bounds = [*starts, len(rows)]
-    try:
-        media = tuple([MediaDescription(rows[start:end]) for start, end in pairwise(bounds)])
-        return SessionDescription(rows[: bounds[0]], media)
-    except LocalProtocolError as error:
-        # The values refuse the same from a caller that builds them; here the text is at fault.
-        raise ParseError(str(error)) from None
+    media = tuple([MediaDescription(rows[start:end]) for start, end in pairwise(bounds)])
+    return SessionDescription(rows[: bounds[0]], media)
 
 
 def _rows(text: str | bytes) -> tuple[str, ...]:
@@ -44,8 +54,6 @@ def _rows(text: str | bytes) -> tuple[str, ...]:
     rows = text.replace("\r\n", "\n").split("\n")
     while rows and not rows[-1]:
         rows.pop()
-    if "=" * len(rows) != "".join([row[1:2] for row in rows]):
-        rows = [row for row in rows if row[1:2] == "=" or row[:1] == "m" or "\r" in row or "\0" in row]
     if len(rows) > MAX_LINES:
         raise ParseError(f"an SDP of more than {MAX_LINES} lines")
     if max(map(len, rows), default=0) > MAX_LINE_LENGTH:

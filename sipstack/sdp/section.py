@@ -38,7 +38,10 @@ class Section:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "types", _types(self.lines))
-        connections = tuple(readable(Connection.parse, self.values("c"))) if "c" in self.types else ()
+        connections: tuple[Connection, ...] = ()
+        for value in self.values("c"):
+            with suppress(ParseError):
+                connections += (Connection.parse(value),)
         object.__setattr__(self, "connections", connections)
 
     # Views

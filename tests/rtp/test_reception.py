@@ -180,5 +180,7 @@ def test_what_is_not_played_is_counted_without_its_timestamp() -> None:
     reception.receive(1, 0, 0, 0.0)
     assert reception.count(1, 1, 0.02)
     assert not reception.count(2, 2, 0.04)
+    assert not reception.count(1, 1000, 0.04)  # a forged one moves nothing
+    assert not reception.count(1, 40_000, 0.04)
     reception.receive(1, 2, 320, 0.04)
     assert (reception.received, reception.lost, reception.jitter) == (3, 0, 0.0)
