@@ -66,6 +66,11 @@ class NameAddr(Lazy):
             _set_uri(self, uri)
         return uri
 
+    @property
+    def uri_text(self) -> str:
+        """The address as written, be it a URI or not."""
+        return str(self._uri)
+
     def with_parameter(self, name: str, value: str | None = None) -> NameAddr:
         """A copy in which the header parameter ``name`` has this value."""
         return NameAddr(self.uri, self.display_name, self.parameters.with_(name, value))

@@ -25,7 +25,7 @@ class Incoming:
         self._request = request
 
     def __repr__(self) -> str:
-        return legible(f"<{type(self).__name__} {self.call_id} from {self.from_.uri}>")
+        return legible(f"<{type(self).__name__} {self.call_id} from {self.from_.uri_text}>")
 
     @property
     def agent(self) -> UserAgentClient:

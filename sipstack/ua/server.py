@@ -39,7 +39,7 @@ def _logged(policy: Policy) -> Policy:
             status = 200 if isinstance(decision, Accept) else decision.status
             request = event.request
             text = "%s: INVITE from %s to %s is answered by the policy with %s"
-            CALL.info(text, request.call_id, request.from_.uri, request.uri, status)
+            CALL.info(text, request.call_id, request.from_.uri_text, request.uri_text, status)
         return decision
 
     return decide
@@ -117,7 +117,7 @@ class Server:
         if self._policy is not None and self._decided(event, self._policy):
             return
         request = event.request
-        CALL.info("%s: INVITE from %s to %s", request.call_id, request.from_.uri, request.uri)
+        CALL.info("%s: INVITE from %s to %s", request.call_id, request.from_.uri_text, request.uri_text)
         handler = self._handlers.get("INVITE")
         if handler is None:
             CALL.info("%s: refused with 480: there is no handler of calls", request.call_id)
@@ -134,7 +134,7 @@ class Server:
     def _requested(self, usage: ReceivedRequest) -> None:
         """A request comes in whose method the application has registered."""
         request = usage.request
-        TRANSACTION.info("%s: %s from %s", request.call_id, request.method, request.from_.uri)
+        TRANSACTION.info("%s: %s from %s", request.call_id, request.method, request.from_.uri_text)
         handler = self._handlers.get(request.method)
         if handler is None:
             self._runtime.command(usage.respond, 480, self._runtime.now())

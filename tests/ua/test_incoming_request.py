@@ -10,6 +10,7 @@ import pytest
 
 from sipstack import CallRejected, IncomingRequest, Invitation, LocalProtocolError
 from sipstack.errors import RemoteProtocolError
+from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from tests.ua.handlers import busy, echo
 
@@ -253,3 +254,21 @@ async def test_a_handler_places_a_call_with_the_user_agent_that_was_asked(world:
         assert (await alice.message("sip:bob.test", "sip:carol@carol.test")).status == 200
         assert agents == [carol]
     assert world.leftovers == []
+
+
+@pytest.mark.parametrize("uri", ["sip:2001:db8::1", "sip:@@h", "sip:h:99999"])
+async def test_a_from_that_is_no_uri_is_only_given_back(world: World, uri: str) -> None:
+    seen: list[str] = []
+
+    async def take(request: IncomingRequest) -> None:
+        seen.append(f"{request!r} {request.from_}")
+        await request.respond(200)
+
+    async with world.user_agent("alice") as alice, ScriptedPeer(world, "bob") as bob:
+        async with alice.serving(requests={"MESSAGE": take}):
+            headers = [("From", f"<{uri}>;tag=1")]
+            bob.send(("10.0.0.1", 5060), bob.write("MESSAGE", alice.contact, headers=headers))
+            await bob.responded(1)
+            assert [response.status for response in bob.responses] == [200]
+    call_id = bob.responses[0].call_id
+    assert seen == [f"<IncomingRequest {call_id} from {uri}> <{uri}>;tag=1"]
