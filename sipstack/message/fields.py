@@ -11,7 +11,7 @@ import attrs
 from sipstack.errors import ParseError
 from sipstack.message.grammar import QUOTED, TOKEN, is_token, number, quote, unquote
 
-_call_id = re.compile(r"[^\x00-\x20\x7f]++").fullmatch
+_call_id = re.compile(r"[!-~]++(?:[^\x00-\x20\x7f]++)?|[^\x00-\x20\x7f]++").fullmatch  # mostly ASCII
 _cseq = re.compile(rf"([0-9]++)[ \t]++({TOKEN})").fullmatch
 _rack = re.compile(rf"([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN})").fullmatch
 _warning = re.compile(rf'([0-9]{{3}}) ([^\x00-\x20\x7f"]++) ({QUOTED})').fullmatch

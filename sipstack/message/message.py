@@ -315,7 +315,7 @@ class Request(_Message):
             untagged = True
         to = index.get("To")
         if untagged and isinstance(to, str):
-            index["To"] = with_tag(to, tag)
+            index["To"] = f"{to};tag={header_value(tag)}" if to[-1:] != ";" else with_tag(to, tag)
 
 
 def with_tag(to: str, tag: str) -> str:

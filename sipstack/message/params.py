@@ -50,7 +50,7 @@ class Parameters:
     @classmethod
     def parse(cls, text: str) -> Parameters:
         """From ``;a=1;b`` or the empty text. Raises ParseError; a name may come only once (§7.3.1)."""
-        items = list(_items(text))
+        items = _items(text)
         parameters = _of_items(dict(items))
         if len(parameters) != len(items):
             raise ParseError(f"a parameter comes twice: {text[:80]!r}")
@@ -61,6 +61,8 @@ class Parameters:
         """The same as peers write it: with a semicolon at the end, or a name that comes again, as a tag does
         in a To where it was appended without looking. The first one counts.
         """
+        if not text:
+            return NO_PARAMETERS
         items: dict[str, str | None] = {}
         for name, value in _items(text.rstrip("; \t")):
             items.setdefault(name, value)
@@ -116,16 +118,18 @@ class Parameters:
 _Unfrozen = unfrozen(Parameters)
 
 
-def _items(text: str) -> Iterator[tuple[str, str | None]]:
+def _items(text: str) -> list[tuple[str, str | None]]:
     """Each name in lower case, with its value. Raises ParseError."""
     text = text.strip(" \t")
+    items = []
     position = 0
     while position < len(text):
         match = _parameter(text, position)
         if match is None:
             raise ParseError(f"bad parameters: {text[:80]!r}")
-        yield match[1].lower(), match[2]
+        items.append((match[1].lower(), match[2]))
         position = match.end()
+    return items
 
 
 def _of_items(items: dict[str, str | None]) -> Parameters:

@@ -56,8 +56,8 @@ class Field:
         if isinstance(row, str):
             if self.rows is _S:
                 return self.parse(row)
-            if self.rows is _L and "," not in row:
-                return (self.parse(row),)
+            if "," not in row and self.rows is not _E:
+                return (self.parse(row),) if row or self.rows is _L else ()
             row = [row]
         if self.rows is _S:
             if row.count(row[0]) != len(row):
