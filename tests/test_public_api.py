@@ -34,6 +34,7 @@ PUBLIC = [
     "IncomingRequest",
     "Invitation",
     "InvitationReceived",
+    "Limits",
     "LocalProtocolError",
     "MediaError",
     "MediaPort",
