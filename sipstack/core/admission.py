@@ -80,17 +80,23 @@ class Unacknowledged:
     Held by Call-ID, oldest first, with the host that sent it and the time.
     """
 
-    __slots__ = ("_shares", "_timeout", "crowd", "invites")
+    __slots__ = ("_crowd", "_shares", "_timeout", "invites")
 
     def __init__(self, limit: int, timeout: float) -> None:
         self.invites: dict[str, tuple[str, float]] = {}
-        self.crowd = limit - limit // 8
-        """The number from which on ``admit`` is to be asked."""
+        self._crowd = limit - limit // 8
         self._shares = Shares(limit)
         self._timeout = timeout
 
-    def admit(self, host: str, now: float) -> bool:
-        """Whether one more INVITE of ``host`` is taken."""
+    def enter(self, call_id: str, host: str, now: float) -> bool:
+        """Whether an INVITE of ``host`` is taken; then it is noted until its ACK comes."""
+        noted = self.invites
+        if len(noted) >= self._crowd and call_id not in noted and not self._admit(host, now):
+            return False
+        noted.setdefault(call_id, (host, now))
+        return True
+
+    def _admit(self, host: str, now: float) -> bool:
         invites = self.invites
         while invites:
             oldest = next(iter(invites))

@@ -28,13 +28,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import (
-    InternalError,
-    LocalProtocolError,
-    ParseError,
-    RemoteProtocolError,
-    TransportError,
-)
+from sipstack.errors import InternalError, LocalProtocolError, ParseError, RemoteProtocolError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, parse
 from sipstack.message.headers import HeaderFields
@@ -275,7 +269,7 @@ class Core:
             self._refuse_for_now(reply, request)
             return
         new = method == "INVITE" and request.to.tag is None
-        if new and not self._admit_invite(request, flow, now):
+        if new and not self._admission.unacknowledged.enter(request.call_id, flow.remote[0], now):
             self._refuse_for_now(reply, request)
             return
         transaction = self.transactions.receive_request(request, reply, now)
@@ -296,15 +290,6 @@ class Core:
             self.respond(transaction, request.response(error.status, to_tag=tag), now)
         except Exception as error:
             self._refuse_after(error, request, transaction, now)
-
-    def _admit_invite(self, request: Request, flow: Flow, now: float) -> bool:
-        """Whether an INVITE outside of a dialog is taken; then it is noted until its ACK comes."""
-        noted, host, call_id = self._unacknowledged, flow.remote[0], request.call_id
-        waiting = self._admission.unacknowledged
-        if len(noted) >= waiting.crowd and call_id not in noted and not waiting.admit(host, now):
-            return False
-        noted.setdefault(call_id, (host, now))
-        return True
 
     def _refuse_for_now(self, flow: Flow, request: Request) -> None:
         """503, statelessly."""

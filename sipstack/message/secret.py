@@ -21,7 +21,7 @@ class Secret:
         try:
             text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            raise LocalProtocolError("a password has to be text that UTF-8 can write") from None
+            raise LocalProtocolError("the password cannot be written in UTF-8") from None
         self._text = text
 
     def reveal(self) -> str:

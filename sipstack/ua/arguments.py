@@ -83,7 +83,7 @@ def loose_route(proxy: str) -> str:
 
 def from_value(address: str | NameAddr) -> str:
     """``address``, a URI or a name-addr, as a From value without its tag. Raises LocalProtocolError."""
-    text = str(address)
+    text = check_encodable(str(address))
     try:
         parsed = NameAddr.parse(text if "<" in text else f"<{text}>")
         uri = parsed.uri
@@ -120,8 +120,8 @@ def check_encodable(text: str) -> str:
     if not text.isascii():
         try:
             text.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError as error:
-            raise LocalProtocolError(f"{text!r} cannot be written as UTF-8: {error.reason}") from None
+        except UnicodeEncodeError:
+            raise LocalProtocolError(f"{text!r} cannot be written in UTF-8") from None
     return text
 
 
@@ -165,6 +165,7 @@ def check_host(host: str) -> None:
 
 
 def _uri(text: str) -> Uri | None:
+    check_encodable(text)
     try:
         return parse_name_addr(f"<{check_text(text)}>").uri
     except (LocalProtocolError, ParseError):
