@@ -125,13 +125,13 @@ def test_an_ack_makes_room_and_one_that_matches_nothing_does_not() -> None:
 
 def test_a_call_id_that_is_repeated_does_not_keep_the_others_in_the_table() -> None:
     waiting = Unacknowledged(8, timeout=32.0)
-    waiting.invites["again"] = ("192.0.2.1", 0.0)
-    waiting.invites.setdefault("again", ("192.0.2.1", 31.0))
-    for number in range(7):
-        waiting.invites[f"{number}"] = ("192.0.2.1", 1.0)
-    assert not waiting.admit("192.0.2.1", 31.0)
-    assert waiting.admit("192.0.2.1", 34.0)
-    assert waiting.invites == {}
+    assert waiting.enter("again", "192.0.2.1", 0.0)
+    for number in range(6):
+        assert waiting.enter(f"{number}", "192.0.2.1", 1.0)
+    assert waiting.enter("again", "192.0.2.1", 31.0)
+    assert not waiting.enter("new", "192.0.2.1", 31.0)
+    assert waiting.enter("new", "192.0.2.1", 34.0)
+    assert list(waiting.invites) == ["new"]
 
 
 # --- transactions: live calls come first ---
