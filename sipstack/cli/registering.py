@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import click
 
@@ -14,6 +15,7 @@ from sipstack.cli.report import Event
 from sipstack.cli.run import Run
 
 EXPIRES = 600  # seconds that a binding is asked for
+UNRESERVED = "!*'()&=+$,;?/"  # in a user part, besides what quote() leaves alone (RFC 3261 §25.1)
 RETRY = (1.0, 60.0)  # seconds: the first and the longest pause before another attempt
 
 
@@ -44,16 +46,20 @@ async def follow(run: Run, registration: sipstack.Registration, aor: str, *, onc
             return
 
 
-def addresses(target: str, aor: str, command: str = "register") -> tuple[str, str]:
-    """The address-of-record and the registrar that ``target`` and ``--from`` name.
+def addresses(
+    target: str, aor: str, username: str | None = None, command: str = "register"
+) -> tuple[str, str]:
+    """The address-of-record and the registrar that ``target``, ``--from`` and ``--user`` name.
 
-    The registrar's URI has no user (RFC 3261 §10.2).
+    The registrar's URI has no user (RFC 3261 §10.2). Without ``--from`` we are ``--user`` there.
     """
     if "@" in target:
         if aor not in (ANONYMOUS, target):
             raise click.UsageError(f"{target} names a user, so it is what gets registered: leave out --from")
         scheme, _, rest = target.partition(":")
         return target, f"{scheme}:{rest.rpartition('@')[2]}"
+    if aor == ANONYMOUS and username:
+        return target.replace(":", f":{quote(username, safe=UNRESERVED)}@", 1), target
     if aor == ANONYMOUS:
         user = target.replace(":", ":you@", 1)
         raise click.UsageError(f"who is to be registered? write: sipstack {command} {target} --from {user}")

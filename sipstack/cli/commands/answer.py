@@ -257,7 +257,9 @@ def answer(
     if register is not None:
         if not register and identity.aor == ANONYMOUS:
             raise click.UsageError("--register needs to know who we are: give --from sip:you@pbx.example.com")
-        aor, registrar = addresses(register or identity.aor, identity.aor, "answer --register")
+        aor, registrar = addresses(
+            register or identity.aor, identity.aor, identity.username, "answer --register"
+        )
         identity = attrs.evolve(identity, aor=aor)
     return run_command(
         environment, output, AnswerCalls(identity, plan, ring, reject, calls, registrar, limits)

@@ -66,10 +66,10 @@ def register(
     """Register, and stay registered until Ctrl-C.
 
     The argument is our address-of-record (sip:alice@example.com), whose domain is the registrar, or a
-    registrar (sip:pbx.example.com), together with --from. Calls are refused meanwhile: to take them, use
-    sipstack answer --register.
+    registrar (sip:pbx.example.com), together with --from or --user. Calls are
+    refused meanwhile: to take them, use sipstack answer --register.
     """
-    aor, registrar = addresses(target, identity.aor)
+    aor, registrar = addresses(target, identity.aor, identity.username)
     return run_command(
         environment, output, KeepRegistered(attrs.evolve(identity, aor=aor), registrar, expires, once)
     )

@@ -109,6 +109,25 @@ def test_who_registers_where(target: str, sender: str, expected: tuple[str, str]
     assert addresses(target, sender) == expected
 
 
+@pytest.mark.parametrize(
+    ("target", "username", "aor"),
+    [
+        ("sip:pbx.example.net", "alice", "sip:alice@pbx.example.net"),
+        ("sips:[::1]:5071", "alice@corp", "sips:alice%40corp@[::1]:5071"),
+        ("sip:pbx.example.net", "+31 20#1", "sip:+31%2020%231@pbx.example.net"),
+    ],
+)
+def test_a_user_without_an_address_is_one_at_the_registrar(target: str, username: str, aor: str) -> None:
+    assert addresses(target, ANONYMOUS, username) == (aor, target)
+
+
+async def test_user_alone_registers_there() -> None:
+    async with registrar_here(password="secret") as registrar:
+        arguments = ("register", registrar.uri, "--user", "alice", "--once", *ANY_PORT)
+        async with command(*arguments, variables={"SIPSTACK_PASSWORD": "secret"}) as run:
+            assert await run.status() == ExitStatus.DONE
+
+
 # -- what works --------------------------------------------------------------------------------------------
 
 
