@@ -19,7 +19,7 @@ from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFaile
 from sipstack.media.peer_address import Address
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
-from sipstack.media.transport import RtpTransport, UdpTransport
+from sipstack.media.transport import Bind, RtpTransport, UdpTransport
 from sipstack.sdp import (
     Agreement,
     Capabilities,
@@ -36,9 +36,6 @@ TROUBLES = 25
 """Packets (half a second) that could not be sent, until we look whether our address is still ours."""
 TIMEOUT = 30.0
 """Seconds of silence after which a peer that should send is lost, as with other phones."""
-
-Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
-"""Opens a transport: the local address, the ports to choose from, and a source of numbers to choose with."""
 
 
 class AudioSession:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 import attrs
 
 from sipstack.media.peer_address import Address
-from sipstack.media.transport import Failed, Receive, RtpTransport, UdpTransport
-
-Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
+from sipstack.media.transport import Bind, Failed, Receive, RtpTransport, UdpTransport
 
 
 @attrs.frozen

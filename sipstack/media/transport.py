@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sipstack.errors import TransportError
+from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
 
@@ -35,10 +34,6 @@ PASSING = frozenset(
 )
 """Errors of reading after which the socket is as good as before."""
 
-
-IP_RECVERR = 11  # Linux: queue ICMP errors for the socket. Python has no names for these
-IPV6_RECVERR = 25
-MSG_ERRQUEUE = 0x2000
 ERRORS = 16
 """Queued errors taken at once: more are taken the next time."""
 
@@ -69,6 +64,10 @@ class RtpTransport(Protocol):
 
     def close(self) -> None:
         """Receive no more and free the ports. Calling it again does nothing."""
+
+
+Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTransport]
+"""Opens a transport: the local address, the ports to choose from, and a source of numbers to choose with."""
 
 
 class UdpTransport:
@@ -137,19 +136,13 @@ class UdpTransport:
             MEDIA.warning("media from port %s does not arrive: %s", self.port, error.strerror or error)
 
     def _take_errors(self, sock: socket.socket) -> bool:
-        """Take what ICMP has reported off the socket's queue, where it would wake us again and again. Tells
-        whether there was something. It is counted and written to the log, and no more: anybody can forge it.
+        """Take what ICMP has reported, and tell whether there was something. It is counted and written to the
+        log, and no more: anybody can forge it.
         """
-        for taken in range(ERRORS):
-            try:
-                _, ancillary, _, _ = sock.recvmsg(0, 512, MSG_ERRQUEUE)
-            except OSError:
-                return taken > 0
-            for level, kind, data in ancillary:
-                if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
-                    number = struct.unpack_from("=I", data)[0]
-                    self._count(OSError(number, os.strerror(number)))
-        return True
+        numbers = [number for number, _ in take_errors(sock, ERRORS)]
+        for number in numbers:
+            self._count(OSError(number, os.strerror(number)))
+        return bool(numbers)
 
     def close(self) -> None:
         self._stop()
@@ -209,11 +202,7 @@ def _bind(family: int, address: Address, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        with contextlib.suppress(OSError):  # not Linux: a peer that is gone is then found by its silence
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        ask_for_errors(sock)  # without them a peer that is gone is found by its silence
         sock.bind((address[0], port, *address[2:]))
     except OSError:
         sock.close()

@@ -14,12 +14,13 @@ import contextlib
 import errno
 import os
 import socket
-import struct
 import time
 from collections.abc import Callable
+from typing import Any
 
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
+from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import TRANSPORT
 from sipstack.net.fair_queue import FairQueue
 
@@ -30,10 +31,6 @@ BATCH = 128  # datagrams for one turn of the loop: others want to live too
 TURN = 0.005  # seconds of one turn
 READ_AHEAD = 512  # datagrams that are read in one turn without being served
 MAXIMUM_PEERS = 65536  # flows remembered; a flood from many addresses starts over
-
-IP_RECVERR = 11  # Linux: queue ICMP errors for the socket. Python has no names for these
-IPV6_RECVERR = 25
-MSG_ERRQUEUE = 0x2000
 
 
 class UdpEndpoint:
@@ -237,16 +234,10 @@ class UdpEndpoint:
     # -- errors --------------------------------------------------------------------------------------------
 
     def _drain_errors(self) -> None:
-        for _ in range(BATCH):
-            try:
-                _, ancillary, _, address = self._socket.recvmsg(0, 512, MSG_ERRQUEUE)
-            except OSError:
-                return
-            for level, kind, data in ancillary:
-                if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
-                    self._report(address, struct.unpack_from("=I", data)[0])
+        for number, address in take_errors(self._socket, BATCH):
+            self._report(number, address)
 
-    def _report(self, address: tuple[str, int], number: int) -> None:
+    def _report(self, number: int, address: tuple[Any, ...]) -> None:
         if number in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN):
             with contextlib.suppress(TransportError):
                 flow = self.flow_to((address[0].partition("%")[0], address[1]))
@@ -270,12 +261,10 @@ def _bound(address: Address) -> socket.socket:
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER)
-        with contextlib.suppress(OSError):  # not Linux: silence is then found by Timer B and F
-            if family == socket.AF_INET6:
+        if family == socket.AF_INET6:
+            with contextlib.suppress(OSError):
                 opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-            else:
-                opened.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        ask_for_errors(opened)  # without them silence is found by Timer B and F
         opened.bind(address)
     except OSError:
         opened.close()
