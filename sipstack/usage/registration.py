@@ -12,6 +12,7 @@ from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.errors import ParseError, SipError
 from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.message.grammar import number
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
 
@@ -23,42 +24,37 @@ Binding = tuple[SipUri, int | None]
 
 
 @attrs.frozen
-class Registered:
-    """The registrar granted the binding for ``expires`` seconds."""
+class OfRegistration:
+    """Of a binding of ours."""
 
     registration: RegistrationUsage
+
+    @property
+    def receiver(self) -> Any:
+        return self.registration.user
+
+
+@attrs.frozen
+class Registered(OfRegistration):
+    """The registrar granted the binding for ``expires`` seconds."""
+
     expires: float
     response: Response
 
-    @property
-    def receiver(self) -> Any:
-        return self.registration.user
-
 
 @attrs.frozen
-class Unregistered:
+class Unregistered(OfRegistration):
     """The binding is removed, as we asked."""
 
-    registration: RegistrationUsage
-
-    @property
-    def receiver(self) -> Any:
-        return self.registration.user
-
 
 @attrs.frozen
-class RegistrationFailed:
+class RegistrationFailed(OfRegistration):
     """The registrar refused (``response``) or did not answer (``error``). The binding may still stand for a
     while.
     """
 
-    registration: RegistrationUsage
     response: Response | None
     error: SipError | None
-
-    @property
-    def receiver(self) -> Any:
-        return self.registration.user
 
 
 class RegistrationUsage:
@@ -220,10 +216,10 @@ class RegistrationUsage:
 
     def _lengthen(self, response: Response) -> bool:
         """423 Interval Too Brief tells the shortest time that the registrar takes (§10.2.8)."""
-        minimum = response.headers.get("Min-Expires") or ""
-        if not (minimum.isascii() and minimum.isdigit() and self._expires < int(minimum) < 2**31):
+        minimum = _seconds(response.headers.get("Min-Expires"))
+        if minimum is None or not self._expires < minimum < LONGEST:
             return False
-        self._expires = int(minimum)
+        self._expires = minimum
         return True
 
 
@@ -235,10 +231,14 @@ def _bindings(response: Response) -> Iterator[Binding]:
         except ParseError:
             continue
         if isinstance(uri, SipUri):
-            written = contact.parameters.get("expires") or ""
-            # a length limit first: int() of a long digit string costs quadratic time
-            is_number = written.isascii() and written.isdigit() and len(written) <= 64
-            yield uri, int(written) if is_number else None
+            yield uri, _seconds(contact.parameters.get("expires"))
+
+
+def _seconds(text: str | None) -> int | None:
+    try:
+        return number(text or "", 10**64, "number of seconds")
+    except ParseError:
+        return None
 
 
 def _same(ours: SipUri | None, bindings: list[Binding]) -> list[int | None]:

@@ -59,13 +59,14 @@ def test_a_refusal_is_told_and_nothing_is_tried_again(status: int) -> None:
     assert (response.status, alice.told, len(registrar.heard)) == (status, ["RegistrationFailed"], 1)
 
 
-@pytest.mark.parametrize("minimum", ["600", "60", "", "soon", "-1", "²", "99999999999"])
+@pytest.mark.parametrize("minimum", ["600", "60", "", "soon", "-1", "²", "99999999999", "9" * 5000])
 def test_a_423_that_asks_for_nothing_longer_is_a_refusal(minimum: str) -> None:
     world, alice, registrar, _ = registering(expires=600)
     headers = [("Min-Expires", minimum)]
     registrar.answer(registrar.request, 423, "r", contact="-", headers=headers)
     world.run(60)
     assert (alice.told, len(registrar.heard)) == (["RegistrationFailed"], 1)
+    assert alice.last(RegistrationFailed).response is not None
 
 
 def test_a_binding_for_no_time_is_none() -> None:
