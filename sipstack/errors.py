@@ -187,7 +187,8 @@ class AuthenticationFailed(RequestFailed):
 
 def _realm(headers: FieldsOfResponse) -> str:
     challenges = (*headers.readable("WWW-Authenticate"), *headers.readable("Proxy-Authenticate"))
-    return next((each.realm for each in challenges if each.is_digest), "")
+    wanted = [each for each in challenges if each.is_digest] or challenges
+    return wanted[0].realm if wanted else ""
 
 
 class NegotiationError(SipError):

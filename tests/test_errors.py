@@ -54,6 +54,20 @@ def test_a_peers_text_in_an_error_is_printable(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("challenges", "realm"),
+    [
+        (['Digest realm="R", nonce="1"'], "R"),
+        (['Basic realm="B"', 'Digest realm="R", nonce="1"'], "R"),
+        (['Basic realm="B"'], "B"),
+        ([], ""),
+    ],
+)
+def test_who_asks_for_credentials(challenges: list[str], realm: str) -> None:
+    response = Response(401, headers=[("WWW-Authenticate", each) for each in challenges])
+    assert errors.AuthenticationFailed(response).realm == realm
+
+
+@pytest.mark.parametrize(
     ("error", "transient"),
     [
         (errors.SipError("of no kind"), False),

@@ -15,9 +15,9 @@ import sipstack
 from sipstack import errors
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import TRACE_FULL
+from sipstack.ua.account import ANONYMOUS
 
 PASSWORD = "SIPSTACK_PASSWORD"
-ANONYMOUS = "sip:anonymous@anonymous.invalid"
 LISTEN = re.compile(r"udp:(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{1,5})", re.IGNORECASE)
 URI = re.compile(r"(sips?|tel):\S+", re.IGNORECASE)
 

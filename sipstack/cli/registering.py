@@ -10,9 +10,9 @@ from urllib.parse import quote
 import click
 
 import sipstack
-from sipstack.cli.options import ANONYMOUS
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run
+from sipstack.ua.account import ANONYMOUS
 
 EXPIRES = 600  # seconds that a binding is asked for
 UNRESERVED = "!*'()&=+$,;?/"  # in a user part, besides what quote() leaves alone (RFC 3261 §25.1)

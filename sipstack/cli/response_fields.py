@@ -25,14 +25,3 @@ def telling_fields(response: errors.FinalResponse, *more: str) -> dict[str, str]
     names = (*ALWAYS, *(REDIRECTION if 300 <= status < 400 else OF_STATUS.get(status, ())), *more)
     found = {name: ", ".join(response.headers.raw(name)) for name in names}
     return {name: value for name, value in found.items() if value} or None
-
-
-def realm_of(response: errors.FinalResponse) -> str | None:
-    """Who asks for credentials, as the first readable challenge says."""
-    for name in ("WWW-Authenticate", "Proxy-Authenticate"):
-        try:
-            for challenge in response.headers.typed(name):
-                return str(challenge.realm)
-        except errors.ParseError:
-            continue
-    return None

@@ -16,7 +16,7 @@ from sipstack.cli.ladder import Ladder
 from sipstack.cli.log import logging_to
 from sipstack.cli.options import PASSWORD, Identity, Output, user_of
 from sipstack.cli.report import Event, HumanReport, JsonReport, Report
-from sipstack.cli.response_fields import realm_of, telling_fields
+from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.status import ExitStatus, exit_status
 from sipstack.cli.trace_sinks import TraceSinks
 
@@ -157,9 +157,8 @@ def rejected_event(error: errors.RequestFailed) -> Event:
 
 def _about_credentials(error: errors.AuthenticationFailed, identity: Identity | None) -> str:
     """Whose password was refused and by whom, or how to give one."""
-    realm = realm_of(error.response)
     if identity is None or identity.password is None:
-        asks = "" if realm is None else f'the realm "{realm}" asks for a password: '
+        asks = f'the realm "{error.realm}" asks for a password: ' if error.realm else ""
         return f"{asks}give --user NAME, and the password in the environment variable {PASSWORD}"
     user = identity.username or user_of(identity.aor) or "nobody"
-    return f'the password of {user} is refused by the realm "{realm or ""}"'
+    return f'the password of {user} is refused by the realm "{error.realm}"'

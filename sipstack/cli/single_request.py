@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import sipstack
-from sipstack import errors
 from sipstack.cli.options import Identity
 from sipstack.cli.report import Event
 from sipstack.cli.response_fields import telling_fields
@@ -28,10 +27,7 @@ async def send_request(
         began = clock()
         response = await _within(timeout, send(agent))
         took = round(clock() - began, 4)
-    if response.status in (401, 407):
-        raise errors.AuthenticationFailed(response)
-    if response.status >= 300:
-        raise errors.RequestFailed(response)
+    response.raise_for_status()
     run.report(
         Event(
             "responded",

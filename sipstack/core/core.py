@@ -300,9 +300,9 @@ class Core:
         if self.transactions.receive_ack(request, now):
             self._unacknowledged.pop(request.call_id, None)
             return
-        found = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+        found = self.dialog_of(request)
         if found is None:
-            self.counters.unmatched += 1
+            self.count_unmatched()
         else:
             self._unacknowledged.pop(request.call_id, None)
             try:
@@ -311,10 +311,10 @@ class Core:
                 self._conclude(found.lost, self.fault(error), now)
 
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
-        tag = request.to.tag
-        found = self._dialogs.get((request.call_id, tag, request.from_.tag or ""))
+        found = self.dialog_of(request)
         if found is None:
-            dialogs = self._dialog_sets.get((request.call_id, tag)) if self._dialog_sets else None
+            key = request.call_id, request.to.tag
+            dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
         if found is None:  # §12.2.2
             self.count_unmatched()

@@ -167,6 +167,6 @@ def check_host(host: str) -> None:
 def _uri(text: str) -> Uri | None:
     check_encodable(text)
     try:
-        return parse_name_addr(f"<{check_text(text)}>").uri
+        return parse_name_addr(f"<{header_value(text)}>").uri
     except (LocalProtocolError, ParseError):
         return None

@@ -56,7 +56,6 @@ class UserAgentClient:
 
     def __init__(self, accounts: tuple[Account, ...]) -> None:
         self._accounts = accounts
-        self._running = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.aor} calls={len(self.calls)}>"

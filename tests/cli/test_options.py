@@ -11,7 +11,6 @@ import pytest
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import (
-    ANONYMOUS,
     Identity,
     Output,
     identity_options,
@@ -19,6 +18,7 @@ from sipstack.cli.options import (
     output_options,
     uri,
 )
+from sipstack.ua.account import ANONYMOUS
 from tests.cli.streams import environment
 
 

@@ -15,7 +15,6 @@ from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_wr
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.options import (
-    ANONYMOUS,
     Identity,
     Output,
     check_other_file,
@@ -30,6 +29,7 @@ from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus
+from sipstack.ua.account import ANONYMOUS
 
 EXAMPLES = (
     ("an echo service at port 5060, until Ctrl-C", "sipstack answer --echo"),

@@ -21,164 +21,131 @@ if TYPE_CHECKING:
 
 
 @attrs.define(eq=False)
-class InvitationReceived:
+class OfInvitation:
+    """Of an INVITE of the peer."""
+
+    invitation: IncomingInvite
+
+    @property
+    def receiver(self) -> Any:
+        return self.invitation.user
+
+
+@attrs.define(eq=False)
+class OfOutgoing:
+    """Of an INVITE of ours."""
+
+    outgoing: OutgoingInviteUsage
+
+    @property
+    def receiver(self) -> Any:
+        return self.outgoing.user
+
+
+@attrs.define(eq=False)
+class OfSession:
+    """Of a session, accepted by either side."""
+
+    session: Session
+
+    @property
+    def receiver(self) -> Any:
+        return self.session.user
+
+
+@attrs.define(eq=False)
+class InvitationReceived(OfInvitation):
     """A new INVITE. Answer it with accept, progress or refuse; a policy returns its decision instead.
 
     ``sipstack.session_description(event.request)`` is the offer in it, b"" when that is ours to make.
     """
 
-    invitation: IncomingInvite
     request: Request
-
-    @property
-    def receiver(self) -> Any:
-        return self.invitation.user
 
 
 @attrs.define(eq=False)
-class InvitationCancelled:
+class InvitationCancelled(OfInvitation):
     """The caller gave up before our final response; 487 is already sent. ``reason`` is the Reason field of
     its CANCEL or BYE (RFC 3326), ours when we gave up for it, or "".
     """
 
-    invitation: IncomingInvite
     reason: str
 
-    @property
-    def receiver(self) -> Any:
-        return self.invitation.user
-
 
 @attrs.define(eq=False)
-class Routed:
+class Routed(OfOutgoing):
     """An INVITE of ours has its flow, and waits for the user agent's ``offer``."""
 
-    outgoing: OutgoingInviteUsage
     flow: Flow
 
-    @property
-    def receiver(self) -> Any:
-        return self.outgoing.user
-
 
 @attrs.define(eq=False)
-class Progressed:
+class Progressed(OfOutgoing):
     """A provisional response other than 100."""
 
-    outgoing: OutgoingInviteUsage
     response: Response
-
-    @property
-    def receiver(self) -> Any:
-        return self.outgoing.user
 
 
 @attrs.define(eq=False)
-class Answered:
+class Answered(OfOutgoing):
     """The call is accepted, and acknowledged unless a late offer waits for ``Session.answer``."""
 
-    outgoing: OutgoingInviteUsage
     session: Session
     response: Response
 
-    @property
-    def receiver(self) -> Any:
-        return self.outgoing.user
-
 
 @attrs.define(eq=False)
-class Refused:
+class Refused(OfOutgoing):
     """A final response other than 2xx."""
 
-    outgoing: OutgoingInviteUsage
     response: Response
 
-    @property
-    def receiver(self) -> Any:
-        return self.outgoing.user
-
 
 @attrs.define(eq=False)
-class Failed:
+class Failed(OfOutgoing):
     """The INVITE came to nothing without a final response."""
 
-    outgoing: OutgoingInviteUsage
     error: SipError
 
-    @property
-    def receiver(self) -> Any:
-        return self.outgoing.user
-
 
 @attrs.define(eq=False)
-class Acknowledged:
+class Acknowledged(OfSession):
     """The ACK for our 2xx came; ``body`` is the answer when the 2xx carried our offer, else b""."""
 
-    session: Session
     body: bytes
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user
 
 
 @attrs.define(eq=False)
-class OfferReceived:
+class OfferReceived(OfSession):
     """An offer of the peer; b"" asks us for it. Answer with accept_offer or refuse_offer."""
 
-    session: Session
     body: bytes
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user
 
 
 @attrs.define(eq=False)
-class OfferAnswered:
+class OfferAnswered(OfSession):
     """Our re-INVITE was accepted with this answer."""
 
-    session: Session
     body: bytes
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user
 
 
 @attrs.define(eq=False)
-class OfferDue:
+class OfferDue(OfSession):
     """Our re-INVITE met one of the other side (glare), or was refused for the moment, and the wait is over:
     make the offer again.
     """
 
-    session: Session
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user
-
 
 @attrs.define(eq=False)
-class OfferRefused:
+class OfferRefused(OfSession):
     """Our re-INVITE was refused; the session is what it was before."""
 
-    session: Session
     response: Response
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user
 
 
 @attrs.define(eq=False)
-class Ended:
+class Ended(OfSession):
     """The session is over. ``by`` is "local", "remote", "timeout" or "transport"."""
 
-    session: Session
     by: str
     reason: str
-
-    @property
-    def receiver(self) -> Any:
-        return self.session.user

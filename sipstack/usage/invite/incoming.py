@@ -80,9 +80,8 @@ class IncomingInvite(Origin):
                 core.schedule(self)
         # announced with the first response that has the tag
         session = Session(core, usages, self, is_caller=False)
-        self._unanswered: Session | None = (
-            session  # it need not live as long as our entry among the deadlines
-        )
+        # until it is answered: the session need not live as long as our entry among the deadlines
+        self._unanswered: Session | None = session
         transaction.user = self  # until the final response, so that CANCEL finds us
         self.carrier = carrier_of(request)
         take_request(session.exchange, self.carrier, session_description(request))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sipstack.cli.options import ANONYMOUS
 from sipstack.cli.registering import addresses
 from sipstack.cli.status import ExitStatus
+from sipstack.ua.account import ANONYMOUS
 from tests.cli.commands.test_call import closed_port
 from tests.cli.registrar import registrar_here
 from tests.cli.running import ANY_PORT, command, line, outcome, process
