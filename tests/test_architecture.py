@@ -64,6 +64,7 @@ THIRD_PARTY = {
     "rich": "cli/",
     "pytest": "testing/plugin.py",
     "hypothesis": "testing/strategies.py",
+    "cryptography": "testing/certificates.py",
 }
 
 CONTAINERS = {"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter", "count"}

@@ -6,93 +6,27 @@ After each input the driver takes every output and every event, performs them, a
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import ParamSpec
 
-import attrs
-
-from sipstack.core.admission import Admission
-from sipstack.core.authenticator import Authenticator
-from sipstack.core.client_request import AckRequest, ClientRequest
-from sipstack.core.configuration import Configuration
-from sipstack.core.events import Event
-from sipstack.core.expiry import Expiry
-from sipstack.core.outputs import Output, Question, Report, Target, Transmit, Transport
-from sipstack.core.registry import Registry
-from sipstack.core.router import Router
+from sipstack.core.commands import Commands
+from sipstack.core.outputs import Question, Target, Transport
 from sipstack.core.routing import reply_flow, with_source
-from sipstack.core.uas import RETRY_AFTER, UserAgentServer
-from sipstack.dialog.draft import Draft
-from sipstack.dialog.identity import Identity
-from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
-from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import InternalError, LocalProtocolError, ParseError, RemoteProtocolError, TransportError
-from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, MalformedMessage, Request, Response, SipUri, parse
+from sipstack.core.uas import RETRY_AFTER
+from sipstack.errors import ParseError, RemoteProtocolError, TransportError
+from sipstack.message import MalformedMessage, Request, Response, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.validation import validate
-from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
-from sipstack.transaction.layer import AnyServer, TransactionLayer
-from sipstack.transaction.machine import ClientUser, State
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import State
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.content import SDP
-from sipstack.usage.invite.extended_session import ExtendedSession
-from sipstack.usage.invite.extensions import Extensions
-from sipstack.usage.invite.outgoing import OutgoingInviteUsage
-from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
-from sipstack.usage.registration import RegistrationUsage
-from sipstack.usage.standalone import StandaloneRequest
-
-P = ParamSpec("P")
 
 
-@attrs.define
-class Counters:
-    """What was dropped or refused without reaching anyone."""
-
-    malformed: int = 0  # octets that are not SIP, or break its rules
-    unmatched: int = 0  # responses, ACKs and requests inside a dialog that nobody waits for
-    overloaded: int = 0  # requests refused with 503
-    faults: int = 0  # exceptions that should not have been
-
-
-class Core:
+class Core(Commands):
     """One endpoint. ``now`` is in seconds of any monotonic clock, the same for all calls."""
-
-    def __init__(self, configuration: Configuration, identifiers: Identifiers) -> None:
-        self.configuration = configuration
-        self.identifiers = identifiers
-        self.timers = configuration.timers
-        self.outputs: deque[Output] = deque()
-        self.events: deque[Event] = deque()
-        self.counters = Counters()
-        self.deadlines: Deadlines[Timed] = Deadlines()
-        transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
-        self.transactions = transactions
-        self.router = Router(self.outputs)
-        self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
-        self._authenticators: dict[Identity, Authenticator] = {}
-        dialogs = self._dialogs = dict[Hashable, DialogUsages]()
-        self._admission = Admission(configuration, transactions, dialogs)
-        self._unacknowledged = self._admission.unacknowledged.invites
-        self._expiry = Expiry(configuration.maximum_age, dialogs, self.deadlines)
-        self._dialog_sets: dict[Hashable, DialogSet] = {}
-        self._own_fields = Headers(self._user_agent())
-        self._invite_fields = self._own_fields
-        self._dialog_fields: dict[tuple[str, bool], Headers] = {}
-        self.registry = Registry(self._prepare_fields)
-        # Services for usages that somebody else does: bound, they cost a call of a method less
-        self.respond = self.transactions.respond
-        self.schedule = self.deadlines.schedule
-        self.emit: Callable[[Event], None] = self.events.append
-        self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
-        self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
-        self.uas = UserAgentServer(self)
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -152,108 +86,6 @@ class Core:
         """The network reported that the peer of ``flow`` is not there, or the connection is closed."""
         self.router.forget(flow)
         self.transactions.flow_failed(flow, error, now)
-
-    # -- commands ------------------------------------------------------------------------------------------
-
-    def outgoing(
-        self,
-        target: str,
-        headers: HeaderFields = (),
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
-    ) -> OutgoingInviteUsage:
-        """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
-
-        ``from_`` is a name-addr in place of the identity's own.
-        """
-        introduction = self._invite_fields
-        if self.registry.requirements:
-            headers = (*self.registry.requirements, *headers)
-        if headers:
-            introduction = introduction.joined(Headers(headers))
-        draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
-        outgoing = OutgoingInviteUsage(self, draft)
-        if self.registry.extensions:
-            outgoing.extend(self.registry.begin_call(is_caller=True))
-        return outgoing
-
-    def standalone(
-        self,
-        method: str,
-        target: str,
-        headers: HeaderFields = (),
-        body: bytes = b"",
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
-    ) -> StandaloneRequest:
-        """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
-        fields = self._own_fields.joined(Headers(headers))
-        draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
-        return StandaloneRequest(self, draft)
-
-    def register(
-        self,
-        registrar: str,
-        expires: int,
-        headers: HeaderFields = (),
-        *,
-        identity: Identity | None = None,
-    ) -> RegistrationUsage:
-        """A registration of an address-of-record of ours; ``refresh`` sends it."""
-        fields = (*self._user_agent(), *headers)
-        return RegistrationUsage(self, registrar, identity or self.configuration.identity, expires, fields)
-
-    def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
-        """Go on with an established session that another core has recorded. Raises LocalProtocolError when
-        its dialog is here already.
-        """
-        if record.dialog.key in self._dialogs:
-            raise LocalProtocolError("the dialog is here already")
-        identity = identity or self.configuration.identity
-        identity = identity if record.is_caller else identity.for_callers
-        usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
-        session = Session.resumed(self, usages, record)
-        if self.registry.extensions:
-            parts = self.registry.begin_call(is_caller=record.is_caller)
-            session.extensions = Extensions(self, parts, ExtendedSession(session))
-            session.extensions.restore(record.extensions, now)
-        return session
-
-    def _draft(
-        self,
-        method: str,
-        target: str,
-        headers: Headers,
-        body: bytes,
-        contact: str | None,
-        identity: Identity | None,
-        from_: str,
-        max_forwards: int,
-    ) -> Draft:
-        identity, identifiers = identity or self.configuration.identity, self.identifiers
-        return Draft(
-            method,
-            target,
-            f"{from_ or identity.aor};tag={identifiers.tag()}",
-            f"<{target}>",
-            identifiers.call_id(),
-            1,
-            identity.routes,
-            headers,
-            body,
-            contact,
-            False,
-            identity,
-            str(max_forwards),
-        )
-
-    def _user_agent(self) -> HeaderFields:
-        agent = self.configuration.user_agent
-        return (("User-Agent", agent),) if agent else ()
 
     # -- requests from the network -------------------------------------------------------------------------
 
@@ -344,25 +176,6 @@ class Core:
     def _reply(self, flow: Flow, request: Request, status: int, headers: HeaderFields = ()) -> None:
         self.transmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
 
-    # -- faults of ours ------------------------------------------------------------------------------------
-
-    def fault(self, error: Exception) -> InternalError:
-        """An exception that should not have been: it is reported, and what it happened in is concluded with
-        the error that this returns. So one odd message costs one request or call, and never a hanging one.
-        """
-        self.counters.faults += 1
-        self.outputs.append(Report(error))
-        fault = InternalError(f"{type(error).__name__}: {error}")
-        fault.__cause__ = error
-        return fault
-
-    def _conclude(self, end: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
-        """Do what is due after a fault; it may meet the same one."""
-        try:
-            end(*arguments, **keywords)
-        except Exception as again:
-            self.fault(again)
-
     def _refuse_after(self, error: Exception, request: Request, transaction: AnyServer, now: float) -> None:
         """500 to a request that we fail to deal with, unless it is answered; its call is over."""
         tag = request.to.tag or (transaction.tag if isinstance(transaction, InviteServerTransaction) else "")
@@ -393,93 +206,6 @@ class Core:
             return False
         usages.invite.accepted_late(response, now)
         return True
-
-    # -- services for usages -------------------------------------------------------------------------------
-
-    def send(
-        self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
-    ) -> SentRequest:
-        request = ClientRequest(self, draft, usages, user, self._authenticator_of(draft.identity))
-        request.start(now)
-        return request
-
-    def route(self, draft: Draft, user: RequestUser, now: float) -> SentRequest:
-        request = ClientRequest(self, draft, None, user, self._authenticator_of(draft.identity), asks=user)
-        request.start(now)
-        return request
-
-    def send_ack(self, draft: Draft, user: AckUser, now: float, usages: DialogUsages) -> None:
-        AckRequest(self, draft, usages, user).start(now)
-
-    def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        self.uas.serve(request, transaction, now)
-
-    def dialog_of(self, request: Request) -> DialogUsages | None:
-        return self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
-
-    def transmit(self, flow: Flow, data: bytes) -> None:
-        self.outputs.append(Transmit(flow, data))
-
-    def dialog_fields(self, flow: Flow, identity: Identity, *, session_description: bool) -> Headers:
-        contact = identity.contact(flow)
-        headers = self._dialog_fields.get((contact, session_description))
-        if headers is None:
-            content: HeaderFields = (("Content-Type", SDP),) if session_description else ()
-            headers = Headers((("Contact", f"<{contact}>"), *self.registry.fields, *content))
-            self._dialog_fields[contact, session_description] = headers
-        return headers
-
-    def announced(self) -> HeaderFields:
-        return self.registry.fields
-
-    def open_dialog(self, usages: DialogUsages) -> None:
-        self._dialogs[usages.dialog.key] = usages
-
-    def close_dialog(self, usages: DialogUsages) -> None:
-        self._dialogs.pop(usages.dialog.key, None)
-
-    def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
-        self._dialog_sets[call_id, local_tag] = dialogs
-
-    def close_dialog_set(self, call_id: str, local_tag: str) -> None:
-        self._dialog_sets.pop((call_id, local_tag), None)
-
-    def identity_of(self, request: Request) -> Identity:
-        configuration = self.configuration
-        if configuration.identities and isinstance(request.uri, SipUri):
-            for identity in configuration.identities:
-                if identity.user and identity.user == request.uri.user:
-                    return identity.for_callers
-        return configuration.identity.for_callers
-
-    def count_malformed(self) -> None:
-        self.counters.malformed += 1
-
-    def count_overloaded(self) -> None:
-        self.counters.overloaded += 1
-
-    def count_unmatched(self) -> None:
-        self.counters.unmatched += 1
-
-    def _authenticator_of(self, identity: Identity) -> Authenticator:
-        if identity is self.configuration.identity:
-            return self._authenticator
-        found = self._authenticators.get(identity)
-        if found is None:
-            found = self._authenticators[identity] = Authenticator(identity.accounts, self.identifiers)
-        return found
-
-    def _prepare_fields(self) -> None:
-        """Something was registered or withdrawn: what we announce is written anew."""
-        self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
-        self._dialog_fields.clear()
-
-    def admit_dialog(self, flow: Flow, now: float) -> bool:
-        return self._admission.admit_dialog(flow.remote[0], now)
-
-    def expire_unwatched(self, now: float) -> None:
-        """A session without a user was accepted: end it when it gets too old."""
-        self._expiry.begin(now)
 
     # -- looking at it -------------------------------------------------------------------------------------
 

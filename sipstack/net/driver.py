@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from sipstack.core.core import Core, Counters
+from sipstack.core.core import Core
 from sipstack.core.events import Event
 from sipstack.core.outputs import Close, Flow, Open, Question, Report, Resolve, Target, Transmit
+from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import attrs
 
-from sipstack.core.core import Counters
 from sipstack.core.outputs import Address, Flow
+from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.log import TRANSACTION, TRANSPORT
 

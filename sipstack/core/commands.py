@@ -1,0 +1,120 @@
+"""What an endpoint is told to do: calls, registrations and single requests begin here (RFC 3261 §8.1)."""
+
+from __future__ import annotations
+
+import attrs
+
+from sipstack.core.services import Services
+from sipstack.dialog.draft import Draft
+from sipstack.dialog.identity import Identity
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import LocalProtocolError
+from sipstack.message import Headers
+from sipstack.message.headers import HeaderFields
+from sipstack.usage.invite.extended_session import ExtendedSession
+from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
+from sipstack.usage.invite.record import SessionRecord
+from sipstack.usage.invite.session import Session
+from sipstack.usage.registration import RegistrationUsage
+from sipstack.usage.standalone import StandaloneRequest
+
+
+class Commands(Services):
+    """The commands that begin something; each returns the usage that it began."""
+
+    def outgoing(
+        self,
+        target: str,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> OutgoingInviteUsage:
+        """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
+
+        ``from_`` is a name-addr in place of the identity's own.
+        """
+        introduction = self._invite_fields
+        if self.registry.requirements:
+            headers = (*self.registry.requirements, *headers)
+        if headers:
+            introduction = introduction.joined(Headers(headers))
+        draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
+        outgoing = OutgoingInviteUsage(self, draft)
+        if self.registry.extensions:
+            outgoing.extend(self.registry.begin_call(is_caller=True))
+        return outgoing
+
+    def standalone(
+        self,
+        method: str,
+        target: str,
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> StandaloneRequest:
+        """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
+        fields = self._own_fields.joined(Headers(headers))
+        draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
+        return StandaloneRequest(self, draft)
+
+    def register(
+        self,
+        registrar: str,
+        expires: int,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+    ) -> RegistrationUsage:
+        """A registration of an address-of-record of ours; ``refresh`` sends it."""
+        fields = (*self._user_agent(), *headers)
+        return RegistrationUsage(self, registrar, identity or self.configuration.identity, expires, fields)
+
+    def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
+        """Go on with an established session that another core has recorded. Raises LocalProtocolError when
+        its dialog is here already.
+        """
+        if record.dialog.key in self._dialogs:
+            raise LocalProtocolError("the dialog is here already")
+        identity = identity or self.configuration.identity
+        identity = identity if record.is_caller else identity.for_callers
+        usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
+        session = Session.resumed(self, usages, record)
+        if self.registry.extensions:
+            parts = self.registry.begin_call(is_caller=record.is_caller)
+            session.extensions = Extensions(self, parts, ExtendedSession(session))
+            session.extensions.restore(record.extensions, now)
+        return session
+
+    def _draft(
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        contact: str | None,
+        identity: Identity | None,
+        from_: str,
+        max_forwards: int,
+    ) -> Draft:
+        identity, identifiers = identity or self.configuration.identity, self.identifiers
+        return Draft(
+            method,
+            target,
+            f"{from_ or identity.aor};tag={identifiers.tag()}",
+            f"<{target}>",
+            identifiers.call_id(),
+            1,
+            identity.routes,
+            headers,
+            body,
+            contact,
+            False,
+            identity,
+            str(max_forwards),
+        )
