@@ -48,6 +48,9 @@ class Answering:
         self._receive = user.received
         return self
 
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return []
+
     async def resolve(self, question: Question) -> list[Target]:
         raise AssertionError("the target is an address")
 

@@ -87,6 +87,10 @@ class Core(Commands):
         self.router.forget(flow)
         self.transactions.flow_failed(flow, error, now)
 
+    def flow_alive(self, flow: Flow, now: float) -> None:
+        """The peer of ``flow`` has answered a keep-alive."""
+        self.router.alive(flow)
+
     # -- requests from the network -------------------------------------------------------------------------
 
     def _receive_request(self, flow: Flow, request: Request, now: float) -> None:

@@ -21,13 +21,15 @@ class Transport:
 class Target:
     """A transport address to send to: the result of RFC 3263.
 
-    ``domain`` is the name that the peer's certificate must prove on a secure transport. A lower ``priority``
-    is tried first; between equals the order in which they were given counts.
+    ``domain`` is the name that the peer's certificate must prove on a secure transport; ``path`` the resource
+    that a WebSocket asks for. A lower ``priority`` is tried first; between equals the order in which they
+    were given counts.
     """
 
     transport: str
     address: Address
     domain: str = ""
+    path: str = ""
     priority: int = attrs.field(default=0, eq=False)
 
 

@@ -195,14 +195,28 @@ class Router:
             route.flow_found(flow, now)
 
     def accepted(self, flow: Flow) -> None:
-        """A peer has opened a connection to us: requests to the same address take it, too."""
-        self._remember(Target(flow.transport, flow.remote), flow)
+        """A peer has opened a connection to us: requests to the same address take it, too.
+
+        Not where a name has to be proved: whoever connects to us has proved none (RFC 5923 §4). The dialogs
+        that begin over it keep to it all the same.
+        """
+        target = Target(flow.transport, flow.remote)
+        if flow.secure:
+            self._connections[flow] = target
+        else:
+            self._remember(target, flow)
 
     def refused(self, target: Target, error: TransportError, now: float) -> None:
         """There is no way to the target, such as no route to its network."""
         self.suspects.failed(target, now)
         for route in self._opening.pop(target, ()):
             route.flow_refused(error, now)
+
+    def alive(self, flow: Flow) -> None:
+        """The peer has answered a keep-alive: its target is not suspect any more."""
+        target = self._connections.get(flow)
+        if target is not None:
+            self.suspects.answered(target)
 
     def forget(self, flow: Flow) -> None:
         """The flow is closed, or its peer is not there."""

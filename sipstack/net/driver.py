@@ -73,6 +73,10 @@ class Driver:
                 self.endpoints.append(endpoint)
                 self.core.speak(endpoint.transport)
                 TRANSPORT.info("listening on %s:%s", listen.transport, endpoint.local)
+            spoken = {listen.transport for listen in listens}
+            for endpoint in self._network.diallers(spoken, self):
+                self.endpoints.append(endpoint)
+                self.core.speak(endpoint.transport)
         except BaseException:
             self._stop()
             raise
@@ -139,6 +143,10 @@ class Driver:
     def failed(self, flow: Flow, error: TransportError) -> None:
         TRANSPORT.info("%s with %s failed: %s", flow.transport, flow.remote, error)
         self.core.flow_failed(flow, error, self._loop.time())
+        self._drain()
+
+    def ponged(self, flow: Flow) -> None:
+        self.core.flow_alive(flow, self._loop.time())
         self._drain()
 
     def _timeout(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Protocol
 
 import attrs
@@ -12,6 +12,7 @@ import attrs
 from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
+from sipstack.net.settings import DEFAULTS, Settings
 from sipstack.net.udp import MAXIMUM_DATAGRAM, UdpEndpoint
 
 
@@ -68,13 +69,16 @@ class EndpointUser(Protocol):
     def failed(self, flow: Flow, error: TransportError) -> None:
         """The peer of the flow is not there, or the connection is closed."""
 
+    def ponged(self, flow: Flow) -> None:
+        """The peer has answered a keep-alive of ours (RFC 5626 §3.5)."""
+
 
 class Endpoint(Protocol):
-    """One listening address, and the flows that begin there."""
+    """One listening address, or a dialler that listens nowhere, and the flows that begin there."""
 
     transport: Transport
     local: Address
-    """As bound: the host may be a wildcard, the port is real."""
+    """As bound: the host may be a wildcard, the port is real. Port 0: it only opens connections."""
 
     def open(self, target: Target) -> Flow | None:
         """The flow to ``target``; None when a connection must be made first: ``opened`` or ``refused`` tell.
@@ -103,11 +107,16 @@ class Network(Protocol):
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         """Raises TransportError when the address cannot be bound."""
 
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        """Endpoints that open connections, and accept none, for the transports that are not among ``spoken``
+        (as a listening address names them): a client needs no port of its own.
+        """
+
     async def resolve(self, question: Question) -> list[Target]:
         """The targets of a name, best first. Raises ResolutionError."""
 
 
-def _listen_on_udp(listen: Listen, user: EndpointUser) -> Endpoint:
+async def _listen_on_udp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
     loop = asyncio.get_running_loop()
     address = listen.host, listen.port
     return UdpEndpoint(
@@ -120,17 +129,28 @@ def _listen_on_udp(listen: Listen, user: EndpointUser) -> Endpoint:
     )
 
 
-ENDPOINTS = {"udp": _listen_on_udp}
-"""The maker of the endpoint of each transport, by the name in a listening address."""
+Listener = Callable[[Listen, EndpointUser, Settings], Awaitable[Endpoint]]
+Dialler = Callable[[EndpointUser, Settings], Endpoint]
+
+LISTENERS: dict[str, Listener] = {"udp": _listen_on_udp}
+"""The maker of the endpoint of each transport, by the name in a listening address. Raises TransportError."""
+DIALLERS: dict[str, Dialler] = {}
+"""The makers of endpoints that only open connections; in the order in which they are preferred."""
 
 
 class HostNetwork:
     """The network of this host."""
 
-    transports: Collection[str] = tuple(ENDPOINTS)
+    transports: Collection[str] = tuple(LISTENERS)
+
+    def __init__(self, settings: Settings = DEFAULTS) -> None:
+        self._settings = settings
 
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
-        return ENDPOINTS[listen.transport](listen, user)
+        return await LISTENERS[listen.transport](listen, user, self._settings)
+
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return [make(user, self._settings) for name, make in DIALLERS.items() if name not in spoken]
 
     async def resolve(self, question: Question) -> list[Target]:
         loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.errors import TransportError
-from sipstack.net.network import EndpointUser, Listen, as_targets
+from sipstack.net.network import Endpoint, EndpointUser, Listen, as_targets
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 
 
@@ -28,6 +28,9 @@ class HostedNetwork:
         except OSError as error:
             raise TransportError(f"cannot listen on udp:{host}:{listen.port}: {error.strerror}") from error
         return endpoint
+
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return []
 
     async def resolve(self, question: Question) -> list[Target]:
         return as_targets(question, await self._simulated.resolve(question.host))

@@ -6,6 +6,9 @@ from typing import Any
 
 import attrs
 
+PARAMETERS = {"UDP": "", "WSS": ";transport=ws"}
+"""The parameter of a Contact for each transport whose name it is not (RFC 3261 §19.1.1, RFC 7118 §5.3)."""
+
 Address = tuple[str, int]  # host (an IP address without brackets), port
 
 
@@ -19,7 +22,7 @@ class Flow:
     """One pair of transport addresses and the protocol between them (RFC 5626 §2).
 
     ``local`` is the address that is bound, never a wildcard; ``advertised`` the one that we write into Via
-    and Contact: another one behind a NAT. Reliability belongs here and not to the build: it decides which
+    and Contact: another one behind a NAT; with port 0 a name that needs none (RFC 7118 §5.3: ``.invalid``). Reliability belongs here and not to the build: it decides which
     timers a transaction runs. ``connection`` tells apart the connections that follow one another between
     the same two addresses, so that late news of an old one never hits its successor; 0 where there are none.
     """
@@ -43,14 +46,15 @@ class Flow:
 
     @_via.default
     def _make_via(self) -> str:
-        host, port = self.advertised
-        return f"SIP/2.0/{self.transport} {uri_host(host)}:{port};branch="
+        return f"SIP/2.0/{self.transport} {self._authority()};branch="
 
     @contact_address.default
     def _make_contact_address(self) -> str:
+        return self._authority() + PARAMETERS.get(self.transport, f";transport={self.transport.lower()}")
+
+    def _authority(self) -> str:
         host, port = self.advertised
-        parameter = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
-        return f"{uri_host(host)}:{port}{parameter}"
+        return f"{uri_host(host)}:{port}" if port else host
 
     def via(self, branch: str) -> str:
         """Our Via value for a request with this branch; it asks for the answer at our source port (RFC

@@ -86,7 +86,9 @@ class UserAgentClient:
     def listening(self) -> list[tuple[str, str, int]]:
         """(transport, host, port) of each address we listen on, as bound."""
         return [
-            (endpoint.transport.name.lower(), *endpoint.local) for endpoint in self._runtime.driver.endpoints
+            (endpoint.transport.name.lower(), *endpoint.local)
+            for endpoint in self._runtime.driver.endpoints
+            if endpoint.local[1]
         ]
 
     @property

@@ -59,6 +59,9 @@ class User:
     def accepted(self, flow: Flow) -> None:
         raise AssertionError(f"a connection: {flow}")
 
+    def ponged(self, flow: Flow) -> None:
+        raise AssertionError(f"a pong: {flow}")
+
 
 @contextmanager
 def listening(address: Address = LOOPBACK, **more: Any) -> Iterator[tuple[UdpEndpoint, Inbox]]:

@@ -77,6 +77,9 @@ class Station:
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         return next(endpoint for endpoint in self.endpoints if endpoint.local[1] == listen.port)
 
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return []
+
     async def resolve(self, question: Question) -> list[Target]:
         return self.targets
 

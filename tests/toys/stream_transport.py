@@ -47,6 +47,9 @@ class ToyNetwork:
         except OSError as error:
             raise TransportError(f"cannot listen on toy:{host}:{listen.port}: {error.strerror}") from error
 
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return []
+
     async def resolve(self, question: Question) -> list[Target]:
         return as_targets(question, await self._world.simulated.resolve(question.host))
 
