@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import attrs
@@ -134,7 +135,7 @@ Dialler = Callable[[EndpointUser, Settings], Endpoint]
 
 LISTENERS: dict[str, Listener] = {"udp": _listen_on_udp}
 """The maker of the endpoint of each transport, by the name in a listening address. Raises TransportError."""
-DIALLERS: dict[str, Dialler] = {}
+DIALLERS: Mapping[str, Dialler] = MappingProxyType({})
 """The makers of endpoints that only open connections; in the order in which they are preferred."""
 
 

@@ -13,8 +13,8 @@ class StreamLimits:
     ``opening``: how long the making of a connection may take, with the handshake of TLS or WebSocket another
     time as much; ``first_message``: how long a peer may take from there to its first whole message;
     ``message``: how long from the first octet of a message to its last (slow senders).
-    ``idle``: how long a connection may be silent in both directions: more than 64*T1, or a response would have
-    no way home.
+    ``idle``: how long a connection may be silent in both directions: more than 64*T1, or a response would
+    have no way home.
     ``unsent``: octets that wait because the peer does not read; more end the connection.
     """
 

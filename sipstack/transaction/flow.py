@@ -22,9 +22,10 @@ class Flow:
     """One pair of transport addresses and the protocol between them (RFC 5626 §2).
 
     ``local`` is the address that is bound, never a wildcard; ``advertised`` the one that we write into Via
-    and Contact: another one behind a NAT; with port 0 a name that needs none (RFC 7118 §5.3: ``.invalid``). Reliability belongs here and not to the build: it decides which
-    timers a transaction runs. ``connection`` tells apart the connections that follow one another between
-    the same two addresses, so that late news of an old one never hits its successor; 0 where there are none.
+    and Contact: another one behind a NAT; with port 0 a name that needs none (``.invalid``, RFC 7118 §5.3).
+    Reliability belongs here and not to the build: it decides which timers a transaction runs. ``connection``
+    tells apart the connections that follow one another between the same two addresses, so that late news of
+    an old one never hits its successor; 0 where there are none.
     """
 
     transport: str  # as in Via: "UDP", "TCP", "TLS", "WS", "WSS"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -268,6 +268,9 @@ class Stuck:
 
     def __init__(self, world: World) -> None:
         self.listen = network_of(world).listen
+
+    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
+        return []
 
     async def resolve(self, question: Question) -> list[Target]:
         await asyncio.Event().wait()
