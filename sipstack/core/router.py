@@ -9,19 +9,23 @@ endpoints speak. How a *dialog* goes is kept by its host (`DialogUsages`), not h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sipstack.core.outputs import Close, Open, Output, Question, Resolve, Target, Transport
 from sipstack.core.routing import destination
 from sipstack.core.suspects import Suspects
 from sipstack.errors import ResolutionError, SipError, TransportError
+from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
+from sipstack.transaction.timers import NEVER
 
 MAXIMUM_FLOWS = 10_000
 MAXIMUM_HOPS = 1024
 MAXIMUM_WAITING = 10_000
 """Requests that may wait for one flow to be opened."""
+HEAD_START = 0.25
+"""Seconds until an address of the other IP family is tried beside the first (RFC 8305 §5)."""
 
 
 class Routed(Protocol):
@@ -35,15 +39,28 @@ class Routed(Protocol):
 class Route:
     """The walk of one request along the targets of its next hop."""
 
-    __slots__ = ("_router", "_targets", "_user", "is_reused", "next_hop", "target")
+    __slots__ = (
+        "_asked",
+        "_router",
+        "_targets",
+        "_user",
+        "deadline",
+        "is_reused",
+        "next_hop",
+        "scheduled",
+        "target",
+    )
 
     def __init__(self, router: Router, next_hop: str, user: Routed) -> None:
         self.next_hop = next_hop
         self.target: Target | None = None
-        """The one that is being tried."""
+        """The one that is being tried, or that led to the flow."""
         self.is_reused = False
         """Whether its flow is a connection that was there before: it may have died unnoticed."""
+        self.deadline = self.scheduled = NEVER
         self._router = router
+        self._asked: list[Target] = []
+        """Those whose connection is being opened: the first that is there is taken."""
         self._targets: list[Target] = []
         self._user: Routed | None = user
 
@@ -67,7 +84,7 @@ class Route:
             router.resolve(where, self)
         else:
             self.target = where
-            router.find_flow(where, self, now)
+            self.again(now)
 
     def resolved(self, targets: Sequence[Target], now: float) -> None:
         """The answer to the question."""
@@ -85,23 +102,47 @@ class Route:
     def again(self, now: float) -> None:
         """Find the flow to the same target once more: the one that was found is gone."""
         self.is_reused = False
-        if self._user is not None and self.target is not None:
-            self._router.find_flow(self.target, self, now)
+        target = self.target
+        if self._user is None or target is None:
+            return
+        self._asked.append(target)
+        self._router.find_flow(target, self, now)
+        if target in self._asked and self._targets and _is_twin(self._targets[0], target):
+            self.deadline = now + HEAD_START
+            self._router.schedule(self)
 
-    def flow_found(self, flow: Flow, now: float) -> None:
+    def timeout(self, now: float) -> None:
+        """The connection is not there yet: try one of the other IP family beside it (RFC 8305 §5)."""
+        self.deadline = NEVER
+        if self._asked and self._targets:
+            self.next(now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self._failed(error, now)
+
+    def flow_found(self, target: Target, flow: Flow, now: float) -> None:
+        """The flow to ``target`` is there; those to others are not waited for any more."""
+        if target not in self._asked:
+            return
+        self._asked.clear()
+        self.target, self.deadline = target, NEVER
         if self._user is not None:
             self._user.flow_found(flow, now)
 
-    def flow_refused(self, error: TransportError, now: float) -> None:
-        """There is no flow to the target: try the next one."""
+    def flow_refused(self, target: Target, error: TransportError, now: float) -> None:
+        """There is no flow to ``target``: try the next one, unless another is under way."""
+        if target not in self._asked:
+            return
+        self._asked.remove(target)
         if self._targets:
             self.next(now)
-        else:
+        elif not self._asked:
             self._failed(error, now)
 
     def abandon(self) -> None:
         """Nobody waits for the flow any more."""
         self._user = None
+        self.deadline = NEVER
 
     def _failed(self, error: SipError, now: float) -> None:
         if self._user is not None:
@@ -118,15 +159,17 @@ class Router:
         "_outputs",
         "_resolving",
         "flows",
+        "schedule",
         "suspects",
         "transports",
     )
 
-    def __init__(self, outputs: deque[Output]) -> None:
+    def __init__(self, outputs: deque[Output], schedule: Callable[[Timed], None]) -> None:
         self.transports: dict[str, Transport] = {}
         """Those that our endpoints speak, by name."""
         self.flows: dict[Target, Flow] = {}
         self.suspects = Suspects()
+        self.schedule = schedule
         self._outputs = outputs
         self._connections: dict[Flow, Target] = {}
         self._hops: dict[str, Target | Question] = {}  # a peer that calls often has one Contact
@@ -170,7 +213,7 @@ class Router:
         flow = self.flows.get(target)
         if flow is not None:
             route.is_reused = flow.reliable
-            route.flow_found(flow, now)
+            route.flow_found(target, flow, now)
             return
         waiting = self._opening.get(target)
         if waiting is None:
@@ -179,7 +222,8 @@ class Router:
         elif len(waiting) < MAXIMUM_WAITING:
             waiting.append(route)
         else:
-            route.flow_refused(TransportError("too many requests wait for this connection"), now)
+            error = TransportError("too many requests wait for this connection")
+            route.flow_refused(target, error, now)
 
     # -- news of the driver --------------------------------------------------------------------------------
 
@@ -192,7 +236,7 @@ class Router:
         """The answer to an Open."""
         self._remember(target, flow)
         for route in self._opening.pop(target, ()):
-            route.flow_found(flow, now)
+            route.flow_found(target, flow, now)
 
     def accepted(self, flow: Flow) -> None:
         """A peer has opened a connection to us: requests to the same address take it, too.
@@ -210,7 +254,7 @@ class Router:
         """There is no way to the target, such as no route to its network."""
         self.suspects.failed(target, now)
         for route in self._opening.pop(target, ()):
-            route.flow_refused(error, now)
+            route.flow_refused(target, error, now)
 
     def alive(self, flow: Flow) -> None:
         """The peer has answered a keep-alive: its target is not suspect any more."""
@@ -243,3 +287,8 @@ class Router:
     def waiting(self) -> list[Route]:
         """The routes that wait for an answer of the driver."""
         return [route for routes in (*self._opening.values(), *self._resolving.values()) for route in routes]
+
+
+def _is_twin(one: Target, other: Target) -> bool:
+    """Whether only the IP family differs: both may be addresses of one host."""
+    return one.transport == other.transport and (":" in one.address[0]) != (":" in other.address[0])

@@ -61,7 +61,7 @@ class Services:
         self.deadlines: Deadlines[Timed] = Deadlines()
         transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
         self.transactions = transactions
-        self.router = Router(self.outputs)
+        self.router = Router(self.outputs, self.deadlines.schedule)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
         self._authenticators: dict[Identity, Authenticator] = {}
         dialogs = self._dialogs = dict[Hashable, DialogUsages]()

@@ -9,6 +9,7 @@ import pytest
 from sipstack.core.outputs import Close, Flow, Open, Output, Question, Resolve, Target, Transport
 from sipstack.core.router import MAXIMUM_FLOWS, MAXIMUM_HOPS, MAXIMUM_WAITING, Route, Router
 from sipstack.errors import ParseError, SipError, TransportError
+from sipstack.transaction.deadlines import Deadlines, Timed
 
 UDP, TOY, SECURE = (
     Transport("UDP"),
@@ -44,7 +45,8 @@ class Bench:
 
     def __init__(self, *transports: Transport) -> None:
         self.outputs: deque[Output] = deque()
-        self.router = Router(self.outputs)
+        self.due: Deadlines[Timed] = Deadlines()
+        self.router = Router(self.outputs, self.due.schedule)
         for transport in transports or (UDP, TOY):
             self.router.speak(transport)
 
@@ -53,6 +55,12 @@ class Bench:
         route = Route(self.router, next_hop, user)
         route.start(0.0)
         return route, user
+
+    def pass_until(self, now: float) -> list[Output]:
+        """What the driver is asked for when it is ``now``."""
+        for waiting in self.due.due(now):
+            waiting.timeout(now)
+        return self.asked()
 
     def asked(self) -> list[Output]:
         """What the driver is asked for since the last look."""
@@ -95,7 +103,7 @@ NO_WAY = [
 def test_a_next_hop_to_which_no_endpoint_leads(
     transports: tuple[Transport, ...], next_hop: str, told: str
 ) -> None:
-    router = Router(deque())
+    router = Router(deque(), Deadlines[Timed]().schedule)
     for transport in transports:
         router.speak(transport)
     user = User()
@@ -127,6 +135,65 @@ def test_every_target_refuses(bench: Bench) -> None:
     assert bench.asked() == [Resolve(NAME), Open(ONE), Open(TWO)]
     assert user.told == ["TransportError: connection refused"]
     assert bench.router.waiting() == []
+
+
+# --- both IP families (RFC 8305) ---
+
+SIX = Target("TOY", ("2001:db8::1", 5060))
+
+
+def test_an_address_of_the_other_family_is_tried_beside_a_slow_one(bench: Bench) -> None:
+    _, user = bench.route()
+    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    assert bench.asked() == [Resolve(NAME), Open(SIX)]
+    assert bench.pass_until(1.24) == []
+    assert bench.pass_until(1.25) == [Open(ONE)]
+    bench.router.opened(ONE, connection(ONE), 1.3)
+    assert user.told == [connection(ONE)]
+    bench.router.opened(SIX, connection(SIX, 2), 9.0)
+    assert user.told == [connection(ONE)]
+    assert bench.router.flows[SIX] == connection(SIX, 2)  # the next request may take it
+
+
+def test_the_first_one_wins_when_it_is_there_in_time(bench: Bench) -> None:
+    _, user = bench.route()
+    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    bench.router.opened(SIX, connection(SIX), 1.2)
+    assert bench.pass_until(2.0) == [Resolve(NAME), Open(SIX)]
+    assert user.told == [connection(SIX)]
+
+
+def test_one_that_refuses_is_followed_at_once(bench: Bench) -> None:
+    bench.route()
+    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    bench.router.refused(SIX, REFUSED, 1.1)
+    assert bench.asked() == [Resolve(NAME), Open(SIX), Open(ONE)]
+    assert bench.pass_until(9.0) == []
+
+
+def test_while_one_is_being_opened_the_refusal_of_the_other_is_not_the_end(bench: Bench) -> None:
+    _, user = bench.route()
+    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    bench.pass_until(1.3)
+    bench.router.refused(ONE, REFUSED, 1.4)
+    assert user.told == []
+    bench.router.refused(SIX, TransportError("no route to host"), 1.5)
+    assert user.told == ["TransportError: no route to host"]
+
+
+def test_an_address_of_the_same_family_waits_for_the_refusal(bench: Bench) -> None:
+    bench.route()
+    bench.router.resolved(NAME, [ONE, TWO, SIX], 1.0)
+    assert bench.pass_until(9.0) == [Resolve(NAME), Open(ONE)]
+
+
+def test_who_gives_up_meanwhile_tries_no_other(bench: Bench) -> None:
+    route, user = bench.route()
+    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    route.abandon()
+    assert bench.pass_until(9.0) == [Resolve(NAME), Open(SIX)]
+    bench.router.refused(SIX, REFUSED, 9.0)
+    assert (user.told, bench.asked()) == ([], [])
 
 
 # --- which transport ---
