@@ -1,5 +1,5 @@
 """A request of ours on its way: flow, transaction, the next target when one fails, credentials when it is
-challenged; and the ACK for a 2xx, which has no transaction.
+challenged.
 
 The flow is chosen before the transaction starts; failing over to another target makes a new branch and so a
 new transaction (RFC 3263 §4.3).
@@ -7,134 +7,24 @@ new transaction (RFC 3263 §4.3).
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import attrs
 
 from sipstack.core.authenticator import Authenticator
-from sipstack.core.router import Route, Router
+from sipstack.core.routed_request import RequestContext, RoutedRequest, told
+from sipstack.core.router import Route
+from sipstack.core.stream_attempt import stream_target
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.retries import retry_after
-from sipstack.dialog.services import AckUser, RequestUser
+from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
-from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
 from sipstack.message.digest import NOTHING
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
-from sipstack.transaction.layer import AnyClient, TransactionLayer
+from sipstack.transaction.layer import AnyClient
 from sipstack.transaction.machine import NOBODY, ClientUser, State
 from sipstack.transaction.requests import cancel_for
-
-
-class RequestContext(Protocol):
-    """The parts of the core that a request on its way needs."""
-
-    identifiers: Identifiers
-    router: Router
-    transactions: TransactionLayer
-
-    def transmit(self, flow: Flow, data: bytes) -> None: ...
-
-    def fault(self, error: Exception) -> SipError:
-        """Report an exception that should not have been; what to tell the user of it."""
-
-
-class RoutedRequest:
-    """A draft that is looking for its flow. Base of what travels."""
-
-    __slots__ = ("_core", "_route", "_usages", "draft", "flow")
-
-    def __init__(self, core: RequestContext, draft: Draft, usages: DialogUsages | None) -> None:
-        self._core = core
-        self.draft = draft
-        self._usages = usages
-        self._route: Route | None = None
-        self.flow: Flow | None = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.draft.method} {self.draft.uri}>"
-
-    def start(self, now: float) -> None:
-        """Take the dialog's known flow while it is open, else find one."""
-        usages, router = self._usages, self._core.router
-        hop = self.draft.next_hop
-        if usages is not None and usages.hop == hop:
-            flow = usages.flow
-            if flow is not None and (not flow.reliable or router.is_open(flow)):
-                self.flow = flow
-                self.use(flow, now)
-                return
-        known = router.known(hop)
-        if known is not None:
-            self.flow_found(known, now)
-        else:
-            self.find_route(now)
-
-    def find_route(self, now: float) -> None:
-        self._route = route = Route(self._core.router, self.draft.next_hop, self)
-        route.start(now)
-
-    def flow_found(self, flow: Flow, now: float) -> None:
-        """The route leads over ``flow``; requests of the same dialog take it without a look-up."""
-        usages = self._usages
-        if usages is not None:
-            usages.hop, usages.flow = self.draft.next_hop, flow
-        self.flow = flow
-        self.use(flow, now)
-
-    def use(self, flow: Flow, now: float) -> None:
-        raise NotImplementedError
-
-    def unroutable(self, error: SipError, now: float) -> None:
-        raise NotImplementedError
-
-    def _way_left(self) -> Flow | None:
-        """The way for a request of a dialog whose next hop leads nowhere: that of the INVITE, there or back.
-
-        What the peer says of itself may be wrong (a Contact with ``;transport=tcp`` over UDP, a name that
-        only its own network knows), and yet it is there. A dialog that is secure stays so.
-        """
-        usages = self._usages
-        flow = None if usages is None else usages.flow
-        if usages is None or flow is None or usages.dialog.secure > flow.secure:
-            return None
-        return flow if self._core.router.is_open(flow) else None
-
-    def write(self, flow: Flow, branch: str) -> Request:
-        """The request as it goes over ``flow``."""
-        draft = self.draft
-        return draft.write(flow.via(branch), draft.identity.contact(flow))
-
-
-class AckRequest(RoutedRequest):
-    """An ACK for a 2xx: a transaction of its own with no answer (RFC 3261 §13.2.2.4)."""
-
-    __slots__ = ("_user",)
-
-    def __init__(self, core: RequestContext, draft: Draft, usages: DialogUsages, user: AckUser) -> None:
-        super().__init__(core, draft, usages)
-        self._user = user
-
-    def use(self, flow: Flow, now: float) -> None:
-        core = self._core
-        self._route = None  # it refers to us in turn
-        try:
-            data = bytes(self.write(flow, core.identifiers.branch()))
-        except Exception as error:
-            self._user.ack_failed(_told(core, error), now)
-            return
-        core.transmit(flow, data)
-        self._user.ack_sent(self.draft.cseq, flow, data)
-
-    def unroutable(self, error: SipError, now: float) -> None:
-        """§13.2.2.4 wants an ACK for every 2xx: it goes the way that is left, and the call ends."""
-        self._route = None
-        way = self._way_left()
-        if way is not None:
-            self.use(way, now)
-        self._user.ack_failed(error, now)
 
 
 class ClientRequest(RoutedRequest):
@@ -188,10 +78,13 @@ class ClientRequest(RoutedRequest):
         core = self._core
         branch = core.identifiers.branch()
         try:
-            self.request = self.write(flow, branch)
-            self.transaction = core.transactions.request(self.request, branch, flow, self, now)
+            request = self.write(flow, branch)
+            if flow.transport == "UDP" and self._takes_stream(request, flow, now):
+                return
+            self.request = request
+            self.transaction = core.transactions.request(request, branch, flow, self, now)
         except Exception as error:
-            self._fail(_told(core, error), now)
+            self._fail(told(core, error), now)
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow that was found."""
@@ -263,6 +156,11 @@ class ClientRequest(RoutedRequest):
         lost = isinstance(error, TransportError)
         if lost and self._usages is not None:
             self._usages.hop = ""  # look for another way; this one stays the last resort
+        if lost and self._datagram is not None and self.flow is not self._datagram and not self.answered:
+            self._core.router.without_streams.failed(stream_target(self._datagram), now)
+            if not self._given_up:
+                self.flow_found(self._datagram, now)
+                return
         if lost and self._may_replace:
             self._replace_flow(now)
             return
@@ -346,8 +244,3 @@ class ClientRequest(RoutedRequest):
         flow = self.transaction.flow
         # the answer to a CANCEL changes nothing, that of the INVITE does
         self._core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)
-
-
-def _told(core: RequestContext, error: Exception) -> SipError:
-    """What the user hears of a request that cannot be written: the caller's mistake, or a fault of ours."""
-    return error if isinstance(error, SipError) else core.fault(error)

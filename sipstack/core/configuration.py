@@ -18,6 +18,10 @@ class Configuration:
     """Our other identities: calls to them are answered with their Contact and credentials."""
     user_agent: str = ""
     timers: Timers = Timers()
+    largest_datagram: int | None = 1300
+    """Octets of a request beyond which it goes over TCP where the target takes that (RFC 3261 §18.1.1);
+    None: it never does.
+    """
     maximum_transactions: int = 500_000
     """Server transactions beyond which a new request gets 503: a flood must not eat the memory."""
     maximum_dialogs: int = 200_000

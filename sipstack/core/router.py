@@ -20,6 +20,7 @@ from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
+WEB = ("WS", "WSS")
 MAXIMUM_FLOWS = 10_000
 MAXIMUM_HOPS = 1024
 MAXIMUM_WAITING = 10_000
@@ -34,6 +35,17 @@ class Routed(Protocol):
     def flow_found(self, flow: Flow, now: float) -> None: ...
 
     def unroutable(self, error: SipError, now: float) -> None: ...
+
+
+class FlowUser(Protocol):
+    """Waits for the flow to a target."""
+
+    is_reused: bool
+    """Set when the flow is a connection that was there before."""
+
+    def flow_found(self, target: Target, flow: Flow, now: float) -> None: ...
+
+    def flow_refused(self, target: Target, error: TransportError, now: float) -> None: ...
 
 
 class Route:
@@ -162,6 +174,7 @@ class Router:
         "schedule",
         "suspects",
         "transports",
+        "without_streams",
     )
 
     def __init__(self, outputs: deque[Output], schedule: Callable[[Timed], None]) -> None:
@@ -169,11 +182,13 @@ class Router:
         """Those that our endpoints speak, by name."""
         self.flows: dict[Target, Flow] = {}
         self.suspects = Suspects()
+        self.without_streams = Suspects()
+        """Targets that take datagrams, and no connections: see `StreamAttempt`."""
         self.schedule = schedule
         self._outputs = outputs
         self._connections: dict[Flow, Target] = {}
         self._hops: dict[str, Target | Question] = {}  # a peer that calls often has one Contact
-        self._opening: dict[Target, list[Route]] = {}
+        self._opening: dict[Target, list[FlowUser]] = {}
         self._resolving: dict[Question, list[Route]] = {}
 
     def speak(self, transport: Transport) -> None:
@@ -208,7 +223,7 @@ class Router:
         else:
             waiting.append(route)
 
-    def find_flow(self, target: Target, route: Route, now: float) -> None:
+    def find_flow(self, target: Target, route: FlowUser, now: float) -> None:
         """Give ``route`` the flow to ``target``, known or opened."""
         flow = self.flows.get(target)
         if flow is not None:
@@ -277,6 +292,20 @@ class Router:
         """Whether requests may still take ``flow``: a connection must live, a datagram always goes."""
         return not flow.reliable or flow in self._connections
 
+    def leads(self, flow: Flow, next_hop: str) -> bool:
+        """Whether the connection of a dialog is the way to ``next_hop``, whatever name it proved: it goes to
+        that address; or it is a WebSocket, and nothing else leads to its far end (RFC 7118 §5).
+        """
+        if not flow.reliable or flow not in self._connections:
+            return False
+        if flow.transport in WEB:
+            return ";transport=ws" in next_hop.lower()
+        try:
+            where = self.destination(next_hop)
+        except (SipError, ValueError):
+            return False
+        return type(where) is Target and (where.transport, where.address) == (flow.transport, flow.remote)
+
     def _remember(self, target: Target, flow: Flow) -> None:
         if len(self.flows) >= MAXIMUM_FLOWS and target not in self.flows:
             self.flows.pop(next(iter(self.flows)))
@@ -284,9 +313,10 @@ class Router:
         if flow.reliable:
             self._connections[flow] = target
 
-    def waiting(self) -> list[Route]:
-        """The routes that wait for an answer of the driver."""
-        return [route for routes in (*self._opening.values(), *self._resolving.values()) for route in routes]
+    def waiting(self) -> list[FlowUser]:
+        """Those that wait for an answer of the driver."""
+        opening = [user for users in self._opening.values() for user in users]
+        return opening + [route for routes in self._resolving.values() for route in routes]
 
 
 def _is_twin(one: Target, other: Target) -> bool:

@@ -13,12 +13,13 @@ import attrs
 
 from sipstack.core.admission import Admission
 from sipstack.core.authenticator import Authenticator
-from sipstack.core.client_request import AckRequest, ClientRequest
+from sipstack.core.client_request import ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
 from sipstack.core.expiry import Expiry
 from sipstack.core.outputs import Output, Report, Transmit
 from sipstack.core.registry import Registry
+from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
 from sipstack.core.uas import UserAgentServer
 from sipstack.dialog.draft import Draft
@@ -105,8 +106,8 @@ class Services:
     def transmit(self, flow: Flow, data: bytes) -> None:
         self.outputs.append(Transmit(flow, data))
 
-    def dialog_fields(self, flow: Flow, identity: Identity, *, session_description: bool) -> Headers:
-        contact = identity.contact(flow)
+    def dialog_fields(self, flow: Flow, usages: DialogUsages, *, session_description: bool) -> Headers:
+        contact = usages.identity.contact(flow, secure=usages.dialog.secure)
         headers = self._dialog_fields.get((contact, session_description))
         if headers is None:
             content: HeaderFields = (("Content-Type", SDP),) if session_description else ()

@@ -46,6 +46,10 @@ class Suspects:
         """It is there: whatever it said."""
         self._until.pop(target, None)
 
+    def avoids(self, target: Target, now: float) -> bool:
+        """Whether it has failed of late."""
+        return self._avoided_until(target, now) > now
+
     def ordered(self, targets: Sequence[Target], now: float) -> list[Target]:
         """``targets`` by priority, suspects behind all others; among them the one that is free first."""
         until = self._until

@@ -37,7 +37,7 @@ class Dialog:
     remote_cseq: int | None
     early: bool
     secure: bool = False
-    """Whether it was made by a request to a sips: URI over a secure flow (§12.1.1)."""
+    """Whether it began over a secure flow, for a sips: URI (§12.1.1): then all its hops must be secure."""
 
     @property
     def key(self) -> Hashable:
@@ -48,8 +48,8 @@ class Dialog:
 
     @classmethod
     def as_server(cls, request: Request, local_tag: str, *, secure: bool = False) -> Dialog:
-        """The UAS's dialog from a request (§12.1.1). Raises ParseError or RemoteProtocolError without
-        Contact.
+        """The UAS's dialog from a request (§12.1.1) that came over a flow that is ``secure``, or not. Raises
+        ParseError or RemoteProtocolError without Contact.
         """
         headers = request.headers
         # the dialog's URIs are read now, not when somebody asks for them
@@ -65,7 +65,7 @@ class Dialog:
             local_cseq=0,
             remote_cseq=request.cseq.number,
             early=True,
-            secure=secure,
+            secure=secure and _asks_for_security(request),
         )
 
     @classmethod
@@ -88,7 +88,7 @@ class Dialog:
             local_cseq=request.cseq.number,
             remote_cseq=None,
             early=early,
-            secure=secure,
+            secure=secure and _was_sent_to_sips(request),
         )
 
     @classmethod
@@ -107,7 +107,7 @@ class Dialog:
             local_cseq=subscribe.cseq.number,
             remote_cseq=None,  # the host takes that of the NOTIFY
             early=False,
-            secure=secure,
+            secure=secure and _was_sent_to_sips(subscribe),
         )
 
     def confirm(self, response: Response) -> None:
@@ -200,3 +200,19 @@ def _written(routes: tuple[NameAddr, ...]) -> tuple[str, ...]:
     for route in routes:
         _ = route.uri
     return tuple(map(str, routes))
+
+
+def _asks_for_security(request: Request) -> bool:
+    """Whether a request to us wants a secure dialog: by its Request-URI, its topmost Record-Route, or without
+    one by its Contact (§12.1.1).
+    """
+    if request.uri.scheme == "sips":
+        return True
+    first = request.record_routes or request.contacts
+    return len(first) > 0 and first[0].uri.scheme == "sips"
+
+
+def _was_sent_to_sips(request: Request) -> bool:
+    """Whether a request of ours asked for a secure dialog, by its Request-URI or topmost Route (§8.1.1.8)."""
+    routes = request.headers.raw("Route")
+    return request.uri_text.startswith("sips:") or (bool(routes) and routes[0].startswith("<sips:"))

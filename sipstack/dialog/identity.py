@@ -49,8 +49,10 @@ class Identity:
         """The identity in a dialog that somebody else began: without credentials unless it says so."""
         return self._bare or self
 
-    def contact(self, flow: Flow) -> str:
-        """The URI at which the peer behind ``flow`` reaches us."""
+    def contact(self, flow: Flow, *, secure: bool = False) -> str:
+        """The URI at which the peer behind ``flow`` reaches us; ``secure`` makes it a sips: URI."""
+        if secure:
+            return f"sips{self._prefix[3:]}{flow.secure_contact_address}"
         return self._prefix + flow.contact_address
 
 

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sipstack.dialog.draft import Draft
-from sipstack.dialog.identity import Identity
 from sipstack.errors import SipError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Request, Response
@@ -133,7 +132,7 @@ class CoreServices(Protocol):
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Put octets on a flow, outside of any transaction: an ACK, or a 2xx again."""
 
-    def dialog_fields(self, flow: Flow, identity: Identity, *, session_description: bool) -> Headers:
+    def dialog_fields(self, flow: Flow, usages: DialogUsages, *, session_description: bool) -> Headers:
         """The header fields of our responses that make or refresh a dialog: Contact and what is announced."""
 
     def announced(self) -> HeaderFields:

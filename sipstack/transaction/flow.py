@@ -53,6 +53,11 @@ class Flow:
     def _make_contact_address(self) -> str:
         return self._authority() + PARAMETERS.get(self.transport, f";transport={self.transport.lower()}")
 
+    @property
+    def secure_contact_address(self) -> str:
+        """The same for a sips: URI, which says that there is TLS below (RFC 5630 §3.1.4)."""
+        return self._authority() + (";transport=ws" if self.transport == "WSS" else "")
+
     def _authority(self) -> str:
         host, port = self.advertised
         return f"{uri_host(host)}:{port}" if port else host

@@ -226,7 +226,7 @@ class Watcher:
         """The first SUBSCRIBE, a refresh, or the end: 200, and a NOTIFY at once (RFC 6665 §4.2.1.2)."""
         core, host = self.core, self.host
         expires = 600 if request.expires is None else min(request.expires, 600)
-        fields = core.dialog_fields(transaction.flow, host.identity, session_description=False)
+        fields = core.dialog_fields(transaction.flow, host, session_description=False)
         routes = tuple(("Record-Route", value) for value in request.headers.raw("Record-Route"))
         fields = fields.joined(Headers((*routes, ("Expires", str(expires)))))
         response = request.response(200, to_tag=host.dialog.local_tag, headers=fields)

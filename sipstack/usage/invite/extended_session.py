@@ -79,8 +79,8 @@ class ExtendedSession:
         session, headers = self._session, Headers(reply.headers)
         if reply.refreshes:
             session.dialog.refresh_target(request)
-            identity, described = session.usages.identity, bool(reply.body)
-            fields = session.core.dialog_fields(transaction.flow, identity, session_description=described)
+            usages, described = session.usages, bool(reply.body)
+            fields = session.core.dialog_fields(transaction.flow, usages, session_description=described)
             headers = fields.joined(headers)
         session.core.respond(
             transaction, request.response(reply.status, headers=headers, body=reply.body), now

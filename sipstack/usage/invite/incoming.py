@@ -60,11 +60,13 @@ class IncomingInvite(Origin):
         self.transaction = transaction
         self.tag = transaction.tag = core.identifiers.tag()
         flow = transaction.flow
-        dialog = Dialog.as_server(request, self.tag, secure=flow.secure and request.uri.scheme == "sips")
+        dialog = Dialog.as_server(request, self.tag, secure=flow.secure)
         usages = DialogUsages(core, dialog, identity)
         usages.flow = flow
         usages.source = flow.remote[0]
-        if flow.reliable:  # requests of ours take the connection that the INVITE came on, while it lives
+        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
+            # requests of ours take the connection that the INVITE came on, while it lives; unless that is the
+            # one of a proxy that does not stay between us
             usages.hop = dialog.next_hop
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
@@ -177,8 +179,8 @@ class IncomingInvite(Origin):
 
     def _response(self, status: int, now: float, headers: HeaderFields, body: bytes) -> Response:
         request, session = self.request, self._session
-        identity = session.usages.identity
-        fields = self.core.dialog_fields(self.transaction.flow, identity, session_description=bool(body))
+        flow, usages = self.transaction.flow, session.usages
+        fields = self.core.dialog_fields(flow, usages, session_description=bool(body))
         if session.extensions is not None:
             headers = (*session.extensions.answering(request, status, now), *headers)
         if "Record-Route" in request.headers:

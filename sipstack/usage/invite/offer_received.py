@@ -50,9 +50,7 @@ class ReceivedOffer:
         if give_response(session.exchange, self._carrier, body) is Taken.OFFER:
             session.offer_in_2xx = True
         session.dialog.remote_target = self._target
-        headers = session.core.dialog_fields(
-            transaction.flow, session.usages.identity, session_description=True
-        )
+        headers = session.core.dialog_fields(transaction.flow, session.usages, session_description=True)
         if session.extensions is not None:
             headers = headers.joined(Headers(session.extensions.answering(request, 200, now)))
         response = request.response(200, headers=headers, body=body)

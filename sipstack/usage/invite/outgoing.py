@@ -189,7 +189,7 @@ class OutgoingInviteUsage(Origin):
 
     def _dialog(self, response: Response) -> Dialog:
         assert self.request is not None
-        secure = self._flow is not None and self._flow.secure and self._draft.uri.startswith("sips:")
+        secure = self._flow is not None and self._flow.secure
         return Dialog.as_client(self.request, response, secure=secure)
 
     def _session(self, dialog: Dialog) -> Session:
