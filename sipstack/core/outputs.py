@@ -81,7 +81,15 @@ class Report:
     error: Exception
 
 
-Output = Transmit | Open | Close | Resolve | Report
+@attrs.define
+class Undelivered:
+    """Tell that a message of ours, ``what``, reached nobody."""
+
+    what: str
+    error: Exception
+
+
+Output = Transmit | Open | Close | Resolve | Report | Undelivered
 
 __all__ = [
     "Address",
@@ -95,4 +103,5 @@ __all__ = [
     "Target",
     "Transmit",
     "Transport",
+    "Undelivered",
 ]

@@ -134,7 +134,9 @@ class AckRequest(RoutedRequest):
 
     __slots__ = ("_user",)
 
-    def __init__(self, core: RequestContext, draft: Draft, usages: DialogUsages, user: AckUser) -> None:
+    def __init__(
+        self, core: RequestContext, draft: Draft, usages: DialogUsages | None, user: AckUser
+    ) -> None:
         super().__init__(core, draft, usages)
         self._user = user
 

@@ -53,6 +53,7 @@ class Route:
 
     __slots__ = (
         "_asked",
+        "_fallback",
         "_router",
         "_targets",
         "_user",
@@ -71,6 +72,7 @@ class Route:
         """Whether its flow is a connection that was there before: it may have died unnoticed."""
         self.deadline = self.scheduled = NEVER
         self._router = router
+        self._fallback = False
         self._asked: list[Target] = []
         """Those whose connection is being opened: the first that is there is taken."""
         self._targets: list[Target] = []
@@ -97,6 +99,12 @@ class Route:
         else:
             self.target = where
             self.again(now)
+
+    def start_at(self, target: Target, now: float) -> None:
+        """Try ``target`` first; then, where the next hop is a name, what that leads to."""
+        self._fallback = not isinstance(self._router.destination(self.next_hop), Target)
+        self.target = target
+        self.again(now)
 
     def resolved(self, targets: Sequence[Target], now: float) -> None:
         """The answer to the question."""
@@ -148,6 +156,9 @@ class Route:
         self._asked.remove(target)
         if self._targets:
             self.next(now)
+        elif self._fallback:
+            self._fallback = False
+            self.start(now)
         elif not self._asked:
             self._failed(error, now)
 

@@ -11,14 +11,16 @@ from typing import ParamSpec
 
 import attrs
 
+from sipstack.core.ack_again import AckAgain
 from sipstack.core.admission import Admission
 from sipstack.core.authenticator import Authenticator
 from sipstack.core.client_request import ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
 from sipstack.core.expiry import Expiry
-from sipstack.core.outputs import Output, Report, Transmit
+from sipstack.core.outputs import Output, Report, Transmit, Undelivered
 from sipstack.core.registry import Registry
+from sipstack.core.response_route import ResponseRoute
 from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
 from sipstack.core.uas import UserAgentServer
@@ -26,9 +28,9 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import InternalError
+from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.message import Headers, Request, SipUri
+from sipstack.message import Headers, Request, Response, SipUri, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
@@ -60,7 +62,7 @@ class Services:
         self.events: deque[Event] = deque()
         self.counters = Counters()
         self.deadlines: Deadlines[Timed] = Deadlines()
-        transactions = TransactionLayer(configuration.timers, self.transmit, self.fault)
+        transactions = TransactionLayer(configuration.timers, self._transmit_of_transaction, self.fault)
         self.transactions = transactions
         self.router = Router(self.outputs, self.deadlines.schedule)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
@@ -104,7 +106,34 @@ class Services:
         return self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
 
     def transmit(self, flow: Flow, data: bytes) -> None:
-        self.outputs.append(Transmit(flow, data))
+        if flow.reliable and not self.router.is_open(flow):
+            self._transmit_elsewhere(flow, data)
+        else:
+            self.outputs.append(Transmit(flow, data))
+
+    def _transmit_of_transaction(self, flow: Flow, data: bytes) -> None:
+        """A request and the ACK of its refusal belong to their connection (§17.1.1.3), a response does not."""
+        if flow.reliable and data.startswith(b"SIP/2.0 "):
+            self.transmit(flow, data)
+        else:
+            self.outputs.append(Transmit(flow, data))
+
+    def _transmit_elsewhere(self, flow: Flow, data: bytes) -> None:
+        """The connection is gone: a response, or the ACK of a 2xx, finds another; a keep-alive needs none."""
+        if data.isspace():
+            return
+        message = parse(data)
+        if isinstance(message, Response):
+            self.deadlines.schedule(ResponseRoute(self, flow, message))
+        else:
+            self.deadlines.schedule(AckAgain(self, message))
+
+    def response_lost(self, response: Response, error: SipError, now: float) -> None:
+        """A 2xx to INVITE that cannot be delivered ends its call; other responses are counted."""
+        self.outputs.append(Undelivered(f"the {response.status} to {response.cseq.method}", error))
+        usages = self._dialogs.get((response.call_id, response.to.tag or "", response.from_.tag or ""))
+        if usages is not None and response.status < 300 and response.cseq.method == "INVITE":
+            usages.lost(TransportError(f"no way back to the peer: {error}"), now)
 
     def dialog_fields(self, flow: Flow, usages: DialogUsages, *, session_description: bool) -> Headers:
         contact = usages.identity.contact(flow, secure=usages.dialog.secure)

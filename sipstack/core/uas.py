@@ -59,6 +59,8 @@ class UserAgentServer:
         core = self._core
         registry = core.registry
         refused = registry.refusal(request)
+        if refused is None and request.uri.scheme == "sips" and not transaction.flow.secure:
+            refused = 416, ()  # it has lost on its way what it asked for (§26.2.2)
         if refused is None and core.transactions.is_merged(request, transaction):
             refused = 482, ()
         if refused is not None:

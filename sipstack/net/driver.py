@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core
 from sipstack.core.events import Event
-from sipstack.core.outputs import Close, Flow, Open, Question, Report, Resolve, Target, Transmit
+from sipstack.core.outputs import Close, Flow, Open, Question, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
@@ -183,6 +183,8 @@ class Driver:
                         output.flow.endpoint.close_flow(output.flow)
                     elif type(output) is Report:
                         self._report_fault(output.error)
+                    elif type(output) is Undelivered:
+                        TRANSACTION.warning("%s could not be delivered: %s", output.what, output.error)
                 if not events:
                     break
                 event = events.popleft()
