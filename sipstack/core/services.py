@@ -112,7 +112,7 @@ class Services:
             self.outputs.append(Transmit(flow, data))
 
     def _transmit_of_transaction(self, flow: Flow, data: bytes) -> None:
-        """A request and the ACK of its refusal belong to their connection (§17.1.1.3), a response does not."""
+        """A request and the ACK of its refusal keep to their connection (§17.1.1.3), a response does not."""
         if flow.reliable and data.startswith(b"SIP/2.0 "):
             self.transmit(flow, data)
         else:
