@@ -389,7 +389,8 @@ class Session:
 
     def request_failed(self, error: SipError, now: float) -> None:
         """Our BYE was lost: the session is over all the same (§15.1.1), and the peer may not know it."""
-        self._end("local", f"BYE: {error}", now)
+        by = "transport" if isinstance(error, TransportError) else "local"
+        self._end(by, f"BYE: {error}", now)
 
     def lost(self, error: SipError, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer (§12.2.1.2), or we have failed: say
