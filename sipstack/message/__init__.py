@@ -20,7 +20,7 @@ from sipstack.message.parameterised import (
 from sipstack.message.params import Parameters
 from sipstack.message.parser import parse
 from sipstack.message.partial import MalformedMessage
-from sipstack.message.stream import Limits, Ping, StreamParser
+from sipstack.message.stream import Limits, Ping, Pong, StreamParser
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.uri import SipUri
 from sipstack.message.validation import validate
@@ -45,6 +45,7 @@ __all__ = [
     "Parameterised",
     "Parameters",
     "Ping",
+    "Pong",
     "RAck",
     "Reason",
     "Request",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 from sipstack.errors import ParseError
-from sipstack.message.message import Request, Response
-from sipstack.message.parser import build, content_length, read_head
+from sipstack.message.parser import content_length
 from sipstack.message.partial import MalformedMessage, partial_request
-from sipstack.message.registry import Row
+
+_fold = re.compile(r"\r\n[ \t]++").sub
+_content_lengths = re.compile(
+    rb"\r\n(?:Content-Length|l)[ \t]*+:((?:[^\r\n]|\r\n[ \t])*+)", re.IGNORECASE
+).findall
 
 
 @attrs.frozen
@@ -27,40 +32,40 @@ class Ping:
 
 
 @attrs.frozen
-class _Head:
-    """A header section whose body is still to come."""
-
-    start: str
-    index: dict[str, Row]
-    end: int
-    """Index of the body in the buffer."""
-    total: int
-    """Index of the next message."""
+class Pong:
+    """A single CRLF between messages: the answer to a ping of ours, or the line end that some peers add."""
 
 
 class StreamParser:
-    """Cuts a stream into messages, however it was sliced on its way.
+    """Cuts a stream into the octets of single messages, however it was sliced on its way. Of each it reads
+    the length and nothing else: ``parse`` reads the rest.
 
     An error is fatal: where the next message begins is not known, so the connection has to be closed.
     """
 
-    __slots__ = ("_buffer", "_head", "_limits", "_searched", "error")
+    __slots__ = ("_buffer", "_half", "_limits", "_searched", "_total", "error")
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._buffer = bytearray()
+        self._half = False  # the last octets were one line end: another makes it a ping
         self._searched = 0
-        self._head: _Head | None = None
+        self._total = 0  # octets of the message under way, once its header section is there
         self.error: MalformedMessage | None = None
         """Why the stream ended, once it has."""
 
-    def feed(self, data: bytes) -> list[Request | Response | Ping]:
+    @property
+    def is_within(self) -> bool:
+        """Whether a message has begun, and is not complete."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes | Ping | Pong]:
         """The messages that ``data`` completes.
 
         Raises MalformedMessage when the stream is broken. Messages before the broken one are returned
         first: then ``error`` is set, and the next call raises it.
         """
-        messages: list[Request | Response | Ping] = []
+        messages: list[bytes | Ping | Pong] = []
         if self.error is None:
             self._buffer += data
             try:
@@ -74,36 +79,34 @@ class StreamParser:
             raise MalformedMessage(self.error, self.error.request)
         return messages
 
-    def _next(self) -> Request | Response | Ping | None:
+    def _next(self) -> bytes | Ping | Pong | None:
         """The next message, or None when more octets are needed."""
-        if self._head is None:
-            if self._take_ping():
-                return Ping()
-            self._head = self._find_head()
-            if self._head is None:
-                return None
-        head = self._head
-        if len(self._buffer) < head.total:
+        buffer = self._buffer
+        if not self._total:
+            if buffer[:2] == b"\r\n":
+                return self._take_line_end()
+            self._half = self._half and len(buffer) < 2
+            self._total = self._find_end()
+        if not self._total or len(buffer) < self._total:
             return None
-        message = build(head.start, head.index, bytes(self._buffer[head.end : head.total]))
-        del self._buffer[: head.total]
-        self._head = None
-        self._searched = 0
+        message = bytes(buffer[: self._total])
+        del buffer[: self._total]
+        self._total = self._searched = 0
         return message
 
-    def _take_ping(self) -> bool:
-        """Remove the line ends before a message; True at a double CRLF. A single one is a pong."""
+    def _take_line_end(self) -> Ping | Pong:
+        """Between messages: two line ends are a ping, one is a pong; a ping cut in two is told as both."""
         buffer = self._buffer
-        while buffer[:2] == b"\r\n":
-            if buffer[:4] == b"\r\n\r\n":
-                del buffer[:4]
-                return True
-            if bytes(buffer[:4]) in (b"\r\n", b"\r\n\r"):
-                return False
-            del buffer[:2]
-        return False
+        if self._half or buffer[2:4] == b"\r\n":
+            del buffer[: 2 if self._half else 4]
+            self._half = False
+            return Ping()
+        del buffer[:2]
+        self._half = bytes(buffer) in (b"", b"\r")
+        return Pong()
 
-    def _find_head(self) -> _Head | None:
+    def _find_end(self) -> int:
+        """The length of the message that begins the buffer; 0 while its header section is not complete."""
         limits = self._limits
         buffer = self._buffer
         if len(buffer) > limits.start_line and buffer.find(b"\r\n", 0, limits.start_line + 2) < 0:
@@ -113,16 +116,19 @@ class StreamParser:
         self._searched = len(buffer)
         if (end if end >= 0 else len(buffer)) > limits.head:
             raise ParseError("the header section is too long", 513)
-        return self._read_head(end) if end >= 0 else None
+        return 0 if end < 0 else end + 4 + self._length(bytes(buffer[:end]))
 
-    def _read_head(self, end: int) -> _Head:
+    def _length(self, head: bytes) -> int:
+        """The Content-Length of this header section."""
         limits = self._limits
-        if self._buffer.count(b"\n", 0, end) > limits.fields:
+        if head.count(b"\n") > limits.fields:
             raise ParseError("too many header fields", 513)
-        start, index = read_head(bytes(self._buffer[:end]))
-        if "Content-Length" not in index:
+        if b"SIP/" not in head.partition(b"\r\n")[0].upper():
+            raise ParseError("not a start line of SIP")
+        found = [value.decode("latin-1") for value in _content_lengths(head)]
+        if not found:
             raise ParseError("Content-Length is missing, and a stream needs it")
-        length = content_length(index["Content-Length"])
+        length = content_length([_fold(" ", value).strip(" \t") for value in found])
         if length > limits.body:
             raise ParseError("the body is too long", 413)
-        return _Head(start, index, end + 4, end + 4 + length)
+        return length

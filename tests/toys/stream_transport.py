@@ -132,10 +132,12 @@ class Connection(asyncio.Protocol):
     def _take(self, data: bytes) -> None:
         assert self._flow is not None
         for message in self._parser.feed(data):
-            if isinstance(message, Ping):
+            if isinstance(message, bytes):
+                self._endpoint.user.received(self._flow, message)
+            elif isinstance(message, Ping):
                 self.stream.write(b"\r\n")
             else:
-                self._endpoint.user.received(self._flow, bytes(message))
+                self._endpoint.user.ponged(self._flow)
         if self._parser.error is not None:
             raise self._parser.error
 
