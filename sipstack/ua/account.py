@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import attrs
 
 from sipstack.core.configuration import Identity
+from sipstack.core.web_resource import WebResource
 from sipstack.message import NameAddr, SipUri, parse_uri
 from sipstack.message.digest import DigestAccount
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.ua.arguments import address_of_record, check_algorithm, check_text, loose_route, sip_uri
+from sipstack.ua.web_proxy import WebProxy
 
 
 def _concealed(credentials: Mapping[str, tuple[str, str | Secret]]) -> dict[str, tuple[str, Secret]]:
@@ -32,7 +34,8 @@ class Account:
     name is that of the address-of-record if not given.
     ``credentials``: (user name, password) by realm.
     ``registrar``: the URI to register at; the domain of the address-of-record if not given.
-    ``proxy``: the URI that every request outside of a dialog goes to first.
+    ``proxy``: the URI that every request outside of a dialog goes to first; or the URL of a WebSocket, such as
+    ``wss://pbx.example.com:8089/ws``.
     ``weakest_algorithm``: MD5, SHA-256 or SHA-512-256: no digest of a weaker one is ever given. Within that a
     server gets none that is weaker than what it has taken before.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. Off, for anybody can
@@ -79,7 +82,16 @@ class Account:
     @property
     def route(self) -> str | None:
         """The Route value of requests outside of a dialog, such as ``<sip:proxy.example.com;lr>``."""
-        return None if self.proxy is None else loose_route(self.proxy)
+        if self.proxy is None:
+            return None
+        web = WebProxy.parse(self.proxy)
+        return loose_route(self.proxy) if web is None else web.route
+
+    @property
+    def web_resource(self) -> WebResource | None:
+        """What the WebSocket of ``proxy`` asks for, where that is a ws: or wss: URL."""
+        web = WebProxy.parse(self.proxy or "")
+        return None if web is None else web.resource
 
     @property
     def registrar_uri(self) -> str:
