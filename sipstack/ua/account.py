@@ -34,8 +34,8 @@ class Account:
     name is that of the address-of-record if not given.
     ``credentials``: (user name, password) by realm.
     ``registrar``: the URI to register at; the domain of the address-of-record if not given.
-    ``proxy``: the URI that every request outside of a dialog goes to first; or the URL of a WebSocket, such as
-    ``wss://pbx.example.com:8089/ws``.
+    ``proxy``: the URI that every request outside of a dialog goes to first; or the URL of a WebSocket, such
+    as ``wss://pbx.example.com:8089/ws``.
     ``weakest_algorithm``: MD5, SHA-256 or SHA-512-256: no digest of a weaker one is ever given. Within that a
     server gets none that is weaker than what it has taken before.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. Off, for anybody can
