@@ -12,7 +12,8 @@ from collections.abc import Collection
 from interop.bench.floor import ANSWER
 from interop.bench.no_media import NoMedia
 from sipstack import UserAgent
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.net.network import Endpoint, EndpointUser, Listen
 
 TOGETHER = 20
@@ -51,7 +52,7 @@ class Answering:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return []
 
-    async def resolve(self, question: Question) -> list[Target]:
+    async def resolve(self, query: Query) -> Answer:
         raise AssertionError("the target is an address")
 
     def open(self, target: Target) -> Flow:

@@ -6,11 +6,11 @@ After each input the driver takes every output and every event, performs them, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 
 from sipstack.core.commands import Commands
-from sipstack.core.outputs import Question, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Target, Transport
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import ParseError, RemoteProtocolError, TransportError
@@ -66,9 +66,9 @@ class Core(Commands):
         """An endpoint of ours speaks ``transport``: from now on requests may take it."""
         self.router.speak(transport)
 
-    def resolved(self, question: Question, targets: Sequence[Target], now: float) -> None:
+    def resolved(self, query: Query, answer: Answer, now: float) -> None:
         """The answer to a Resolve."""
-        self.router.resolved(question, targets, now)
+        self.router.resolved(query, answer, now)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""

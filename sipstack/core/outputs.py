@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from sipstack.core.dns_records import Answer, Query
 from sipstack.transaction.flow import Address, Flow
 
 
@@ -35,14 +36,18 @@ class Target:
 
 @attrs.frozen
 class Question:
-    """A host name to look up. ``port`` and ``transport`` are those that the URI decides; ``secure``: the
-    targets must prove the name.
+    """A host name to look up. ``port`` and ``transport``: those that the URI names (``has_...``), or else
+    the usual ones; ``secure``: only a secured transport will do. ``domain`` is what a peer must prove, where
+    that is not ``host`` (maddr).
     """
 
     transport: str
     host: str
     port: int
     secure: bool = False
+    has_port: bool = False
+    has_transport: bool = False
+    domain: str = ""
 
 
 @attrs.define
@@ -69,9 +74,9 @@ class Close:
 
 @attrs.frozen
 class Resolve:
-    """Find the targets; answer with ``resolved``: none when there are none."""
+    """Ask the DNS; answer with ``resolved``."""
 
-    question: Question
+    query: Query
 
 
 @attrs.define
@@ -93,10 +98,12 @@ Output = Transmit | Open | Close | Resolve | Report | Undelivered
 
 __all__ = [
     "Address",
+    "Answer",
     "Close",
     "Flow",
     "Open",
     "Output",
+    "Query",
     "Question",
     "Report",
     "Resolve",

@@ -12,10 +12,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sipstack.core.outputs import Close, Open, Output, Question, Resolve, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.lookups import Lookups, LookupUser
+from sipstack.core.outputs import Close, Open, Output, Question, Target, Transport
 from sipstack.core.routing import destination
 from sipstack.core.suspects import Suspects
 from sipstack.errors import ResolutionError, SipError, TransportError
+from sipstack.identifiers import Identifiers
 from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
@@ -95,7 +98,7 @@ class Route:
             self._failed(error if isinstance(error, SipError) else ResolutionError(str(error)), now)
             return
         if isinstance(where, Question):
-            router.resolve(where, self)
+            router.lookups.resolve(where, router.transports, self, now)
         else:
             self.target = where
             self.again(now)
@@ -106,13 +109,14 @@ class Route:
         self.target = target
         self.again(now)
 
-    def resolved(self, targets: Sequence[Target], now: float) -> None:
+    def resolved(self, targets: Sequence[Target], now: float, reason: str = "") -> None:
         """The answer to the question."""
         if targets:
             self._targets = self._router.suspects.ordered(targets, now)
             self.next(now)
         else:
-            self._failed(ResolutionError(f"no address for {self.next_hop}"), now)
+            why = f"no address for {self.next_hop}"
+            self._failed(ResolutionError(f"{why}: {reason}" if reason else why), now)
 
     def next(self, now: float) -> None:
         """Go on to the next target; there must be one."""
@@ -180,15 +184,17 @@ class Router:
         "_hops",
         "_opening",
         "_outputs",
-        "_resolving",
         "flows",
+        "lookups",
         "schedule",
         "suspects",
         "transports",
         "without_streams",
     )
 
-    def __init__(self, outputs: deque[Output], schedule: Callable[[Timed], None]) -> None:
+    def __init__(
+        self, outputs: deque[Output], schedule: Callable[[Timed], None], identifiers: Identifiers
+    ) -> None:
         self.transports: dict[str, Transport] = {}
         """Those that our endpoints speak, by name."""
         self.flows: dict[Target, Flow] = {}
@@ -196,11 +202,11 @@ class Router:
         self.without_streams = Suspects()
         """Targets that take datagrams, and no connections: see `StreamAttempt`."""
         self.schedule = schedule
+        self.lookups = Lookups(outputs, identifiers)
         self._outputs = outputs
         self._connections: dict[Flow, Target] = {}
         self._hops: dict[str, Target | Question] = {}  # a peer that calls often has one Contact
         self._opening: dict[Target, list[FlowUser]] = {}
-        self._resolving: dict[Question, list[Route]] = {}
 
     def speak(self, transport: Transport) -> None:
         """An endpoint of ours speaks ``transport``."""
@@ -225,15 +231,6 @@ class Router:
         where = self._hops.get(next_hop)
         return self.flows.get(where) if type(where) is Target else None
 
-    def resolve(self, question: Question, route: Route) -> None:
-        """Look a name up; one question serves all that ask it at a time."""
-        waiting = self._resolving.get(question)
-        if waiting is None:
-            self._resolving[question] = [route]
-            self._outputs.append(Resolve(question))
-        else:
-            waiting.append(route)
-
     def find_flow(self, target: Target, route: FlowUser, now: float) -> None:
         """Give ``route`` the flow to ``target``, known or opened."""
         flow = self.flows.get(target)
@@ -253,10 +250,9 @@ class Router:
 
     # -- news of the driver --------------------------------------------------------------------------------
 
-    def resolved(self, question: Question, targets: Sequence[Target], now: float) -> None:
+    def resolved(self, query: Query, answer: Answer, now: float) -> None:
         """The answer to a Resolve."""
-        for route in self._resolving.pop(question, ()):
-            route.resolved(targets, now)
+        self.lookups.resolved(query, answer, now)
 
     def opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""
@@ -324,10 +320,10 @@ class Router:
         if flow.reliable:
             self._connections[flow] = target
 
-    def waiting(self) -> list[FlowUser]:
+    def waiting(self) -> list[FlowUser | LookupUser]:
         """Those that wait for an answer of the driver."""
         opening = [user for users in self._opening.values() for user in users]
-        return opening + [route for routes in self._resolving.values() for route in routes]
+        return [*opening, *self.lookups.waiting()]
 
 
 def _is_twin(one: Target, other: Target) -> bool:

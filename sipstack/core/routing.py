@@ -32,7 +32,15 @@ def destination(next_hop: str, transports: Mapping[str, Transport]) -> Target | 
     address = as_address(host)
     if address is not None:
         return Target(transport.name, (address, port), uri.host if transport.secure else "")
-    return Question(transport.name, host, port, transport.secure)
+    return Question(
+        transport.name,
+        host,
+        port,
+        transport.secure,
+        has_port=uri.port is not None,
+        has_transport="transport" in uri.parameters,
+        domain=uri.host if host != uri.host else "",
+    )
 
 
 def _transport(uri: SipUri, transports: Mapping[str, Transport]) -> Transport:

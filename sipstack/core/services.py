@@ -64,7 +64,7 @@ class Services:
         self.deadlines: Deadlines[Timed] = Deadlines()
         transactions = TransactionLayer(configuration.timers, self._transmit_of_transaction, self.fault)
         self.transactions = transactions
-        self.router = Router(self.outputs, self.deadlines.schedule)
+        self.router = Router(self.outputs, self.deadlines.schedule, identifiers)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
         self._authenticators: dict[Identity, Authenticator] = {}
         dialogs = self._dialogs = dict[Hashable, DialogUsages]()

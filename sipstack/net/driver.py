@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core
+from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import Event
-from sipstack.core.outputs import Close, Flow, Open, Question, Report, Resolve, Target, Transmit, Undelivered
+from sipstack.core.outputs import Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
@@ -178,7 +179,7 @@ class Driver:
                     elif type(output) is Open:
                         self._open(output.target)
                     elif type(output) is Resolve:
-                        self._resolve(output.question)
+                        self._resolve(output.query)
                     elif type(output) is Close:
                         output.flow.endpoint.close_flow(output.flow)
                     elif type(output) is Report:
@@ -259,24 +260,21 @@ class Driver:
         TRANSPORT.info("no %s to %s: %s", target.transport, target.address, failure)
         self.core.flow_refused(target, failure, self._loop.time())
 
-    def _resolve(self, question: Question) -> None:
-        lookup = self._loop.create_task(self._look_up(question))
+    def _resolve(self, query: Query) -> None:
+        lookup = self._loop.create_task(self._look_up(query))
         self._lookups.add(lookup)
         lookup.add_done_callback(self._lookups.discard)
 
-    async def _look_up(self, question: Question) -> None:
+    async def _look_up(self, query: Query) -> None:
         try:
-            targets = await self._network.resolve(question)
+            answer = await self._network.resolve(query)
         except ResolutionError as error:
-            TRANSPORT.info("%s is not found: %s", question.host, error)
-            targets = []
+            answer = Answer(problem=str(error))
         except Exception as error:  # of a resolver that is not ours
-            self._report(f"{question.host} could not be looked up", error)
-            targets = []
-        else:
-            for target in targets:
-                TRANSPORT.debug("%s is found at %s %s", question.host, target.transport, target.address)
-        self.core.resolved(question, targets, self._loop.time())
+            self._report(f"{query.name} could not be looked up", error)
+            answer = Answer(problem=f"{type(error).__name__}: {error}")
+        TRANSPORT.debug("%s of %s: %s", query.type, query.name, answer.records or answer.problem)
+        self.core.resolved(query, answer, self._loop.time())
         self._drain()
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
 import attrs
 
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.core.routing import as_address
-from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
+from sipstack.errors import LocalProtocolError, TransportError
+from sipstack.net.resolver import Resolver
 from sipstack.net.settings import DEFAULTS, Settings
 from sipstack.net.udp import MAXIMUM_DATAGRAM, UdpEndpoint
 
@@ -113,8 +114,8 @@ class Network(Protocol):
         (as a listening address names them): a client needs no port of its own.
         """
 
-    async def resolve(self, question: Question) -> list[Target]:
-        """The targets of a name, best first. Raises ResolutionError."""
+    async def resolve(self, query: Query) -> Answer:
+        """What the DNS, or who stands for it, answers."""
 
 
 async def _listen_on_udp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
@@ -146,6 +147,7 @@ class HostNetwork:
 
     def __init__(self, settings: Settings = DEFAULTS) -> None:
         self._settings = settings
+        self._resolver = settings.resolver or Resolver()
 
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         return await LISTENERS[listen.transport](listen, user, self._settings)
@@ -153,17 +155,5 @@ class HostNetwork:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return [make(user, self._settings) for name, make in DIALLERS.items() if name not in spoken]
 
-    async def resolve(self, question: Question) -> list[Target]:
-        loop = asyncio.get_running_loop()
-        host = question.host
-        try:
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:
-            raise ResolutionError(f"{host}: {error}") from error
-        return as_targets(question, (str(entry[4][0]) for entry in found))
-
-
-def as_targets(question: Question, addresses: Iterable[str]) -> list[Target]:
-    """One target an address, in order, with the transport and port of the question."""
-    transport, port, domain = question.transport, question.port, question.host if question.secure else ""
-    return [Target(transport, (address, port), domain) for address in dict.fromkeys(addresses)]
+    async def resolve(self, query: Query) -> Answer:
+        return await self._resolver.resolve(query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from sipstack.net.resolver import Resolver
 from sipstack.net.stream_limits import StreamLimits
 
 
@@ -12,6 +13,8 @@ class Settings:
     """Each has a default that serves."""
 
     streams: StreamLimits = StreamLimits()
+    resolver: Resolver | None = None
+    """Who looks names up; the system's servers are asked where it is None."""
 
 
 DEFAULTS = Settings()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.events import Answered, Event, InvitationReceived, Routed
-from sipstack.core.outputs import Open, Output, Question, Report, Resolve, Target, Transmit, Transport
+from sipstack.core.outputs import Open, Output, Query, Report, Resolve, Target, Transmit, Transport
 from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.net.network import as_targets
+from sipstack.testing.names import answer
 from sipstack.testing.network import authority
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
@@ -46,7 +46,7 @@ class CoreAgent:
         """Host names that it can resolve, with their addresses; those of the world unless replaced."""
         self.unreachable: set[Address] = set()
         """Addresses to which no flow can be opened."""
-        self.questions: list[Question] = []
+        self.questions: list[Query] = []
         self.opened: list[Target] = []
         self.faults: list[Exception] = []
         """Exceptions that should not have been; they count among the leftovers."""
@@ -104,10 +104,9 @@ class CoreAgent:
                     self.core.flow_refused(target, TransportError("network unreachable"), now)
                 else:
                     self.core.flow_opened(target, self.flow(target.address), now)
-            case Resolve(question=question):
-                self.questions.append(question)
-                addresses = self.names.get(question.host, [])
-                self.core.resolved(question, as_targets(question, addresses), now)
+            case Resolve(query=query):
+                self.questions.append(query)
+                self.core.resolved(query, answer(query, self.names, self.world.records), now)
             case Report(error=error):
                 self.faults.append(error)
 

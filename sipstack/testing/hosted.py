@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
-from sipstack.net.network import Endpoint, EndpointUser, Listen, as_targets
+from sipstack.net.network import Endpoint, EndpointUser, Listen
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 
 
@@ -32,8 +33,8 @@ class HostedNetwork:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return []
 
-    async def resolve(self, question: Question) -> list[Target]:
-        return as_targets(question, await self._simulated.resolve(question.host))
+    async def resolve(self, query: Query) -> Answer:
+        return self._simulated.answer(query)
 
 
 class HostedEndpoint:

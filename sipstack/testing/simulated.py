@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from sipstack.errors import ResolutionError
+from sipstack.core.dns_records import Answer, Query, Record
 from sipstack.testing.clock import Clock, Timer
+from sipstack.testing.names import answer
 from sipstack.testing.network import Delivery, Network
 from sipstack.testing.ports import system_error, taking
 from sipstack.transaction.flow import Address
@@ -27,7 +27,7 @@ Failed = Callable[[Address, OSError], None]
 class SimulatedNetwork:
     """Opens endpoints on ``network``, and keeps one alarm for its next delivery.
 
-    ``names`` are the host names, in lower case, that ``resolve`` finds; entries may be added later. With
+    ``names`` are the host names, in lower case, that ``answer`` finds; entries may be added later. With
     ``icmp``, sending to a port where nobody listens calls the sender's ``failed`` with
     ConnectionRefusedError, one round trip later; without, it is silence. ``clock`` gives the clock that is
     to be asked and set now.
@@ -44,6 +44,8 @@ class SimulatedNetwork:
         self.network = network
         self._clock = clock
         self._names = names if names is not None else {}
+        self.records: dict[Query, list[Record]] = {}
+        """What the DNS has beside the addresses of ``names``: SRV, NAPTR."""
         self._icmp = icmp
         self._endpoints: dict[Address, SimulatedEndpoint] = {}
         self._alarm: Timer | None = None
@@ -68,15 +70,9 @@ class SimulatedNetwork:
         self._endpoints[local] = endpoint
         return endpoint
 
-    async def resolve(self, host: str) -> list[str]:
-        """The IP addresses of ``host``; an IP address is its own. An unknown name raises ResolutionError."""
-        known = self._names.get(host.lower())
-        if known is not None:
-            return list(known)
-        try:
-            return [str(ipaddress.ip_address(host))]
-        except ValueError:
-            raise ResolutionError(f"the simulated network knows no host {host!r}") from None
+    def answer(self, query: Query) -> Answer:
+        """What the DNS of this network answers."""
+        return answer(query, self._names, self.records)
 
     def transmit(self, source: Address, destination: Address, data: bytes) -> None:
         """Send from an address, whether or not an endpoint is open there: for tests that forge datagrams."""

@@ -50,6 +50,8 @@ class World:
         """Host names and their addresses: add those that your application looks up."""
         self.simulated = SimulatedNetwork(self.network, names=self.names, icmp=icmp, clock=lambda: self.clock)
         """The network's UDP ports."""
+        self.records = self.simulated.records
+        """What the DNS has beside ``names``: SRV and NAPTR records, by query."""
         self._rtp = SimulatedAudio(self.simulated)
         self._audio = audio
         self.streams = SimulatedStreams(self.network, seed=seed, clock=lambda: self.clock)

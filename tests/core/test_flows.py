@@ -19,7 +19,7 @@ from sipstack.core.events import (
     Routed,
     Unanswered,
 )
-from sipstack.core.outputs import Close, Flow, Open, Output, Question, Resolve, Target, Transmit, Transport
+from sipstack.core.outputs import Close, Flow, Open, Output, Target, Transmit, Transport
 from sipstack.dialog.identity import Identity
 from sipstack.errors import CallEnded, FlowClosed, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
@@ -28,9 +28,10 @@ from sipstack.message.digest import DigestAccount
 from sipstack.testing.agent import ANSWER, OFFER
 from sipstack.testing.ladders import shown
 from sipstack.usage.invite.session import Session
+from tests.core.names import LOOK_UP, NAME, found
 
 HERE = ("192.0.2.1", 5060)
-NAME, BOB = Question("TOY", "example.com", 5060), "sip:bob@example.com;transport=toy"
+BOB = "sip:bob@example.com;transport=toy"
 ONE, TWO = (Target("TOY", (f"198.51.100.{number}", 5060)) for number in (1, 2))
 NUMERIC = f"sip:bob@{ONE.address[0]};transport=toy"
 GONE = FlowClosed("connection reset")
@@ -105,7 +106,7 @@ def routed(bench: Bench, *, target: str = BOB) -> None:
     """Alice's INVITE has its flow, which is FIRST."""
     bench.call(target)
     if target == BOB:
-        bench.core.resolved(NAME, [ONE], 0.0)
+        found(bench.core.router, NAME, [ONE], 0.0)
     bench.core.flow_opened(ONE, FIRST, 0.0)
     bench.outputs()
 
@@ -130,8 +131,8 @@ def established(bench: Bench) -> Answered:
 
 def test_its_flow_is_told_before_anything_is_sent(bench: Bench) -> None:
     bench.call()
-    assert (bench.outputs(), bench.told()) == ([Resolve(NAME)], [])
-    bench.core.resolved(NAME, [ONE], 0.0)
+    assert (bench.outputs(), bench.told()) == (LOOK_UP, [])
+    found(bench.core.router, NAME, [ONE], 0.0)
     assert (bench.outputs(), bench.told()) == ([Open(ONE)], [])
     bench.core.flow_opened(ONE, FIRST, 0.0)
     (event,) = bench.told()
@@ -148,7 +149,7 @@ def asking(bench: Bench) -> None:
 
 
 def opening(bench: Bench) -> None:
-    bench.core.resolved(NAME, [ONE, TWO], 0.0)
+    found(bench.core.router, NAME, [ONE, TWO], 0.0)
 
 
 def opening_another(bench: Bench) -> None:
@@ -166,7 +167,7 @@ def test_given_up_while_it_is_routed(bench: Bench, step: Callable[[Bench], None]
     assert isinstance(event, Failed)
     assert isinstance(event.error, CallEnded)
     bench.outputs()
-    bench.core.resolved(NAME, [ONE, TWO], 1.0)
+    found(bench.core.router, NAME, [ONE, TWO], 1.0)
     bench.core.flow_opened(ONE, FIRST, 1.0)
     bench.core.flow_opened(TWO, connection(TWO, 2), 1.0)
     assert (bench.outputs(), bench.told(), bench.core.leftovers()) == ([], [], [])
@@ -175,12 +176,12 @@ def test_given_up_while_it_is_routed(bench: Bench, step: Callable[[Bench], None]
 def test_given_up_before_the_offer(bench: Bench) -> None:
     outgoing = bench.core.outgoing(BOB)
     outgoing.start(0.0)
-    bench.core.resolved(NAME, [ONE], 0.0)
+    found(bench.core.router, NAME, [ONE], 0.0)
     bench.core.flow_opened(ONE, FIRST, 0.0)
     outgoing.cancel(0.0)
     outgoing.offer(OFFER, 1.0)
     assert bench.kinds() == ["Routed", "Failed"]
-    assert (bench.outputs(), bench.core.leftovers()) == ([Resolve(NAME), Open(ONE)], [])
+    assert (bench.outputs(), bench.core.leftovers()) == ([*LOOK_UP, Open(ONE)], [])
 
 
 @pytest.mark.parametrize("target", [BOB, NUMERIC])
@@ -219,10 +220,10 @@ def test_a_known_connection_is_lost_before_the_offer(bench: Bench) -> None:
 def test_one_look_up_serves_a_whole_call_to_one_next_hop(bench: Bench) -> None:
     """INVITE, its credentials, ACK, re-INVITE and BYE all take the dialog's way."""
     bench.call()
-    bench.core.resolved(NAME, [ONE, TWO], 0.0)
+    found(bench.core.router, NAME, [ONE, TWO], 0.0)
     bench.core.flow_opened(ONE, FIRST, 0.0)
     bench.offer()
-    assert bench.outputs() == [Resolve(NAME), Open(ONE), (1, f"INVITE {BOB} [1]")]
+    assert bench.outputs() == [*LOOK_UP, Open(ONE), (1, f"INVITE {BOB} [1]")]
     bench.answer(FIRST, 401, ("WWW-Authenticate", 'Digest realm="x", nonce="1"'))
     assert bench.outputs() == [(1, f"ACK {BOB} [1]"), (1, f"INVITE {BOB} [2]")]
     bench.answer(FIRST, 200)
@@ -237,7 +238,7 @@ def test_one_look_up_serves_a_whole_call_to_one_next_hop(bench: Bench) -> None:
 
 def test_the_dialog_takes_the_way_of_the_target_that_answered(bench: Bench) -> None:
     bench.call()
-    bench.core.resolved(NAME, [ONE, TWO], 0.0)
+    found(bench.core.router, NAME, [ONE, TWO], 0.0)
     bench.core.flow_opened(ONE, FIRST, 0.0)
     bench.offer()
     bench.core.flow_failed(FIRST, GONE, 0.0)
@@ -250,11 +251,11 @@ def test_the_dialog_takes_the_way_of_the_target_that_answered(bench: Bench) -> N
 
 def test_a_target_that_is_lost_with_its_request_is_followed_by_the_next(bench: Bench) -> None:
     bench.core.standalone("OPTIONS", BOB).start(0.0)
-    bench.core.resolved(NAME, [attrs.evolve(ONE, priority=20), attrs.evolve(TWO, priority=10)], 0.0)
+    found(bench.core.router, NAME, [attrs.evolve(ONE, priority=20), attrs.evolve(TWO, priority=10)], 0.0)
     bench.core.flow_refused(TWO, TransportError("refused"), 0.0)
     bench.core.flow_opened(ONE, FIRST, 0.0)
     bench.core.flow_failed(FIRST, GONE, 0.0)
-    assert bench.outputs() == [Resolve(NAME), Open(TWO), Open(ONE), (1, f"OPTIONS {BOB} [1]")]
+    assert bench.outputs() == [*LOOK_UP, Open(TWO), Open(ONE), (1, f"OPTIONS {BOB} [1]")]
     (event,) = bench.told()
     assert isinstance(event, Unanswered)
     assert (event.error, bench.core.leftovers()) == (GONE, [])
@@ -288,9 +289,9 @@ def test_a_connection_that_ends_says_nothing_against_its_target(bench: Bench) ->
     """A server closes connections that are idle: it is no suspect for that."""
     bench.core.flow_opened(ONE, FIRST, 0.0)
     bench.core.standalone("OPTIONS", BOB).start(0.0)
-    bench.core.resolved(NAME, [ONE, TWO], 0.0)
+    found(bench.core.router, NAME, [ONE, TWO], 0.0)
     bench.core.flow_failed(FIRST, GONE, 0.0)
-    assert bench.outputs() == [Resolve(NAME), (1, f"OPTIONS {BOB} [1]"), Open(ONE)]
+    assert bench.outputs() == [*LOOK_UP, (1, f"OPTIONS {BOB} [1]"), Open(ONE)]
     assert len(bench.core.router.suspects) == 0
 
 
@@ -309,9 +310,9 @@ def test_a_reinvite_that_waits_for_its_answer_ends_the_call(bench: Bench) -> Non
     bench.outputs()
     bench.answer(FIRST, 100)
     bench.core.flow_failed(FIRST, GONE, 2.0)
-    bench.core.resolved(NAME, [ONE], 2.0)
+    found(bench.core.router, NAME, [ONE], 2.0)
     bench.core.flow_opened(ONE, SECOND, 2.0)
-    assert bench.outputs() == [Resolve(NAME), Open(ONE), (2, f"BYE {BOB} [3]")]
+    assert bench.outputs() == [*LOOK_UP, Open(ONE), (2, f"BYE {BOB} [3]")]
     (event,) = bench.told()
     assert isinstance(event, Ended)
     assert event.by == "transport"
@@ -378,8 +379,8 @@ def test_the_dialogs_connection_is_lost_and_its_next_request_opens_another(bench
     bench.core.flow_failed(FIRST, GONE, 10.0)
     assert (bench.outputs(), bench.told()) == ([], [])  # the call lives
     session.hang_up(20.0)
-    assert bench.outputs() == [Resolve(NAME)]
-    bench.core.resolved(NAME, [ONE], 20.0)
+    assert bench.outputs() == LOOK_UP
+    found(bench.core.router, NAME, [ONE], 20.0)
     bench.core.flow_opened(ONE, SECOND, 20.0)
     assert bench.outputs() == [Open(ONE), (2, f"BYE {BOB} [2]")]
     bench.answer(SECOND, 200, now=20.0)
@@ -391,11 +392,11 @@ def test_the_loss_is_found_by_the_request_itself(bench: Bench) -> None:
     bench.outputs()
     session.reoffer(OFFER, 10.0)
     bench.core.flow_failed(FIRST, GONE, 10.0)
-    bench.core.resolved(NAME, [ONE], 10.0)
+    found(bench.core.router, NAME, [ONE], 10.0)
     bench.core.flow_opened(ONE, SECOND, 10.0)
     assert bench.outputs() == [
         (1, f"INVITE {BOB} [2]"),
-        Resolve(NAME),
+        *LOOK_UP,
         Open(ONE),
         (2, f"INVITE {BOB} [2]"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from sipstack.core.outputs import Close, Flow, Open, Output, Question, Resolve, Target, Transport
 from sipstack.core.router import MAXIMUM_FLOWS, MAXIMUM_HOPS, MAXIMUM_WAITING, Route, Router
 from sipstack.errors import ParseError, SipError, TransportError
+from sipstack.identifiers import Identifiers
 from sipstack.transaction.deadlines import Deadlines, Timed
+from tests.core.names import LOOK_UP, NAME, found
 
 UDP, TOY, SECURE = (
     Transport("UDP"),
@@ -17,7 +20,7 @@ UDP, TOY, SECURE = (
     Transport("TLS", reliable=True, secure=True, default_port=5061),
 )
 HERE = ("192.0.2.1", 5060)
-NAME, HOP = Question("TOY", "example.com", 5060), "sip:example.com;transport=toy"
+HOP = "sip:example.com;transport=toy"
 ONE, TWO, THREE = (Target("TOY", (f"198.51.100.{number}", 5060)) for number in (1, 2, 3))
 REFUSED = TransportError("connection refused")
 
@@ -46,7 +49,7 @@ class Bench:
     def __init__(self, *transports: Transport) -> None:
         self.outputs: deque[Output] = deque()
         self.due: Deadlines[Timed] = Deadlines()
-        self.router = Router(self.outputs, self.due.schedule)
+        self.router = Router(self.outputs, self.due.schedule, Identifiers(random.Random(1)))
         for transport in transports or (UDP, TOY):
             self.router.speak(transport)
 
@@ -103,7 +106,7 @@ NO_WAY = [
 def test_a_next_hop_to_which_no_endpoint_leads(
     transports: tuple[Transport, ...], next_hop: str, told: str
 ) -> None:
-    router = Router(deque(), Deadlines[Timed]().schedule)
+    router = Router(deque(), Deadlines[Timed]().schedule, Identifiers())
     for transport in transports:
         router.speak(transport)
     user = User()
@@ -122,17 +125,17 @@ def test_a_next_hop_that_is_none(bench: Bench) -> None:
 
 def test_a_name_without_targets(bench: Bench) -> None:
     _, user = bench.route()
-    bench.router.resolved(NAME, [], 1.0)
+    found(bench.router, NAME, [], 1.0)
     assert user.told == [f"ResolutionError: no address for {HOP}"]
     assert bench.router.waiting() == []
 
 
 def test_every_target_refuses(bench: Bench) -> None:
     _, user = bench.route()
-    bench.router.resolved(NAME, [ONE, TWO], 1.0)
+    found(bench.router, NAME, [ONE, TWO], 1.0)
     bench.router.refused(ONE, TransportError("no route to host"), 2.0)
     bench.router.refused(TWO, REFUSED, 3.0)
-    assert bench.asked() == [Resolve(NAME), Open(ONE), Open(TWO)]
+    assert bench.asked() == [*LOOK_UP, Open(ONE), Open(TWO)]
     assert user.told == ["TransportError: connection refused"]
     assert bench.router.waiting() == []
 
@@ -144,8 +147,8 @@ SIX = Target("TOY", ("2001:db8::1", 5060))
 
 def test_an_address_of_the_other_family_is_tried_beside_a_slow_one(bench: Bench) -> None:
     _, user = bench.route()
-    bench.router.resolved(NAME, [SIX, ONE], 1.0)
-    assert bench.asked() == [Resolve(NAME), Open(SIX)]
+    found(bench.router, NAME, [SIX, ONE], 1.0)
+    assert bench.asked() == [*LOOK_UP, Open(SIX)]
     assert bench.pass_until(1.24) == []
     assert bench.pass_until(1.25) == [Open(ONE)]
     bench.router.opened(ONE, connection(ONE), 1.3)
@@ -157,23 +160,23 @@ def test_an_address_of_the_other_family_is_tried_beside_a_slow_one(bench: Bench)
 
 def test_the_first_one_wins_when_it_is_there_in_time(bench: Bench) -> None:
     _, user = bench.route()
-    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    found(bench.router, NAME, [SIX, ONE], 1.0)
     bench.router.opened(SIX, connection(SIX), 1.2)
-    assert bench.pass_until(2.0) == [Resolve(NAME), Open(SIX)]
+    assert bench.pass_until(2.0) == [*LOOK_UP, Open(SIX)]
     assert user.told == [connection(SIX)]
 
 
 def test_one_that_refuses_is_followed_at_once(bench: Bench) -> None:
     bench.route()
-    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    found(bench.router, NAME, [SIX, ONE], 1.0)
     bench.router.refused(SIX, REFUSED, 1.1)
-    assert bench.asked() == [Resolve(NAME), Open(SIX), Open(ONE)]
+    assert bench.asked() == [*LOOK_UP, Open(SIX), Open(ONE)]
     assert bench.pass_until(9.0) == []
 
 
 def test_while_one_is_being_opened_the_refusal_of_the_other_is_not_the_end(bench: Bench) -> None:
     _, user = bench.route()
-    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    found(bench.router, NAME, [SIX, ONE], 1.0)
     bench.pass_until(1.3)
     bench.router.refused(ONE, REFUSED, 1.4)
     assert user.told == []
@@ -183,21 +186,22 @@ def test_while_one_is_being_opened_the_refusal_of_the_other_is_not_the_end(bench
 
 def test_an_address_of_the_same_family_waits_for_the_refusal(bench: Bench) -> None:
     bench.route()
-    bench.router.resolved(NAME, [ONE, TWO, SIX], 1.0)
-    assert bench.pass_until(9.0) == [Resolve(NAME), Open(ONE)]
+    found(bench.router, NAME, [ONE, TWO, SIX], 1.0)
+    assert bench.pass_until(9.0) == [*LOOK_UP, Open(ONE)]
 
 
 def test_who_gives_up_meanwhile_tries_no_other(bench: Bench) -> None:
     route, user = bench.route()
-    bench.router.resolved(NAME, [SIX, ONE], 1.0)
+    found(bench.router, NAME, [SIX, ONE], 1.0)
     route.abandon()
-    assert bench.pass_until(9.0) == [Resolve(NAME), Open(SIX)]
+    assert bench.pass_until(9.0) == [*LOOK_UP, Open(SIX)]
     bench.router.refused(SIX, REFUSED, 9.0)
     assert (user.told, bench.asked()) == ([], [])
 
 
 # --- which transport ---
 
+PORT = Question("TOY", "example.com", 5080, has_port=True, has_transport=True)
 WAYS = [
     ((UDP, TOY), "sip:192.0.2.2", Target("UDP", ("192.0.2.2", 5060))),
     ((TOY, UDP), "sip:192.0.2.2", Target("UDP", ("192.0.2.2", 5060))),
@@ -207,7 +211,11 @@ WAYS = [
     ((UDP, SECURE), "sips:192.0.2.2", Target("TLS", ("192.0.2.2", 5061), "192.0.2.2")),
     ((UDP, SECURE), "sip:192.0.2.2;transport=tls", Target("TLS", ("192.0.2.2", 5061), "192.0.2.2")),
     ((UDP, SECURE), "sips:example.com", Question("TLS", "example.com", 5061, secure=True)),
-    ((UDP, TOY), "sip:example.com:5080;transport=toy", Question("TOY", "example.com", 5080)),
+    (
+        (UDP, TOY),
+        "sip:example.com:5080;transport=toy",
+        PORT,
+    ),
 ]
 
 
@@ -218,7 +226,13 @@ def test_the_transports_are_those_of_the_endpoints(
     bench = Bench(*transports)
     assert bench.router.destination(next_hop) == where
     bench.route(next_hop)
-    assert bench.asked() == [Open(where) if isinstance(where, Target) else Resolve(where)]
+    asked = bench.asked()
+    if isinstance(where, Target):
+        assert asked == [Open(where)]
+    else:
+        assert {
+            each.query.name.removeprefix("_sips._tcp.") for each in asked if isinstance(each, Resolve)
+        } == {"example.com"}
 
 
 def test_an_endpoint_that_comes_later_is_taken() -> None:
@@ -234,9 +248,9 @@ def test_an_endpoint_that_comes_later_is_taken() -> None:
 
 def test_one_look_up_and_one_opening_serve_all_that_wait(bench: Bench) -> None:
     users = [bench.route()[1] for _ in range(3)]
-    assert bench.asked() == [Resolve(NAME)]
+    assert bench.asked() == LOOK_UP
     assert [repr(route) for route in bench.router.waiting()] == [f"<Route to {HOP}>"] * 3
-    bench.router.resolved(NAME, [ONE], 1.0)
+    found(bench.router, NAME, [ONE], 1.0)
     users += [bench.route(f"sip:{ONE.address[0]};transport=toy")[1]]
     assert bench.asked() == [Open(ONE)]
     assert len(bench.router.waiting()) == 4
@@ -249,8 +263,8 @@ def test_a_refusal_is_told_to_all_and_each_goes_on_to_its_next_target(bench: Ben
     _, first = bench.route()
     _, second = bench.route("sip:example.net;transport=toy")
     _, third = bench.route(f"sip:{ONE.address[0]};transport=toy")
-    bench.router.resolved(NAME, [ONE, TWO], 1.0)
-    bench.router.resolved(Question("TOY", "example.net", 5060), [ONE, THREE], 1.0)
+    found(bench.router, NAME, [ONE, TWO], 1.0)
+    found(bench.router, Question("TOY", "example.net", 5060, has_transport=True), [ONE, THREE], 1.0)
     bench.asked()
     bench.router.refused(ONE, REFUSED, 2.0)
     assert bench.asked() == [Open(TWO), Open(THREE)]
@@ -273,13 +287,13 @@ def test_the_number_that_waits_for_one_connection_is_bounded(bench: Bench) -> No
 def test_a_request_that_was_given_up_hears_no_more(bench: Bench) -> None:
     routes = [bench.route() for _ in range(3)]
     routes[0][0].abandon()
-    bench.router.resolved(NAME, [ONE, TWO], 1.0)
+    found(bench.router, NAME, [ONE, TWO], 1.0)
     routes[1][0].abandon()
     bench.router.refused(ONE, REFUSED, 2.0)
     routes[2][0].abandon()
     bench.router.opened(TWO, connection(TWO), 3.0)
     assert [user.told for _, user in routes] == [[], [], []]
-    assert bench.asked() == [Resolve(NAME), Open(ONE), Open(TWO)]
+    assert bench.asked() == [*LOOK_UP, Open(ONE), Open(TWO)]
     assert bench.router.waiting() == []
 
 
@@ -305,23 +319,23 @@ def test_targets_are_tried_by_priority(targets: list[tuple[Target, int]], order:
     bench = Bench()
     _, user = bench.route()
     answer = [Target(each.transport, each.address, priority=priority) for each, priority in targets]
-    bench.router.resolved(NAME, answer, 1.0)
+    found(bench.router, NAME, answer, 1.0)
     for target in order:
         bench.router.refused(target, REFUSED, 2.0)
-    assert bench.asked() == [Resolve(NAME), *map(Open, order)]
+    assert bench.asked() == [*LOOK_UP, *map(Open, order)]
     assert user.told == ["TransportError: connection refused"]
 
 
 def test_a_target_that_was_refused_is_tried_last_by_the_next(bench: Bench) -> None:
     for _ in range(2):
         bench.route()
-        bench.router.resolved(NAME, [ONE, TWO], 1.0)
+        found(bench.router, NAME, [ONE, TWO], 1.0)
         bench.router.refused(ONE, REFUSED, 1.0)
-    assert bench.asked() == [Resolve(NAME), Open(ONE), Open(TWO), Resolve(NAME)]
+    assert bench.asked() == [*LOOK_UP, Open(ONE), Open(TWO), *LOOK_UP]
     bench.router.opened(TWO, connection(TWO), 2.0)
     _, user = bench.route()
-    bench.router.resolved(NAME, [ONE, TWO], 3.0)
-    assert (user.told, bench.asked()) == ([connection(TWO)], [Resolve(NAME)])
+    found(bench.router, NAME, [ONE, TWO], 3.0)
+    assert (user.told, bench.asked()) == ([connection(TWO)], LOOK_UP)
 
 
 # --- what is remembered ---
@@ -342,14 +356,14 @@ def test_a_flow_that_is_known_is_not_opened_again(bench: Bench) -> None:
 def test_a_name_is_looked_up_for_each_request(bench: Bench) -> None:
     """How long its answer may be kept, only who looks it up knows."""
     bench.route()
-    bench.router.resolved(NAME, [ONE], 1.0)
+    found(bench.router, NAME, [ONE], 1.0)
     bench.router.opened(ONE, connection(ONE), 1.0)
     _, user = bench.route()
     assert (bench.router.known(HOP), user.told) == (None, [])
-    bench.router.resolved(NAME, [TWO], 2.0)
+    found(bench.router, NAME, [TWO], 2.0)
     bench.router.opened(TWO, connection(TWO), 2.0)
     assert user.told == [connection(TWO)]
-    assert bench.asked() == [Resolve(NAME), Open(ONE), Resolve(NAME), Open(TWO)]
+    assert bench.asked() == [*LOOK_UP, Open(ONE), *LOOK_UP, Open(TWO)]
 
 
 def test_next_hops_remembered_are_bounded(bench: Bench) -> None:
@@ -403,7 +417,7 @@ def test_two_names_at_one_address_have_connections_of_their_own() -> None:
     targets = [Target("TLS", address, domain) for domain in ("a.example", "b.example")]
     for number, target in enumerate(targets):
         _, user = bench.route(f"sips:{target.domain}")
-        bench.router.resolved(Question("TLS", target.domain, 5061, secure=True), [target], 0.0)
+        found(bench.router, Question("TLS", target.domain, 5061, secure=True), [target], 0.0)
         flow = Flow("TLS", HERE, address, reliable=True, secure=True, connection=number)
         bench.router.opened(target, flow, 0.0)
         assert user.told == [flow]

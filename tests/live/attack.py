@@ -13,7 +13,8 @@ from typing import Any
 
 from sipstack import Timers, TracedMessage, UserAgent
 from sipstack.core.core import Core
-from sipstack.core.outputs import Flow, Question, Target
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Flow, Target
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.media.peer_address import Address
 from sipstack.media.session import AudioSession
@@ -53,8 +54,8 @@ class Loopback(HostNetwork):
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         return LoopbackEndpoint(await super().listen(listen, user))
 
-    async def resolve(self, question: Question) -> list[Target]:
-        raise ResolutionError(f"no names are looked up here, such as {question.host}")
+    async def resolve(self, query: Query) -> Answer:
+        raise ResolutionError(f"no names are looked up here, such as {query.name}")
 
 
 class LoopbackTransport(UdpTransport):

@@ -10,8 +10,9 @@ import pytest
 
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
+from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import Event, RequestReceived, ResponseReceived, Routed, Unanswered
-from sipstack.core.outputs import Flow, Question, Target
+from sipstack.core.outputs import Flow
 from sipstack.core.trace import TracedMessage
 from sipstack.dialog.identity import Identity
 from sipstack.errors import ResolutionError, SipError, TransactionTimeout, TransportError
@@ -272,9 +273,9 @@ class Stuck:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return []
 
-    async def resolve(self, question: Question) -> list[Target]:
+    async def resolve(self, query: Query) -> Answer:
         await asyncio.Event().wait()
-        return []
+        return Answer()
 
 
 async def test_a_look_up_under_way_is_cancelled_by_the_close(world: World) -> None:

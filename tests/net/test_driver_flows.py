@@ -11,8 +11,9 @@ import pytest
 
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
+from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import Event, Unanswered
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
@@ -80,8 +81,9 @@ class Station:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return []
 
-    async def resolve(self, question: Question) -> list[Target]:
-        return self.targets
+    async def resolve(self, query: Query) -> Answer:
+        addresses = tuple(target.address[0] for target in self.targets)
+        return Answer(addresses if query.type == "A" else ())
 
     async def start(self) -> None:
         await self.driver.start([Listen("toy", *endpoint.local) for endpoint in self.endpoints])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from sipstack.core.outputs import Flow, Question, Target
-from sipstack.errors import LocalProtocolError, ResolutionError, TransportError
+from sipstack.core.outputs import Flow
+from sipstack.errors import LocalProtocolError, TransportError
 from sipstack.net.network import HostNetwork, Listen
 from tests.net.inbox import Inbox, User
 
@@ -83,24 +81,3 @@ async def test_endpoints_of_the_host_talk() -> None:
     assert inbox.received == [(Flow("UDP", other.local, one.local), b"hello")]
     one.close()
     other.close()
-
-
-async def test_a_name_is_resolved_to_each_address_once() -> None:
-    targets = await HostNetwork().resolve(Question("UDP", "localhost", 5070))
-    addresses = [target.address[0] for target in targets]
-    assert addresses
-    assert set(addresses) <= {"127.0.0.1", "::1"}
-    assert len(addresses) == len(set(addresses))
-
-
-async def test_an_address_is_its_own() -> None:
-    found = await HostNetwork().resolve(Question("UDP", "192.0.2.7", 5070))
-    assert found == [Target("UDP", ("192.0.2.7", 5070))]
-
-
-@pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 300 + ".invalid", "..invalid"])
-async def test_a_name_without_an_address_is_a_resolution_error(name: str) -> None:
-    async with asyncio.timeout(30):
-        with pytest.raises(ResolutionError) as raised:
-            await HostNetwork().resolve(Question("UDP", name, 5060))
-    assert str(raised.value).startswith(f"{name}: ")

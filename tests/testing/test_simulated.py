@@ -7,7 +7,6 @@ import errno
 
 import pytest
 
-from sipstack.errors import ResolutionError
 from sipstack.testing.link import Link
 from sipstack.testing.loop import run
 from sipstack.testing.network import Network, Passage
@@ -155,22 +154,7 @@ def test_an_exception_in_one_receiver_does_not_concern_the_others() -> None:
     assert [repr(exception) for exception in broken] == ["KeyError(b'to myself')"]
 
 
-def test_an_unknown_name_is_not_resolved() -> None:
-    with pytest.raises(ResolutionError, match="'example.net'"):
-        run(SimulatedNetwork(Network(), names={"example.com": ["192.0.2.1"]}).resolve("example.net"))
-
-
 # --- what goes right ---
-
-
-def test_names_and_addresses_resolve() -> None:
-    async def main() -> list[list[str]]:
-        names: dict[str, list[str]] = {}
-        network = SimulatedNetwork(Network(), names=names)
-        names["example.com"] = ["192.0.2.2", "2001:db8::2"]
-        return [await network.resolve(host) for host in ("example.COM", "192.0.2.7", "2001:DB8::7")]
-
-    assert run(main()) == [["192.0.2.2", "2001:db8::2"], ["192.0.2.7"], ["2001:db8::7"]]
 
 
 def test_datagrams_go_both_ways_with_delay() -> None:

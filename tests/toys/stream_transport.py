@@ -13,10 +13,11 @@ from collections.abc import Collection
 from typing import Any
 
 from sipstack import UserAgent
-from sipstack.core.outputs import Address, Flow, Question, Target, Transport
+from sipstack.core.dns_records import Answer, Query
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import FlowClosed, ParseError, TransportError
 from sipstack.message.stream import Ping, StreamParser
-from sipstack.net.network import Endpoint, EndpointUser, Listen, as_targets
+from sipstack.net.network import Endpoint, EndpointUser, Listen
 from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.stream import SimulatedStream
 from sipstack.testing.world import World
@@ -50,8 +51,8 @@ class ToyNetwork:
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
         return []
 
-    async def resolve(self, question: Question) -> list[Target]:
-        return as_targets(question, await self._world.simulated.resolve(question.host))
+    async def resolve(self, query: Query) -> Answer:
+        return self._world.simulated.answer(query)
 
 
 class ToyEndpoint:

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from sipstack import ResolutionError, TransactionTimeout, TransportError, UserAgent
-from sipstack.core.outputs import Question, Target
+from sipstack.core.dns_records import Answer, Query, Srv
 from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.world import World
@@ -27,11 +27,12 @@ class Records(HostedNetwork):
         super().__init__(world.simulated, "10.0.0.1")
         self._priorities = priorities
 
-    async def resolve(self, question: Question) -> list[Target]:
-        return [
-            Target(question.transport, ADDRESSES[name], priority=priority)
-            for name, priority in self._priorities.items()
-        ]
+    async def resolve(self, query: Query) -> Answer:
+        if query == Query("_sip._udp.pbx.test", "SRV"):
+            return Answer(
+                tuple(Srv(place, 0, 5060, f"{name}.test") for name, place in self._priorities.items())
+            )
+        return await super().resolve(query)
 
 
 def caller(world: World, **priorities: int) -> UserAgent:
