@@ -28,6 +28,8 @@ class Configuration:
     """Dialogs beyond which a new INVITE gets 503."""
     maximum_unacknowledged: int = 16_384
     """INVITEs of the last 64*T1 that wait for their ACK, beyond which a new one gets 503."""
+    keep_alive: float | None = 25.0
+    """Seconds between two keep-alives of a flow of datagrams that somebody holds; None: none, on no flow."""
     maximum_age: float = 12 * 3600.0
     """Seconds after which a call that nobody watches is ended, unless the peer has refreshed it."""
 

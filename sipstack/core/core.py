@@ -40,7 +40,8 @@ class Core(Commands):
             else:
                 self._receive_response(message, now)
         except ParseError as error:
-            self._malformed(flow, error)
+            if not data or data.strip(b"\r\n"):  # nothing but line ends is a keep-alive (RFC 5626 §3.5.1)
+                self._malformed(flow, error)
         except Exception as error:
             self.fault(error)
 
@@ -82,14 +83,10 @@ class Core(Commands):
         """There is no way to the target, such as no route to its network."""
         self.router.refused(target, error, now)
 
-    def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
-        """The network reported that the peer of ``flow`` is not there, or the connection is closed."""
-        self.router.forget(flow)
-        self.transactions.flow_failed(flow, error, now)
-
     def flow_alive(self, flow: Flow, now: float) -> None:
         """The peer of ``flow`` has answered a keep-alive."""
         self.router.alive(flow)
+        self.keep_alives.ponged(flow, now)
 
     # -- requests from the network -------------------------------------------------------------------------
 

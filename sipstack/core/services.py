@@ -18,6 +18,7 @@ from sipstack.core.client_request import ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
 from sipstack.core.expiry import Expiry
+from sipstack.core.keep_alive import KeepAlives
 from sipstack.core.outputs import Output, Report, Transmit, Undelivered
 from sipstack.core.registry import Registry
 from sipstack.core.response_route import ResponseRoute
@@ -72,6 +73,9 @@ class Services:
         self._unacknowledged = self._admission.unacknowledged.invites
         self._expiry = Expiry(configuration.maximum_age, dialogs, self.deadlines)
         self._dialog_sets: dict[Hashable, DialogSet] = {}
+        self.keep_alives = KeepAlives(
+            configuration.keep_alive, self.outputs.append, self.deadlines, identifiers, self._silent
+        )
         self._own_fields = Headers(self._user_agent())
         self._invite_fields = self._own_fields
         self._dialog_fields: dict[tuple[str, bool], Headers] = {}
@@ -156,6 +160,12 @@ class Services:
     def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
         self._dialog_sets[call_id, local_tag] = dialogs
 
+    def hold_flow(self, flow: Flow, owner: Hashable, interval: float | None, now: float) -> None:
+        self.keep_alives.hold(flow, owner, interval, now)
+
+    def release_flow(self, flow: Flow, owner: Hashable) -> None:
+        self.keep_alives.release(flow, owner)
+
     def close_dialog_set(self, call_id: str, local_tag: str) -> None:
         self._dialog_sets.pop((call_id, local_tag), None)
 
@@ -199,6 +209,17 @@ class Services:
     def _user_agent(self) -> HeaderFields:
         agent = self.configuration.user_agent
         return (("User-Agent", agent),) if agent else ()
+
+    def _silent(self, flow: Flow, error: TransportError, now: float) -> None:
+        """The peer at the other end of a connection does not answer: close it, and whoever needs it hears."""
+        self.router.close(flow)
+        self.flow_failed(flow, error, now)
+
+    def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
+        """The network reported that the peer of ``flow`` is not there, or the connection is closed."""
+        self.router.forget(flow)
+        self.keep_alives.forget(flow)
+        self.transactions.flow_failed(flow, error, now)
 
     # -- faults of ours ------------------------------------------------------------------------------------
 

@@ -150,4 +150,12 @@ class CoreServices(Protocol):
     def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
         """From now on ``dialogs`` is asked for the dialog of a request with these two and a tag unknown."""
 
+    def hold_flow(self, flow: Flow, owner: Hashable, interval: float | None, now: float) -> None:
+        """Keep ``flow`` alive for ``owner``, by a keep-alive each ``interval`` seconds, or as often as is
+        usual.
+        """
+
+    def release_flow(self, flow: Flow, owner: Hashable) -> None:
+        """``owner`` does not need it any more. Does nothing when it does not hold it."""
+
     def close_dialog_set(self, call_id: str, local_tag: str) -> None: ...

@@ -65,6 +65,8 @@ class ScriptedPeer:
         self._endpoint.close()
 
     def _arrived(self, data: bytes, source: Address) -> None:
+        if data and not data.strip(b"\r\n"):
+            return  # a keep-alive
         message = parse(data)
         self.heard.append(message)
         self._source[id(message)] = source

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sipstack.core.keep_alive import PING
 from sipstack.identifiers import Identifiers
 from sipstack.media.session import AudioSession
 from sipstack.testing.audio import SimulatedAudio
@@ -232,6 +233,7 @@ class World:
 
     def ladder(self, by: str = "") -> list[str]:
         """Each SIP message sent since the last look, lost ones too: ``alice -> bob 180 Ringing [1 INVITE]``.
+        Keep-alives are no messages.
 
         With ``by`` only those of that name. Compare it with ``sipstack.testing.ladder``.
         """
@@ -240,7 +242,8 @@ class World:
     def timed_ladder(self) -> list[tuple[float, str]]:
         """The same with the time of sending in seconds, to the millisecond."""
         rtp = self._rtp.opened
-        fresh = [each for each in self.sent[self._shown :] if each.source not in rtp]
+        sent = self.sent[self._shown :]
+        fresh = [each for each in sent if each.source not in rtp and each.data != PING]
         self._shown = len(self.sent)
         return [(round(time, 3), self._line(a, b, data)) for time, a, b, data in fresh]
 

@@ -19,7 +19,7 @@ from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.net.network import HostNetwork, Listen, Network
 from sipstack.ua.account import ANONYMOUS, Account
-from sipstack.ua.arguments import check_host, check_text
+from sipstack.ua.arguments import check_host, check_seconds, check_text
 from sipstack.ua.client import NOT_RUNNING, UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
@@ -39,6 +39,8 @@ class UserAgent(UserAgentClient):
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
+    ``keep_alive``: seconds between two keep-alives of the way to a registrar over UDP, which keep the binding
+    of a NAT; None sends none, over connections neither.
     ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
@@ -57,6 +59,7 @@ class UserAgent(UserAgentClient):
         display_name: str = "",
         listen: str | Sequence[str] = "udp:0.0.0.0:0",
         advertise: str | None = None,
+        keep_alive: float | None = 25.0,
         proxy: str | None = None,
         registrar: str | None = None,
         weakest_algorithm: str = "MD5",
@@ -109,6 +112,7 @@ class UserAgent(UserAgentClient):
             maximum_dialogs=limits.dialogs,
             maximum_unacknowledged=limits.unacknowledged,
             maximum_age=limits.age,
+            keep_alive=check_seconds(keep_alive),
         )
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 from sipstack.errors import LocalProtocolError, ParseError
@@ -162,6 +163,13 @@ def check_host(host: str) -> None:
     uri = _uri(f"sip:{host}") or _uri(f"sip:[{host}]")
     if not isinstance(uri, SipUri) or uri.user or uri.port or uri.parameters or uri.headers:
         raise LocalProtocolError(f"{host!r} is no host name or IP address")
+
+
+def check_seconds(seconds: float | None) -> float | None:
+    """Raises LocalProtocolError unless it is a time, or None."""
+    if seconds is not None and not 1.0 <= seconds < math.inf:
+        raise LocalProtocolError(f"{seconds!r}: between two keep-alives is a second at the least, or None")
+    return seconds
 
 
 def _uri(text: str) -> Uri | None:

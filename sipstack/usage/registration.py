@@ -14,6 +14,7 @@ from sipstack.errors import ParseError, SipError
 from sipstack.message import NameAddr, Request, Response, SipUri
 from sipstack.message.grammar import number
 from sipstack.message.headers import HeaderFields
+from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
 LONGEST = 2**31
@@ -66,6 +67,7 @@ class RegistrationUsage:
         "_expires",
         "_from",
         "_headers",
+        "_held",
         "_identity",
         "_core",
         "_next",
@@ -98,6 +100,7 @@ class RegistrationUsage:
         self._refresh_at = NEVER
         self._removing = False
         self._sent: SentRequest | None = None
+        self._held: Flow | None = None  # over which calls come
         self._next: tuple[str | None, HeaderFields] | None = None
         self._waiting = False
         self.scheduled = NEVER
@@ -166,10 +169,12 @@ class RegistrationUsage:
         elif status == 423 and not self._removing and self._lengthen(response):
             self.refresh(now)
         else:
+            self._hold(None, now)
             self._core.emit(RegistrationFailed(self, response, None))
 
     def request_failed(self, error: SipError, now: float) -> None:
         if not self._went_on(now):
+            self._hold(None, now)
             self._core.emit(RegistrationFailed(self, None, error))
 
     def _went_on(self, now: float) -> bool:
@@ -180,8 +185,17 @@ class RegistrationUsage:
             self._send(*waiting, now)
         return waiting is not None
 
+    def _hold(self, flow: Flow | None, now: float) -> None:
+        """Keep the way alive that the registrar knows, and no other."""
+        if self._held is not None and self._held != flow:
+            self._core.release_flow(self._held, self)
+        self._held = flow
+        if flow is not None:
+            self._core.hold_flow(flow, self, None, now)
+
     def _succeeded(self, response: Response, now: float) -> None:
         if self._removing:
+            self._hold(None, now)
             self._core.emit(Unregistered(self))
             return
         granted = self._granted(response)
@@ -191,6 +205,7 @@ class RegistrationUsage:
         # Registrars cut off at the second, and many clients must not come back in step: 75-90 % of the time
         self._refresh_at = now + granted * self._core.identifiers.uniform(0.75, 0.9)
         self._core.schedule(self)
+        self._hold(None if self._sent is None else self._sent.flow, now)
         self._core.emit(Registered(self, granted, response))
 
     def _granted(self, response: Response) -> float:

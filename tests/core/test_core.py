@@ -29,7 +29,6 @@ def counted(agent: CoreAgent) -> tuple[int, int, int]:
 
 NOISE = {
     "nothing": b"",
-    "a keep-alive": b"\r\n\r\n",
     "zeros": b"\0" * 100,
     "text": b"hello\r\n\r\n",
     "HTTP": b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
