@@ -244,7 +244,7 @@ def test_the_dialog_takes_the_way_of_the_target_that_answered(bench: Bench) -> N
     bench.core.flow_failed(FIRST, GONE, 0.0)
     other = connection(TWO, 2)
     bench.core.flow_opened(TWO, other, 0.0)
-    assert bench.outputs()[3:] == [Open(TWO), (2, f"INVITE {BOB} [1]")]
+    assert bench.outputs()[4:] == [Open(TWO), (2, f"INVITE {BOB} [1]")]
     bench.answer(other, 200)
     assert bench.outputs() == [(2, f"ACK {BOB} [1]")]
 

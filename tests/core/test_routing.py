@@ -30,16 +30,17 @@ def test_an_address_needs_no_looking_up(hop: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hop", "host", "port"),
+    ("hop", "question"),
     [
-        ("sip:bob@example.com", "example.com", 5060),
-        ("sip:bob@example.com:5070", "example.com", 5070),
-        ("sip:bob@192.0.2.2;maddr=example.net", "example.net", 5060),
-        ("<sip:example.com;lr>", "example.com", 5060),
+        ("sip:bob@example.com", Question("UDP", "example.com", 5060)),
+        ("sip:bob@example.com:5070", Question("UDP", "example.com", 5070, has_port=True)),
+        ("sip:bob@192.0.2.2;maddr=example.net", Question("UDP", "example.net", 5060, domain="192.0.2.2")),
+        ("<sip:example.com;lr>", Question("UDP", "example.com", 5060)),
+        ("sip:example.com;transport=udp", Question("UDP", "example.com", 5060, has_transport=True)),
     ],
 )
-def test_a_name_is_a_question(hop: str, host: str, port: int) -> None:
-    assert destination(hop, {"UDP": Transport("UDP")}) == Question("UDP", host, port)
+def test_a_name_is_a_question(hop: str, question: Question) -> None:
+    assert destination(hop, {"UDP": Transport("UDP")}) == question
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Collection
 from typing import Any
@@ -13,7 +12,7 @@ from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import Event, Unanswered
-from sipstack.core.outputs import Address, Flow, Target, Transport
+from sipstack.core.outputs import Address, Flow, Question, Target, Transport
 from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
@@ -120,12 +119,12 @@ async def test_a_connection_that_is_refused() -> None:
 
 
 async def test_a_target_whose_transport_no_endpoint_speaks() -> None:
-    """A name may lead to transports that its question did not mean."""
     endpoint = ByHand("TOY", 5060)
-    station = Station(endpoint, targets=(Target("SCTP", ("10.0.0.2", 5060)),))
+    station = Station(endpoint)
     await station.start()
     station.ask("sip:bob.test")
-    await asyncio.sleep(0)
+    question, target = Question("TOY", "bob.test", 5060), Target("SCTP", ("10.0.0.2", 5060))
+    station.driver.command(station.core.router.lookups.found, question, [target], station.driver.now())
     assert station.errors == ["no address that we listen on speaks SCTP"]
     assert endpoint.asked == []
 
