@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": {"errors"},
     "identifiers": set(),
     "icmp": set(),
+    "stun": {"errors"},
     "message": {"errors"},
     "sdp": {"errors"},
     "rtp": {"errors"},
@@ -39,18 +40,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dialog": {"errors", "identifiers", "message", "transaction"},
     "usage": {"errors", "identifiers", "message", "transaction", "dialog", "sdp"},
     "core": {"errors", "identifiers", *PURE},
-    "net": {"errors", "identifiers", "icmp", "log", "message", "core"},
+    "net": {"errors", "identifiers", "icmp", "stun", "log", "message", "core"},
     "media": {"errors", "identifiers", "icmp", "log", "sdp", "rtp"},
     "store": {"errors"},
     "ua": {"errors", "identifiers", "log", "message", "sdp", "usage", "core", "net", "media", "store"},
     "cli": {"errors", "ua", "sipstack"},
     "__init__": {"errors", "identifiers", "ua", "store", "net", "media", *PURE},
     "__main__": {"cli"},
-    "testing": {"errors", "identifiers", "sipstack", *PURE, *SHELLS},
+    "testing": {"errors", "identifiers", "stun", "sipstack", *PURE, *SHELLS},
 }
 
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "selectors", "socket", "threading", "time"}
-PURE_FILES = (*(f"{layer}/" for layer in PURE), "errors.py", "identifiers.py")
+PURE_FILES = (*(f"{layer}/" for layer in PURE), "errors.py", "identifiers.py", "stun.py")
 # The one source of randomness, which is given to all other modules; it has to know when the process forks.
 EXCEPTIONS_TO_PURITY = {("identifiers.py", "random"), ("identifiers.py", "os")}
 
