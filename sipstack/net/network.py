@@ -131,12 +131,40 @@ async def _listen_on_udp(listen: Listen, user: EndpointUser, settings: Settings)
     )
 
 
+async def _listen_on_tcp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.tcp import listen_on_tcp
+
+    return await listen_on_tcp(listen, user, settings)
+
+
+async def _listen_on_tls(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.tls import listen_on_tls
+
+    return await listen_on_tls(listen, user, settings)
+
+
+def _tcp_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.tcp import tcp_dialler
+
+    return tcp_dialler(user, settings)
+
+
+def _tls_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.tls import tls_dialler
+
+    return tls_dialler(user, settings)
+
+
 Listener = Callable[[Listen, EndpointUser, Settings], Awaitable[Endpoint]]
 Dialler = Callable[[EndpointUser, Settings], Endpoint]
 
-LISTENERS: dict[str, Listener] = {"udp": _listen_on_udp}
+LISTENERS: dict[str, Listener] = {
+    "udp": _listen_on_udp,
+    "tcp": _listen_on_tcp,
+    "tls": _listen_on_tls,
+}
 """The maker of the endpoint of each transport, by the name in a listening address. Raises TransportError."""
-DIALLERS: Mapping[str, Dialler] = MappingProxyType({})
+DIALLERS: Mapping[str, Dialler] = MappingProxyType({"tcp": _tcp_dialler, "tls": _tls_dialler})
 """The makers of endpoints that only open connections; in the order in which they are preferred."""
 
 

@@ -6,6 +6,7 @@ import attrs
 
 from sipstack.net.resolver import Resolver
 from sipstack.net.stream_limits import StreamLimits
+from sipstack.net.tls_settings import Tls
 
 
 @attrs.frozen(kw_only=True)
@@ -15,6 +16,7 @@ class Settings:
     streams: StreamLimits = StreamLimits()
     resolver: Resolver | None = None
     """Who looks names up; the system's servers are asked where it is None."""
+    tls: Tls = Tls()
 
 
 DEFAULTS = Settings()
