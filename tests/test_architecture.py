@@ -62,6 +62,7 @@ THIRD_PARTY = {
     "aiortc": "media/tracks.py",
     "av": "media/conversion.py",
     "scapy": "net/capture.py",
+    "websockets": "net/websocket_connection.py",
     "click": "cli/",
     "rich": "cli/",
     "pytest": "testing/plugin.py",

@@ -155,6 +155,24 @@ def _tls_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
     return tls_dialler(user, settings)
 
 
+async def _listen_on_ws(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.websocket import listen_on_websocket
+
+    return await listen_on_websocket(listen, user, settings, secure=listen.transport == "wss")
+
+
+def _ws_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.websocket import WebSocketEndpoint
+
+    return WebSocketEndpoint(user, settings, secure=False)
+
+
+def _wss_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
+    from sipstack.net.websocket import WebSocketEndpoint
+
+    return WebSocketEndpoint(user, settings, secure=True)
+
+
 Listener = Callable[[Listen, EndpointUser, Settings], Awaitable[Endpoint]]
 Dialler = Callable[[EndpointUser, Settings], Endpoint]
 
@@ -162,9 +180,13 @@ LISTENERS: dict[str, Listener] = {
     "udp": _listen_on_udp,
     "tcp": _listen_on_tcp,
     "tls": _listen_on_tls,
+    "ws": _listen_on_ws,
+    "wss": _listen_on_ws,
 }
 """The maker of the endpoint of each transport, by the name in a listening address. Raises TransportError."""
-DIALLERS: Mapping[str, Dialler] = MappingProxyType({"tcp": _tcp_dialler, "tls": _tls_dialler})
+DIALLERS: Mapping[str, Dialler] = MappingProxyType(
+    {"tcp": _tcp_dialler, "tls": _tls_dialler, "ws": _ws_dialler, "wss": _wss_dialler}
+)
 """The makers of endpoints that only open connections; in the order in which they are preferred."""
 
 

@@ -11,12 +11,16 @@ from sipstack.net.tls_settings import Tls
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """Each has a default that serves."""
+    """Each has a default that serves.
+
+    ``origins``: the web pages, such as ``https://example.com``, whose WebSockets are let in; none: all are.
+    """
 
     streams: StreamLimits = StreamLimits()
     resolver: Resolver | None = None
     """Who looks names up; the system's servers are asked where it is None."""
     tls: Tls = Tls()
+    origins: tuple[str, ...] = ()
 
 
 DEFAULTS = Settings()

@@ -1,0 +1,272 @@
+"""SIP over WebSocket (RFC 7118): the endpoints of ``ws:`` and ``wss:``, to listen and to open connections.
+
+What a connection does is in ``websocket_connection``, which needs the package ``websockets``; it is imported
+when the first endpoint listens or opens a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import secrets
+import ssl
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING
+
+from sipstack.core.outputs import Address, Flow, Target, Transport
+from sipstack.errors import FlowClosed, TransportError
+from sipstack.log import TRANSPORT
+from sipstack.net.network import EndpointUser, Listen
+from sipstack.net.settings import Settings
+from sipstack.net.udp import source_address
+from sipstack.transaction.flow import uri_host
+
+if TYPE_CHECKING:
+    from sipstack.net.websocket_connection import Connection
+
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
+BACKLOG = 1024  # connections that the kernel keeps for us while we are busy
+TLS_SHUTDOWN = 1.0  # seconds to wait for the peer's end of TLS
+WS = Transport("WS", reliable=True, default_port=80)
+WSS = Transport("WSS", reliable=True, secure=True, default_port=443)
+
+
+async def listen_on_websocket(
+    listen: Listen, user: EndpointUser, settings: Settings, *, secure: bool
+) -> WebSocketEndpoint:
+    """An endpoint that accepts connections. Raises TransportError."""
+    endpoint = WebSocketEndpoint(user, settings, secure=secure, advertise=listen.advertise)
+    await endpoint.listen((listen.host, listen.port))
+    return endpoint
+
+
+class WebSocketEndpoint:
+    """The connections of one transport, WS or WSS, until ``listen`` those that it opens only.
+
+    Who listens is reached at ``advertise``, or the address that is bound. Who only opens connections is
+    reached over them and nowhere else: its Via and Contact name a host of its own in ``.invalid`` (RFC 7118
+    §5).
+    """
+
+    def __init__(self, user: EndpointUser, settings: Settings, *, secure: bool, advertise: str = "") -> None:
+        self.user = user
+        self.settings = settings
+        self.limits = settings.streams
+        self.loop = asyncio.get_running_loop()
+        self.transport = WSS if secure else WS
+        self.local: Address = (WILDCARDS[0], 0)
+        self._advertise = advertise
+        self._anonymous: Address = (f"{secrets.token_hex(6)}.invalid", 0)
+        self._server: asyncio.Server | None = None
+        self._server_context: ssl.SSLContext | None = None
+        self._client_context: ssl.SSLContext | None = None
+        self._connections: dict[int, Connection] = {}
+        self._numbers = itertools.count(1)
+        self._sources: dict[str, int] = {}
+        self._accepted = 0
+        self._turned_away = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def listen(self, address: Address) -> None:
+        """Accept connections there. Raises TransportError."""
+        host, port = address
+        scheme = self.transport.name.lower()
+        connection = _connections()
+        if self.transport.secure:
+            self._server_context = _server_context(self.settings)
+        try:
+            self._server = await self.loop.create_server(
+                lambda: connection(self, None), host, port, backlog=BACKLOG
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise TransportError(f"cannot listen on {scheme}:{uri_host(host)}:{port}: {reason}") from error
+        name = self._server.sockets[0].getsockname()
+        self.local = name[0], name[1]
+
+    # -- the protocol of endpoints -------------------------------------------------------------------------
+
+    def open(self, target: Target) -> None:
+        """Begin a connection to ``target``: ``opened`` or ``refused`` tell. Raises TransportError."""
+        connection = _connections()(self, target)
+        if self.transport.secure and self._client_context is None:
+            self._client_context = _client_context(self.settings)
+        self._run(self._dial(connection, target))
+
+    def flow_to(self, remote: Address) -> Flow:
+        return self._flow((source_address(remote), self.local[1]), remote, 0)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        connection = self._connections.get(flow.connection)
+        if connection is not None:
+            connection.send(data)
+        else:
+            where = f"{uri_host(flow.remote[0])}:{flow.remote[1]}"
+            self.loop.call_soon(self.user.failed, flow, FlowClosed(f"{where}: the connection is closed"))
+
+    def close_flow(self, flow: Flow) -> None:
+        connection = self._connections.get(flow.connection)
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """Take leave of every peer at once, and wait for none."""
+        self._is_closed = True
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        for connection in list(self._connections.values()):
+            connection.leave()
+        if self._turned_away:
+            TRANSPORT.warning("%s: %s connections were more than allowed", self.local, self._turned_away)
+
+    # -- for its connections -------------------------------------------------------------------------------
+
+    def enter(self, connection: Connection, source: str | None) -> int:
+        """The number of a new connection, 0 when it is one too many; ``source``: of one that was accepted."""
+        if self._is_closed:
+            return 0
+        if source is not None:
+            limits, held = self.limits, self._sources.get(source, 0)
+            if self._accepted >= limits.connections or held >= limits.per_source:
+                self._turn_away(source)
+                return 0
+            self._accepted += 1
+            self._sources[source] = held + 1
+        number = next(self._numbers)
+        self._connections[number] = connection
+        return number
+
+    def leave(self, number: int, source: str | None) -> None:
+        """The connection is gone."""
+        del self._connections[number]
+        if source is None:
+            return
+        self._accepted -= 1
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
+
+    def flow(self, transport: asyncio.BaseTransport, number: int) -> Flow:
+        """The flow of a connection. Raises TransportError when it is gone already."""
+        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        if local is None or remote is None:
+            raise FlowClosed("the connection is closed")
+        return self._flow(_plain(local), _plain(remote), number)
+
+    def start_tls(self, connection: Connection, transport: asyncio.Transport, target: Target | None) -> None:
+        """Put TLS below a connection: its ``begin`` or ``end`` tells."""
+        transport.pause_reading()
+        self._run(self._shake_hands(connection, transport, target))
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _flow(self, local: Address, remote: Address, number: int) -> Flow:
+        secure, advertised = self.transport.secure, self._anonymous
+        if self._server is not None:
+            advertised = self._advertise or local[0], self.local[1]
+        name = self.transport.name
+        return Flow(name, local, remote, True, secure, number, advertised=advertised, endpoint=self)
+
+    async def _dial(self, connection: Connection, target: Target) -> None:
+        host, port = target.address
+        source = None if self.local[0] in WILDCARDS else (self.local[0], 0)
+        try:
+            async with asyncio.timeout(self.limits.opening):
+                await self.loop.create_connection(lambda: connection, host, port, local_addr=source)
+        except TimeoutError:
+            connection.end(f"no connection within {self.limits.opening:g} s")
+        except OSError as error:
+            connection.end(_strerror(error))
+
+    async def _shake_hands(
+        self, connection: Connection, transport: asyncio.Transport, target: Target | None
+    ) -> None:
+        context = self._server_context if target is None else self._client_context
+        assert context is not None
+        name = None if target is None else target.domain or target.address[0]
+        protocol = transport.get_protocol()
+        try:
+            secured = await self.loop.start_tls(
+                transport,
+                protocol,
+                context,
+                server_side=target is None,
+                server_hostname=name,
+                ssl_handshake_timeout=self.limits.opening,
+                ssl_shutdown_timeout=TLS_SHUTDOWN,
+            )
+        except (OSError, ValueError) as error:
+            connection.end(in_words(error, name))
+        else:
+            if secured is not None:
+                connection.begin(secured)
+            else:  # closed meanwhile
+                connection.end("the connection is closed")
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _turn_away(self, source: str) -> None:
+        """A flood of connections is told at 1, 2, 4, 8 ... of them."""
+        self._turned_away = count = self._turned_away + 1
+        if count & (count - 1) == 0:
+            TRANSPORT.warning(
+                "%s has too many connections: %s were turned away so far, the last from %s",
+                self.local,
+                count,
+                source,
+            )
+
+
+def _server_context(settings: Settings) -> ssl.SSLContext:
+    if settings.tls is None:
+        raise TransportError("wss: needs a certificate and its key to listen")
+    context: ssl.SSLContext = settings.tls.server_context()
+    return context
+
+
+def _client_context(settings: Settings) -> ssl.SSLContext:
+    """One that checks names as browsers do (RFC 7118 §9)."""
+    if settings.tls is None:
+        return ssl.create_default_context()
+    context: ssl.SSLContext = settings.tls.web_client_context()
+    return context
+
+
+def in_words(error: Exception, name: str | None) -> str:
+    """Why there is no TLS."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not prove {name or 'its name'}: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with it: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, ConnectionAbortedError):
+        return "the handshake of TLS took too long"
+    if isinstance(error, OSError):
+        return f"the handshake of TLS came to nothing: {_strerror(error)}"
+    return f"no TLS with it: {error}"
+
+
+def _strerror(error: OSError) -> str:
+    """In plain words: asyncio has the address and the number of the error in its own."""
+    return os.strerror(error.errno) if error.errno else str(error) or "the connection is closed"
+
+
+def _plain(name: tuple[str, int]) -> Address:
+    return name[0].partition("%")[0], name[1]
+
+
+def _connections() -> type[Connection]:
+    """The class that needs the package. Raises TransportError without it."""
+    try:
+        from sipstack.net.websocket_connection import Connection
+    except ImportError as error:
+        raise TransportError(
+            "ws: and wss: need the extra 'websocket': pip install 'sipstack[websocket]'"
+        ) from error
+    return Connection
