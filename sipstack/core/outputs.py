@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from sipstack.core.dns_records import Answer, Query
-from sipstack.transaction.flow import Address, Flow
+from sipstack.transaction.flow import Address, Flow, uri_host
 
 
 @attrs.frozen
@@ -111,4 +111,5 @@ __all__ = [
     "Transmit",
     "Transport",
     "Undelivered",
+    "uri_host",
 ]

@@ -14,13 +14,12 @@ import ssl
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
-from sipstack.core.outputs import Address, Flow, Target, Transport
+from sipstack.core.outputs import Address, Flow, Target, Transport, uri_host
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.log import TRANSPORT
 from sipstack.net.network import EndpointUser, Listen
 from sipstack.net.settings import Settings
 from sipstack.net.udp import source_address
-from sipstack.transaction.flow import uri_host
 
 if TYPE_CHECKING:
     from sipstack.net.websocket_connection import Connection
@@ -81,8 +80,8 @@ class WebSocketEndpoint:
                 lambda: connection(self, None), host, port, backlog=BACKLOG
             )
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise TransportError(f"cannot listen on {scheme}:{uri_host(host)}:{port}: {reason}") from error
+            where = f"{scheme}:{uri_host(host)}:{port}"
+            raise TransportError(f"cannot listen on {where}: {_strerror(error)}") from error
         name = self._server.sockets[0].getsockname()
         self.local = name[0], name[1]
 
@@ -90,13 +89,17 @@ class WebSocketEndpoint:
 
     def open(self, target: Target) -> None:
         """Begin a connection to ``target``: ``opened`` or ``refused`` tell. Raises TransportError."""
+        source, host = self.local[0], target.address[0]
+        if source not in WILDCARDS and (":" in host) != (":" in source):
+            raise TransportError(f"{host} cannot be reached from {source}: not the same IP version")
         connection = _connections()(self, target)
         if self.transport.secure and self._client_context is None:
             self._client_context = _client_context(self.settings)
         self._run(self._dial(connection, target))
 
     def flow_to(self, remote: Address) -> Flow:
-        return self._flow((source_address(remote), self.local[1]), remote, 0)
+        host, port = self.local
+        return self._flow((source_address(remote) if host in WILDCARDS else host, port), remote, 0)
 
     def send(self, flow: Flow, data: bytes) -> None:
         connection = self._connections.get(flow.connection)

@@ -22,14 +22,13 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI
 
-from sipstack.core.outputs import Flow, Target, Transport
+from sipstack.core.outputs import Flow, Target, Transport, uri_host
 from sipstack.errors import FlowClosed, TransportError, printable
 from sipstack.log import TRANSPORT
 from sipstack.message.stream import Limits
 from sipstack.net.network import EndpointUser
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import StreamLimits
-from sipstack.transaction.flow import uri_host
 
 SIP = Subprotocol("sip")
 LONGEST = Limits().head + Limits().body
