@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def identities(certificate: Mapping[str, Any]) -> list[str]:
+def identities(certificate: Mapping[str, Any], *, web: bool = False) -> list[str]:
     """The domains that a certificate, as ``getpeercert()`` gives it, is for.
 
-    Those of SIP URIs in its subjectAltName; if there is none, its DNS names and IP addresses; its common name
-    only where it has no subjectAltName.
+    Those of SIP URIs in its subjectAltName; if there is none, or on the ``web``, its DNS names and IP
+    addresses; its common name only where it has no subjectAltName.
     """
     alternatives = certificate.get("subjectAltName", ())
-    domains = [domain for kind, value in alternatives if kind == "URI" and (domain := _sip_domain(value))]
+    domains = (
+        []
+        if web
+        else [domain for kind, value in alternatives if kind == "URI" and (domain := _sip_domain(value))]
+    )
     if domains:
         return domains
     if alternatives:
@@ -23,10 +27,12 @@ def identities(certificate: Mapping[str, Any]) -> list[str]:
     return [_plain(value) for name, value in names if name == "commonName"]
 
 
-def proves(certificate: Mapping[str, Any], domain: str, *, wildcards: bool = False) -> bool:
+def proves(
+    certificate: Mapping[str, Any], domain: str, *, wildcards: bool = False, web: bool = False
+) -> bool:
     """Whether it is for ``domain``: a host name, or an IP address."""
     wanted = _plain(domain)
-    return any(_matches(each, wanted, wildcards) for each in identities(certificate))
+    return any(_matches(each, wanted, wildcards) for each in identities(certificate, web=web))
 
 
 def _sip_domain(uri: str) -> str:

@@ -15,6 +15,7 @@ from sipstack.net.settings import Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
 from sipstack.net.tcp import dialling, listening
 from sipstack.net.tls_contexts import TlsContexts
+from sipstack.net.tls_settings import Tls
 
 TLS = Transport("TLS", reliable=True, secure=True, default_port=5061)
 GOODBYE = 2.0
@@ -50,19 +51,24 @@ class TlsHandshake:
             raise TransportError(tls_reason(error, name, port)) from error
         if secured is None:
             raise TransportError(f"{name} broke off the handshake of TLS")
-        if domain:
-            self._prove(secured, domain)
+        if domain and (fault := fault_of(secured, domain, self._contexts.tls)):
+            raise TransportError(fault)
         return secured
 
-    def _prove(self, transport: asyncio.Transport, domain: str) -> None:
-        """Raises TransportError when the certificate is for somebody else."""
-        tls, found = self._contexts.tls, transport.get_extra_info("ssl_object")
-        if not tls.verify or found.context.verify_mode is ssl.CERT_NONE:
-            return
-        certificate = found.getpeercert()
-        if not proves(certificate, domain, wildcards=tls.wildcards):
-            whose = " and ".join(identities(certificate)[:5]) or "nobody"
-            raise TransportError(f"the certificate of {domain} is for {whose}")
+
+def fault_of(transport: asyncio.Transport, domain: str, tls: Tls, *, web: bool = False) -> str:
+    """In words, when the certificate of the far end is for somebody else; else "". On the ``web`` DNS names
+    count, with wildcards (RFC 7118 §9, RFC 2818 §3.1).
+    """
+    found = transport.get_extra_info("ssl_object")
+    if not tls.verify or found.context.verify_mode is ssl.CERT_NONE:
+        return ""
+    certificate = found.getpeercert()
+    wildcards = web or tls.wildcards
+    if proves(certificate, domain, wildcards=wildcards, web=web):
+        return ""
+    whose = " and ".join(identities(certificate, web=web)[:5]) or "nobody"
+    return f"the certificate of {domain} is for {whose}"
 
 
 async def listen_on_tls(listen: Listen, user: EndpointUser, settings: Settings) -> StreamEndpoint:

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import secrets
-import ssl
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,10 @@ from sipstack.core.outputs import Address, Flow, Target, Transport, uri_host
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.log import TRANSPORT
 from sipstack.net.network import EndpointUser, Listen
+from sipstack.net.reasons import tls_reason
 from sipstack.net.settings import Settings
+from sipstack.net.tls import fault_of
+from sipstack.net.tls_contexts import TlsContexts
 from sipstack.net.udp import source_address
 
 if TYPE_CHECKING:
@@ -58,8 +60,7 @@ class WebSocketEndpoint:
         self._advertise = advertise
         self._anonymous: Address = (f"{secrets.token_hex(6)}.invalid", 0)
         self._server: asyncio.Server | None = None
-        self._server_context: ssl.SSLContext | None = None
-        self._client_context: ssl.SSLContext | None = None
+        self._contexts = TlsContexts(settings.tls)
         self._connections: dict[int, Connection] = {}
         self._numbers = itertools.count(1)
         self._sources: dict[str, int] = {}
@@ -73,8 +74,11 @@ class WebSocketEndpoint:
         host, port = address
         scheme = self.transport.name.lower()
         connection = _connections()
-        if self.transport.secure:
-            self._server_context = _server_context(self.settings)
+        try:
+            if self.transport.secure:
+                self._contexts.server()
+        except TransportError as error:
+            raise TransportError(f"cannot listen on {scheme}:{uri_host(host)}:{port}: {error}") from error
         try:
             self._server = await self.loop.create_server(
                 lambda: connection(self, None), host, port, backlog=BACKLOG
@@ -93,8 +97,8 @@ class WebSocketEndpoint:
         if source not in WILDCARDS and (":" in host) != (":" in source):
             raise TransportError(f"{host} cannot be reached from {source}: not the same IP version")
         connection = _connections()(self, target)
-        if self.transport.secure and self._client_context is None:
-            self._client_context = _client_context(self.settings)
+        if self.transport.secure:
+            self._contexts.client()
         self._run(self._dial(connection, target))
 
     def flow_to(self, remote: Address) -> Flow:
@@ -188,8 +192,7 @@ class WebSocketEndpoint:
     async def _shake_hands(
         self, connection: Connection, transport: asyncio.Transport, target: Target | None
     ) -> None:
-        context = self._server_context if target is None else self._client_context
-        assert context is not None
+        context = self._contexts.server() if target is None else self._contexts.client()
         name = None if target is None else target.domain or target.address[0]
         protocol = transport.get_protocol()
         try:
@@ -203,12 +206,15 @@ class WebSocketEndpoint:
                 ssl_shutdown_timeout=TLS_SHUTDOWN,
             )
         except (OSError, ValueError) as error:
-            connection.end(in_words(error, name))
+            connection.end(tls_reason(error, name or "the peer"))
+            return
+        if secured is None:  # closed meanwhile
+            connection.end("the connection is closed")
+        elif name is not None and (fault := fault_of(secured, name, self.settings.tls, web=True)):
+            connection.end(fault)
+            secured.abort()
         else:
-            if secured is not None:
-                connection.begin(secured)
-            else:  # closed meanwhile
-                connection.end("the connection is closed")
+            connection.begin(secured)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = self.loop.create_task(work)
@@ -225,34 +231,6 @@ class WebSocketEndpoint:
                 count,
                 source,
             )
-
-
-def _server_context(settings: Settings) -> ssl.SSLContext:
-    if settings.tls is None:
-        raise TransportError("wss: needs a certificate and its key to listen")
-    context: ssl.SSLContext = settings.tls.server_context()
-    return context
-
-
-def _client_context(settings: Settings) -> ssl.SSLContext:
-    """One that checks names as browsers do (RFC 7118 §9)."""
-    if settings.tls is None:
-        return ssl.create_default_context()
-    context: ssl.SSLContext = settings.tls.web_client_context()
-    return context
-
-
-def in_words(error: Exception, name: str | None) -> str:
-    """Why there is no TLS."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate does not prove {name or 'its name'}: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS with it: {(error.reason or str(error)).replace('_', ' ').lower()}"
-    if isinstance(error, ConnectionAbortedError):
-        return "the handshake of TLS took too long"
-    if isinstance(error, OSError):
-        return f"the handshake of TLS came to nothing: {_strerror(error)}"
-    return f"no TLS with it: {error}"
 
 
 def _strerror(error: OSError) -> str:
