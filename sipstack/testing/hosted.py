@@ -9,20 +9,29 @@ from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
 from sipstack.net.network import Endpoint, EndpointUser, Listen
+from sipstack.testing.hosted_streams import TRANSPORTS, listen_on_stream
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
+from sipstack.testing.streams import SimulatedStreams
 
 
 class HostedNetwork:
-    """A user agent's Network on the host with this address; a wildcard in ``listen`` stands for the host."""
+    """A user agent's Network on the host with this address; a wildcard in ``listen`` stands for the host.
 
-    transports: Collection[str] = ("udp",)
+    With ``streams`` it takes ``tcp:`` and ``tls:``, too.
+    """
 
-    def __init__(self, simulated: SimulatedNetwork, address: str) -> None:
+    def __init__(
+        self, simulated: SimulatedNetwork, address: str, streams: SimulatedStreams | None = None
+    ) -> None:
+        self.transports: Collection[str] = ("udp",) if streams is None else ("udp", *TRANSPORTS)
         self._simulated = simulated
         self._address = address
+        self._streams = streams
 
-    async def listen(self, listen: Listen, user: EndpointUser) -> HostedEndpoint:
+    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
+        if self._streams is not None and listen.transport in TRANSPORTS:
+            return listen_on_stream(self._streams, host, listen, user)
         endpoint = HostedEndpoint(user, listen.advertise)
         try:
             endpoint.opened(self._simulated.listen(host, listen.port, endpoint.received, endpoint.refused))

@@ -83,7 +83,7 @@ class World:
         defaults: dict[str, Any] = {
             "aor": f"sip:{name}@{name}.test",
             "listen": f"udp:{address}:{PORT}",
-            "network": HostedNetwork(self.simulated, address),
+            "network": HostedNetwork(self.simulated, address, self.streams),
             "media": self.audio_session if self._audio else self._new_media,
             "seed": self._random.getrandbits(64),
         }
