@@ -199,7 +199,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: UserAgent("sip:bob@b.test", registrar="b.test"), "write it like sip:example.com"),
     (lambda: UserAgent("sip:bob@b.test", proxy="b.test"), "write it like sip:proxy.example.com"),
     (lambda: UserAgent("sip:bob@b.test", listen="5060"), "write udp:HOST:PORT"),
-    (lambda: UserAgent("sip:bob@b.test", listen=["udp:0.0.0.0:0", "tcp:0.0.0.0:0"]), "write udp:HOST:PORT"),
+    (lambda: UserAgent("sip:bob@b.test", listen=["udp:0.0.0.0:0", "sctp:0.0.0.0:0"]), "write udp:HOST:PORT"),
     (lambda: UserAgent("sip:bob@b.test", display_name="Bob\r\nX: y"), "cannot hold CR, LF or NUL"),
     (lambda: UserAgent("sip:bob@b.test", advertise="b.test:5060"), "is no host name or IP address"),
     (lambda: Account("bob"), "write it like sip:alice@example.com"),
