@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sipstack.errors import TransportError
 from sipstack.net.network import Listen
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import StreamLimits
+from sipstack.net.tls_settings import Tls
 from sipstack.net.websocket import WebSocketEndpoint, listen_on_websocket
 from sipstack.testing.certificates import Certificate, CertificateAuthority
 
@@ -97,30 +97,20 @@ class News:
         return self.refusals[0][1]
 
 
-class Contexts:
-    """TLS with a certificate of our own authority."""
-
-    def __init__(self, folder: Path, certificate: Certificate, authority: CertificateAuthority) -> None:
-        self._paths = certificate.write(folder, "server")
-        self._authority = authority.write(folder)
-
-    def server_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._paths)
-        return context
-
-    def web_client_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._authority)
+def tls_of(folder: Path, certificate: Certificate, authority: CertificateAuthority) -> Tls:
+    """TLS with this certificate, trusting the authority."""
+    certificate_path, key = certificate.write(folder, "server")
+    return Tls(certificate=certificate_path, key=key, authority=authority.write(folder))
 
 
-def contexts(folder: Path, *names: str, **more: Any) -> Contexts:
+def contexts(folder: Path, *names: str, **more: Any) -> Tls:
     """For a server whose certificate proves ``names``."""
     authority = CertificateAuthority()
-    return Contexts(folder, authority.issue(*names, **more), authority)
+    return tls_of(folder, authority.issue(*names, **more), authority)
 
 
-def settings(tls: Any = None, origins: tuple[str, ...] = (), **limits: Any) -> Settings:
-    return Settings(tls=tls, origins=origins, streams=StreamLimits(**limits))
+def settings(tls: Tls | None = None, origins: tuple[str, ...] = (), **limits: Any) -> Settings:
+    return Settings(tls=tls or Tls(), origins=origins, streams=StreamLimits(**limits))
 
 
 @asynccontextmanager
