@@ -62,6 +62,13 @@ class Identifiers:
         """A client nonce for digest authentication (RFC 7616 §3.4)."""
         return self._piece()[:24]
 
+    def instance(self) -> str:
+        """An instance-id (RFC 5626 §4.1): ``urn:uuid:`` and a random UUID (RFC 9562 §5.4)."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        variant = "89ab"[int(digits[16], 16) % 4]
+        parts = digits[:8], digits[8:12], f"4{digits[13:16]}", f"{variant}{digits[17:20]}", digits[20:]
+        return "urn:uuid:" + "-".join(parts)
+
     def octets(self, count: int) -> bytes:
         """``count`` random octets: keys, salts."""
         return self.random.randbytes(count)

@@ -32,16 +32,17 @@ async def registered(
 
 
 async def follow(run: Run, registration: sipstack.Registration, aor: str, *, once: bool = False) -> None:
-    """Report each state, until the registrar refuses for good: that is raised. ``once``: only the first."""
+    """Report each state, until trying again will not help: that is raised. ``once``: only the first."""
     clock = asyncio.get_running_loop().time
     async for state in registration.states():
-        if state.error is not None and not state.error.transient:
+        if state.error is not None and state.retry_at is None:
             raise state.error
         if state.expires_at is not None:
             run.report(Event("registered", local=aor, expires_in=round(state.expires_at - clock(), 1)))
         else:
             status = getattr(state.error, "status", None)
-            run.report(Event("lost", local=aor, status=status, reason=str(state.error)))
+            waits = None if state.retry_at is None else round(state.retry_at - clock(), 1)
+            run.report(Event("lost", local=aor, status=status, reason=str(state.error), retry_in=waits))
         if once:
             return
 

@@ -67,6 +67,8 @@ class Event:
     """Seconds from a single request to its final response."""
     expires_in: float | None = None
     """Seconds that a registration is good for."""
+    retry_in: float | None = None
+    """Seconds until a registration that was lost is tried again."""
     codec: str | None = None
     packets_sent: int | None = None
     packets_received: int | None = None
@@ -200,6 +202,8 @@ def _parts(event: Event) -> Iterator[str]:
         yield f"after {in_words(after)}"
     if event.expires_in is not None:
         yield f"for {in_words(event.expires_in)}"
+    if event.retry_in is not None:
+        yield f"again in {in_words(event.retry_in)}"
     if event.duration is not None:
         yield in_words(event.duration)
     if event.codec:

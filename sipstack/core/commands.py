@@ -16,7 +16,8 @@ from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
-from sipstack.usage.registration import RegistrationUsage
+from sipstack.usage.registration.instance import Instance
+from sipstack.usage.registration.usage import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
 
 
@@ -70,10 +71,15 @@ class Commands(Services):
         headers: HeaderFields = (),
         *,
         identity: Identity | None = None,
+        proxy: str | None = None,
+        instance: Instance | None = None,
     ) -> RegistrationUsage:
-        """A registration of an address-of-record of ours; ``refresh`` sends it."""
+        """A registration of an address-of-record of ours; ``refresh`` sends it. ``proxy``: a route value in
+        place of the identity's own; ``instance``: which device and flow it is of.
+        """
         fields = (*self._user_agent(), *headers)
-        return RegistrationUsage(self, registrar, identity or self.configuration.identity, expires, fields)
+        identity = identity or self.configuration.identity
+        return RegistrationUsage(self, registrar, identity, expires, fields, proxy=proxy, instance=instance)
 
     def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
         """Go on with an established session that another core has recorded. Raises LocalProtocolError when
@@ -103,6 +109,9 @@ class Commands(Services):
         max_forwards: int,
     ) -> Draft:
         identity, identifiers = identity or self.configuration.identity, self.identifiers
+        registered = self._registered.identities
+        if registered:
+            identity = registered.get(identity, identity)
         return Draft(
             method,
             target,

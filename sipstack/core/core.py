@@ -218,4 +218,5 @@ class Core(Commands):
         if len(self.transactions):
             left.append(repr(self.transactions))
         left += [repr(item) for item in self.deadlines.waiting()]
+        left += [f"{flow} is held" for flow in self.flow_owners.flows()]
         return left

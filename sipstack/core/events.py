@@ -18,7 +18,7 @@ from sipstack.usage.invite.events import (
     Routed,
 )
 from sipstack.usage.received import RequestReceived
-from sipstack.usage.registration import Registered, RegistrationFailed, Unregistered
+from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.usage.standalone import ResponseReceived, Unanswered
 
 Event = (
@@ -26,6 +26,7 @@ Event = (
     | Answered
     | Ended
     | Failed
+    | FlowLost
     | InvitationCancelled
     | InvitationReceived
     | OfferAnswered
@@ -49,6 +50,7 @@ __all__ = [
     "Ended",
     "Event",
     "Failed",
+    "FlowLost",
     "InvitationCancelled",
     "InvitationReceived",
     "OfferAnswered",

@@ -18,16 +18,19 @@ from sipstack.core.client_request import ClientRequest
 from sipstack.core.configuration import Configuration
 from sipstack.core.events import Event
 from sipstack.core.expiry import Expiry
+from sipstack.core.flow_owners import FlowOwners
 from sipstack.core.keep_alive import KeepAlives
 from sipstack.core.outputs import Output, Report, Transmit, Undelivered
+from sipstack.core.registered_identities import RegisteredIdentities
 from sipstack.core.registry import Registry
 from sipstack.core.response_route import ResponseRoute
 from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
 from sipstack.core.uas import UserAgentServer
+from sipstack.dialog.bound import Bound
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
-from sipstack.dialog.services import AckUser, DialogSet, Refusal, RequestUser, SentRequest
+from sipstack.dialog.services import AckUser, DialogSet, FlowOwner, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.identifiers import Identifiers
@@ -67,7 +70,9 @@ class Services:
         self.transactions = transactions
         self.router = Router(self.outputs, self.deadlines.schedule, identifiers)
         self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
-        self._authenticators: dict[Identity, Authenticator] = {}
+        self._authenticators = {configuration.identity: self._authenticator}
+        self.flow_owners = FlowOwners(self.fault)
+        self._registered = RegisteredIdentities()
         dialogs = self._dialogs = dict[Hashable, DialogUsages]()
         self._admission = Admission(configuration, transactions, dialogs)
         self._unacknowledged = self._admission.unacknowledged.invites
@@ -160,22 +165,36 @@ class Services:
     def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
         self._dialog_sets[call_id, local_tag] = dialogs
 
-    def hold_flow(self, flow: Flow, owner: Hashable, interval: float | None, now: float) -> None:
-        self.keep_alives.hold(flow, owner, interval, now)
-
-    def release_flow(self, flow: Flow, owner: Hashable) -> None:
-        self.keep_alives.release(flow, owner)
-
     def close_dialog_set(self, call_id: str, local_tag: str) -> None:
         self._dialog_sets.pop((call_id, local_tag), None)
 
+    def hold_flow(self, flow: Flow, owner: FlowOwner, interval: float | None, now: float) -> None:
+        self.flow_owners.hold(flow, owner)
+        self.keep_alives.hold(flow, owner, interval, now)
+
+    def release_flow(self, flow: Flow, owner: FlowOwner) -> None:
+        self.flow_owners.release(flow, owner)
+        self.keep_alives.release(flow, owner)
+
+    def bind(self, identity: Identity, owner: object, bound: Bound) -> None:
+        self._registered.bind(identity, owner, bound)
+
+    def demote(self, identity: Identity, owner: object) -> None:
+        self._registered.demote(identity, owner)
+
+    def unbind(self, identity: Identity, owner: object) -> None:
+        self._registered.unbind(identity, owner)
+
     def identity_of(self, request: Request) -> Identity:
         configuration = self.configuration
+        found = configuration.identity
         if configuration.identities and isinstance(request.uri, SipUri):
             for identity in configuration.identities:
                 if identity.user and identity.user == request.uri.user:
-                    return identity.for_callers
-        return configuration.identity.for_callers
+                    found = identity
+                    break
+        registered = self._registered.identities
+        return (registered.get(found, found) if registered else found).for_callers
 
     def count_malformed(self) -> None:
         self.counters.malformed += 1
@@ -220,6 +239,7 @@ class Services:
         self.router.forget(flow)
         self.keep_alives.forget(flow)
         self.transactions.flow_failed(flow, error, now)
+        self.flow_owners.failed(flow, error, now)
 
     # -- faults of ours ------------------------------------------------------------------------------------
 

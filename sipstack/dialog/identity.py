@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from sipstack.dialog.bound import Bound
 from sipstack.message.digest import DigestAccount
 from sipstack.message.uri import escape_user
 from sipstack.transaction.flow import Flow
@@ -17,7 +18,8 @@ class Identity:
     of our Contact, without escapes; ``accounts`` the credentials for 401 and 407; ``proxy`` a route value
     (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. A stranger can
-    call, be hung up, and challenge the BYE: from a digest the password can be guessed.
+    call, be hung up, and challenge the BYE: from a digest the password can be guessed. ``bound``: what the
+    registrar has told of our binding; it is the same identity with and without.
     """
 
     aor: str = "<sip:anonymous@anonymous.invalid>"
@@ -25,6 +27,7 @@ class Identity:
     accounts: tuple[DigestAccount, ...] = ()
     proxy: str | None = None
     credentials_to_callers: bool = False
+    bound: Bound | None = attrs.field(default=None, eq=False, kw_only=True)
     routes: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
     """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
     _prefix: str = attrs.field(init=False, repr=False, eq=False)
@@ -32,6 +35,8 @@ class Identity:
 
     @routes.default
     def _make_routes(self) -> tuple[str, ...]:
+        if self.bound is not None:
+            return self.bound.routes
         return () if self.proxy is None else (self.proxy,)
 
     @_prefix.default
@@ -42,7 +47,7 @@ class Identity:
     def _make_bare(self) -> Identity | None:
         if self.credentials_to_callers or not self.accounts:
             return None
-        return Identity(self.aor, self.user, (), self.proxy)
+        return Identity(self.aor, self.user, (), self.proxy, bound=self.bound)
 
     @property
     def for_callers(self) -> Identity:
@@ -52,8 +57,10 @@ class Identity:
     def contact(self, flow: Flow, *, secure: bool = False) -> str:
         """The URI at which the peer behind ``flow`` reaches us; ``secure`` makes it a sips: URI."""
         if secure:
-            return f"sips{self._prefix[3:]}{flow.secure_contact_address}"
-        return self._prefix + flow.contact_address
+            address = f"sips{self._prefix[3:]}{flow.secure_contact_address}"
+        else:
+            address = self._prefix + flow.contact_address
+        return address if self.bound is None else self.bound.contact(address, secure=secure)
 
 
 ANONYMOUS = Identity()

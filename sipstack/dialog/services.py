@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sipstack.dialog.bound import Bound
 from sipstack.dialog.draft import Draft
-from sipstack.errors import SipError
+from sipstack.dialog.identity import Identity
+from sipstack.errors import SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
@@ -88,6 +90,12 @@ class AckUser(Protocol):
         """
 
 
+class FlowOwner(Protocol):
+    """Told when a flow that it holds is gone."""
+
+    def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None: ...
+
+
 class CoreServices(Protocol):
     """The core, as usages see it."""
 
@@ -150,12 +158,20 @@ class CoreServices(Protocol):
     def open_dialog_set(self, call_id: str, local_tag: str, dialogs: DialogSet) -> None:
         """From now on ``dialogs`` is asked for the dialog of a request with these two and a tag unknown."""
 
-    def hold_flow(self, flow: Flow, owner: Hashable, interval: float | None, now: float) -> None:
-        """Keep ``flow`` alive for ``owner``, by a keep-alive each ``interval`` seconds, or as often as is
-        usual.
+    def close_dialog_set(self, call_id: str, local_tag: str) -> None: ...
+
+    def hold_flow(self, flow: Flow, owner: FlowOwner, interval: float | None, now: float) -> None:
+        """``owner`` needs the flow: it is kept alive at least every ``interval`` seconds, and told when it is
+        gone.
         """
 
-    def release_flow(self, flow: Flow, owner: Hashable) -> None:
+    def release_flow(self, flow: Flow, owner: FlowOwner) -> None:
         """``owner`` does not need it any more. Does nothing when it does not hold it."""
 
-    def close_dialog_set(self, call_id: str, local_tag: str) -> None: ...
+    def bind(self, identity: Identity, owner: object, bound: Bound) -> None:
+        """From now on requests of ``identity`` outside of dialogs are as ``owner``, a binding, wants them."""
+
+    def demote(self, identity: Identity, owner: object) -> None:
+        """The binding does not work at the moment: another one of the identity is preferred."""
+
+    def unbind(self, identity: Identity, owner: object) -> None: ...

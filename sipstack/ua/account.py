@@ -11,7 +11,14 @@ from sipstack.core.web_resource import WebResource
 from sipstack.message import NameAddr, SipUri, parse_uri
 from sipstack.message.digest import DigestAccount
 from sipstack.message.secret import Secret, secret_or_none
-from sipstack.ua.arguments import address_of_record, check_algorithm, check_text, loose_route, sip_uri
+from sipstack.ua.arguments import (
+    address_of_record,
+    check_algorithm,
+    check_instance,
+    check_text,
+    loose_route,
+    sip_uri,
+)
 from sipstack.ua.web_proxy import WebProxy
 
 
@@ -40,6 +47,10 @@ class Account:
     server gets none that is weaker than what it has taken before.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. Off, for anybody can
     call, and a password can be guessed from the digest; a trunk that challenges our BYE needs it.
+    ``instance``: the URN of this device, such as ``urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6``, for the
+    registrar (RFC 5626 §4.1) and for a GRUU. Make it once, ``uuid.uuid4().urn``, and keep it with your
+    settings: then a registrar knows the device again after a restart, and its old binding is replaced instead
+    of getting calls until it expires. Without it one is made each time that outbound needs it.
     """
 
     aor: str
@@ -53,6 +64,7 @@ class Account:
     proxy: str | None = attrs.field(default=None, kw_only=True)
     weakest_algorithm: str = attrs.field(default="MD5", kw_only=True)
     credentials_to_callers: bool = attrs.field(default=False, kw_only=True)
+    instance: str | None = attrs.field(default=None, kw_only=True)
 
     _identity: Identity = attrs.field(init=False, repr=False)
     """The account as the core knows it."""
@@ -66,6 +78,8 @@ class Account:
         if self.registrar is not None:
             sip_uri(self.registrar, "sip:example.com")
         check_algorithm(self.weakest_algorithm)
+        if self.instance is not None:
+            check_instance(self.instance)
         user = str(self.uri.user or "")
         return Identity(self.from_, user, self.digest, self.route, self.credentials_to_callers)
 

@@ -35,7 +35,7 @@ class UserAgent(UserAgentClient):
 
     ``aor``: our address-of-record, such as ``sip:alice@example.com``.
     ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``, ``weakest_algorithm``,
-    ``credentials_to_callers``: see ``Account``.
+    ``credentials_to_callers``, ``instance``: see ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
@@ -64,6 +64,7 @@ class UserAgent(UserAgentClient):
         registrar: str | None = None,
         weakest_algorithm: str = "MD5",
         credentials_to_callers: bool = False,
+        instance: str | None = None,
         accounts: Sequence[Account] = (),
         media: MediaFactory | None = None,
         policy: Policy | None = None,
@@ -85,6 +86,7 @@ class UserAgent(UserAgentClient):
             proxy=proxy,
             weakest_algorithm=weakest_algorithm,
             credentials_to_callers=credentials_to_callers,
+            instance=instance,
         )
         super().__init__((account, *accounts))
         check_text(user_agent)

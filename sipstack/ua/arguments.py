@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, Uri
@@ -82,6 +83,18 @@ def loose_route(proxy: str) -> str:
     return f"<{uri}>" if "lr" in uri.parameters else f"<{uri};lr>"
 
 
+def edge_proxies(outbound: bool | Sequence[str]) -> list[str | None]:
+    """The route value of each flow; None for that of the account. Raises LocalProtocolError."""
+    if isinstance(outbound, bool):
+        return [None] if outbound else []
+    if isinstance(outbound, str) or not outbound:
+        raise LocalProtocolError("outbound= takes True, or a list with the URIs of edge proxies")
+    routes = [loose_route(proxy) for proxy in outbound]
+    if len(set(routes)) != len(routes):
+        raise LocalProtocolError("outbound= names an edge proxy twice: each flow needs another")
+    return [*routes]
+
+
 def from_value(address: str | NameAddr) -> str:
     """``address``, a URI or a name-addr, as a From value without its tag. Raises LocalProtocolError."""
     text = check_encodable(str(address))
@@ -156,6 +169,18 @@ def check_algorithm(token: str) -> None:
     """Raises LocalProtocolError unless ``token`` names a digest algorithm that we can calculate."""
     if Algorithm.find(token) is None:
         raise LocalProtocolError(f"{token!r} is no digest algorithm: write MD5, SHA-256 or SHA-512-256")
+
+
+def check_instance(urn: str) -> None:
+    """Raises LocalProtocolError unless ``urn`` can be an instance-id (RFC 5626 §4.1)."""
+    if not _is_urn(urn):
+        raise LocalProtocolError(f"{urn!r} is no URN: give uuid.uuid4().urn, made once and kept")
+
+
+_URN = r"urn:[A-Z0-9][A-Z0-9-]{0,31}:[A-Z0-9()+,\-.:=@;$_!*'%/?#]+"
+_is_urn = re.compile(
+    r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+,\-.:=@;$_!*'%/?#]+", re.IGNORECASE
+).fullmatch
 
 
 def check_host(host: str) -> None:

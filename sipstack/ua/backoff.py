@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 
 from sipstack.identifiers import Identifiers
@@ -16,9 +14,13 @@ class Backoff:
     first: float = 1.0
     longest: float = 60.0
 
-    def delays(self, identifiers: Identifiers) -> Iterator[float]:
-        """The waits, without end."""
-        delay = self.first
-        while True:
-            yield delay * identifiers.uniform(0.5, 1.0)
-            delay = min(2 * delay, self.longest)
+    def wait(self, failures: int, identifiers: Identifiers) -> float:
+        """The seconds to wait after so many failures in a row, from 1."""
+        doublings = min(failures - 1, 64)  # more are longer than any limit
+        return min(self.first * 2.0**doublings, self.longest) * identifiers.uniform(0.5, 1.0)
+
+
+NO_FLOW = Backoff(60.0, 1800.0)
+"""RFC 5626 §4.5, appendix A: 30 to 60 s after the first failure, up to half an hour."""
+ANOTHER_FLOW = Backoff(180.0, 1800.0)
+"""The same while another flow of the registration is up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -21,6 +21,7 @@ from sipstack.ua.arguments import (
     check_encodable,
     check_max_forwards,
     check_method,
+    edge_proxies,
     from_value,
     header_fields,
     target_uri,
@@ -29,9 +30,10 @@ from sipstack.ua.backoff import Backoff
 from sipstack.ua.blocks import CallBlock, InviteBlock
 from sipstack.ua.call import Call
 from sipstack.ua.outgoing import OutgoingInvite
-from sipstack.ua.registration import Registration, registered, unregister_all
+from sipstack.ua.registration import Registration, Retry, registered, unregister_all
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.runtime import MediaFactory, Runtime
+from sipstack.usage.registration.instance import Instance
 
 NOT_RUNNING = "the user agent is not running: use it inside of `async with UserAgent(...)`"
 
@@ -193,24 +195,41 @@ class UserAgentClient:
         self,
         *,
         expires: int = 600,
-        retry: Backoff | None = None,
+        retry: Backoff | bool | None = None,
         headers: HeadersArgument = (),
         account: Account | None = None,
+        outbound: bool | Sequence[str] = False,
     ) -> AbstractAsyncContextManager[Registration]:
         """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
+
+        It is refreshed in time for two attempts that are lost: see ``usage.registration.refresh``.
 
         Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
         TransactionTimeout and TransportError, with it those are tried again. Once registered, a refresh that
         fails for the moment is always tried again, ``retry`` or not: ``registration.states()`` tells of it.
+        With ``retry`` it is tried again whatever the registrar says, until we leave; only refused credentials
+        need a human. The waits are those of the Backoff; True stands for those of RFC 5626 §4.5, from 30 s to
+        half an hour. A Retry-After is obeyed.
+
+        ``outbound``: calls come over the connection that we have opened (RFC 5626); when it is lost, we
+        register over another one. True: to the account's proxy, or the registrar; or the URIs of several edge
+        proxies, with a flow over each: we are registered while one of them is up, and calls go over that. The
+        registrar tells flows and devices apart by the account's ``instance``.
         """
         fields = header_fields(headers, IN_REGISTERS)
-        return self._registering(expires, retry, fields, self._known(account))
+        flows = edge_proxies(outbound)
+        return self._registering(expires, retry, fields, self._known(account), flows)
 
     @contextlib.asynccontextmanager
     async def _registering(
-        self, expires: int, retry: Backoff | None, headers: HeaderFields, account: Account
+        self,
+        expires: int,
+        retry: Retry,
+        headers: HeaderFields,
+        account: Account,
+        flows: Sequence[str | None],
     ) -> AsyncIterator[Registration]:
-        async with registered(self._registration(expires, retry, headers, account)) as registration:
+        async with registered(self._registration(expires, retry, headers, account, flows)) as registration:
             yield registration
 
     async def unregister_all(self, *, account: Account | None = None) -> None:
@@ -220,13 +239,27 @@ class UserAgentClient:
         await unregister_all(self._registration(0, None, (), self._known(account)))
 
     def _registration(
-        self, expires: int, retry: Backoff | None, headers: HeaderFields, account: Account
+        self,
+        expires: int,
+        retry: Retry,
+        headers: HeaderFields,
+        account: Account,
+        flows: Sequence[str | None] = (),
     ) -> Registration:
+        """With ``flows``, the route values of the edge proxies, by outbound."""
         runtime = self._runtime
         registrar = account.registrar_uri
-        identity = account._identity_at(registrar)
-        usage = runtime.core.register(registrar, expires, headers, identity=identity)
-        return Registration(runtime, usage, retry, account.aor)
+        register = partial(
+            runtime.core.register, registrar, expires, headers, identity=account._identity_at(registrar)
+        )
+        urn = account.instance
+        if not flows:
+            usages = [register(instance=None if urn is None else Instance(urn))]
+        else:
+            urn = urn or runtime.instance
+            numbered = enumerate(flows, 1)
+            usages = [register(proxy=proxy, instance=Instance(urn, number)) for number, proxy in numbered]
+        return Registration(runtime, usages, retry, account.aor, outbound=bool(flows))
 
     # -- single requests -----------------------------------------------------------------------------------
 

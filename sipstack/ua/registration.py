@@ -2,82 +2,88 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Sequence
 
-import attrs
-
-from sipstack.core.events import Registered, RegistrationFailed, Unregistered
-from sipstack.errors import (
-    FlowClosed,
-    RegistrationRejected,
-    SipError,
-    TransactionTimeout,
-)
-from sipstack.log import TRANSACTION
-from sipstack.ua.backoff import Backoff
-from sipstack.ua.refusal import authentication_failed
-from sipstack.ua.result import SILENCE, Result
+from sipstack.errors import AuthenticationFailed, LocalProtocolError, SipError
+from sipstack.ua.backoff import ANOTHER_FLOW, NO_FLOW, Backoff
+from sipstack.ua.binding import Binding, RegistrationState
+from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
-from sipstack.usage.registration import RegistrationUsage as Usage
+from sipstack.usage.registration.grant import Grant
+from sipstack.usage.registration.usage import RegistrationUsage as Usage
+
+__all__ = ["Registration", "RegistrationState", "registered", "unregister_all"]
 
 REFRESHES = Backoff()
 """The waits after a refresh that failed, where ``retry`` is not given."""
+NOTHING = Grant(0.0)
 
-
-@attrs.frozen
-class RegistrationState:
-    """The outcome of the latest REGISTER. ``expires_at`` is in the time of the event loop."""
-
-    active: bool
-    expires_at: float | None
-    error: SipError | None
+Retry = Backoff | bool | None
+"""``retry=`` of ``register``: True stands for the waits of RFC 5626 §4.5."""
 
 
 class Registration:
-    """Our binding at the registrar."""
+    """Our binding at the registrar; with outbound (RFC 5626) one for each flow."""
 
-    def __init__(self, runtime: Runtime, usage: Usage, retry: Backoff | None, aor: str) -> None:
-        self._runtime = runtime
-        self._usage = usage
+    def __init__(
+        self, runtime: Runtime, usages: Sequence[Usage], retry: Retry, aor: str, *, outbound: bool = False
+    ) -> None:
         self._retry = retry
-        self._aor = aor
-        self._delays: Iterator[float] | None = None
-        self._retrying: asyncio.TimerHandle | None = None
+        self._outbound = outbound
         self._states: Stream[RegistrationState] = Stream()
         self._opened: Result[None] = Result()
-        self._closed: Result[None] = Result()
-        self._pending = False  # a REGISTER is under way
-        self._began = runtime.now()
-        self._heard = False  # the registrar has answered a REGISTER
-        self._closing = False
-        self._removing = False  # the REGISTER under way, or waiting for it, un-registers
-        self._bound_until = -math.inf  # until then the registrar sends calls to us, whatever happened since
-        self._active = False
-        self._expires_at: float | None = None
-        self._error: SipError | None = None
-        runtime.attach(self, usage)
+        self._worked = False  # a flow was registered once
+        self._bindings = [Binding(runtime, usage, self, aor) for usage in usages]
 
     def __repr__(self) -> str:
-        return f"<Registration {'active' if self._active else 'inactive'}>"
+        return f"<Registration {'active' if self.active else 'inactive'}>"
+
+    # -- how it stands -------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RegistrationState:
+        """How it stands: active while one of the flows is, with the error of one that is not."""
+        states = self.flows
+        if len(states) == 1:
+            return states[0]
+        ends = [state.expires_at for state in states if state.expires_at is not None]
+        tries = [state.retry_at for state in states if state.retry_at is not None]
+        errors = [state.error for state in states if state.error is not None]
+        return RegistrationState(
+            any(state.active for state in states),
+            max(ends, default=None),
+            next(iter(errors), None),
+            min(tries, default=None),
+        )
+
+    @property
+    def flows(self) -> list[RegistrationState]:
+        """The state of each flow, in the order of their proxies; a single one without outbound."""
+        return [binding.state for binding in self._bindings]
 
     @property
     def active(self) -> bool:
         """Whether the registrar sends calls to us, as far as the latest answer tells."""
-        return self._active
+        return self.state.active
 
     @property
     def expires_at(self) -> float | None:
         """When the binding ends unless it is refreshed, in the event loop's time; None while inactive."""
-        return self._expires_at
+        return self.state.expires_at
 
     @property
     def error(self) -> SipError | None:
         """What the latest REGISTER came to; None when it went well."""
-        return self._error
+        return self.state.error
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the next attempt is made after one that failed, in the event loop's time; None when none is
+        waiting to be made.
+        """
+        return self.state.retry_at
 
     def states(self) -> AsyncIterator[RegistrationState]:
         """Each change of state; ends when the registration is closed, or given up as trying again will not
@@ -85,142 +91,106 @@ class Registration:
         """
         return self._states
 
+    # -- what the registrar said of it ---------------------------------------------------------------------
+
+    @property
+    def _grant(self) -> Grant:
+        grants = (each.usage.grant for each in self._bindings if each.state.active)
+        return next((grant for grant in grants if grant is not None), NOTHING)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The proxies by which calls come to us, as name-addrs (RFC 3327)."""
+        return self._grant.path
+
+    @property
+    def service_route(self) -> tuple[str, ...]:
+        """The proxies by which our calls and requests go while we are registered, after the account's own
+        proxy, as name-addrs (RFC 3608).
+        """
+        return self._grant.service_route
+
+    @property
+    def associated_uris(self) -> tuple[str, ...]:
+        """The addresses-of-record that are ours at this registrar, the default one first, as name-addrs (RFC
+        7315 §4.1). Each may be given as ``from_=``.
+        """
+        return self._grant.associated_uris
+
+    @property
+    def gruu(self) -> str:
+        """The URI that leads to this device from anywhere (RFC 5627), empty where the registrar gives none.
+        It stands in the Contact of our calls.
+        """
+        return self._grant.gruu
+
+    @property
+    def temporary_gruu(self) -> str:
+        """One that does not tell who we are; each REGISTER gets another, and all stay good meanwhile."""
+        return self._grant.temporary_gruu
+
+    # -- the block -----------------------------------------------------------------------------------------
+
     async def _open(self) -> None:
         """Register. Raises RegistrationRejected, AuthenticationFailed, TransactionTimeout or TransportError,
         unless ``retry`` is given and trying again may help.
         """
-        self._send(self._usage.refresh)
+        for binding in self._bindings:
+            binding.register()
         await self._opened
 
     async def _remove_all(self) -> None:
         """Take away every binding of the address-of-record. Raises like ``_open``."""
-        self._closing = self._removing = True
-        self._send(self._usage.remove_all)
-        await self._closed
-        if self._error is not None:
-            raise self._error
-
-    # -- the end: see runtime.Live -------------------------------------------------------------------------
+        for binding in self._bindings:
+            binding.remove_all()
+            await binding.closed
+        if self.error is not None:
+            raise self.error
 
     async def _close(self) -> None:
-        """Un-register, and wait a few seconds at the most for the answer: hardly at all where the registrar
-        has never answered.
-        """
-        if not self._closing:
-            grace = self._runtime.grace
-            grace.begin(self._closed)
-            if not self._heard:
-                loop = self._runtime.loop
-                loop.call_at(self._began + grace.seconds * SILENCE, self._leave_unless_heard)
-        self._close_nowait()
-        await self._closed.settled()
-        if not self._closed.done:
-            TRANSACTION.warning("%s may still be registered: the registrar does not answer", self._aor)
-
-    def _leave_unless_heard(self) -> None:
-        if not self._heard:
-            self._closed.leave()
-
-    def _close_nowait(self) -> bool:
-        """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
-        another (RFC 3261 §10.2).
-        """
-        if not self._closing:
-            self._closing = True
-            if self._retrying is not None:
-                self._retrying.cancel()
-            if not self._pending:
-                self._unregister()
-        return not self._closed.late
-
-    def _abort(self, reason: str) -> None:
-        error = FlowClosed(reason)
-        TRANSACTION.info("the registration of %s ends: %s", self._aor, reason)
-        self._change(RegistrationState(False, None, error))
-        self._opened.fail(error)
-        self._finish()
-
-    def _send(self, command: Callable[[float], None]) -> None:
-        self._pending = True
-        self._runtime.command(command, self._runtime.now())
-
-    def _unregister(self) -> None:
-        # While active it is refreshed, and a REGISTER that we know nothing of may be under way
-        if self._active or self._runtime.now() < self._bound_until:
-            self._removing = True
-            self._send(self._usage.remove)
-        else:
-            self._finish()
-
-    def _finish(self) -> None:
-        self._closed.set(None)
+        """Un-register all flows, and wait a few seconds at the most."""
+        for binding in self._bindings:
+            binding.close()
+        for binding in self._bindings:
+            await binding.left()
         self._states.close()
-        self._runtime.detach(self, self._usage)
 
-    # -- events --------------------------------------------------------------------------------------------
+    # -- for the bindings: see BindingUser -----------------------------------------------------------------
 
-    def _on_event(self, event: Registered | Unregistered | RegistrationFailed) -> None:
-        self._pending = False
-        self._heard = self._heard or not isinstance(event, RegistrationFailed) or event.response is not None
-        match event:
-            case Registered(expires=expires):
-                TRANSACTION.info("%s is registered for %s s", self._aor, expires)
-                self._delays = None
-                self._bound_until = self._runtime.now() + expires
-                self._change(RegistrationState(True, self._bound_until, None))
-                self._opened.set(None)
-            case Unregistered():
-                TRANSACTION.info("%s is not registered any more", self._aor)
-                self._change(RegistrationState(False, None, None))
-            case RegistrationFailed():
-                self._failed(event)
-        if self._removing:
-            self._finish()
-        elif self._closing:
-            self._unregister()
+    def _backoff(self, binding: Binding, error: SipError) -> Backoff | None:
+        """What has worked once is tried again in any case where it may help: who only answers calls would
+        never hear of its end. With ``retry`` whatever the registrar says, for it may be wrong; only
+        credentials need a human (RFC 5626 §4.5).
+        """
+        if isinstance(error, AuthenticationFailed | LocalProtocolError):
+            return None
+        hopeful = error.transient or (self._worked and bool(self._retry))
+        if not hopeful or not (self._worked or self._retry):
+            return None
+        if isinstance(self._retry, Backoff):
+            return self._retry
+        if not (self._retry or self._outbound):
+            return REFRESHES
+        others = (each for each in self._bindings if each is not binding)
+        return ANOTHER_FLOW if any(each.state.active for each in others) else NO_FLOW
 
-    def _change(self, state: RegistrationState) -> None:
-        self._active, self._expires_at, self._error = state.active, state.expires_at, state.error
-        self._states.put(state)
-
-    def _failed(self, event: RegistrationFailed) -> None:
-        error = failure(event)
-        self._change(RegistrationState(False, None, error))
-        standing = self._opened.done
-        write = TRANSACTION.warning if standing else TRANSACTION.info  # the first is raised
-        write("the registration of %s failed: %s", self._aor, error)
-        if self._closing:
-            return
-        # What has worked once is tried again in any case: who only answers calls would never hear of its end
-        retry = self._retry or (REFRESHES if standing else None)
-        if retry is not None and error.transient:
-            self._plan_retry(retry)
+    def _changed(self, binding: Binding) -> None:
+        self._states.put(self.state)
+        if binding.state.active and not self._worked:
+            self._worked = True
+            for other in self._bindings:
+                other.revive()
+        if self.active:
             self._opened.set(None)
-            return
-        if standing:
-            TRANSACTION.warning("%s is not registered any more, and will not try again", self._aor)
-        self._states.close()
-        self._opened.fail(error)
+        elif all(each.given_up for each in self._bindings):
+            self._states.close()
+            self._opened.fail(self.error or LocalProtocolError("the registration is over"))
+        elif all(each.given_up or each.state.retry_at is not None for each in self._bindings):
+            self._opened.set(None)
 
-    def _plan_retry(self, retry: Backoff) -> None:
-        if self._delays is None:
-            self._delays = retry.delays(self._runtime.identifiers)
-        delay = next(self._delays)
-        TRANSACTION.warning("%s will register again in %s s", self._aor, delay)
-        self._retrying = self._runtime.loop.call_later(delay, self._try_again)
-
-    def _try_again(self) -> None:
-        self._retrying = None
-        self._send(self._usage.refresh)
-
-
-def failure(event: RegistrationFailed) -> SipError:
-    """The error that a failed REGISTER stands for."""
-    if event.response is None:
-        return event.error or TransactionTimeout("no response to REGISTER")
-    if event.response.status in (401, 407):
-        return authentication_failed(event.response, event.registration.request)
-    return RegistrationRejected(event.response)
+    def _ended(self) -> None:
+        if all(each.closed.done for each in self._bindings):
+            self._states.close()
 
 
 @contextlib.asynccontextmanager

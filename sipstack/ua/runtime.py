@@ -74,6 +74,7 @@ class Runtime:
         self.core = core
         self.driver = Driver(core, network, self._deliver, trace)
         self.identifiers = core.identifiers
+        self._instance = ""
         self.grace = Grace(grace)
         self.running = True
         self.now = self.loop.time
@@ -98,6 +99,12 @@ class Runtime:
             receiver._on_event(event)
         elif isinstance(event, InvitationReceived | RequestReceived):
             self._arrived(event)
+
+    @property
+    def instance(self) -> str:
+        """The instance-id of accounts that name none: a new one whenever the user agent is entered."""
+        self._instance = self._instance or self.identifiers.instance()
+        return self._instance
 
     # -- the table -----------------------------------------------------------------------------------------
 

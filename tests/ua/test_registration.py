@@ -189,16 +189,16 @@ async def test_a_proxy_is_passed_first(world: World) -> None:
 async def test_it_is_refreshed_before_it_expires(seed: int) -> None:
     world = World(seed=seed)
     async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
-        async with alice.register(expires=120) as registration:
+        async with alice.register(expires=1200) as registration:
             for _ in range(60):
-                await asyncio.sleep(60)
+                await asyncio.sleep(600)
                 assert registration.active
                 assert registrar.bindings[alice.contact] >= asyncio.get_running_loop().time()
         waits = [after - before for before, after in pairwise(registrar.times[:-1])]
-        assert min(waits) >= 0.75 * 120
-        assert max(waits) <= 0.9 * 120
+        assert min(waits) >= 0.75 * 1200
+        assert max(waits) <= 0.9 * 1200
         assert len(set(waits)) == len(waits)
-    assert registrar.asked == [120] * (len(waits) + 1) + [0]
+    assert registrar.asked == [1200] * (len(waits) + 1) + [0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,8 @@ async def test_what_the_registrar_grants_counts(world: World, written: str, gran
         async with alice.register() as registration:
             assert registration.expires_at == granted
             await asyncio.sleep(granted)
-        assert granted * 0.75 <= registrar.times[1] <= granted * 0.9
+        latest = min(0.9 * granted, max(granted - 72, granted / 3))
+        assert latest * 5 / 6 <= registrar.times[1] <= latest
         assert list(registrar.bindings) == [OTHERS]
 
 
@@ -231,7 +232,7 @@ async def test_a_challenge_is_answered(
     challenger = Challenger("secret", algorithms, qop)
     async with ScriptedRegistrar(world, challenger) as registrar, alice_at(world, password="secret") as alice:
         async with alice.register(expires=100):
-            await asyncio.sleep(95)
+            await asyncio.sleep(40)
         assert registrar.bindings == {}
     assert challenger.accepted == [algorithms[-1]] * 3  # registered, refreshed, un-registered; the strongest
     # only the first is challenged, the others begin with the credentials that were taken (§22.3); without qop
@@ -400,8 +401,8 @@ async def test_unregister_all_raises_what_went_wrong(world: World) -> None:
 
 async def test_two_registrations_are_two(world: World) -> None:
     async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
-        async with alice.register(expires=100), alice.register(expires=200):
-            await asyncio.sleep(500)
+        async with alice.register(expires=1000), alice.register(expires=2000):
+            await asyncio.sleep(5000)
         assert len({request.call_id for request in registrar.requests}) == 2
     assert world.ladder()[-4:] == ladder("""
         alice -> registrar    REGISTER sip:registrar.test [4]
