@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
-from sipstack import Backoff, Registration, UserAgent
-from sipstack.testing.registrar import ScriptedRegistrar
+from sipstack import Account, AuthenticationFailed, Backoff, Registration, UserAgent
+from sipstack.message import Request, Response
+from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from sipstack.ua.registration import RegistrationState
 
@@ -149,4 +151,89 @@ async def test_with_retry_a_refresh_is_tried_again_whatever_it_is_refused_with(
             registrar.status = 200
             await asyncio.sleep(61)
             assert registration.state == RegistrationState(True, registration.expires_at, None)
+    assert world.leftovers == []
+
+
+# --- short outages ---
+
+
+@pytest.mark.parametrize("start", range(0, 60, 3))
+async def test_an_outage_of_ten_seconds_does_not_end_a_binding_of_a_minute(world: World, start: int) -> None:
+    """Whenever the network is away: the refresh has time for another attempt."""
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=60):
+            await asyncio.sleep(start)
+            world.network.down(registrar.address[0])
+            await asyncio.sleep(10)
+            world.network.up(registrar.address[0])
+            for _ in range(120):
+                await asyncio.sleep(1)
+                assert registrar.bindings[alice.contact] > world.now
+    assert world.leftovers == []
+
+
+async def test_a_refresh_that_is_lost_altogether_does_not_end_a_binding_of_a_minute(world: World) -> None:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=60):
+            await asyncio.sleep(10)
+            registrar.silent = True
+            await registrar.received(2)
+            await asyncio.sleep(31)  # all of Timer F but a second
+            registrar.silent = False
+            for _ in range(60):
+                await asyncio.sleep(1)
+                assert registrar.bindings[alice.contact] > world.now
+    assert world.leftovers == []
+
+
+@pytest.mark.parametrize("status", [503, 500, 480, 486])
+async def test_a_retry_after_is_obeyed(world: World, status: int) -> None:
+    class Busy(ScriptedRegistrar):
+        def _respond(self, request: Request) -> Iterator[Response]:
+            for response in super()._respond(request):
+                later = [("Retry-After", 120)] if response.status != 200 else []
+                yield request.response(response.status, to_tag="r", headers=later)
+
+    async with Busy(world) as registrar, alice_at(world) as alice:
+        async with alice.register(expires=100, retry=Backoff(1, 4)) as registration:
+            registrar.status = status
+            await registrar.received(2)
+            await asyncio.sleep(1)
+            assert registration.retry_at is not None
+            assert 119 <= registration.retry_at - world.now <= 132
+            await asyncio.sleep(118)
+            assert len(registrar.requests) == 2
+            registrar.status = 200
+            await asyncio.sleep(14)
+            assert registration.active
+    assert world.leftovers == []
+
+
+async def test_a_refresh_whose_password_is_refused_waits_for_a_human(world: World) -> None:
+    async with ScriptedRegistrar(world) as registrar, alice_at(world, password="wrong") as alice:
+        async with alice.register(expires=100, retry=True) as registration:
+            registrar.challenger = Challenger("secret")
+            states = await recorded(registration)
+            assert isinstance(states[-1].error, AuthenticationFailed)
+            assert states[-1].retry_at is None
+            asked = len(registrar.requests)
+            await asyncio.sleep(4000)
+            assert len(registrar.requests) == asked
+    assert world.leftovers == []
+
+
+async def test_one_account_that_fails_disturbs_no_other(world: World) -> None:
+    others = [Account(f"sip:{name}@{name}.test", registrar="sip:other.test") for name in ("bob", "carol")]
+    async with ScriptedRegistrar(world) as registrar, ScriptedRegistrar(world, name="other") as other:
+        async with alice_at(world, accounts=others) as alice:
+            async with (
+                alice.register(expires=100, retry=True) as first,
+                alice.register(expires=100, account=others[0]) as second,
+                alice.register(expires=100, account=others[1]) as third,
+            ):
+                registrar.status = 403
+                await asyncio.sleep(1000)
+                assert [each.active for each in (first, second, third)] == [False, True, True]
+        assert len({request.call_id for request in other.requests}) == 2
+        assert {str(request.from_.uri) for request in other.requests} == {each.aor for each in others}
     assert world.leftovers == []

@@ -78,16 +78,22 @@ def test_without_outbound_where_the_first_hop_lacks_it() -> None:
 STRANGER = "<sip:alice@198.51.100.7>;expires=9"
 
 LISTED = {
-    "by instance and flow": [f'{CONTACT};expires=5{INSTANCE};reg-id=2', f"{CONTACT};expires=70{INSTANCE};reg-id=1"],
+    "by instance and flow": [
+        f"{CONTACT};expires=5{INSTANCE};reg-id=2",
+        f"{CONTACT};expires=70{INSTANCE};reg-id=1",
+    ],
     "by instance, whatever its URI": [STRANGER, f"<sip:x@203.0.113.9>;expires=70{INSTANCE};reg-id=1"],
-    "by instance in capitals": [STRANGER, f'<sip:x@[2001:db8::1]>;expires=70;+sip.instance="<{URN.upper()}>"'],
+    "by instance in capitals": [
+        STRANGER,
+        f'<sip:x@[2001:db8::1]>;expires=70;+sip.instance="<{URN.upper()}>"',
+    ],
     "by URI where no instance comes back": [STRANGER, f"{CONTACT};expires=70"],
     "by URI beside an instance that is not ours": [f'{CONTACT};expires=70;+sip.instance="x"', STRANGER],
     "by instance and URI, an old one of ours beside it": [
         f"<sip:alice@192.0.2.1:40000>;expires=5{INSTANCE}",
         f"{CONTACT};expires=70{INSTANCE}",
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("contacts", LISTED.values(), ids=LISTED)
