@@ -154,6 +154,6 @@ async def test_what_the_registrar_says_is_shown_and_obeyed(world: World) -> None
             assert registration.associated_uris == ("<sip:alice@one.test>",)
             assert (registration.gruu, registration.temporary_gruu) == ("", "")
             await alice.options("sip:bob@bob.test")
-        assert registration.service_route == ()
+        assert list(registration.service_route) == []
     assert world.ladder("alice")[1] == "alice -> two OPTIONS sip:bob@bob.test [1]"
     assert world.leftovers == []
