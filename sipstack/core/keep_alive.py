@@ -6,7 +6,7 @@ out, which nobody answers; over a connection it is a ping. A peer that has answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from sipstack.core.outputs import Output, Transmit
 from sipstack.errors import FlowClosed, SipError, TransportError
@@ -36,7 +36,7 @@ class KeepAlive:
     def __init__(self, alive: KeepAlives, flow: Flow) -> None:
         self._all = alive
         self.flow = flow
-        self.owners: dict[Hashable, float | None] = {}
+        self.owners: dict[object, float | None] = {}
         """Who holds the flow, and the interval that each asks for."""
         self.answers = False
         """Whether the peer answers pings."""
@@ -106,7 +106,7 @@ class KeepAlives:
     # -- owners --------------------------------------------------------------------------------------------
 
     def hold(
-        self, flow: Flow, owner: Hashable, interval: float | None, now: float, *, pong: bool = False
+        self, flow: Flow, owner: object, interval: float | None, now: float, *, pong: bool = False
     ) -> None:
         """Keep ``flow`` alive for ``owner``, until it is released or the flow fails. Holding it again only
         changes the interval.
@@ -125,7 +125,7 @@ class KeepAlives:
         if not known.awaits_pong and self.interval_of(known) < before:
             known.plan(now)
 
-    def release(self, flow: Flow, owner: Hashable) -> None:
+    def release(self, flow: Flow, owner: object) -> None:
         """``owner`` does not need it any more. Does nothing when it does not hold it."""
         known = self._flows.get(flow)
         if known is not None and owner in known.owners:
