@@ -6,10 +6,12 @@ After each input the driver takes every output and every event, performs them, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 
 from sipstack.core.commands import Commands
 from sipstack.core.dns_records import Answer, Query
+from sipstack.core.events import AddressChanged
 from sipstack.core.outputs import Target, Transport
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.uas import RETRY_AFTER
@@ -82,6 +84,19 @@ class Core(Commands):
     def flow_refused(self, target: Target, error: TransportError, now: float) -> None:
         """There is no way to the target, such as no route to its network."""
         self.router.refused(target, error, now)
+
+    def flows_moved(self, moves: Mapping[Flow, Flow], reason: str, now: float) -> None:
+        """We are seen at another address: each of these flows, as ``flows`` tells them, has become another.
+
+        Requests and keep-alives take the new one from now on; the event ``AddressChanged`` tells of it.
+        """
+        self.router.moved(moves)
+        self.keep_alives.moved(moves)
+        self.flow_owners.moved(moves)
+        for usages in self._dialogs.values():
+            if usages.flow is not None:
+                usages.flow = moves.get(usages.flow, usages.flow)
+        self.emit(AddressChanged(moves, reason))
 
     def flow_alive(self, flow: Flow, now: float) -> None:
         """The peer of ``flow`` has answered a keep-alive."""
@@ -209,6 +224,15 @@ class Core(Commands):
         return True
 
     # -- looking at it -------------------------------------------------------------------------------------
+
+    def flows(self, most: int | None = None) -> set[Flow]:
+        """The flows in use: of dialogs, of those who hold one, to targets; ``most`` of each. O(n)."""
+        dialogs = (usages.flow for usages in islice(self._dialogs.values(), most) if usages.flow is not None)
+        return {
+            *islice(self.keep_alives.flows, most),
+            *islice(self.router.flows.values(), most),
+            *dialogs,
+        }
 
     def leftovers(self) -> list[str]:
         """What is still alive, in words; empty once everything is over. O(n): for tests and diagnosis."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import attrs
+
+from sipstack.transaction.flow import Flow
 from sipstack.usage.invite.events import (
     Acknowledged,
     Answered,
@@ -21,8 +26,19 @@ from sipstack.usage.received import RequestReceived
 from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.usage.standalone import ResponseReceived, Unanswered
 
+
+@attrs.frozen
+class AddressChanged:
+    """Peers see us at another address from now on: the flows that have become others, and why."""
+
+    moves: Mapping[Flow, Flow]
+    reason: str
+    receiver: None = None
+
+
 Event = (
     Acknowledged
+    | AddressChanged
     | Answered
     | Ended
     | Failed
@@ -46,6 +62,7 @@ Event = (
 
 __all__ = [
     "Acknowledged",
+    "AddressChanged",
     "Answered",
     "Ended",
     "Event",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sipstack.dialog.services import FlowOwner
 from sipstack.errors import SipError, TransportError
@@ -33,6 +33,10 @@ class FlowOwners:
         owners.pop(owner, None)
         if not owners:
             self._owners.pop(flow, None)
+
+    def moved(self, moves: Mapping[Flow, Flow]) -> None:
+        """Each of these flows has become another."""
+        self._owners = {moves.get(flow, flow): owners for flow, owners in self._owners.items()}
 
     def failed(self, flow: Flow, error: TransportError, now: float) -> None:
         """The flow is gone, and nobody holds it any more. One owner's fault spoils nothing for the others."""

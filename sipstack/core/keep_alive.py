@@ -6,7 +6,7 @@ out, which nobody answers; over a connection it is a ping. A peer that has answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from sipstack.core.outputs import Output, Transmit
 from sipstack.errors import FlowClosed, SipError, TransportError
@@ -156,6 +156,21 @@ class KeepAlives:
         self.forget(alive.flow)
         error = FlowClosed(f"no answer to a keep-alive in {PONG:g} s from {alive.flow.remote[0]}")
         self._fail(alive.flow, error, now)
+
+    @property
+    def flows(self) -> Iterable[Flow]:
+        """Those that are kept alive."""
+        return self._flows
+
+    def moved(self, moves: Mapping[Flow, Flow]) -> None:
+        """Flows have become others, whose owners will hold them when they have used them; until then the
+        keep-alives go on there.
+        """
+        for old, new in moves.items():
+            known = self._flows.pop(old, None)
+            if known is not None:
+                known.flow = new
+                self._flows[new] = known
 
     def forget(self, flow: Flow) -> None:
         """The flow is closed, or nobody needs it."""

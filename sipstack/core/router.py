@@ -9,7 +9,7 @@ endpoints speak. How a *dialog* goes is kept by its host (`DialogUsages`), not h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sipstack.core.dns_records import Answer, Query
@@ -289,6 +289,11 @@ class Router:
         target = self._connections.pop(flow, None) or Target(flow.transport, flow.remote)
         if self.flows.get(target) == flow:
             del self.flows[target]
+
+    def moved(self, moves: Mapping[Flow, Flow]) -> None:
+        """Flows of ours have become others."""
+        for target, flow in self.flows.items():
+            self.flows[target] = moves.get(flow, flow)
 
     def close(self, flow: Flow) -> None:
         """Ask for the end of a connection; no request takes it any more."""

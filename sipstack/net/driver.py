@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import Event
-from sipstack.core.outputs import Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
+from sipstack.core.outputs import Address, Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network
+from sipstack.net.udp import UdpEndpoint
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -145,6 +146,32 @@ class Driver:
         TRANSPORT.info("%s with %s failed: %s", flow.transport, flow.remote, error)
         self.core.flow_failed(flow, error, self._loop.time())
         self._drain()
+
+    def moved(self, endpoint: Endpoint, reason: str) -> None:
+        TRANSPORT.warning("our address has changed: %s", reason)
+        self._move([flow for flow in self.core.flows() if flow.endpoint is endpoint], reason)
+
+    def learned(self, flow: Flow, address: Address, reason: str) -> None:
+        """The peer of ``flow`` sees us at this address: it is told this one from now on."""
+        if isinstance(flow.endpoint, UdpEndpoint):
+            TRANSPORT.info("%s sees us at %s: %s", flow.remote, address, reason)
+            flow.endpoint.advertise_to(flow.remote, address)
+            self._move([each for each in self.core.flows() if each == flow], reason)
+
+    def _move(self, flows: Iterable[Flow], reason: str) -> None:
+        """Make these flows anew, and tell the core of those that have become others."""
+        moves = {}
+        for flow in flows:
+            try:
+                new = flow.endpoint.flow_to(flow.remote)
+            except TransportError as error:
+                TRANSPORT.info("there is no way to %s any more: %s", flow.remote, error)
+                continue
+            if (new.local, new.advertised) != (flow.local, flow.advertised):
+                moves[flow] = new
+        if moves:
+            self.core.flows_moved(moves, reason, self._loop.time())
+            self._drain()
 
     def ponged(self, flow: Flow) -> None:
         self.core.flow_alive(flow, self._loop.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -13,9 +14,14 @@ from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, TransportError
+from sipstack.log import TRANSPORT
+from sipstack.net.mapped_address import PATIENCE, server_address
 from sipstack.net.resolver import Resolver
 from sipstack.net.settings import DEFAULTS, Settings
 from sipstack.net.udp import MAXIMUM_DATAGRAM, UdpEndpoint
+
+AUTO = "auto"
+STUN_PORT = 3478
 
 
 def _without_brackets(host: str) -> str:
@@ -26,8 +32,9 @@ def _without_brackets(host: str) -> str:
 class Listen:
     """An address to listen on, written ``udp:HOST:PORT``; port 0 takes any free one.
 
-    ``advertise`` is the host that peers are told in place of the one that is bound; a datagram of more than
-    ``maximum_datagram`` octets is dropped.
+    ``advertise`` is the host that peers are told in place of the one that is bound; over UDP also
+    ``stun:HOST:PORT``, a server that is asked how it sees us, or ``auto``: as the answers of the registrar
+    tell. A datagram of more than ``maximum_datagram`` octets is dropped.
     """
 
     transport: str
@@ -70,6 +77,9 @@ class EndpointUser(Protocol):
 
     def failed(self, flow: Flow, error: TransportError) -> None:
         """The peer of the flow is not there, or the connection is closed."""
+
+    def moved(self, endpoint: Endpoint, reason: str) -> None:
+        """Peers see the endpoint at another address now: its flows name the old one."""
 
     def ponged(self, flow: Flow) -> None:
         """The peer has answered a keep-alive of ours (RFC 5626 §3.5)."""
@@ -121,14 +131,61 @@ class Network(Protocol):
 async def _listen_on_udp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
     loop = asyncio.get_running_loop()
     address = listen.host, listen.port
-    return UdpEndpoint(
+    server, learns = stun_server(listen.advertise), listen.advertise == AUTO
+    endpoint = UdpEndpoint(
         loop,
         address,
         user.received,
         user.failed,
-        advertise=listen.advertise,
+        advertise="" if server or learns else listen.advertise,
+        learns=learns,
         maximum_datagram=listen.maximum_datagram,
     )
+    if server is not None:
+        try:
+            await _learn_address(endpoint, server, user)
+        except BaseException:
+            endpoint.close()
+            raise
+    return endpoint
+
+
+async def _learn_address(endpoint: UdpEndpoint, server: Address, user: EndpointUser) -> None:
+    """Ask for the address at which others see the endpoint, and wait a moment for the answer. Where there is
+    none, we go on with the one that is bound: the log has it.
+    """
+    started = False
+
+    def told(mapped: Address) -> None:
+        endpoint.advertise(mapped)
+        if started:
+            user.moved(endpoint, f"the STUN server sees us at {mapped[0]}:{mapped[1]}")
+
+    try:
+        address = await server_address(*server, ipv6=":" in endpoint.local[0])
+    except TransportError as error:
+        TRANSPORT.warning("our address is not learned: %s", error)
+        return
+    asked = endpoint.ask(address, told)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await asked.first.wait()
+    if asked.address is None:
+        TRANSPORT.warning("the STUN server %s does not answer: we go on as %s", address, endpoint.local)
+    started = True
+
+
+def stun_server(advertise: str) -> Address | None:
+    """The host and port of ``stun:HOST:PORT``; None for anything else. Raises LocalProtocolError."""
+    scheme, _, rest = advertise.partition(":")
+    if scheme.lower() != "stun":
+        return None
+    host, colon, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
+    if not colon:
+        host, port = rest, str(STUN_PORT)
+    if not host or not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+        raise LocalProtocolError(f"{advertise!r}: write stun:HOST:PORT, such as stun:stun.example.com:3478")
+    return _without_brackets(host), int(port)
 
 
 async def _listen_on_tcp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:

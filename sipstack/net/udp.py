@@ -23,6 +23,8 @@ from sipstack.errors import TransportError
 from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import TRANSPORT
 from sipstack.net.fair_queue import FairQueue
+from sipstack.net.mapped_address import MappedAddress
+from sipstack.stun import is_stun
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
 MAXIMUM_DATAGRAM = 65535
@@ -30,6 +32,8 @@ FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM)  # what is
 BATCH = 128  # datagrams for one turn of the loop: others want to live too
 TURN = 0.005  # seconds of one turn
 READ_AHEAD = 512  # datagrams that are read in one turn without being served
+SIP_BEGINS = b"\x04"  # and anything above: STUN begins with two bits of zero, with 0 or 1 in fact
+MAXIMUM_LEARNED = 256  # registrars
 MAXIMUM_PEERS = 65536  # flows remembered; a flood from many addresses starts over
 
 
@@ -42,6 +46,9 @@ class UdpEndpoint:
 
     __slots__ = (
         "_advertise",
+        "_advertised_port",
+        "_learned",
+        "_mapped",
         "_clock",
         "_failed",
         "_flows",
@@ -53,6 +60,7 @@ class UdpEndpoint:
         "_receive",
         "_serving",
         "_socket",
+        "learns",
         "local",
         "oversized",
     )
@@ -67,6 +75,7 @@ class UdpEndpoint:
         failed: Callable[[Flow, TransportError], None],
         *,
         advertise: str = "",
+        learns: bool = False,
         maximum_peers: int = MAXIMUM_PEERS,
         maximum_datagram: int = MAXIMUM_DATAGRAM,
         clock: Callable[[], float] = time.perf_counter,
@@ -79,6 +88,11 @@ class UdpEndpoint:
         self.oversized = 0
         """Datagrams that were longer than allowed."""
         self._advertise = advertise
+        self._advertised_port = 0  # 0: as bound
+        self._learned: dict[Address, Address] = {}  # by the peer that sees us there
+        self._mapped: MappedAddress | None = None
+        self.learns = learns
+        """Whether the answers of a registrar may tell what to advertise to it."""
         self._maximum_peers = maximum_peers
         self._receive = receive
         self._failed = failed
@@ -94,6 +108,8 @@ class UdpEndpoint:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
             self._queue.clear()
+            if self._mapped is not None:
+                self._mapped.close()
             if self.dropped or self.oversized:
                 TRANSPORT.warning(
                     "%s: %s datagrams were more than could be served, %s too long",
@@ -108,6 +124,43 @@ class UdpEndpoint:
     def dropped(self) -> int:
         """Datagrams that were lost because their sources sent more than could be served."""
         return self._queue.dropped
+
+    # -- the address that peers are told -------------------------------------------------------------------
+
+    def advertise(self, address: Address) -> None:
+        """From now on peers are told this one; new flows name it."""
+        self._advertise, self._advertised_port = address
+        self._flows.clear()
+
+    def advertise_to(self, remote: Address, address: Address) -> None:
+        """From now on the peer at ``remote`` is told this one, at which it sees us."""
+        if len(self._learned) >= MAXIMUM_LEARNED:
+            del self._learned[next(iter(self._learned))]
+        self._learned[remote] = address
+        self._flows.clear()
+
+    def forget_flows(self) -> None:
+        """Our address towards others may have become another one: flows are made anew."""
+        self._flows.clear()
+
+    def ask(self, server: Address, told: Callable[[Address], None]) -> MappedAddress:
+        """Ask this STUN server how it sees us, now and as long as the endpoint is open; ``told`` hears what
+        is news.
+        """
+        self._mapped = MappedAddress(self._loop, server, self._send_stun, told)
+        self._mapped.ask()
+        return self._mapped
+
+    def _send_stun(self, data: bytes, server: Address) -> None:
+        with contextlib.suppress(OSError):  # it is repeated
+            self._socket.sendto(data, server)
+
+    def _take_stun(self, data: bytes, address: tuple[Any, ...]) -> bool:
+        """Whether the datagram is one of STUN, which is dealt with here."""
+        if self._mapped is None or not is_stun(data):
+            return False
+        self._mapped.received(data, (address[0].partition("%")[0], address[1]))
+        return True
 
     # -- sending -------------------------------------------------------------------------------------------
 
@@ -181,6 +234,8 @@ class UdpEndpoint:
             if len(data) > longest:
                 self.oversized += 1
                 continue
+            if data < SIP_BEGINS and self._take_stun(data, address):
+                continue
             flow = flows.get(address)
             if flow is None:
                 try:
@@ -229,7 +284,10 @@ class UdpEndpoint:
         host, port = self.local
         if host in ("0.0.0.0", "::"):  # noqa: S104
             host = source_address(remote)
-        return Flow("UDP", (host, port), remote, advertised=(self._advertise or host, port), endpoint=self)
+        advertised = self._advertise or host, self._advertised_port or port
+        if self._learned:
+            advertised = self._learned.get(remote, advertised)
+        return Flow("UDP", (host, port), remote, advertised=advertised, endpoint=self)
 
     # -- errors --------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
-from sipstack.net.network import HostNetwork, Listen, Network
+from sipstack.net.network import AUTO, HostNetwork, Listen, Network, stun_server
 from sipstack.ua.account import ANONYMOUS, Account
 from sipstack.ua.arguments import check_host, check_seconds, check_text
 from sipstack.ua.client import NOT_RUNNING, UserAgentClient
@@ -39,6 +39,9 @@ class UserAgent(UserAgentClient):
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
+    Over UDP also ``stun:HOST:PORT``, a server that is asked at the start and from then on how it sees us, or
+    ``"auto"``: each registrar is told the address that its answers say it sees us at. When that changes, we
+    register again at once, and calls get a re-INVITE.
     ``keep_alive``: seconds between two keep-alives of the way to a registrar over UDP, which keep the binding
     of a NAT; None sends none, over connections neither.
     ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
@@ -90,7 +93,7 @@ class UserAgent(UserAgentClient):
         )
         super().__init__((account, *accounts))
         check_text(user_agent)
-        if advertise is not None:
+        if advertise is not None and advertise != AUTO and stun_server(advertise) is None:
             check_host(advertise)
         self._media = media
         self._policy = policy

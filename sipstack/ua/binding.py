@@ -9,10 +9,12 @@ from typing import Protocol
 
 import attrs
 
-from sipstack.core.events import FlowLost, Registered, RegistrationFailed, Unregistered
+from sipstack.core.events import AddressChanged, FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.errors import FlowClosed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.log import TRANSACTION
+from sipstack.message import Response
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.learned_address import LearnedAddress, Verdict, seen_at
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
@@ -74,6 +76,7 @@ class Binding:
         self._runtime = runtime
         self._user: BindingUser = user
         self._aor = aor
+        self._address = LearnedAddress()
         self._failures = 0  # in a row
         self._registered_at = -math.inf
         self._retrying: asyncio.TimerHandle | None = None
@@ -169,6 +172,26 @@ class Binding:
         user, self._user = self._user, Nobody()
         user._ended()
 
+    # -- our address ---------------------------------------------------------------------------------------
+
+    def _learn(self, response: Response) -> None:
+        """The registrar tells where it sees us (RFC 3581): with ``advertise="auto"`` that is where we are."""
+        flow, now = self.usage.flow, self._runtime.now()
+        seen = seen_at(response)
+        if flow is None or seen is None or self._closing or not getattr(flow.endpoint, "learns", False):
+            return
+        verdict = self._address.judge(seen, flow.advertised, now)
+        if verdict is Verdict.ASK:
+            TRANSACTION.info("%s: the registrar sees us at %s now: it is asked again", self._aor, seen)
+            self._send(self.usage.refresh)
+        elif verdict is Verdict.MOVE:
+            self._runtime.driver.learned(flow, seen, "so its answer says")
+
+    def _moved(self, change: AddressChanged) -> None:
+        """The registrar knows an address that is not ours any more."""
+        if self.state.active and not self._closing and self.usage.flow in change.moves:
+            self._send(self.usage.move)
+
     # -- events --------------------------------------------------------------------------------------------
 
     def _on_event(self, event: Registered | Unregistered | RegistrationFailed | FlowLost) -> None:
@@ -182,6 +205,7 @@ class Binding:
                 self._registered_at = self._runtime.now()
                 self._bound_until = self._registered_at + expires
                 self._change(RegistrationState(True, self._bound_until, None))
+                self._learn(event.response)
             case Unregistered():
                 TRANSACTION.info("%s is not registered any more", self._aor)
                 self._bound_until = -math.inf

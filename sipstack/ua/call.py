@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from sipstack import sdp
-from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferDue, OfferReceived, OfferRefused
+from sipstack.core.events import (
+    Acknowledged,
+    AddressChanged,
+    Ended,
+    OfferAnswered,
+    OfferDue,
+    OfferReceived,
+    OfferRefused,
+)
 from sipstack.errors import (
     CallEnded,
     LocalProtocolError,
@@ -19,7 +27,7 @@ from sipstack.errors import (
     RequestFailed,
     SipError,
 )
-from sipstack.log import CALL, MEDIA, legible
+from sipstack.log import CALL, MEDIA, TRANSPORT, legible
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
@@ -281,6 +289,20 @@ class Call:
                     self._ack.set(body)
                 elif body:
                     self._runtime.spawn(self._take_late_answer(body))
+
+    def _moved(self, change: AddressChanged) -> None:
+        """The peer knows an address that is not ours any more: a re-INVITE tells the new one, when the calls
+        before this one have had their turn.
+        """
+        flow = self._session.usages.flow
+        if flow in change.moves.values() and not self._is_over:
+            TRANSPORT.info("%s: moves to %s", self.id, flow.advertised if flow is not None else None)
+            place = self._runtime.place_to_move()
+            self._runtime.loop.call_later(place, self._tell_address)
+
+    def _tell_address(self) -> None:
+        if not self._is_over and self._runtime.running:
+            self._runtime.spawn(self._renew_offer())
 
     def _on_media_event(self, event: MediaEvent) -> None:
         match event:

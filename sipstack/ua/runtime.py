@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from sipstack.core.core import Core
-from sipstack.core.events import Event, InvitationReceived, RequestReceived
+from sipstack.core.events import AddressChanged, Event, InvitationReceived, RequestReceived
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
 from sipstack.media.port import MediaPort
@@ -23,6 +24,9 @@ MediaFactory = Callable[[str], MediaPort]
 """Makes the media of one call; takes our IP address towards the peer, as bound."""
 
 Arrival = InvitationReceived | RequestReceived
+
+MOVES_APART = 0.02
+"""Seconds between the re-INVITEs of two calls."""
 
 CLOSED = "the user agent was closed"
 
@@ -57,6 +61,14 @@ class Live(Protocol):
     def _abort(self, reason: str) -> None: ...
 
 
+@runtime_checkable
+class Movable(Protocol):
+    """Something alive that a peer reaches at our address."""
+
+    def _moved(self, change: AddressChanged) -> None:
+        """Flows have become others: if it is reached over one of them, tell the peer."""
+
+
 class Runtime:
     """The event loop, the driver, the tasks and the table of what is alive, from entering the user agent
     until it is left. ``grace``: how many seconds leaving waits for the other sides' answers.
@@ -80,6 +92,7 @@ class Runtime:
         self.now = self.loop.time
         self.command = self.driver.command
         self._media = media
+        self._moving_until = -math.inf
         self._live: dict[Live, None] = {}  # in the order in which they began
         self._tasks: dict[asyncio.Task[None], bool] = {}  # and whether each must finish
         self._leaving: dict[Live, None] = {}  # and is waited for
@@ -99,6 +112,10 @@ class Runtime:
             receiver._on_event(event)
         elif isinstance(event, InvitationReceived | RequestReceived):
             self._arrived(event)
+        elif isinstance(event, AddressChanged):
+            for thing in self.live:
+                if isinstance(thing, Movable):
+                    thing._moved(event)
 
     @property
     def instance(self) -> str:
@@ -157,6 +174,14 @@ class Runtime:
         return AudioSession(
             host, advertised=flow.advertised[0], random=self.identifiers, signalling=flow.remote[0]
         )
+
+    def place_to_move(self) -> float:
+        """The seconds that the next call has to wait for its re-INVITE after our address has changed: not all
+        of them go out at once.
+        """
+        now = self.now()
+        self._moving_until = max(self._moving_until + MOVES_APART, now)
+        return self._moving_until - now
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -10,14 +10,23 @@ from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.keep_alive import PING, PONG, SHORTEST
 from sipstack.core.outputs import Close, Target, Transmit, Transport
-from sipstack.errors import FlowClosed
+from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.transaction.flow import Flow
 
 HERE, THERE = ("192.0.2.1", 5060), ("198.51.100.1", 5060)
 UDP = Flow("UDP", HERE, THERE)
 TCP = Flow("TCP", HERE, THERE, reliable=True, connection=1)
-ALICE, BOB = "alice's registration", "bob's registration"
+
+
+class Owner:
+    """A registration, whose flow stays."""
+
+    def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
+        """It is told, and does nothing."""
+
+
+ALICE, BOB = Owner(), Owner()
 
 
 class Bench:
@@ -28,7 +37,7 @@ class Bench:
         self.core.speak(Transport("TCP", reliable=True))
         self.core.flow_opened(Target("TCP", THERE), TCP, 0.0)
 
-    def hold(self, flow: Flow, interval: float | None = None, owner: str = ALICE, now: float = 0.0) -> None:
+    def hold(self, flow: Flow, interval: float | None = None, owner: Owner = ALICE, now: float = 0.0) -> None:
         self.core.hold_flow(flow, owner, interval, now)
 
     def pings(self, until: float, *, answers: bool = False) -> list[float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sipstack.core.outputs import Address, Flow, Target
 from sipstack.errors import TransportError
+from sipstack.net.network import Endpoint
 from sipstack.net.udp import UdpEndpoint
 
 PATIENCE = 10.0
@@ -58,6 +59,9 @@ class User:
 
     def accepted(self, flow: Flow) -> None:
         raise AssertionError(f"a connection: {flow}")
+
+    def moved(self, endpoint: Endpoint, reason: str) -> None:
+        raise AssertionError(f"another address: {reason}")
 
     def ponged(self, flow: Flow) -> None:
         raise AssertionError(f"a pong: {flow}")

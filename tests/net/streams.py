@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from sipstack.core.outputs import Flow, Target
 from sipstack.errors import TransportError
-from sipstack.net.network import DIALLERS, HostNetwork, Listen
+from sipstack.net.network import DIALLERS, Endpoint, HostNetwork, Listen
 from sipstack.net.settings import DEFAULTS, Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
 
@@ -51,6 +51,9 @@ class Told:
     def failed(self, flow: Flow, error: TransportError) -> None:
         self.failures.append((flow, str(error)))
         self._news.set()
+
+    def moved(self, endpoint: Endpoint, reason: str) -> None:
+        raise AssertionError(f"another address: {reason}")
 
     def ponged(self, flow: Flow) -> None:
         self.pongs.append(flow)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sipstack.core.outputs import Address, Flow, Target
 from sipstack.errors import TransportError
-from sipstack.net.network import Listen
+from sipstack.net.network import Endpoint, Listen
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import StreamLimits
 from sipstack.net.tls_settings import Tls
@@ -68,6 +68,9 @@ class News:
     def failed(self, flow: Flow, error: TransportError) -> None:
         self.failures.append((flow, str(error)))
         self._news.set()
+
+    def moved(self, endpoint: Endpoint, reason: str) -> None:
+        raise AssertionError(f"another address: {reason}")
 
     def ponged(self, flow: Flow) -> None:
         self.pongs.append(flow)

@@ -116,6 +116,11 @@ class RegistrationUsage:
         return self._sent.request if self._sent is not None else None
 
     @property
+    def flow(self) -> Flow | None:
+        """The way of the latest REGISTER; None before it was found."""
+        return self._sent.flow if self._sent is not None else None
+
+    @property
     def _is_outbound(self) -> bool:
         return self._instance is not None and self._instance.reg_id is not None
 
