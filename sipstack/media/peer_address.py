@@ -5,10 +5,14 @@ Behind a NAT the peer cannot tell its address; it is learned from what arrives.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 Address = tuple[Any, ...]
 """As sockets give it: (host, port), for IPv6 (host, port, flow, scope)."""
+
+Latch = Literal["off", "once", "auto"]
+"""Whose packets are the peer's, beside those from the address that it signalled: nobody's; those of the
+first source after each description; those of whom ``PeerAddress`` believes."""
 
 PROBATION = 4
 """Packets in a row, by their sequence numbers, until an address that nobody named is believed."""
@@ -27,11 +31,26 @@ class PeerAddress:
     the host that the signalling comes from (``trusted``). Any other has to send several packets in a row: one
     stray packet, or an attacker that sprays all ports, takes nothing over. Whoever is believed stays so until
     it falls silent, and a new description lets the next one in without waiting for that.
+
+    So it is with the latch "auto". With "off" the address that was signalled is the only one, ever; with
+    "once" the first source after a description is the peer's, whoever it is, until the next description.
     """
 
-    __slots__ = ("_candidates", "_former", "_heard_at", "_named", "_trusted", "signalled", "source")
+    __slots__ = (
+        "_candidates",
+        "_former",
+        "_heard_at",
+        "_latch",
+        "_locked",
+        "_named",
+        "_trusted",
+        "signalled",
+        "source",
+    )
 
-    def __init__(self, trusted: str | None = None) -> None:
+    def __init__(self, trusted: str | None = None, latch: Latch = "auto") -> None:
+        self._latch = latch
+        self._locked = False  # with "once": the first source has come
         self.signalled: Address | None = None
         """The address that the peer signalled."""
         self.source: Address | None = None
@@ -51,6 +70,7 @@ class PeerAddress:
         """The peer's description names this address; None for none. A new one makes us forget the source."""
         self.signalled = address
         self._heard_at = None
+        self._locked = False
         self._candidates.clear()
         if address is None or address == self._named:
             return
@@ -60,6 +80,11 @@ class PeerAddress:
 
     def accept(self, source: Address, sequence_number: int, now: float) -> bool:
         """Whether a valid packet from ``source`` is the peer's."""
+        if self._latch == "off":
+            return source == self.signalled
+        if self._latch == "once" and not self._locked and self.signalled is not None:
+            self._locked, self.source = True, source
+            return True
         if source != self.source:
             if not self._takes_over(source, sequence_number, now):
                 return False
@@ -69,6 +94,8 @@ class PeerAddress:
         return True
 
     def _takes_over(self, source: Address, sequence_number: int, now: float) -> bool:
+        if self._latch == "once":
+            return False
         if source == self.signalled:
             return True
         if self.source is None and source != self._former and source[0] in self._hosts():

@@ -16,7 +16,7 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
-from sipstack.media.peer_address import Address
+from sipstack.media.peer_address import Address, Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import Bind, RtpTransport, UdpTransport
@@ -51,7 +51,9 @@ class AudioSession:
 
     After ``timeout`` seconds without RTP or RTCP the listener is told ``PeerLost``, which ends a call; None
     is never. Nothing is told while one side holds the other. ``signalling`` is the host that the call is
-    signalled from: media from there is believed sooner than media from anywhere else.
+    signalled from: media from there is believed sooner than media from anywhere else. ``latch`` tells whose
+    packets are the peer's, and so where ours go: "off", only the address in its description; "once", the
+    first source after each description; "auto", see ``PeerAddress``.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class AudioSession:
         bind: Bind = UdpTransport.bind,
         timeout: float | None = TIMEOUT,
         signalling: str | None = None,
+        latch: Latch = "auto",
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
@@ -83,6 +86,9 @@ class AudioSession:
         self._random = random or Identifiers()
         self._bind = bind
         self._signalling = signalling
+        if latch not in ("off", "once", "auto"):
+            raise MediaError(f"no such latch: {latch!r} (there are off, once, auto)")
+        self._latch: Latch = latch
         self._watch = SilenceWatch(timeout, self._lose)
         self._confirmed = False
         address = advertised or host.partition("%")[0]
@@ -178,7 +184,13 @@ class AudioSession:
             self._clock = self._clock or MediaClock.shared()
             now = asyncio.get_running_loop().time()
             self._stream = AudioStream(
-                self.audio, self._transport, self._random, now, signalling=self._signalling, watch=self._watch
+                self.audio,
+                self._transport,
+                self._random,
+                now,
+                signalling=self._signalling,
+                watch=self._watch,
+                latch=self._latch,
             )
             self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._tick)

@@ -13,7 +13,7 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
 from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
 from sipstack.media.packets import Packets
-from sipstack.media.peer_address import Address, PeerAddress
+from sipstack.media.peer_address import Address, Latch, PeerAddress
 from sipstack.media.silence import SilenceWatch, ignore
 from sipstack.media.transport import RtpTransport
 from sipstack.rtp import rtcp
@@ -50,6 +50,7 @@ class AudioStream:
         *,
         signalling: str | None = None,
         watch: SilenceWatch | None = None,
+        latch: Latch = "auto",
     ) -> None:
         self._audio = audio
         self._transport = transport
@@ -62,7 +63,7 @@ class AudioStream:
         cname = random.octets(12).hex()
         self._reporter = Reporter(self._sender, self._reception, cname, random.uniform, now)
         self._watch = watch or SilenceWatch(None, ignore)
-        self._rtp_peer = PeerAddress(signalling)
+        self._rtp_peer = PeerAddress(signalling, latch)
         self._rtcp_signalled: Address | None = None
         self._rtcp_source: Address | None = None
         self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number

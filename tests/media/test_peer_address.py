@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.media.peer_address import CANDIDATES, PROBATION, SILENCE, STRAGGLERS, Address, PeerAddress
+from sipstack.errors import MediaError
+from sipstack.media.peer_address import (
+    CANDIDATES,
+    PROBATION,
+    SILENCE,
+    STRAGGLERS,
+    Address,
+    Latch,
+    PeerAddress,
+)
+from sipstack.media.session import AudioSession
 
 SIGNALLED = ("192.0.2.1", 4000)
 BEHIND_NAT = ("198.51.100.7", 61000)
@@ -166,3 +176,51 @@ def test_without_an_address_nothing_is_sent_and_the_source_is_remembered() -> No
     assert heard.peer.destination is None
     heard.peer.signal(SIGNALLED)
     assert heard.peer.destination == BEHIND_NAT
+
+
+# --- latching by choice ---
+
+
+def latching(latch: Latch) -> Heard:
+    heard = Heard()
+    heard.peer = PeerAddress(latch=latch)
+    heard.peer.signal(SIGNALLED)
+    return heard
+
+
+def test_off_takes_nothing_but_what_was_signalled() -> None:
+    heard = latching("off")
+    assert heard.from_(BEHIND_NAT, times=50) == "n" * 50
+    assert heard.from_(ON_SIGNALLED_HOST, times=50) == "n" * 50
+    assert heard.from_(SIGNALLED) == "y"
+    assert heard.peer.destination == SIGNALLED
+
+
+def test_once_takes_the_first_source_and_no_other() -> None:
+    heard = latching("once")
+    assert heard.from_(BEHIND_NAT) == "y"
+    heard.wait(10)
+    assert heard.from_(STRANGER, times=50) == "n" * 50
+    assert heard.from_(SIGNALLED, times=2) == "nn"
+    assert heard.peer.destination == BEHIND_NAT
+
+
+def test_once_takes_the_first_source_after_each_description() -> None:
+    heard = latching("once")
+    heard.from_(BEHIND_NAT)
+    heard.peer.signal(SIGNALLED)
+    assert heard.peer.destination == BEHIND_NAT  # until another one comes
+    assert heard.from_(ELSEWHERE, BEHIND_NAT) == "yn"
+    assert heard.peer.destination == ELSEWHERE
+
+
+@pytest.mark.parametrize("latch", ["off", "once"])
+def test_before_the_description_nobody_is_believed(latch: Latch) -> None:
+    heard = Heard(None)
+    heard.peer = PeerAddress(latch=latch)
+    assert heard.from_(STRANGER, times=50) == "n" * 50
+
+
+def test_what_is_no_latch() -> None:
+    with pytest.raises(MediaError, match="off, once, auto"):
+        AudioSession("127.0.0.1", latch="never")  # type: ignore[arg-type]
