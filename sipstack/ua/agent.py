@@ -104,7 +104,7 @@ class UserAgent(UserAgentClient):
         listens = [Listen.parse(text, self._network.transports) for text in texts]
         limits = self._limits = limits or Limits()
         self._listens = [
-            attrs.evolve(each, advertise=advertise or "", maximum_datagram=limits.datagram)
+            attrs.evolve(each, advertise=_told(each, advertise or ""), maximum_datagram=limits.datagram)
             for each in listens
         ]
         self._identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
@@ -188,3 +188,9 @@ class UserAgent(UserAgentClient):
         if self._server is None:
             raise LocalProtocolError(NOT_RUNNING)
         return self._server.serving(handler, requests, packages)
+
+
+def _told(listen: Listen, advertise: str) -> str:
+    """What a listening address advertises: over UDP alone it can be found out."""
+    found_out = advertise == AUTO or stun_server(advertise) is not None
+    return "" if found_out and listen.transport != "udp" else advertise

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from sipstack import UserAgent
 from sipstack.message import Response, parse
+from sipstack.testing.loopback import Loopback
+from sipstack.testing.registrar import ScriptedRegistrar
 from sipstack.ua.learned_address import APART, LearnedAddress, Verdict, is_public, seen_at
 
 BOUND, PUBLIC, OTHER = ("10.0.0.7", 5060), ("203.0.113.9", 41000), ("203.0.113.9", 41001)
+LOCAL = "udp:127.0.0.1:0"
 KEEP, ASK, MOVE = Verdict.KEEP, Verdict.ASK, Verdict.MOVE
 
 
@@ -88,3 +92,20 @@ def test_what_is_private(host: str) -> None:
 @pytest.mark.parametrize("host", ["8.8.8.8", "2a00:1450::1", "pbx.example.com"])
 def test_what_is_public(host: str) -> None:
     assert is_public(host)
+
+
+async def test_the_registrar_gets_the_learned_address_at_once() -> None:
+    """With real sockets: the endpoint of the simulated network learns nothing."""
+    async with (
+        ScriptedRegistrar(Loopback()) as registrar,
+        UserAgent("sip:alice@a.test", registrar=registrar.uri, listen=LOCAL, advertise="auto") as alice,
+        alice.register() as registration,
+    ):
+        assert alice._running is not None
+        flow = registration._usage.flow
+        assert flow is not None
+        alice._running.driver.learned(flow, PUBLIC, "a test")
+        await registrar.received(2)
+        assert [str(each.contacts[0].uri) for each in registrar.requests[:2]][1] == (
+            "sip:alice@203.0.113.9:41000"
+        )
