@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -201,8 +202,16 @@ def frame(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
 
 
 @asynccontextmanager
-async def stranger(address: Address, local: str = "127.0.0.1") -> AsyncIterator[Stranger]:
-    reader, writer = await asyncio.open_connection(*address, local_addr=(local, 0))
+async def stranger(
+    address: Address, local: str = "127.0.0.1", *, receive_buffer: int = 0
+) -> AsyncIterator[Stranger]:
+    raw = socket.socket()
+    raw.setblocking(False)
+    if receive_buffer:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    raw.bind((local, 0))
+    await asyncio.get_running_loop().sock_connect(raw, address)
+    reader, writer = await asyncio.open_connection(sock=raw)
     try:
         yield Stranger(reader, writer)
     finally:
