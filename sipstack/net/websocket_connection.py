@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from typing import Protocol
+from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, NegotiationError, PayloadTooBig
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
     # -- from the transport --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # that of uvloop is one in all but name
         self._raw = transport
         peer = transport.get_extra_info("peername")
         if self._target is None:

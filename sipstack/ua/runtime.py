@@ -171,9 +171,10 @@ class Runtime:
         host = flow.local[0]
         if factory is not None:
             return factory(host)
-        return AudioSession(
-            host, advertised=flow.advertised[0], random=self.identifiers, signalling=flow.remote[0]
-        )
+        name, port = flow.advertised
+        # a name that needs no port is one of .invalid, and leads nowhere (RFC 7118 §5)
+        advertised = name if port else None
+        return AudioSession(host, advertised=advertised, random=self.identifiers, signalling=flow.remote[0])
 
     def place_to_move(self) -> float:
         """The seconds that the next call has to wait for its re-INVITE after our address has changed: not all

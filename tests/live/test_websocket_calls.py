@@ -1,9 +1,9 @@
-"""Whole calls over WebSocket (RFC 7118): signalling over real connections on loopback, and media beside it."""
+"""Whole calls over WebSocket (RFC 7118): signalling over real connections on loopback, media beside it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,6 +38,13 @@ def endpoint(agent: UserAgent) -> WebSocketEndpoint:
     )
 
 
+async def until(there: Callable[[], Any]) -> None:
+    """Until ``there()`` is true."""
+    async with asyncio.timeout(5):
+        while not there():  # noqa: ASYNC110 nothing tells
+            await asyncio.sleep(0.01)
+
+
 def first_lines(messages: list[TracedMessage]) -> list[str]:
     """What was sent and received, without the URIs."""
     lines = [message.data.decode().partition("\r\n")[0] for message in messages]
@@ -52,11 +59,10 @@ async def test_a_call_is_placed_held_resumed_and_ended_by_the_caller() -> None:
     callee = Answering()
     async with server(callee) as (bob, target), client() as alice:
         async with alice.call(target) as call:
-            held = []
-            for change in (call.hold, call.resume):
-                await change()
-                held.append(callee.calls[0].remote_held)
-            assert held == [True, False]
+            await call.hold()
+            await until(lambda: callee.calls[0].remote_held)
+            await call.resume()
+            await until(lambda: not callee.calls[0].remote_held)
         end = await callee.calls[0].ended()
         assert (end.by, alice.calls, bob.calls) == ("remote", [], [])
         assert len(endpoint(alice)._connections) == len(endpoint(bob)._connections) == 1
@@ -82,9 +88,9 @@ async def test_requests_within_the_dialog_go_both_ways() -> None:
     async with server(callee) as (_, target), client() as alice:
         async with alice.call(target) as call:
             await callee.calls[0].hold()
-            assert call.remote_held
+            await until(lambda: call.remote_held)
             await callee.calls[0].resume()
-            assert not call.remote_held
+            await until(lambda: not call.remote_held)
 
 
 async def test_a_refusal_and_requests_outside_of_a_dialog_share_one_connection() -> None:
@@ -101,13 +107,14 @@ async def test_a_refusal_and_requests_outside_of_a_dialog_share_one_connection()
 async def test_a_call_that_is_given_up_while_it_rings() -> None:
     callee = Answering(ring=30)
     async with server(callee) as (_, target), client() as alice:
+
+        async def call() -> None:
+            async with alice.call(target):
+                pass
+
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                async with alice.call(target):
-                    pass
-        async with asyncio.timeout(5):
-            while not callee.cancelled:
-                await asyncio.sleep(0.01)
+            await asyncio.wait_for(call(), 0.3)
+        await until(lambda: callee.cancelled)
         assert callee.calls == []
 
 
@@ -117,11 +124,9 @@ async def test_a_call_whose_connection_is_closed_under_it() -> None:
         async with alice.call(target) as call:
             (connection,) = endpoint(bob)._connections.values()
             connection.close()
-            async with asyncio.timeout(5):
-                while endpoint(alice)._connections:
-                    await asyncio.sleep(0.01)
+            await until(lambda: not endpoint(alice)._connections)
             await call.hold()  # over another one
-            assert callee.calls[0].remote_held
+            await until(lambda: callee.calls[0].remote_held)
         assert (await callee.calls[0].ended()).by == "remote"
 
 
@@ -162,9 +167,7 @@ async def test_a_message_without_content_length_is_taken() -> None:
         lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length")]
         again = b"\r\n".join(lines).replace(b"Call-ID: ", b"Call-ID: again-").replace(b"z9hG4bK", b"z9hG4bKx")
         connection.send(again + b"\r\n\r\n" + body)
-        async with asyncio.timeout(5):
-            while len(received) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(received) == 2)
         assert received == [body, body]
 
 
