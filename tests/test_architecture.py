@@ -62,7 +62,7 @@ THIRD_PARTY = {
     "aiortc": "media/tracks.py",
     "av": "media/conversion.py",
     "scapy": "net/capture.py",
-    "websockets": "net/websocket_connection.py",
+    "websockets": "net/websocket_",
     "click": "cli/",
     "rich": "cli/",
     "pytest": "testing/plugin.py",

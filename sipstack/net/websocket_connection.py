@@ -8,31 +8,25 @@ keep two windows in memory for each of them.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, NegotiationError, PayloadTooBig
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
-from websockets.uri import WebSocketURI
 
 from sipstack.core.outputs import Flow, Target, Transport, uri_host
 from sipstack.errors import FlowClosed, TransportError, printable
 from sipstack.log import TRANSPORT
-from sipstack.message.stream import Limits
 from sipstack.net.network import EndpointUser
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import StreamLimits
+from sipstack.net.websocket_handshake import LONGEST, SIP, as_client, as_server, in_words
 
-SIP = Subprotocol("sip")
-LONGEST = Limits().head + Limits().body
-"""Octets of one message, however many fragments it comes in."""
 HANDSHAKE = 32768
 """Octets that a client may send before the connection is open: browsers send their cookies along."""
 PING = 30.0
@@ -45,8 +39,6 @@ TURN = 0.005
 """Seconds of one turn of the loop: other connections want to live too."""
 SLICE = 2048
 """Octets between two looks at the clock: some hundred of the smallest frames."""
-# the package would write whole messages and handshakes, with the credentials in them
-_SILENT = logging.Logger("sipstack.transport.websocket", logging.CRITICAL + 1)
 
 
 class Keeper(Protocol):
@@ -103,7 +95,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, keeper: Keeper, target: Target | None) -> None:
         self._keeper = keeper
         self._target = target
-        self._protocol = _server(keeper.settings.origins) if target is None else _client(target)
+        self._protocol = as_server(keeper.settings.origins) if target is None else as_client(target)
         self._flow: Flow | None = None
         self._number = 0
         self._source: str | None = None
@@ -297,7 +289,7 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, Response):
                 self._answered(event)
         if self._flow is None and protocol.handshake_exc is not None:
-            self._give_up(_handshake_in_words(protocol.handshake_exc, self._target))
+            self._give_up(in_words(protocol.handshake_exc, self._target))
         elif protocol.close_expected() and self._until == math.inf:
             self._watch(CLOSING, "the connection was not closed in time")
 
@@ -458,24 +450,6 @@ class Connection(asyncio.Protocol):
         return "the connection is closed"
 
 
-def _server(origins: tuple[str, ...]) -> ServerProtocol:
-    allowed = [Origin(each) for each in origins] or None
-    return ServerProtocol(origins=allowed, subprotocols=[SIP], max_size=LONGEST, logger=_SILENT)
-
-
-def _client(target: Target) -> ClientProtocol:
-    host, path = target.domain or target.address[0], target.path
-    if not _is_visible(path) or not _is_visible(host):
-        raise TransportError(f"{path!r} is no path, or {host!r} no host, that a WebSocket can ask for")
-    path = path if path.startswith("/") else f"/{path}"
-    where = WebSocketURI(target.transport == "WSS", host, target.address[1], path, "")
-    return ClientProtocol(where, subprotocols=[SIP], max_size=LONGEST, logger=_SILENT)
-
-
-def _is_visible(text: str) -> bool:
-    return all("!" <= each <= "~" for each in text)
-
-
 def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
@@ -486,12 +460,3 @@ def _is_utf8(data: bytes) -> bool:
 
 def _authority(target: Target) -> str:
     return f"{uri_host(target.domain or target.address[0])}:{target.address[1]}"
-
-
-def _handshake_in_words(error: Exception, target: Target | None) -> str:
-    if target is not None and isinstance(error, InvalidStatus):
-        path, status = target.path or "/", error.response.status_code
-        return f"answers {status} to a WebSocket on {path}: is the path right?"
-    if target is not None and isinstance(error, NegotiationError):
-        return f"does not agree to the subprotocol 'sip' (RFC 7118): {printable(str(error))}"
-    return f"no WebSocket handshake: {printable(str(error))}"

@@ -13,7 +13,8 @@ import pytest
 
 from sipstack.core.outputs import Flow, Target
 from sipstack.net import websocket_connection
-from sipstack.net.websocket_connection import HANDSHAKE, LONGEST
+from sipstack.net.websocket_connection import HANDSHAKE
+from sipstack.net.websocket_handshake import LONGEST
 from tests.net.web import (
     BINARY,
     CLOSE,
@@ -93,7 +94,7 @@ async def test_a_handshake_that_is_wrong_is_answered_and_over(
     changes: dict[str, str | None], status: int
 ) -> None:
     async with listening() as (server, news), stranger(server.local) as peer:
-        assert (await peer.shake_hands(**changes)).startswith(f"HTTP/1.1 {status} ")
+        assert (await peer.shake_hands("/", **changes)).startswith(f"HTTP/1.1 {status} ")
         await peer.rest()
         assert (news.accepts, server._connections) == ([], {})
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
 from sipstack.core.outputs import Target
-from sipstack.net.websocket_connection import LONGEST
+from sipstack.net.websocket_handshake import LONGEST
 from tests.net.web import DOMAIN, contexts, dialling, listening, settings
 
 SIP = [Subprotocol("sip")]
