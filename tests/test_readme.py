@@ -21,8 +21,8 @@ import pytest
 
 import sipstack
 from sipstack import Invitation, UserAgent
+from sipstack.cli.identity import PASSWORD
 from sipstack.cli.main import program
-from sipstack.cli.options import PASSWORD
 from sipstack.cli.status import ExitStatus
 from sipstack.identifiers import Identifiers
 from sipstack.media.session import AudioSession

@@ -13,28 +13,14 @@ import click
 
 import sipstack
 from sipstack import errors
-from sipstack.cli.environment import Environment
 from sipstack.cli.help import TRACE_FULL
-from sipstack.ua.account import ANONYMOUS
 
-PASSWORD = "SIPSTACK_PASSWORD"
-LISTEN = re.compile(r"udp:(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{1,5})", re.IGNORECASE)
 URI = re.compile(r"(sips?|tel):\S+", re.IGNORECASE)
+WEB = re.compile(r"wss?://[^\s/]+(/\S*)?", re.IGNORECASE)
 
 SAMPLE_RATE = 8000  # of the calls that the command line places and answers: G.711
 
 Function = Callable[..., Any]
-
-
-@attrs.frozen
-class Identity:
-    """Our address-of-record, our credentials, and where we listen."""
-
-    listen: str
-    aor: str
-    username: str | None
-    password: str | None = attrs.field(repr=False)
-    proxy: str | None
 
 
 @attrs.frozen
@@ -56,6 +42,11 @@ def uri(value: str) -> str:
     raise click.BadParameter(f"{value!r} is not a SIP URI: write {_as_uri(value)}")
 
 
+def proxy(value: str) -> str:
+    """Check that an argument names a proxy: a SIP URI, or the URL of a WebSocket."""
+    return value if WEB.fullmatch(value) else uri(value)
+
+
 def address_of_record(value: str) -> str:
     """Check that an argument is an address-of-record; a tel: URI names no domain, so it is none."""
     if uri(value).lower().startswith("tel:"):
@@ -71,14 +62,6 @@ def user_of(aor: str) -> str:
 
 def _as_uri(value: str) -> str:
     return f"sip:{value}" if re.fullmatch(r"[^\s:/]+", value) else "sip:600@pbx.example.com"
-
-
-def listen_address(value: str) -> str:
-    """Check that an argument is an address to listen at, ``udp:HOST:PORT``."""
-    match = LISTEN.fullmatch(value)
-    if match and int(match[2]) <= 65535:
-        return value
-    raise click.BadParameter(f"{value!r} is not udp:HOST:PORT: write udp:0.0.0.0:5060 or udp:[::]:5060")
 
 
 def seconds(name: str, text: str, **more: Any) -> Callable[[Function], Function]:
@@ -130,47 +113,6 @@ def _check_is_wav(context: click.Context, option: click.Parameter, path: Path | 
     return path
 
 
-def identity_options(listen: str = "udp:0.0.0.0:0") -> Callable[[Function], Function]:
-    """Give a command the options of ``Identity``, which it receives as ``identity``."""
-    options = (
-        click.option(
-            "--listen",
-            type=listen_address,
-            default=listen,
-            metavar="udp:HOST:PORT",
-            show_default=True,
-            help="Where to receive messages; port 0 takes a free one.",
-        ),
-        click.option(
-            "--from",
-            "aor",
-            type=address_of_record,
-            default=ANONYMOUS,
-            metavar="AOR",
-            help="Who we are: our address-of-record, such as sip:alice@example.com.",
-        ),
-        click.option(
-            "--user",
-            "username",
-            metavar="NAME",
-            help="User name for authentication, if not the AOR's. The password is asked for, or "
-            f"taken from the environment variable {PASSWORD}; it is never an argument.",
-        ),
-        click.option("--proxy", type=uri, metavar="URI", help="Send everything through this proxy."),
-    )
-
-    def decorate(function: Function) -> Function:
-        @functools.wraps(function)
-        def command(listen: str, aor: str, username: str | None, proxy: str | None, **rest: Any) -> Any:
-            environment = click.get_current_context().ensure_object(Environment)
-            password = _password(environment, username)
-            return function(identity=Identity(listen, aor, username, password, proxy), **rest)
-
-        return _with_options(command, options)
-
-    return decorate
-
-
 def output_options(function: Function) -> Function:
     """Give a command the options of ``Output``, which it receives as ``output``."""
     options = (
@@ -194,20 +136,11 @@ def output_options(function: Function) -> Function:
     def command(json: bool, trace: bool, full: bool, pcap: Path | None, verbose: int, **rest: Any) -> Any:
         return function(output=Output(json, trace or full, pcap, verbose, full), **rest)
 
-    return _with_options(command, options)
+    return with_options(command, options)
 
 
-def _with_options(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
+def with_options(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
+    """Give a command these options, in this order."""
     for option in reversed(options):
         function = option(function)
     return function
-
-
-def _password(environment: Environment, username: str | None) -> str | None:
-    """The password from the environment; else, if there is a user name, from the terminal."""
-    password = environment.variables.get(PASSWORD)
-    if password is not None or username is None:
-        return password
-    if not environment.stdin.isatty():
-        raise click.UsageError(f"--user needs a password: set the environment variable {PASSWORD}")
-    return environment.ask_secret(f"Password of {username}: ")

@@ -12,9 +12,10 @@ from typing import Any
 import sipstack
 from sipstack import errors
 from sipstack.cli.environment import Environment
+from sipstack.cli.identity import PASSWORD, Identity
 from sipstack.cli.ladder import Ladder
 from sipstack.cli.log import logging_to
-from sipstack.cli.options import PASSWORD, Identity, Output, user_of
+from sipstack.cli.options import Output, user_of
 from sipstack.cli.report import Event, HumanReport, JsonReport, Report
 from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.status import ExitStatus, exit_status
@@ -48,6 +49,7 @@ class Run:
             "username": identity.username,
             "listen": identity.listen,
             "proxy": identity.proxy,
+            "tls": identity.tls,
             "trace": self.trace,
             "media": self._traced_media if self.media_trace is not None else None,
         }

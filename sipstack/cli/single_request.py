@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import sipstack
-from sipstack.cli.options import Identity
+from sipstack.cli.identity import Identity
 from sipstack.cli.report import Event
 from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.run import Run

@@ -13,7 +13,7 @@ import attrs
 
 from sipstack.core.dns_records import Answer, Naptr, Query, Srv
 from sipstack.core.outputs import Question, Target, Transport
-from sipstack.core.routing import as_address
+from sipstack.core.routing import WEB, as_address
 from sipstack.errors import ResolutionError
 from sipstack.identifiers import Identifiers
 
@@ -147,7 +147,8 @@ class Resolution:
     def _target(self, server: _Server, address: str, priority: int) -> Target:
         """With the name that was asked for, never that of a record: the DNS proves nothing (RFC 5922 §4)."""
         question = self._question
-        domain = (question.domain or question.host) if server.transport.secure else ""
+        named = server.transport.secure or server.transport.name in WEB
+        domain = (question.domain or question.host) if named else ""
         return Target(server.transport.name, (address, server.port), domain, priority=priority)
 
     def _records(self, name: str, kind: str, record: type[R]) -> list[R]:

@@ -12,18 +12,20 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import attrs
+
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.lookups import Lookups, LookupUser
 from sipstack.core.outputs import Close, Open, Output, Question, Target, Transport
-from sipstack.core.routing import destination
+from sipstack.core.routing import WEB, destination
 from sipstack.core.suspects import Suspects
+from sipstack.core.web_resource import WebResource
 from sipstack.errors import ResolutionError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
-WEB = ("WS", "WSS")
 MAXIMUM_FLOWS = 10_000
 MAXIMUM_HOPS = 1024
 MAXIMUM_WAITING = 10_000
@@ -126,9 +128,9 @@ class Route:
     def again(self, now: float) -> None:
         """Find the flow to the same target once more: the one that was found is gone."""
         self.is_reused = False
-        target = self.target
-        if self._user is None or target is None:
+        if self._user is None or self.target is None:
             return
+        target = self.target = self._router.with_path(self.target)
         self._asked.append(target)
         self._router.find_flow(target, self, now)
         if target in self._asked and self._targets and _is_twin(self._targets[0], target):
@@ -186,6 +188,7 @@ class Router:
         "_outputs",
         "flows",
         "lookups",
+        "resources",
         "schedule",
         "suspects",
         "transports",
@@ -198,6 +201,7 @@ class Router:
         self.transports: dict[str, Transport] = {}
         """Those that our endpoints speak, by name."""
         self.flows: dict[Target, Flow] = {}
+        self.resources: dict[tuple[str, int], WebResource] = {}
         self.suspects = Suspects()
         self.without_streams = Suspects()
         """Targets that take datagrams, and no connections: see `StreamAttempt`."""
@@ -213,13 +217,27 @@ class Router:
         self.transports[transport.name] = transport
         self._hops.clear()
 
+    def add_resource(self, resource: WebResource) -> None:
+        """From now on requests for this host and port with ``transport=ws`` go there."""
+        self.resources[resource.host, resource.port] = resource
+        self._hops.clear()
+
+    def with_path(self, target: Target) -> Target:
+        """``target`` with the path that its WebSocket asks for."""
+        if not self.resources or target.transport not in WEB:
+            return target
+        resource = self.resources.get((target.domain, target.address[1]))
+        return target if resource is None else attrs.evolve(target, path=resource.path)
+
     # -- routes --------------------------------------------------------------------------------------------
 
     def destination(self, next_hop: str) -> Target | Question:
         """Where a next hop leads, remembered. Raises ResolutionError or ParseError."""
         known = self._hops.get(next_hop)
         if known is None:
-            known = destination(next_hop, self.transports)
+            known = destination(next_hop, self.transports, self.resources)
+            if isinstance(known, Target):
+                known = self.with_path(known)
             if len(next_hop) < 200:  # a peer that means harm gets no megabytes of our memory
                 if len(self._hops) >= MAXIMUM_HOPS:
                     self._hops.clear()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import attrs
 
 from sipstack.core.outputs import Question, Target, Transport
+from sipstack.core.web_resource import WebResource
 from sipstack.errors import ResolutionError
 from sipstack.message import Headers, NameAddr, Request, SipUri, Uri, Via
 from sipstack.message.grammar import split_commas
@@ -19,19 +21,28 @@ from sipstack.transaction.flow import Flow
 DEFAULT_PORT = 5060
 UNSECURED, SECURED = "UDP", "TLS"
 """The transport of a sip: and of a sips: URI that names none, where we have it (RFC 3263 §4.1)."""
+WEB = ("WS", "WSS")
+NO_RESOURCES: Mapping[tuple[str, int], WebResource] = MappingProxyType({})
+OVER = {"TCP": "TLS", "WS": "WSS"}
+"""What a sips: URI means by a transport: TLS over it (RFC 5630 §3.1.4, RFC 7118 §5.3)."""
+Resources = Mapping[tuple[str, int], WebResource]
+"""The WebSockets that are known by URL, by host and port."""
 
 
-def destination(next_hop: str, transports: Mapping[str, Transport]) -> Target | Question:
+def destination(
+    next_hop: str, transports: Mapping[str, Transport], resources: Resources = NO_RESOURCES
+) -> Target | Question:
     """Where a request for ``next_hop`` (a URI or name-addr) goes. Raises ResolutionError or ParseError."""
     uri = NameAddr.parse(next_hop).uri if "<" in next_hop else _uri(next_hop)
     if not isinstance(uri, SipUri):
         raise ResolutionError(f"cannot send to a {uri.scheme}: URI without a proxy")
-    transport = _transport(uri, transports)
+    transport = _transport(uri, transports, resources)
     host = uri.parameters.get("maddr") or uri.host
     port = uri.port if uri.port is not None else transport.default_port
     address = as_address(host)
     if address is not None:
-        return Target(transport.name, (address, port), uri.host if transport.secure else "")
+        domain = uri.host if transport.secure or transport.name in WEB else ""
+        return Target(transport.name, (address, port), domain)
     return Question(
         transport.name,
         host,
@@ -43,10 +54,15 @@ def destination(next_hop: str, transports: Mapping[str, Transport]) -> Target | 
     )
 
 
-def _transport(uri: SipUri, transports: Mapping[str, Transport]) -> Transport:
+def _transport(uri: SipUri, transports: Mapping[str, Transport], resources: Resources) -> Transport:
     """The one that the URI names, else the usual one, else any of ours that is good enough."""
     secure = uri.scheme == "sips"
     named = (uri.parameters.get("transport") or "").upper()
+    if named == "WS" and resources:
+        known = resources.get((uri.host.strip("[]").lower(), uri.port or 0))
+        named = named if known is None else known.transport
+    if secure:
+        named = OVER.get(named, named)
     usual = transports.get(named or (SECURED if secure else UNSECURED))
     if usual is not None and usual.secure >= secure:
         return usual

@@ -34,3 +34,10 @@ class Tls:
     require_client: bool = False
     server: ssl.SSLContext | None = None
     client: ssl.SSLContext | None = None
+
+
+def as_tls(tls: Tls | ssl.SSLContext | None) -> Tls:
+    """A context is used for the side that it was made for."""
+    if tls is None or isinstance(tls, Tls):
+        return tls or Tls()
+    return Tls(server=tls) if tls.protocol is ssl.PROTOCOL_TLS_SERVER else Tls(client=tls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType, TracebackType
@@ -18,6 +19,8 @@ from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.net.network import AUTO, HostNetwork, Listen, Network, stun_server
+from sipstack.net.settings import Settings
+from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.ua.account import ANONYMOUS, Account
 from sipstack.ua.arguments import check_host, check_seconds, check_text
 from sipstack.ua.client import NOT_RUNNING, UserAgentClient
@@ -37,7 +40,13 @@ class UserAgent(UserAgentClient):
     ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``, ``weakest_algorithm``,
     ``credentials_to_callers``, ``instance``: see ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
-    ``listen``: one or more ``udp:HOST:PORT``; port 0 takes any free one.
+    ``listen``: one or more addresses ``TRANSPORT:HOST:PORT`` with udp, tcp, tls, ws or wss; port 0 takes any
+    free one. Transports that are not listened on are still spoken, over connections that we open.
+    ``tls``: our certificate and whom we trust, for tls and wss: a ``Tls``, or a context of your own for the
+    side that it was made for.
+    ``origins``: the web pages, such as ``https://example.com``, whose WebSockets are let in; all if none.
+    ``tcp_above``: octets of a request beyond which it goes over TCP in place of UDP, where the target takes
+    that (RFC 3261 §18.1.1); None never does. A URI with ``transport=udp`` keeps to UDP.
     ``advertise``: the host to name in Via, Contact and SDP, where it is not the one we are bound to (NAT).
     Over UDP also ``stun:HOST:PORT``, a server that is asked at the start and from then on how it sees us, or
     ``"auto"``: each registrar is told the address that its answers say it sees us at. When that changes, we
@@ -61,6 +70,9 @@ class UserAgent(UserAgentClient):
         username: str | None = None,
         display_name: str = "",
         listen: str | Sequence[str] = "udp:0.0.0.0:0",
+        tls: Tls | ssl.SSLContext | None = None,
+        origins: Sequence[str] = (),
+        tcp_above: int | None = 1300,
         advertise: str | None = None,
         keep_alive: float | None = 25.0,
         proxy: str | None = None,
@@ -99,7 +111,8 @@ class UserAgent(UserAgentClient):
         self._policy = policy
         self._trace = trace
         self._extensions = tuple(extensions)
-        self._network = network or HostNetwork()
+        settings = Settings(tls=as_tls(tls), origins=tuple(origins))
+        self._network = network or HostNetwork(settings)
         texts = [listen] if isinstance(listen, str) else listen
         listens = [Listen.parse(text, self._network.transports) for text in texts]
         limits = self._limits = limits or Limits()
@@ -118,6 +131,7 @@ class UserAgent(UserAgentClient):
             maximum_unacknowledged=limits.unacknowledged,
             maximum_age=limits.age,
             keep_alive=check_seconds(keep_alive),
+            largest_datagram=tcp_above,
         )
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions
@@ -130,6 +144,9 @@ class UserAgent(UserAgentClient):
         core = Core(self._configuration, self._identifiers)
         for tag in self._extensions:
             core.registry.add_extension(tag)
+        for account in self.accounts:
+            if account.web_resource is not None:
+                core.router.add_resource(account.web_resource)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
         calls = self._limits.calls
         if calls is None and self._media is None:

@@ -36,6 +36,7 @@ from sipstack.media.wav import open_source as open_source
 from sipstack.message import Request as Request
 from sipstack.message import Response as Response
 from sipstack.net.capture import Capture as Capture
+from sipstack.net.tls_settings import Tls as Tls
 from sipstack.ua.account import Account as Account
 from sipstack.ua.agent import UserAgent as UserAgent
 from sipstack.ua.backoff import Backoff as Backoff

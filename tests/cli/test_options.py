@@ -8,16 +8,11 @@ from typing import Any
 import click
 import pytest
 
+import sipstack
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import (
-    Identity,
-    Output,
-    identity_options,
-    listen_address,
-    output_options,
-    uri,
-)
+from sipstack.cli.identity import Identity, identity_options, listen_address
+from sipstack.cli.options import Output, output_options, proxy, uri
 from sipstack.ua.account import ANONYMOUS
 from tests.cli.streams import environment
 
@@ -54,10 +49,15 @@ def test_uris(value: str) -> None:
 def test_what_is_no_address_is_told_what_to_type(value: str) -> None:
     with pytest.raises(click.BadParameter) as error:
         listen_address(value)
-    assert error.value.message == f"{value!r} is not udp:HOST:PORT: write udp:0.0.0.0:5060 or udp:[::]:5060"
+    assert error.value.message == (
+        f"{value!r} is not TRANSPORT:HOST:PORT: write udp:0.0.0.0:5060 or tls:[::]:5061"
+        " (the transports are udp, tcp, tls, ws, wss)"
+    )
 
 
-@pytest.mark.parametrize("value", ["udp:0.0.0.0:0", "udp:[::1]:5060", "UDP:192.0.2.1:65535"])
+@pytest.mark.parametrize(
+    "value", ["udp:0.0.0.0:0", "udp:[::1]:5060", "UDP:192.0.2.1:65535", "tls:0.0.0.0:5061", "wss:[::]:8089"]
+)
 def test_listen_addresses(value: str) -> None:
     assert listen_address(value) == value
 
@@ -77,19 +77,49 @@ def parsed(env: Environment, *arguments: str) -> dict[str, Any]:
 
 def test_the_defaults() -> None:
     assert parsed(environment()) == {
-        "identity": Identity("udp:0.0.0.0:5060", ANONYMOUS, None, None, None),
+        "identity": Identity(("udp:0.0.0.0:5060",), ANONYMOUS, None, None, None),
         "output": Output(False, False, None, 0),
     }
 
 
 def test_all_shared_options() -> None:
     env = environment(variables={"SIPSTACK_PASSWORD": "secret"})
-    arguments = "--listen udp:[::1]:0 --from sip:alice@example.com --user al --proxy sip:p"
+    arguments = (
+        "--listen udp:[::1]:0 --listen tls:0.0.0.0:5061 --from sip:alice@example.com --user al --proxy sip:p"
+    )
     arguments += " --json --trace -vv --pcap f"
     assert parsed(env, *arguments.split()) == {
-        "identity": Identity("udp:[::1]:0", "sip:alice@example.com", "al", "secret", "sip:p"),
+        "identity": Identity(
+            ("udp:[::1]:0", "tls:0.0.0.0:5061"), "sip:alice@example.com", "al", "secret", "sip:p"
+        ),
         "output": Output(True, True, Path("f"), 2, full=False),
     }
+
+
+@pytest.mark.parametrize("value", ["sip:pbx.example.com", "wss://pbx.example.com:8089/ws", "ws://127.0.0.1"])
+def test_a_proxy_is_a_uri_or_the_url_of_a_websocket(value: str) -> None:
+    assert proxy(value) == value
+
+
+def test_what_is_no_proxy_is_told_what_to_type() -> None:
+    with pytest.raises(click.BadParameter, match="'http://pbx/ws' is not a SIP URI"):
+        proxy("http://pbx/ws")
+
+
+def test_the_options_of_tls(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("cert.pem", "key.pem", "ca.pem")]
+    for file in files:
+        file.write_text("")
+    certificate, key, authority = map(str, files)
+    arguments = ["--tls-cert", certificate, "--tls-key", key, "--tls-ca", authority, "--tls-insecure"]
+    tls = parsed(environment(), *arguments)["identity"].tls
+    assert tls == sipstack.Tls(certificate=files[0], key=files[1], authority=files[2], verify=False)
+
+
+def test_a_key_without_a_certificate_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("")
+    with pytest.raises(click.UsageError, match="--tls-key needs --tls-cert"):
+        parsed(environment(), "--tls-key", str(tmp_path / "key.pem"))
 
 
 def test_the_trace_has_two_forms_and_takes_no_argument_for_its_own() -> None:
@@ -124,7 +154,7 @@ def test_nobody_is_asked_when_the_environment_knows() -> None:
 
 
 def test_a_password_is_not_shown_by_repr() -> None:
-    assert "secret" not in repr(Identity("udp:h:1", "sip:a@b", "a", "secret", None))
+    assert "secret" not in repr(Identity(("udp:h:1",), "sip:a@b", "a", "secret", None))
 
 
 def test_there_is_no_option_that_takes_a_password() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -132,7 +133,7 @@ async def test_the_package_over_tls(tmp_path: Path) -> None:
     tls = contexts(tmp_path, DOMAIN)
     async with listening(settings(tls), secure=True) as (server, news):
         address = f"wss://{DOMAIN}:{server.local[1]}"
-        context = tls.web_client_context()
+        context = ssl.create_default_context(cafile=str(tls.authority))
         async with connect(address, subprotocols=SIP, ssl=context, host="127.0.0.1") as peer:
             await peer.send(OPTIONS * 5000)
             await news.until(lambda: news.data == [OPTIONS * 5000])

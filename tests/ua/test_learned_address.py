@@ -102,10 +102,10 @@ async def test_the_registrar_gets_the_learned_address_at_once() -> None:
         alice.register() as registration,
     ):
         assert alice._running is not None
-        flow = registration._usage.flow
+        flow = registration._bindings[0].usage.flow
         assert flow is not None
         alice._running.driver.learned(flow, PUBLIC, "a test")
         await registrar.received(2)
-        assert [str(each.contacts[0].uri) for each in registrar.requests[:2]][1] == (
-            "sip:alice@203.0.113.9:41000"
-        )
+        new, old = registrar.requests[1].contacts
+        assert str(new.uri) == "sip:alice@203.0.113.9:41000"
+        assert (old.uri, old.parameters.get("expires")) == (registrar.requests[0].contacts[0].uri, "0")

@@ -14,17 +14,8 @@ from sipstack import errors
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import (
-    Identity,
-    Output,
-    check_other_file,
-    identity_options,
-    output_options,
-    played,
-    recorded,
-    seconds,
-    uri,
-)
+from sipstack.cli.identity import Identity, identity_options
+from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
 from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command

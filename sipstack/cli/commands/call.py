@@ -10,17 +10,8 @@ import click
 from sipstack.cli.call_plan import CallPlan, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import (
-    Identity,
-    Output,
-    check_other_file,
-    identity_options,
-    output_options,
-    played,
-    recorded,
-    seconds,
-    uri,
-)
+from sipstack.cli.identity import Identity, identity_options
+from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.status import ExitStatus

@@ -17,7 +17,8 @@ from sipstack.cli.audio_comparison import Comparison, compare, samples
 from sipstack.cli.call_plan import CallPlan, check_writable, echo
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, output_options, recorded
+from sipstack.cli.identity import Identity
+from sipstack.cli.options import Output, output_options, recorded
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
@@ -35,8 +36,8 @@ ENOUGH = 0.9  # from this similarity on, a listener hears the same tune
 TAIL = 0.6  # seconds to wait, after the tune, for its echo
 RATE = 8000  # samples a second
 LOOPBACK = "udp:127.0.0.1:0"
-ALICE = Identity(LOOPBACK, "sip:alice@127.0.0.1", None, None, None)
-BOB = Identity(LOOPBACK, "sip:bob@127.0.0.1", None, None, None)
+ALICE = Identity((LOOPBACK,), "sip:alice@127.0.0.1")
+BOB = Identity((LOOPBACK,), "sip:bob@127.0.0.1")
 
 
 @attrs.frozen

@@ -7,7 +7,8 @@ import click
 
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, timeout_option, uri
+from sipstack.cli.identity import Identity, identity_options
+from sipstack.cli.options import Output, output_options, timeout_option, uri
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.single_request import send_request
 from sipstack.cli.status import ExitStatus

@@ -7,7 +7,8 @@ import click
 
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
-from sipstack.cli.options import Identity, Output, identity_options, output_options, uri
+from sipstack.cli.identity import Identity, identity_options
+from sipstack.cli.options import Output, output_options, uri
 from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
