@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from typing import Protocol
+from typing import Protocol, cast
 
 from sipstack.core.outputs import Flow, Target
 from sipstack.errors import FlowClosed, TransportError
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     # -- life ----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # that of uvloop is one in all but name
         self.transport = self._raw = transport
         self._user.made(self)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 
 import pytest
 import uvloop
 
 from sipstack import TransportError, UserAgent
+from sipstack.net.network import HostNetwork
+from tests.net.web import contexts, settings
 from tests.ua.handlers import Answering
 
 HERE = "udp:127.0.0.1:0"
@@ -41,5 +44,20 @@ def test_a_port_that_nobody_has_is_reported_by_the_network() -> None:
         async with UserAgent("sip:alice@127.0.0.1", listen=HERE) as alice:
             with pytest.raises(TransportError):
                 await asyncio.wait_for(alice.options("sip:nobody@127.0.0.1:9"), 3)
+
+    run(main())
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_call_over_a_connection(tmp_path: Path, transport: str) -> None:
+    async def main() -> None:
+        callee, network = Answering(), HostNetwork(settings(contexts(tmp_path, "localhost")))
+        listen = f"{transport}:127.0.0.1:0"
+        async with UserAgent("sip:bob@localhost", listen=listen, network=network) as bob, bob.serving(callee):
+            target = f"sip:bob@localhost:{bob.listening[0][2]};transport={transport}"
+            async with UserAgent("sip:alice@127.0.0.1", listen=HERE, network=network) as alice:
+                async with asyncio.timeout(10), alice.call(target) as call:
+                    await callee.calls[0].hang_up()
+                    assert (await call.ended()).by == "remote"
 
     run(main())
