@@ -269,7 +269,7 @@ class Connection(asyncio.Protocol):
                 return
         protocol.receive_data(data)
         self._take_all()
-        if protocol.current_size is None and not protocol.reader.buffer:
+        if self._message is None and not protocol.reader.buffer:
             self._begun = math.inf
         elif self._begun == math.inf:
             self._begun = self._heard
