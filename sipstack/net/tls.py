@@ -14,6 +14,7 @@ from sipstack.net.reasons import authority, tls_reason
 from sipstack.net.settings import Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
 from sipstack.net.tcp import dialling, listening
+from sipstack.net.tls_buffer import shrink_buffer
 from sipstack.net.tls_contexts import TlsContexts
 from sipstack.net.tls_settings import Tls
 
@@ -51,6 +52,7 @@ class TlsHandshake:
             raise TransportError(tls_reason(error, name, port)) from error
         if secured is None:
             raise TransportError(f"{name} broke off the handshake of TLS")
+        shrink_buffer(raw)
         if domain and (fault := fault_of(secured, domain, self._contexts.tls)):
             raise TransportError(fault)
         return secured

@@ -20,6 +20,7 @@ from sipstack.net.network import EndpointUser, Listen
 from sipstack.net.reasons import tls_reason
 from sipstack.net.settings import Settings
 from sipstack.net.tls import fault_of
+from sipstack.net.tls_buffer import shrink_buffer
 from sipstack.net.tls_contexts import TlsContexts
 from sipstack.net.udp import source_address
 
@@ -214,6 +215,7 @@ class WebSocketEndpoint:
             connection.end(fault)
             secured.abort()
         else:
+            shrink_buffer(transport)
             connection.begin(secured)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
