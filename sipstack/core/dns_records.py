@@ -39,6 +39,10 @@ Record = str | Srv | Naptr
 """The text of an IP address, a server, or a way."""
 
 
+NO_NAME, NO_RECORD = "there is no such name", "there is no such record"
+"""The problems of an answer that a server has given; any other is of the way to the servers."""
+
+
 @attrs.frozen
 class Answer:
     """The records, and for how many seconds they hold; without any, ``problem`` says why in words."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import attrs
 
-from sipstack.core.dns_records import Answer, Naptr, Query, Srv
+from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Naptr, Query, Srv
 from sipstack.core.outputs import Question, Target, Transport
 from sipstack.core.routing import WEB, as_address
 from sipstack.errors import ResolutionError
@@ -70,16 +70,25 @@ class Resolution:
         self._answers[query] = answer
 
     def targets(self) -> list[Target]:
-        """Best first, by ``priority``. Raises ResolutionError that says what was asked in vain."""
+        """Best first, by ``priority``. Raises ResolutionError that says in one clause why there are none."""
         targets = self._walk()
         if targets:
             return targets
         if self._declined:
-            raise ResolutionError(f"{self._question.host} offers no service of this kind (SRV with target .)")
-        vain = [f"{query.type} of {query.name}: {answer.problem or 'no such record'}"
-                for query, answer in self._answers.items()
-                if not answer.records and (answer.problem or query.type in ("A", "AAAA"))]  # fmt: skip
-        raise ResolutionError("; ".join(vain[-4:]) or "no usable record")
+            raise ResolutionError("the domain offers no such service (SRV with the target .)")
+        raise ResolutionError(self._reason())
+
+    def _reason(self) -> str:
+        """What stands in the way: rather that a server was not reached than what one has answered."""
+        vain = {query: answer.problem for query, answer in self._answers.items() if not answer.records}
+        for problem in vain.values():
+            if problem not in ("", NO_NAME, NO_RECORD):
+                return problem
+        host = self._question.host.rstrip(".").lower()
+        names = [query.name for query in self._answers if query.type in ("A", "AAAA")] or [host]
+        unknown = all(vain.get(Query(names[0], kind), NO_NAME) == NO_NAME for kind in ("A", "AAAA"))
+        where = "" if names[0] == host else f"{names[0]} (SRV of {host}): "
+        return where + (NO_NAME if unknown else "the name has no address")
 
     # -- the walk: as far as the answers lead --------------------------------------------------------------
 

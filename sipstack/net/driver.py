@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from sipstack.core.core import Core
-from sipstack.core.dns_records import Answer, Query
+from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Query
 from sipstack.core.events import Event
 from sipstack.core.outputs import Address, Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
@@ -300,9 +300,16 @@ class Driver:
         except Exception as error:  # of a resolver that is not ours
             self._report(f"{query.name} could not be looked up", error)
             answer = Answer(problem=f"{type(error).__name__}: {error}")
-        TRANSPORT.debug("%s of %s: %s", query.type, query.name, answer.records or answer.problem)
+        self._tell(query, answer)
         self.core.resolved(query, answer, self._loop.time())
         self._drain()
+
+    def _tell(self, query: Query, answer: Answer) -> None:
+        """Where a host is, and that no server answered. That there is nothing, the request tells."""
+        if not answer.records and answer.problem not in (NO_NAME, NO_RECORD):
+            TRANSPORT.info("%s of %s is not found: %s", query.type, query.name, answer.problem)
+        elif answer.records and query.type in ("A", "AAAA"):
+            TRANSPORT.debug("%s is found at %s", query.name, ", ".join(map(str, answer.records)))
 
 
 def _is_power_of_two(count: int) -> bool:

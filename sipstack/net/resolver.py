@@ -10,7 +10,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sipstack.core.dns_records import Answer, Naptr, Query, Record, Srv
+from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Naptr, Query, Record, Srv
 from sipstack.core.outputs import Address
 from sipstack.net.hosts_file import HostsFile
 
@@ -59,7 +59,7 @@ class Resolver:
         except dns.resolver.NXDOMAIN as error:
             responses: dict[Any, Any] = error.kwargs.get("responses") or {}
             ttl = min((_negative_ttl(each) for each in responses.values()), default=0.0)
-            return Answer(ttl=ttl, problem="there is no such name"), True
+            return Answer(ttl=ttl, problem=NO_NAME), True
         except dns.resolver.NoResolverConfiguration:
             return Answer(ttl=TTL_OF_FAILURE, problem="this host names no DNS server"), True
         except dns.resolver.NoNameservers:
@@ -69,7 +69,7 @@ class Resolver:
         except (dns.exception.DNSException, OSError, UnicodeError, ValueError) as error:
             return Answer(ttl=TTL_OF_FAILURE, problem=str(error) or type(error).__name__), False
         if found.rrset is None:
-            return Answer(ttl=_negative_ttl(found.response), problem="there is no such record"), False
+            return Answer(ttl=_negative_ttl(found.response), problem=NO_RECORD), False
         records = [record for each in list(found.rrset)[:MAXIMUM_RECORDS] if (record := _record(each))]
         return Answer(tuple(records), float(_lowest_ttl(found))), False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sipstack.core.dns_records import Answer, Query, Record
+from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Query, Record
 
 TTL = 1.0
 """Seconds that an answer holds: what a test changes is soon seen."""
@@ -21,4 +21,4 @@ def answer(
     if found:
         return Answer(tuple(found), TTL)
     known = query.name in names or any(each.name == query.name for each in records)
-    return Answer(ttl=TTL, problem="there is no such record" if known else "there is no such name")
+    return Answer(ttl=TTL, problem=NO_RECORD if known else NO_NAME)

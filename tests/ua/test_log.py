@@ -92,8 +92,7 @@ async def test_a_host_that_is_not_found(world: World, caplog: pytest.LogCaptureF
             await alice.call("sip:alice:secret@nowhere.test").__aenter__()
         assert lines(caplog) == [
             "call: ID: calling sip:alice:***@nowhere.test",
-            "transport: nowhere.test is not found: the simulated network knows no host 'nowhere.test'",
-            "call: ID: failed: no address for sip:alice:***@nowhere.test",
+            "call: ID: failed: no address for sip:alice:***@nowhere.test: there is no such name",
         ]
 
 
@@ -301,17 +300,15 @@ async def test_a_registration(world: World, caplog: pytest.LogCaptureFixture) ->
         async with alice.register():
             pass
         register = "REGISTER sip:registrar.test SIP/2.0 (Call-ID ID, CSeq"
-        found = "DEBUG transport: registrar.test is found at UDP 10.0.0.1:5060"
         assert lines(caplog) == [
             "transport: listening on udp:10.0.0.2:5060",
-            found,
+            "DEBUG transport: registrar.test is found at 10.0.0.1",
             "DEBUG transport: UDP to 10.0.0.1:5060 is open",
             f"DEBUG transport: -> UDP 10.0.0.1:5060 {register} 1 REGISTER)",
             "DEBUG transport: <- UDP 10.0.0.1:5060 SIP/2.0 401 Unauthorized (Call-ID ID, CSeq 1 REGISTER)",
             f"DEBUG transport: -> UDP 10.0.0.1:5060 {register} 2 REGISTER)",
             "DEBUG transport: <- UDP 10.0.0.1:5060 SIP/2.0 200 OK (Call-ID ID, CSeq 2 REGISTER)",
             f"transaction: {ALICE} is registered for 600.0 s",
-            found,
             f"DEBUG transport: -> UDP 10.0.0.1:5060 {register} 3 REGISTER)",
             "DEBUG transport: <- UDP 10.0.0.1:5060 SIP/2.0 200 OK (Call-ID ID, CSeq 3 REGISTER)",
             "transaction: sip:alice@alice.test is not registered any more",

@@ -55,7 +55,7 @@ def test_a_name_that_is_not_found_is_known_after_the_answer_and_ends_the_call() 
     """)
     ended = alice.last(Ended)
     assert alice.told == ["Answered", "Ended"]
-    assert (ended.by, ended.reason) == ("transport", f"no address for {NAMELESS}")
+    assert (ended.by, ended.reason) == ("transport", f"no address for {NAMELESS}: there is no such name")
     bob.answer(bob.request, 200, None)
     world.settle()
     assert alice.leftovers == []
