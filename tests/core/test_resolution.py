@@ -83,7 +83,8 @@ def test_a_domain_that_says_it_has_no_such_service() -> None:
 
 def test_servers_without_an_address() -> None:
     zone: Zone = {("_sip._udp.example.com", "SRV"): (Srv(0, 0, 5060, "gone.example.com"),)}
-    with pytest.raises(ResolutionError, match=r"^gone\.example\.com \(SRV of example\.com\): there is no such name$"):
+    reason = r"^gone\.example\.com \(SRV of example\.com\): there is no such name$"
+    with pytest.raises(ResolutionError, match=reason):
         look_up("sip:example.com;transport=udp", zone)
 
 
