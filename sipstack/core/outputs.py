@@ -10,12 +10,15 @@ from sipstack.transaction.flow import Address, Flow, uri_host
 
 @attrs.frozen
 class Transport:
-    """A transport protocol that an endpoint of ours speaks. ``name`` is as in Via: "UDP", "TLS", "WSS"."""
+    """A transport protocol that an endpoint of ours speaks. ``name`` is as in Via: "UDP", "TLS", "WSS".
+    ``families``: the types of the address records of hosts that it reaches.
+    """
 
     name: str
     reliable: bool = False
     secure: bool = False
     default_port: int = 5060
+    families: tuple[str, ...] = ("AAAA", "A")
 
 
 @attrs.frozen

@@ -113,7 +113,7 @@ class Resolution:
         else:
             fitting = [each for each in ours.values() if each.secure >= question.secure]
             fitting.sort(key=lambda each: each.name != question.transport)
-            ways = self._records(question.host, "NAPTR", Naptr)
+            ways = [] if _is_local(question.host) else self._records(question.host, "NAPTR", Naptr)
             if self._missing:
                 return []
             by_name = {each.name: each for each in fitting}
@@ -127,6 +127,8 @@ class Resolution:
             ]
             if found:
                 return found
+        if _is_local(question.host):
+            return []
         return [(each, PREFIXES[each.name] + question.host) for each in fitting if each.name in PREFIXES]
 
     def _servers(self, transport: Transport, name: str) -> list[_Server]:
@@ -141,12 +143,11 @@ class Resolution:
         return [_Server(transport, each.target.rstrip("."), each.port) for each in ordered]
 
     def _addresses(self, servers: Sequence[_Server]) -> list[Target]:
-        """The addresses of each server, of both families in turn (RFC 8305 §4)."""
+        """The addresses of each server, of the families that we reach in turn (RFC 8305 §4)."""
         targets: dict[Target, None] = {}
         for server in servers:
-            six = self._records(server.host, "AAAA", str)
-            four = self._records(server.host, "A", str)
-            for pair in zip_longest(six, four):
+            families = [self._records(server.host, kind, str) for kind in server.transport.families]
+            for pair in zip_longest(*families):
                 for text in pair:
                     address = as_address(text) if text is not None else None
                     if address is not None and len(targets) < MAXIMUM_TARGETS:
@@ -170,6 +171,14 @@ class Resolution:
                 self._missing.append(query)
             return []
         return [each for each in answer.records[:MAXIMUM_RECORDS] if isinstance(each, record)]
+
+
+def _is_local(host: str) -> bool:
+    """Whether it is a name of the local network, of which the DNS knows no services: servers that are asked
+    for them tend to be silent.
+    """
+    name = host.rstrip(".").lower()
+    return "." not in name or name.endswith(".local")
 
 
 def by_weight(records: Sequence[Srv], identifiers: Identifiers) -> list[Srv]:

@@ -213,8 +213,10 @@ class Router:
         self._opening: dict[Target, list[FlowUser]] = {}
 
     def speak(self, transport: Transport) -> None:
-        """An endpoint of ours speaks ``transport``."""
-        self.transports[transport.name] = transport
+        """An endpoint of ours speaks ``transport``; another one may reach the other IP family by it."""
+        known = self.transports.get(transport.name, transport)
+        families = tuple(sorted({*known.families, *transport.families}, reverse=True))
+        self.transports[transport.name] = attrs.evolve(transport, families=families)
         self._hops.clear()
 
     def add_resource(self, resource: WebResource) -> None:

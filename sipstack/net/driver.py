@@ -11,10 +11,23 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
+import attrs
+
 from sipstack.core.core import Core
 from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Query
 from sipstack.core.events import Event
-from sipstack.core.outputs import Address, Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
+from sipstack.core.outputs import (
+    Address,
+    Close,
+    Flow,
+    Open,
+    Report,
+    Resolve,
+    Target,
+    Transmit,
+    Transport,
+    Undelivered,
+)
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
@@ -73,7 +86,7 @@ class Driver:
             for listen in listens:
                 endpoint = await self._network.listen(listen, self)
                 self.endpoints.append(endpoint)
-                self.core.speak(endpoint.transport)
+                self.core.speak(_reaching(endpoint))
                 TRANSPORT.info("listening on %s:%s", listen.transport, endpoint.local)
             spoken = {listen.transport for listen in listens}
             for endpoint in self._network.diallers(spoken, self):
@@ -310,6 +323,14 @@ class Driver:
             TRANSPORT.info("%s of %s is not found: %s", query.type, query.name, answer.problem)
         elif answer.records and query.type in ("A", "AAAA"):
             TRANSPORT.debug("%s is found at %s", query.name, ", ".join(map(str, answer.records)))
+
+
+def _reaching(endpoint: Endpoint) -> Transport:
+    """Its transport, with the IP families that it reaches: connections from a wildcard take any."""
+    transport, host = endpoint.transport, endpoint.local[0]
+    if transport.reliable and host in ("0.0.0.0", "::"):
+        return transport
+    return attrs.evolve(transport, families=("AAAA",) if ":" in host else ("A",))
 
 
 def _is_power_of_two(count: int) -> bool:

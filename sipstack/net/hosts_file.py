@@ -30,6 +30,11 @@ class HostsFile:
         found = self._names.get(name.lower().rstrip("."), ())
         return [each for each in found if (":" in each) == (family == "AAAA")]
 
+    def has(self, name: str) -> bool:
+        """Whether it gives any address of ``name``."""
+        self._refresh()
+        return name.lower().rstrip(".") in self._names
+
     def _refresh(self) -> None:
         try:
             changed = os.stat(self._path).st_mtime

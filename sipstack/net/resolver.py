@@ -17,8 +17,10 @@ from sipstack.net.hosts_file import HostsFile
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver as AsyncResolver
 
-LIFETIME = 5.0
-"""Seconds that all servers together have for one query."""
+LIFETIMES = {"A": 5.0, "AAAA": 5.0, "SRV": 2.0, "NAPTR": 2.0}
+"""Seconds that all servers together have for one query; many a server is silent about what it does not know,
+and where there are no services the address does.
+"""
 TTL_OF_HOST = 30.0
 """Seconds that an answer without a TTL holds: of the hosts file, or of the system."""
 TTL_OF_FAILURE = 5.0
@@ -36,12 +38,13 @@ class Resolver:
         self._resolver: AsyncResolver | None = None
 
     async def resolve(self, query: Query) -> Answer:
-        """The records of one name and type, within 5 s."""
+        """The records of one name and type, within 5 s (SRV and NAPTR: 2 s). Of who is in the hosts file
+        nothing is asked.
+        """
         is_address = query.type in ("A", "AAAA")
-        if is_address:
-            known = self._hosts.addresses(query.name, query.type)
-            if known:
-                return Answer(tuple(known), TTL_OF_HOST)
+        if self._hosts.has(_host(query.name)):
+            known = self._hosts.addresses(query.name, query.type) if is_address else ()
+            return Answer(tuple(known), TTL_OF_HOST, "" if known else NO_RECORD)
         answer, asked_in_vain = await self._ask(query)
         if asked_in_vain and is_address and self._nameservers is None:
             return await _of_system(query) or answer
@@ -52,9 +55,10 @@ class Resolver:
         import dns.exception
         import dns.resolver
 
+        lifetime = LIFETIMES[query.type]
         try:
             found = await self._dns().resolve(
-                query.name, query.type, raise_on_no_answer=False, lifetime=LIFETIME, search=False
+                query.name, query.type, raise_on_no_answer=False, lifetime=lifetime, search=False
             )
         except dns.resolver.NXDOMAIN as error:
             responses: dict[Any, Any] = error.kwargs.get("responses") or {}
@@ -65,7 +69,7 @@ class Resolver:
         except dns.resolver.NoNameservers:
             return Answer(ttl=TTL_OF_FAILURE, problem="the DNS server failed or refused"), False
         except dns.exception.Timeout:
-            return Answer(ttl=TTL_OF_FAILURE, problem=f"no DNS server answered within {LIFETIME:g} s"), False
+            return Answer(ttl=TTL_OF_FAILURE, problem=f"no DNS server answered within {lifetime:g} s"), False
         except (dns.exception.DNSException, OSError, UnicodeError, ValueError) as error:
             return Answer(ttl=TTL_OF_FAILURE, problem=str(error) or type(error).__name__), False
         if found.rrset is None:
@@ -85,6 +89,13 @@ class Resolver:
                 ]
             self._resolver = resolver
         return self._resolver
+
+
+def _host(name: str) -> str:
+    """Whose service it is: the name behind _sip._udp (RFC 2782)."""
+    while name.startswith("_") and "." in name:
+        name = name.partition(".")[2]
+    return name
 
 
 def _record(rdata: Any) -> Record | None:
@@ -122,7 +133,7 @@ async def _of_system(query: Query) -> Answer | None:
     family = socket.AF_INET if query.type == "A" else socket.AF_INET6
     try:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(LIFETIME):
+        async with asyncio.timeout(LIFETIMES[query.type]):
             found = await loop.getaddrinfo(query.name, None, family=family, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError, TimeoutError):
         return None

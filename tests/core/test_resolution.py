@@ -222,6 +222,22 @@ def test_both_families_take_turns() -> None:
     assert found == ["2001:db8::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
 
+@pytest.mark.parametrize(("families", "address"), [(("A",), "192.0.2.2"), (("AAAA",), "2001:db8::2")])
+def test_a_family_that_we_do_not_reach_is_not_asked_for(families: tuple[str, ...], address: str) -> None:
+    targets, asked = look_up(
+        "sip:server2.example.com:5060", ADDRESSES, {"UDP": Transport("UDP", families=families)}
+    )
+    assert places(targets) == [f"UDP {address} 5060"]
+    assert asked == [("server2.example.com", families[0])]
+
+
+@pytest.mark.parametrize("host", ["pbx", "printer.local", "PRINTER.Local"])
+def test_a_name_of_the_local_network_has_no_services_to_ask_for(host: str) -> None:
+    targets, asked = look_up(f"sip:{host}", {(host.lower(), "A"): ("192.0.2.9",)})
+    assert places(targets) == ["UDP 192.0.2.9 5060"]
+    assert {kind for _, kind in asked} == {"A", "AAAA"}
+
+
 # --- RFC 2782: priority and weight ---
 
 
