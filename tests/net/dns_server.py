@@ -17,6 +17,7 @@ TTL = 300
 SOA = "ns.test. root.test. 1 3600 600 86400 7"
 """Its minimum, 7 s, is how long "there is none" holds."""
 MAXIMUM_CHAIN = 8
+PORTS_TRIED = 20
 
 Zone = Mapping[tuple[str, str], Sequence[str]]
 """The records of each name and type, as a zone file writes them."""
@@ -42,11 +43,10 @@ class DnsServer:
         self.over_tcp = 0
 
     async def __aenter__(self) -> DnsServer:
-        loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address: tuple[str, int] = self._tcp.sockets[0].getsockname()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), self.address)
-        return self
+        for _ in range(PORTS_TRIED):
+            if await self._open():
+                return self
+        raise OSError("no port is free for both UDP and TCP")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -54,6 +54,17 @@ class DnsServer:
         self._udp.close()
         self._tcp.close()
         await self._tcp.wait_closed()
+
+    async def _open(self) -> bool:
+        loop = asyncio.get_running_loop()
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), ("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._udp.get_extra_info("sockname")
+        try:
+            self._tcp = await asyncio.start_server(self._serve, *self.address)
+        except OSError:  # somebody has this port of TCP
+            self._udp.close()
+            return False
+        return True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         length = int.from_bytes(await reader.readexactly(2), "big")
