@@ -318,9 +318,9 @@ class Driver:
         self._drain()
 
     def _tell(self, query: Query, answer: Answer) -> None:
-        """Where a host is, and that no server answered. That there is nothing, the request tells."""
+        """Where a host is, or that no server answered. That there is nothing, the request tells."""
         if not answer.records and answer.problem not in (NO_NAME, NO_RECORD):
-            TRANSPORT.info("%s of %s is not found: %s", query.type, query.name, answer.problem)
+            TRANSPORT.debug("%s of %s is not found: %s", query.type, query.name, answer.problem)
         elif answer.records and query.type in ("A", "AAAA"):
             TRANSPORT.debug("%s is found at %s", query.name, ", ".join(map(str, answer.records)))
 

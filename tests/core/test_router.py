@@ -7,6 +7,7 @@ from collections import deque
 
 import pytest
 
+from sipstack.core.dns_records import Query
 from sipstack.core.outputs import Close, Flow, Open, Output, Question, Resolve, Target, Transport
 from sipstack.core.router import MAXIMUM_FLOWS, MAXIMUM_HOPS, MAXIMUM_WAITING, Route, Router
 from sipstack.errors import ParseError, SipError, TransportError
@@ -466,3 +467,18 @@ def test_datagrams_always_go(bench: Bench) -> None:
     bench.router.opened(Target("UDP", ONE.address), flow, 0.0)
     bench.router.forget(flow)
     assert bench.router.is_open(flow)
+
+
+# --- the IP families of our endpoints ---
+
+
+@pytest.mark.parametrize(
+    ("families", "asked"),
+    [([("A",)], ["A"]), ([("AAAA",)], ["AAAA"]), ([("A",), ("AAAA",)], ["AAAA", "A"])],
+)
+def test_addresses_are_asked_for_that_one_of_our_endpoints_reaches(
+    families: list[tuple[str, ...]], asked: list[str]
+) -> None:
+    bench = Bench(*(Transport("UDP", families=each) for each in families))
+    bench.route("sip:example.com:5060")
+    assert bench.asked() == [Resolve(Query("example.com", kind)) for kind in asked]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Flow
 from sipstack.core.trace import TracedMessage
 from sipstack.net.message_log import REMEMBERED, MessageLog
 from sipstack.net.network import HostNetwork, Listen
 from sipstack.net.udp import UdpEndpoint
+from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.world import World
 from tests.log_lines import lines, listen
 from tests.net.inbox import LOOPBACK, Inbox
@@ -94,6 +96,31 @@ async def test_a_name_that_is_not_found(world: World, caplog: pytest.LogCaptureF
     await asyncio.sleep(1)
     assert lines(caplog) == [
         "transport: listening on udp:10.0.0.1:5060",
+    ]
+    await station.driver.close()
+
+
+class WithoutServer(HostedNetwork):
+    """The DNS knows where a host is, and fails when its services are asked for."""
+
+    async def resolve(self, query: Query) -> Answer:
+        if query.type in ("NAPTR", "SRV"):
+            return Answer(problem="no DNS server answered within 2 s")
+        return await super().resolve(query)
+
+
+@pytest.mark.virtual_time
+async def test_a_server_of_names_that_is_silent(world: World, debug: pytest.LogCaptureFixture) -> None:
+    """It costs each call seconds: that is told, though the host is found."""
+    station = await started(Station(world, network=WithoutServer(world.simulated, "10.0.0.1")))
+    world.names["there.test"] = ["10.0.0.2"]
+    lines(debug)
+    station.request("sip:there.test")
+    await asyncio.sleep(1)
+    assert lines(debug)[:3] == [
+        "DEBUG transport: NAPTR of there.test is not found: no DNS server answered within 2 s",
+        "DEBUG transport: SRV of _sip._udp.there.test is not found: no DNS server answered within 2 s",
+        "DEBUG transport: there.test is found at 10.0.0.2",
     ]
     await station.driver.close()
 

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from sipstack import ResolutionError, TransactionTimeout, TransportError, UserAgent
-from sipstack.core.dns_records import Answer, Query, Srv
+from sipstack.core.dns_records import Answer, Naptr, Query, Srv
 from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.world import World
@@ -98,6 +98,29 @@ async def test_calls_at_the_same_time_make_no_more_than_one_suspicion(world: Wor
         assert world.ladder() == ladder(f"""
             alice -> one    OPTIONS {PBX} [1]
             one -> alice    200 OK [1 OPTIONS]
+        """)
+
+
+async def test_the_better_server_is_gone_back_to_when_its_mark_is_over(world: World) -> None:
+    """Found by NAPTR and SRV; what is suspect is the address, whatever the DNS says again."""
+    world.records[Query("pbx.test", "NAPTR")] = [Naptr(1, 1, "s", "SIP+D2U", "", "ways.pbx.test")]
+    world.records[Query("ways.pbx.test", "SRV")] = [Srv(1, 0, 5060, "one.test"), Srv(2, 0, 5060, "two.test")]
+    for name, (host, _) in ADDRESSES.items():
+        world.names[f"{name}.test"] = [host]
+    async with world.user_agent("alice") as alice, world.user_agent("two"):
+        await alice.options(PBX)
+        assert world.now == 32
+        async with world.user_agent("one"):
+            tried = []
+            for pause in (0, 31, 2):
+                await asyncio.sleep(pause)
+                world.ladder()
+                await alice.options(PBX)
+                tried.append(world.ladder()[0])
+        assert tried == ladder(f"""
+            alice -> two    OPTIONS {PBX} [1]
+            alice -> two    OPTIONS {PBX} [1]
+            alice -> one    OPTIONS {PBX} [1]
         """)
 
 
