@@ -11,8 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
-import attrs
-
 from sipstack.core.core import Core
 from sipstack.core.dns_records import NO_NAME, NO_RECORD, Answer, Query
 from sipstack.core.events import Event
@@ -28,6 +26,7 @@ from sipstack.core.outputs import (
     Transport,
     Undelivered,
 )
+from sipstack.core.outputs import Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
@@ -35,6 +34,7 @@ from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network
 from sipstack.net.udp import UdpEndpoint
+from sipstack.net.network import Endpoint, Listen, Network, reaching
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,7 +86,7 @@ class Driver:
             for listen in listens:
                 endpoint = await self._network.listen(listen, self)
                 self.endpoints.append(endpoint)
-                self.core.speak(_reaching(endpoint))
+                self.core.speak(reaching(endpoint))
                 TRANSPORT.info("listening on %s:%s", listen.transport, endpoint.local)
             spoken = {listen.transport for listen in listens}
             for endpoint in self._network.diallers(spoken, self):
@@ -323,14 +323,6 @@ class Driver:
             TRANSPORT.debug("%s of %s is not found: %s", query.type, query.name, answer.problem)
         elif answer.records and query.type in ("A", "AAAA"):
             TRANSPORT.debug("%s is found at %s", query.name, ", ".join(map(str, answer.records)))
-
-
-def _reaching(endpoint: Endpoint) -> Transport:
-    """Its transport, with the IP families that it reaches: connections from a wildcard take any."""
-    transport, host = endpoint.transport, endpoint.local[0]
-    if transport.reliable and host in ("0.0.0.0", "::"):
-        return transport
-    return attrs.evolve(transport, families=("AAAA",) if ":" in host else ("A",))
 
 
 def _is_power_of_two(count: int) -> bool:

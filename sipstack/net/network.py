@@ -110,6 +110,16 @@ class Endpoint(Protocol):
     def close(self) -> None: ...
 
 
+def reaching(endpoint: Endpoint) -> Transport:
+    """The transport of a listening address, with the IP families that it reaches: connections that begin at
+    a wildcard reach any.
+    """
+    transport, host = endpoint.transport, endpoint.local[0]
+    if transport.reliable and host in ("0.0.0.0", "::"):
+        return transport
+    return attrs.evolve(transport, families=("AAAA",) if ":" in host else ("A",))
+
+
 class Network(Protocol):
     """A network: the real one, or a simulated one."""
 
