@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from sipstack.core.outputs import Flow
+from sipstack.core.outputs import Flow, Transport
 from sipstack.errors import LocalProtocolError, TransportError
-from sipstack.net.network import HostNetwork, Listen
+from sipstack.net.network import HostNetwork, Listen, reaching
 from tests.net.inbox import Inbox, User
 
 HOW_TO = "is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"
@@ -81,3 +84,21 @@ async def test_endpoints_of_the_host_talk() -> None:
     assert inbox.received == [(Flow("UDP", other.local, one.local), b"hello")]
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "families"),
+    [("127.0.0.1", ("A",)), ("0.0.0.0", ("A",)), ("[::1]", ("AAAA",)), ("[::]", ("AAAA",))],
+)
+async def test_a_datagram_reaches_the_family_of_its_socket(host: str, families: tuple[str, ...]) -> None:
+    endpoint = await HostNetwork().listen(Listen.parse(f"udp:{host}:0"), User(Inbox()))
+    assert reaching(endpoint).families == families
+    endpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "families"), [("0.0.0.0", ("AAAA", "A")), ("::", ("AAAA", "A")), ("192.0.2.1", ("A",))]
+)
+def test_a_connection_from_a_wildcard_reaches_any_family(host: str, families: tuple[str, ...]) -> None:
+    endpoint: Any = SimpleNamespace(transport=Transport("TCP", reliable=True), local=(host, 5060))
+    assert reaching(endpoint).families == families
