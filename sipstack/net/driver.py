@@ -23,18 +23,15 @@ from sipstack.core.outputs import (
     Resolve,
     Target,
     Transmit,
-    Transport,
     Undelivered,
 )
-from sipstack.core.outputs import Close, Flow, Open, Report, Resolve, Target, Transmit, Undelivered
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
-from sipstack.net.network import Endpoint, Listen, Network
-from sipstack.net.udp import UdpEndpoint
 from sipstack.net.network import Endpoint, Listen, Network, reaching
+from sipstack.net.udp import UdpEndpoint
 
 P = ParamSpec("P")
 R = TypeVar("R")
