@@ -1,0 +1,57 @@
+"""The user agents of the tests: ours, each of which reaches Kamailio over one transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from interop.kamailio.server import DOMAIN, Kamailio
+import sipstack
+from sipstack import TracedMessage, UserAgent
+
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+MIXED = (("udp", "tls"), ("tls", "udp"), ("wss", "udp"), ("tcp", "wss"))
+"""Transports of the two sides of a call, where Kamailio has to change them."""
+PAIRS = (*((each, each) for each in TRANSPORTS), *MIXED)
+LISTEN = "udp:127.0.0.1:0"
+
+
+def uri(name: str) -> str:
+    """The address-of-record of a user: any name does."""
+    return f"sip:{name}@{DOMAIN}"
+
+
+@attrs.frozen
+class AgentFactory:
+    """Makes a user agent that goes through Kamailio with everything."""
+
+    kamailio: Kamailio
+
+    def __call__(
+        self,
+        name: str,
+        transport: str = "udp",
+        *,
+        password: str = "secret",
+        trace: Callable[[TracedMessage], None] | None = None,
+    ) -> UserAgent:
+        if not hasattr(sipstack, "Tls"):
+            if transport != "udp":
+                pytest.skip(f"no {transport} yet")
+            return UserAgent(
+                uri(name),
+                password=password,
+                proxy=self.kamailio.proxy(transport),
+                listen=LISTEN,
+                trace=trace,
+            )
+        return UserAgent(
+            uri(name),
+            password=password,
+            proxy=self.kamailio.proxy(transport),
+            listen=LISTEN,
+            tls=sipstack.Tls(authority=self.kamailio.authority),
+            trace=trace,
+        )
