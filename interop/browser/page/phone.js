@@ -5,7 +5,7 @@ import JsSIP from "jssip";
 
 const received = [];
 
-function sipjs({ user, domain, server, password, target }) {
+function sipjs({ user, domain, server, password }) {
   const agent = new SIP.UserAgent({
     uri: SIP.UserAgent.makeURI(`sip:${user}@${domain}`),
     transportOptions: { server },
@@ -21,7 +21,7 @@ function sipjs({ user, domain, server, password, target }) {
   });
   const registerer = new SIP.Registerer(agent);
   const uri = (text) => SIP.UserAgent.makeURI(text);
-  // OPTIONS has no class of its own: it is sent by the core, which answers challenges for a Messager only.
+  // OPTIONS has no class of its own: it is sent by the core.
   const options = (to) =>
     new Promise((resolve) => {
       const request = agent.userAgentCore.makeOutgoingRequestMessage(
