@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
-import pytest
 
 from interop.kamailio.server import DOMAIN, Kamailio
-import sipstack
+from interop.secure import needs, with_tls
 from sipstack import TracedMessage, UserAgent
+from sipstack.net.tls_settings import Tls
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 MIXED = (("udp", "tls"), ("tls", "udp"), ("wss", "udp"), ("tcp", "wss"))
@@ -37,21 +37,12 @@ class AgentFactory:
         password: str = "secret",
         trace: Callable[[TracedMessage], None] | None = None,
     ) -> UserAgent:
-        if not hasattr(sipstack, "Tls"):
-            if transport != "udp":
-                pytest.skip(f"no {transport} yet")
-            return UserAgent(
-                uri(name),
-                password=password,
-                proxy=self.kamailio.proxy(transport),
-                listen=LISTEN,
-                trace=trace,
-            )
+        needs(transport)
         return UserAgent(
             uri(name),
             password=password,
             proxy=self.kamailio.proxy(transport),
             listen=LISTEN,
-            tls=sipstack.Tls(authority=self.kamailio.authority),
             trace=trace,
+            **with_tls(Tls(authority=self.kamailio.authority)),
         )
