@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interop.asterisk.sound import tone, write_wav
+from interop.ports import HOST
+from sipstack.testing.certificates import HOUR, CertificateAuthority
 
 TEMPLATES = Path(__file__).parent / "etc"
 DEFAULTS = ("acl", "ccss", "cdr", "cel", "features", "indications", "manager", "pjproject", "udptl")
@@ -23,8 +25,19 @@ def render(folder: Path, values: Mapping[str, object], *, sha256: bool) -> None:
     for template in sorted(TEMPLATES.glob("*.conf")):
         if sha256 or template.name != "pjsip_digest.conf":
             (folder / template.name).write_text(_filled_in(template.read_text(), values))
+    _certificates(folder)
     (folder / "moh").mkdir()
     write_wav(folder / "moh" / "tone.wav", tone(HOLD_TONE, 30.0))
+
+
+def _certificates(folder: Path) -> None:
+    authority = CertificateAuthority()
+    authority.write(folder)
+    authority.issue(HOST, "::1", "localhost").write(folder, "server")
+    authority.issue("elsewhere.example.com").write(folder, "wrong")
+    authority.issue(HOST, "::1", ends=-HOUR).write(folder, "expired")
+    authority.issue("client.example.com").write(folder, "client")
+    CertificateAuthority("another authority").issue(HOST).write(folder, "stranger")
 
 
 def _filled_in(text: str, values: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Free UDP ports of the loopback interface."""
+"""Free ports for RTP."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import contextlib
 import random
 import socket
 
-HOST = "127.0.0.1"
+from interop.ports import HOST
+
 RTP_PORTS = range(20000, 30000)  # below the ports that the system assigns itself
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_port:
-        any_port.bind((HOST, 0))
-        return int(any_port.getsockname()[1])
 
 
 def free_range(length: int) -> range:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,9 @@ import attrs
 
 from interop.asterisk import configuration
 from interop.asterisk.installation import Installation
-from interop.asterisk.ports import HOST, free_port, free_range
+from interop.asterisk.ports import free_range
+from interop.ports import HOST, free_ports
+from interop.processes import ended_with_us, tail
 
 BOOT_TIMEOUT = 60.0  # seconds: half a second is usual, a busy machine has needed 15
 STOP_TIMEOUT = 10.0
@@ -27,12 +29,27 @@ RTP_PORTS = 200
 
 
 @attrs.frozen
+class Ports:
+    """Where it listens beside UDP and TCP. Those of ``mutual`` want a certificate; the certificate of ``wrong``
+    is for another name, that of ``expired`` has expired: all three are TLS.
+    """
+
+    tls: int
+    mutual: int
+    wrong: int
+    expired: int
+    ws: int
+    wss: int
+
+
+@attrs.frozen
 class Asterisk:
-    """A running Asterisk, reached at ``host`` and ``port`` over UDP."""
+    """A running Asterisk, reached at ``host`` and ``port`` over UDP, IPv6 and TCP; the others have ``ports``."""
 
     installation: Installation
     folder: Path
     port: int
+    ports: Ports
     media: range
     """The ports of its RTP."""
     host: str = HOST
@@ -40,6 +57,11 @@ class Asterisk:
     @property
     def log(self) -> Path:
         return self.folder / "log"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that signed its own."""
+        return self.folder / "authority.crt"
 
     def uri(self, number: str) -> str:
         """The URI at which a number of the dialplan (etc/extensions.conf) is called."""
@@ -87,30 +109,45 @@ class Asterisk:
 @contextmanager
 def running(installation: Installation) -> Iterator[Asterisk]:
     """Start Asterisk, wait until it takes calls; stop it and remove its folder afterwards."""
+    with rendered(installation) as asterisk, booted(asterisk):
+        yield asterisk
+
+
+@contextmanager
+def rendered(installation: Installation) -> Iterator[Asterisk]:
+    """An Asterisk with a folder and a configuration, that does not run yet."""
     folder = Path(tempfile.mkdtemp(prefix="interop-", dir=installation.folder))
     try:
-        asterisk = Asterisk(installation, folder, free_port(), free_range(RTP_PORTS))
+        port, *others = free_ports(1 + len(attrs.fields(Ports)))
+        asterisk = Asterisk(installation, folder, port, Ports(*others), free_range(RTP_PORTS))
         values = {
             "FOLDER": installation.path_inside(folder),
             "SIP_PORT": asterisk.port,
             "RTP_FIRST": asterisk.media.start,
             "RTP_LAST": asterisk.media.stop - 1,
+            **{f"{name.upper()}_PORT": port for name, port in attrs.asdict(asterisk.ports).items()},
         }
         configuration.render(folder, values, sha256=installation.knows_sha256)
-        with _process(asterisk) as process:
-            _wait_until_booted(asterisk, process)
-            yield asterisk
+        yield asterisk
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
+def booted(asterisk: Asterisk, entering: Sequence[str] = ()) -> Iterator[None]:
+    """Start it and wait until it takes calls; stop it afterwards. ``entering`` stands before its command."""
+    with _process(asterisk, entering) as process:
+        _wait_until_booted(asterisk, process)
+        yield
+
+
+@contextmanager
+def _process(asterisk: Asterisk, entering: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     configured = f"{asterisk.installation.path_inside(asterisk.folder)}/asterisk.conf"
     with (
         (asterisk.folder / "output").open("wb") as output,
         subprocess.Popen(
-            [*_ended_with_us(), *asterisk.installation.command("-f", "-C", configured)],
+            [*ended_with_us(), *entering, *asterisk.installation.command("-f", "-C", configured)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -122,11 +159,6 @@ def _process(asterisk: Asterisk) -> Iterator[subprocess.Popen[bytes]]:
             _stop(asterisk, process)
 
 
-def _ended_with_us() -> list[str]:
-    """A prefix for a command, which ends it when the test run is killed."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-
-
 def _wait_until_booted(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + BOOT_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
@@ -134,7 +166,7 @@ def _wait_until_booted(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> 
             if "fully booted" in asterisk.console("core waitfullybooted"):
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"Asterisk did not start:\n{_tail(asterisk.folder / 'output')}{_tail(asterisk.log)}")
+    raise RuntimeError(f"Asterisk did not start:\n{tail(asterisk.folder / 'output')}{tail(asterisk.log)}")
 
 
 def _stop(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
@@ -145,6 +177,3 @@ def _stop(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
 
-
-def _tail(path: Path) -> str:
-    return "".join(path.read_text(errors="replace").splitlines(keepends=True)[-40:]) if path.exists() else ""
