@@ -33,17 +33,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def bound(port: int) -> bool:
-    """Whether a process on this machine holds the UDP port. Nothing is disturbed: it is read from /proc."""
+LISTENING = "0A"  # the state of a socket in /proc/net/tcp
+
+
+def bound(port: int, protocol: str = "udp") -> bool:
+    """Whether a process on this machine holds the port, or listens at it for ``protocol="tcp"``.
+
+    Nothing is disturbed: it is read from /proc.
+    """
     entry = f":{port:04X}"
-    rows = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
-    return any(row.split()[1].endswith(entry) for row in rows)
+    rows = [row.split() for row in Path(f"/proc/net/{protocol}").read_text(encoding="ascii").splitlines()[1:]]
+    return any(row[1].endswith(entry) and (protocol == "udp" or row[3] == LISTENING) for row in rows)
 
 
-def wait_bound(port: int, timeout: float, alive: Callable[[], bool] = lambda: True) -> bool:
-    """Waits until the UDP port is bound; False after ``timeout`` seconds, or when its owner is not alive."""
+def wait_bound(
+    port: int, timeout: float, alive: Callable[[], bool] = lambda: True, protocol: str = "udp"
+) -> bool:
+    """Waits until the port is bound; False after ``timeout`` seconds, or when its owner is not alive."""
     deadline = time.monotonic() + timeout
-    while not bound(port):
+    while not bound(port, protocol):
         if time.monotonic() > deadline or not alive():
             return False
         time.sleep(0.01)
@@ -77,6 +85,7 @@ class Sipp:
     """Runs ``sipp``, as a client when it has a target and as a server without one.
 
     ``scenario`` is the name of a file in ``scenarios/``, or that of a built-in scenario (``uac``, ``uas``).
+    ``transport`` is as sipp has it: ``u1`` is UDP, ``t1`` one connection of TCP, ``tn`` one for each call.
     As a context manager it has bound its port on entry, and has ended on exit.
     """
 
@@ -91,15 +100,19 @@ class Sipp:
         core: int | None = None,
         limit: float = 20.0,
         trace: bool = True,
+        transport: str = "u1",
     ) -> None:
         self.port = port or free_port()
         self.limit = limit
         self._folder = folder
         self._name = f"{scenario}-{self.port}"
         self._core = core
+        self._tcp = transport.startswith("t")
+        self._calls_over_tcp = self._tcp and target is not None
         self._arguments = ["sipp", *([target] if target else []), *self._scenario(scenario)]
         self._arguments += [
             *self._common(trace),
+            *(["-t", transport] if self._tcp else []),
             *(["-m", str(calls)] if calls is not None else []),
             *options,
         ]
@@ -108,7 +121,7 @@ class Sipp:
     @property
     def uri(self) -> str:
         """Where this sipp is reached."""
-        return f"sip:sipp@{HOST}:{self.port}"
+        return f"sip:sipp@{HOST}:{self.port}{';transport=tcp' if self._tcp else ''}"
 
     @property
     def pid(self) -> int:
@@ -136,7 +149,8 @@ class Sipp:
                 stderr=subprocess.STDOUT,
                 preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
             )
-        wait_bound(self.port, 5.0, lambda: not self.exited)
+        if not self._calls_over_tcp:  # then it binds nothing
+            wait_bound(self.port, 5.0, lambda: not self.exited, "tcp" if self._tcp else "udp")
         return self
 
     def __exit__(self, *exception: object) -> None:
