@@ -63,7 +63,9 @@ def namespace() -> Iterator[Namespace]:
     """Make one; it is gone afterwards. Raises Unavailable with the reason."""
     missing = [each for each in ("ip", "nft") if not shutil.which(each)]
     if missing:
-        raise Unavailable(f"there is no {' and no '.join(missing)} (Debian: apt-get install iproute2 nftables)")
+        raise Unavailable(
+            f"there is no {' and no '.join(missing)} (Debian: apt-get install iproute2 nftables)"
+        )
     made = Namespace(f"sipstack-{os.getpid()}")
     done = subprocess.run(["ip", "netns", "add", made.name], capture_output=True, text=True, check=False)
     if done.returncode:

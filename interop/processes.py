@@ -13,4 +13,6 @@ def ended_with_us() -> list[str]:
 
 def tail(path: Path, lines: int = 40) -> str:
     """The last lines of a log, or nothing where there is none."""
-    return "".join(path.read_text(errors="replace").splitlines(keepends=True)[-lines:]) if path.exists() else ""
+    return (
+        "".join(path.read_text(errors="replace").splitlines(keepends=True)[-lines:]) if path.exists() else ""
+    )

@@ -176,4 +176,3 @@ def _stop(asterisk: Asterisk, process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-

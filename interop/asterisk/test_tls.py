@@ -20,7 +20,9 @@ def uri(port: int) -> str:
 @pytest.mark.parametrize(
     ("port", "words"), [("wrong", "elsewhere.example.com"), ("expired", "expired"), ("tls", "127.0.0.1")]
 )
-async def test_a_bad_certificate_is_refused_with_the_reason(asterisk: Asterisk, port: str, words: str) -> None:
+async def test_a_bad_certificate_is_refused_with_the_reason(
+    asterisk: Asterisk, port: str, words: str
+) -> None:
     """The third is good: only its authority is not one of ours."""
     trust = Tls(authority=asterisk.folder / "stranger.crt" if port == "tls" else asterisk.authority)
     async with TLS.agent(asterisk, tls=trust) as ua:
@@ -49,4 +51,3 @@ async def test_mutual_tls(asterisk: Asterisk) -> None:
         async with TLS.agent(asterisk, tls=refused) as ua:
             with pytest.raises(TransportError):
                 await ua.options(target)
-

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from interop.asterisk.agents import AgentFactory
 from interop.asterisk.listening import answering, eventually, hear_tone, next_call
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
 from interop.asterisk.test_long_calls import stays_up
 from interop.asterisk.wires import ALL, Wire
-from sipstack import TracedMessage
-from sipstack.net.tls_settings import Tls
 
 OVER_ALL = pytest.mark.parametrize("wire", ALL, ids=lambda wire: wire.name)
 pytestmark = pytest.mark.usefixtures("agent")  # nothing is left afterwards

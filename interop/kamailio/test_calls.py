@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,6 @@ from interop.asterisk.listening import answering, eventually, hear_tone, next_ca
 from interop.asterisk.sound import tone, write_wav
 from interop.kamailio.agents import PAIRS, TRANSPORTS, AgentFactory, uri
 from interop.kamailio.traces import requests, responses, values
-from pathlib import Path
-
 from sipstack import Call, CallRejected, Invitation, TracedMessage
 
 pairs = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda each: each)

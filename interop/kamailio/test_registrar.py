@@ -70,9 +70,7 @@ async def test_a_text_that_is_too_large_for_udp(agent: AgentFactory) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_path_and_service_route_are_obeyed(
-    edge: Kamailio, agent: AgentFactory, transport: str
-) -> None:
+async def test_path_and_service_route_are_obeyed(edge: Kamailio, agent: AgentFactory, transport: str) -> None:
     """Through an edge proxy: it writes a Path, by which calls come, and the registrar names a Service-Route."""
     trace: list[TracedMessage] = []
     through_edge = attrs.evolve(agent, kamailio=edge)

@@ -46,7 +46,9 @@ async def test_registrations_return_and_calls_go_on_or_end(mortal: Kamailio, age
             await eventually_reachable(bob, caller)
             await call.hang_up()
             if transport == "udp":
-                assert (await other.ended()).by == "remote"  # the way that its Record-Route says is still there
+                assert (
+                    await other.ended()
+                ).by == "remote"  # the way that its Record-Route says is still there
             else:
                 await other.hang_up()  # the proxy has lost the connection to which its own URI led
             async with alice.call(uri(callee)):  # and a new one

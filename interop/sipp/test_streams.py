@@ -76,7 +76,9 @@ async def test_sipp_calls_us(sipp: Launch, folder: Path, secure: bool, transport
         ((_, _, port),) = ua.listening
         async with relay("tcp", "tls" if secure else "tcp", port, folder) as relayed:
             options = {"target": f"{HOST}:{relayed if secure else port}", "calls": CALLS, "limit": LIMIT}
-            with sipp("uac", *("-r", str(RATE), "-max_socket", "2000"), **options, transport=transport, trace=False) as caller:
+            with sipp(
+                "uac", *("-r", str(RATE), "-max_socket", "2000"), **options, transport=transport, trace=False
+            ) as caller:
                 result = await caller.ended()
     assert result.problems == ""
     assert done(result) == (CALLS, 0)
