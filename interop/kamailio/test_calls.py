@@ -52,7 +52,8 @@ async def test_the_caller_holds_resumes_and_hangs_up(
     answers = [each for each in responses(trace, "INVITE") if each.status > 199]
     assert [each.status for each in answers] == [407, 200, 200, 200]
     routes = values(answers[1], "Record-Route")
-    assert len(routes) == (1 if ours == theirs else 2)
+    # where the transport changes there are two; Kamailio takes wss: to wss: for such a change too
+    assert len(routes) == (1 if ours == theirs != "wss" else 2)
     bye = requests(trace, "BYE", sent=True)[-1]
     assert len(values(bye, "Route")) == len(routes)
 
