@@ -30,8 +30,8 @@ RTP_PORTS = 200
 
 @attrs.frozen
 class Ports:
-    """Where it listens beside UDP and TCP. Those of ``mutual`` want a certificate; the certificate of ``wrong``
-    is for another name, that of ``expired`` has expired: all three are TLS.
+    """Where it listens beside UDP and TCP. ``mutual`` wants a certificate; that of ``wrong`` is for another
+    name, that of ``expired`` has expired: all three are TLS.
     """
 
     tls: int
@@ -44,7 +44,7 @@ class Ports:
 
 @attrs.frozen
 class Asterisk:
-    """A running Asterisk, reached at ``host`` and ``port`` over UDP, IPv6 and TCP; the others have ``ports``."""
+    """A running Asterisk, reached at ``host`` and ``port`` over UDP and TCP; the others have ``ports``."""
 
     installation: Installation
     folder: Path

@@ -6,8 +6,7 @@ import pytest
 
 from interop.asterisk.server import Asterisk
 from interop.asterisk.wires import Wire
-from sipstack import TransportError
-from sipstack.net.tls_settings import Tls
+from sipstack import Tls, TransportError
 
 TLS = Wire("tls4")
 pytestmark = pytest.mark.usefixtures("agent")  # nothing is left afterwards
@@ -37,13 +36,13 @@ async def test_who_does_not_verify_takes_them(asterisk: Asterisk, port: str) -> 
 
 
 async def test_mutual_tls(asterisk: Asterisk) -> None:
-    """With the certificate that Asterisk wants, with none, and with one of an authority that it does not know."""
+    """With the certificate that Asterisk wants, with none, and with one of a stranger's authority."""
     folder = asterisk.folder
     target = uri(asterisk.ports.mutual)
 
     def presenting(name: str) -> Tls:
-        pair = {"certificate": folder / f"{name}.crt", "key": folder / f"{name}.key"}
-        return Tls(authority=asterisk.authority, **pair)
+        certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+        return Tls(certificate=certificate, key=key, authority=asterisk.authority)
 
     async with TLS.agent(asterisk, tls=presenting("client")) as ua:
         assert (await ua.options(target)).status == 200

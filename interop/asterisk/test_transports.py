@@ -1,4 +1,4 @@
-"""TCP, TLS, WebSocket and secure WebSocket, over IPv4 and IPv6: register, call, be called, hold, re-INVITE."""
+"""TCP, TLS, WebSocket and secure WebSocket, over IPv4 and IPv6: register, calls, hold, re-INVITE."""
 
 from __future__ import annotations
 

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from interop.asterisk.server import Asterisk
-from interop.secure import needs, with_tls
-from sipstack import TracedMessage, UserAgent
-from sipstack.net.tls_settings import Tls
+from sipstack import Tls, TracedMessage, UserAgent
 
 HOSTS = {"4": "127.0.0.1", "6": "[::1]"}
 
@@ -56,7 +54,6 @@ class Wire:
         trace: Callable[[TracedMessage], None] | None = None,
     ) -> UserAgent:
         """A client: it listens for UDP alone, and opens connections."""
-        needs(self.transport)
         return UserAgent(
             f"sip:{self.user}@{self.host}:{self.port(asterisk)}",
             password="secret",
@@ -64,7 +61,7 @@ class Wire:
             proxy=self.proxy(asterisk),
             listen=f"udp:{self.host}:0",
             trace=trace,
-            **with_tls(tls or Tls(authority=asterisk.authority)),
+            tls=tls or Tls(authority=asterisk.authority),
         )
 
 

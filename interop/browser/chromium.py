@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its own DevTools protocol: pages are opened, and functions called in them."""
+"""A headless Chromium, driven by its own DevTools protocol: a page, and functions called in it."""
 
 from __future__ import annotations
 
@@ -114,10 +114,15 @@ async def _port(process: asyncio.subprocess.Process, written: Path, log: Path) -
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_TIMEOUT):
             while process.returncode is None:
-                if written.exists() and (text := written.read_text()).count("\n"):
-                    return int(text.split()[0])
+                if port := _written_port(written):
+                    return port
                 await asyncio.sleep(0.05)
     raise RuntimeError(f"Chromium did not start:\n{tail(log)}")
+
+
+def _written_port(path: Path) -> int | None:
+    text = path.read_text() if path.exists() else ""
+    return int(text.split()[0]) if "\n" in text else None
 
 
 def _tab(port: int) -> str:

@@ -1,4 +1,4 @@
-"""SIP.js and JsSIP with the page's script in one file, made once for each state of ``page/`` and kept in the cache.
+"""SIP.js and JsSIP with the page's script in one file, made once for each state of ``page/``, and kept.
 
 They come by npm, at the versions in page/package.json; no install script of a package is run.
 """

@@ -7,16 +7,13 @@ from pathlib import Path
 
 from interop.browser.chromium import Page
 from interop.browser.test_texts import TEXT
-from interop.secure import needs, with_tls
-from sipstack import IncomingRequest, UserAgent
-from sipstack.net.tls_settings import Tls
+from sipstack import IncomingRequest, Tls, UserAgent
 from sipstack.testing.certificates import CertificateAuthority
 
 HOST = "127.0.0.1"
 
 
 async def test_a_browser_sends_us_texts_and_options(page: Page, library: str, tmp_path: Path) -> None:
-    needs("wss")
     texts: list[str] = []
     contacts: list[str] = []
 
@@ -32,7 +29,7 @@ async def test_a_browser_sends_us_texts_and_options(page: Page, library: str, tm
     certificate, key = CertificateAuthority().issue(HOST).write(tmp_path, "server")
     tls = Tls(certificate=certificate, key=key)
     async with (
-        UserAgent(f"sip:us@{HOST}", listen=f"wss:{HOST}:0", **with_tls(tls)) as ua,
+        UserAgent(f"sip:us@{HOST}", listen=f"wss:{HOST}:0", tls=tls) as ua,
         ua.serving(requests={"MESSAGE": take, "REGISTER": bind}),
     ):
         ((_, _, port),) = ua.listening

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from interop.kamailio.server import DOMAIN, Kamailio
-from interop.secure import needs, with_tls
-from sipstack import TracedMessage, UserAgent
-from sipstack.net.tls_settings import Tls
+from sipstack import Tls, TracedMessage, UserAgent
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 MIXED = (("udp", "tls"), ("tls", "udp"), ("wss", "udp"), ("tcp", "wss"))
@@ -37,12 +35,11 @@ class AgentFactory:
         password: str = "secret",
         trace: Callable[[TracedMessage], None] | None = None,
     ) -> UserAgent:
-        needs(transport)
         return UserAgent(
             uri(name),
             password=password,
             proxy=self.kamailio.proxy(transport),
             listen=LISTEN,
             trace=trace,
-            **with_tls(Tls(authority=self.kamailio.authority)),
+            tls=Tls(authority=self.kamailio.authority),
         )

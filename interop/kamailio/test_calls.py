@@ -103,7 +103,7 @@ async def test_all_phones_ring_and_the_first_to_answer_has_the_call(
     ):
         async with alice.call(uri("bob")) as call:
             await eventually(lambda: bool(cancelled))
-            assert call.remote.user == "bob"
+            assert str(call.remote) == uri("bob")
     assert cancelled == [True]
 
 

@@ -52,7 +52,7 @@ async def test_message_and_options_to_each_other(agent: AgentFactory, transport:
 
 
 async def test_a_text_that_is_too_large_for_udp(agent: AgentFactory) -> None:
-    """Above 1,300 octets a request goes by TCP (RFC 3261 §18.1.1), where the proxy takes it; it comes whole."""
+    """Above 1,300 octets a request goes by TCP (RFC 3261 §18.1.1) where the proxy takes it."""
     texts: list[str] = []
 
     async def take(request: IncomingRequest) -> None:
@@ -71,7 +71,7 @@ async def test_a_text_that_is_too_large_for_udp(agent: AgentFactory) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_path_and_service_route_are_obeyed(edge: Kamailio, agent: AgentFactory, transport: str) -> None:
-    """Through an edge proxy: it writes a Path, by which calls come, and the registrar names a Service-Route."""
+    """Through an edge proxy, which writes a Path; the registrar names a Service-Route."""
     trace: list[TracedMessage] = []
     through_edge = attrs.evolve(agent, kamailio=edge)
     async with (

@@ -1,7 +1,7 @@
 """Octets from TLS to TCP, or the other way: Debian's sipp has no TLS.
 
-``python -m interop.sipp.relay FROM PORT TO PORT FOLDER``, where FROM and TO are ``tcp`` or ``tls``. The folder
-has ``server.crt``, ``server.key`` and ``authority.crt``. It runs until it is stopped.
+``python -m interop.sipp.relay FROM PORT TO PORT FOLDER``, where FROM and TO are ``tcp`` or ``tls``. In
+the folder are ``server.crt``, ``server.key`` and ``authority.crt``. It runs until it is stopped.
 """
 
 from __future__ import annotations

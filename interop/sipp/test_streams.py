@@ -12,10 +12,8 @@ import pytest
 
 from interop.bench.no_media import NoMedia
 from interop.ports import free_port
-from interop.secure import with_tls
 from interop.sipp.process import Launch, Result, wait_bound
-from sipstack import Invitation, UserAgent
-from sipstack.net.tls_settings import Tls
+from sipstack import Invitation, Tls, UserAgent
 from sipstack.testing.certificates import CertificateAuthority
 
 HOST = "127.0.0.1"
@@ -55,7 +53,7 @@ def agent(folder: Path, listen: str) -> UserAgent:
     tls = Tls(
         certificate=folder / "server.crt", key=folder / "server.key", authority=folder / "authority.crt"
     )
-    return UserAgent("sip:sut@127.0.0.1", listen=listen, media=lambda host: NO_MEDIA, **with_tls(tls))
+    return UserAgent("sip:sut@127.0.0.1", listen=listen, media=lambda host: NO_MEDIA, tls=tls)
 
 
 async def answer(invitation: Invitation) -> None:

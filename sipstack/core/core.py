@@ -112,6 +112,8 @@ class Core(Commands):
             self._receive_ack(request, now)
             return
         reply = reply_flow(flow, request.via)
+        if flow.reliable:
+            self.router.calls_itself(flow, request.via.host)
         crowded = len(self.transactions.servers) >= self._admission.crowd
         if crowded and not self._admission.admit(request, flow, now):
             self._refuse_for_now(reply, request)

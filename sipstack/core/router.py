@@ -26,6 +26,7 @@ from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
 
+INVALID = ".invalid"
 MAXIMUM_FLOWS = 10_000
 MAXIMUM_HOPS = 1024
 MAXIMUM_WAITING = 10_000
@@ -184,6 +185,7 @@ class Router:
     __slots__ = (
         "_connections",
         "_hops",
+        "_names",
         "_opening",
         "_outputs",
         "flows",
@@ -211,6 +213,7 @@ class Router:
         self._connections: dict[Flow, Target] = {}
         self._hops: dict[str, Target | Question] = {}  # a peer that calls often has one Contact
         self._opening: dict[Target, list[FlowUser]] = {}
+        self._names: dict[Flow, Target] = {}  # what those who connected to us by WebSocket call themselves
 
     def speak(self, transport: Transport) -> None:
         """An endpoint of ours speaks ``transport``; another one may reach the other IP family by it."""
@@ -240,6 +243,8 @@ class Router:
             known = destination(next_hop, self.transports, self.resources)
             if isinstance(known, Target):
                 known = self.with_path(known)
+            elif known.host.endswith(INVALID):
+                return self._named(known)
             if len(next_hop) < 200:  # a peer that means harm gets no megabytes of our memory
                 if len(self._hops) >= MAXIMUM_HOPS:
                     self._hops.clear()
@@ -292,6 +297,17 @@ class Router:
         else:
             self._remember(target, flow)
 
+    def calls_itself(self, flow: Flow, host: str) -> None:
+        """``host`` is in the Via of a peer: a name in ``.invalid`` leads to its WebSocket, and to nothing
+        else (RFC 7118 §5), for as long as that lives.
+        """
+        if flow.transport not in WEB or not host.endswith(INVALID) or flow not in self._connections:
+            return
+        target = Target(flow.transport, (host, 0))
+        if flow not in self._names and target not in self.flows and len(self.flows) < MAXIMUM_FLOWS:
+            self._names[flow] = target
+            self.flows[target] = flow
+
     def refused(self, target: Target, error: TransportError, now: float) -> None:
         """There is no way to the target, such as no route to its network."""
         self.suspects.failed(target, now)
@@ -307,8 +323,9 @@ class Router:
     def forget(self, flow: Flow) -> None:
         """The flow is closed, or its peer is not there."""
         target = self._connections.pop(flow, None) or Target(flow.transport, flow.remote)
-        if self.flows.get(target) == flow:
-            del self.flows[target]
+        for each in (target, self._names.pop(flow, target)):
+            if self.flows.get(each) == flow:
+                del self.flows[each]
 
     def moved(self, moves: Mapping[Flow, Flow]) -> None:
         """Flows of ours have become others."""
@@ -337,6 +354,10 @@ class Router:
         except (SipError, ValueError):
             return False
         return type(where) is Target and (where.transport, where.address) == (flow.transport, flow.remote)
+
+    def _named(self, question: Question) -> Target | Question:
+        targets = (Target(transport, (question.host, 0)) for transport in WEB)
+        return next((target for target in targets if target in self.flows), question)
 
     def _remember(self, target: Target, flow: Flow) -> None:
         if len(self.flows) >= MAXIMUM_FLOWS and target not in self.flows:
