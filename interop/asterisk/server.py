@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import shutil
 import socket
@@ -100,7 +101,8 @@ class Asterisk:
         """Like ``cli``, without an event loop. Raises OSError when Asterisk does not answer."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(30)
-            connection.connect(str(self.folder / "asterisk.ctl"))
+            while connection.connect_ex(str(self.folder / "asterisk.ctl")) == errno.EAGAIN:
+                time.sleep(0.01)  # many connect at once, and its queue is full
             connection.sendall(f"cli quit after {command}\0".encode())
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         return received.decode(errors="replace").partition("\n")[2]  # after the line with its version

@@ -41,7 +41,7 @@ def destination(
     port = uri.port if uri.port is not None else transport.default_port
     address = as_address(host)
     if address is not None:
-        domain = uri.host if transport.secure or transport.name in WEB else ""
+        domain = uri.host.strip("[]") if transport.secure or transport.name in WEB else ""
         return Target(transport.name, (address, port), domain)
     return Question(
         transport.name,

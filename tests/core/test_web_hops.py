@@ -9,6 +9,7 @@ import pytest
 
 from sipstack.core.outputs import Question, Target, Transport
 from sipstack.core.router import Router
+from sipstack.core.web_resource import WebResource
 from sipstack.identifiers import Identifiers
 from sipstack.transaction.deadlines import Deadlines, Timed
 from sipstack.transaction.flow import Flow
@@ -70,3 +71,10 @@ def test_a_name_that_could_be_looked_up_is_not_believed() -> None:
     server.accepted(flow)
     server.calls_itself(flow, "bank.example.com")
     assert server.flows == {}
+
+
+def test_the_path_of_a_proxy_with_an_ipv6_address() -> None:
+    client = router()
+    client.resources["2001:db8::7", 8089] = WebResource("2001:db8::7", 8089, "WSS", "/ws")
+    where = client.destination("<sip:[2001:db8::7]:8089;transport=ws;lr>")
+    assert where == Target("WSS", ("2001:db8::7", 8089), "2001:db8::7", "/ws")
