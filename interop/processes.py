@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 
-def ended_with_us() -> list[str]:
-    """A prefix for a command, which ends it when the test run is killed."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+def ended_with_us(signal: str = "KILL") -> list[str]:
+    """A prefix for a command, which ends it by a signal when the test run is killed."""
+    return ["setpriv", "--pdeathsig", signal] if shutil.which("setpriv") else []
 
 
 def tail(path: Path, lines: int = 40) -> str:

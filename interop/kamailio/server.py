@@ -75,7 +75,8 @@ class Kamailio:
 
     def start(self) -> None:
         """Returns when it takes requests. Raises RuntimeError with its last words when it does not."""
-        command = [*ended_with_us(), program() or "kamailio", "-DD", "-E", "-m", "32", "-M", "8"]
+        ended = ended_with_us("TERM")  # it has workers to end
+        command = [*ended, program() or "kamailio", "-DD", "-E", "-m", "32", "-M", "8"]
         command += ["-f", str(self.folder / "kamailio.cfg"), "-Y", str(self.folder), "-w", str(self.folder)]
         command += ["-A", "IS_EDGE"] if self.edge_of else []
         with self.log.open("ab") as log:
