@@ -66,13 +66,13 @@ class Command:
         """The names of the events so far."""
         return [event["event"] for event in self.events]
 
-    async def event(self, name: str) -> EventFields:
-        """Wait for the first event of this name."""
+    async def event(self, name: str, number: int = 1) -> EventFields:
+        """Wait for the first event of this name, or the one with this number."""
         async with asyncio.timeout(TIMEOUT):
             while True:
-                for event in self.events:
-                    if event["event"] == name:
-                        return event
+                named = [event for event in self.events if event["event"] == name]
+                if len(named) >= number:
+                    return named[number - 1]
                 assert not self._task.done(), f"ended without {name}: {self.events} {self.stderr}"
                 await asyncio.sleep(0.01)
 

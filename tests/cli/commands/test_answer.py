@@ -191,7 +191,7 @@ async def test_a_registrar_that_refuses_ends_the_command(status: int) -> None:
     ]
 
 
-async def test_a_registration_that_is_refused_later_ends_the_command(
+async def test_a_registration_that_is_refused_later_is_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sipstack.cli.commands.answer.EXPIRES", 2)
@@ -200,8 +200,12 @@ async def test_a_registration_that_is_refused_later_ends_the_command(
         async with command(*ANSWER, *arguments) as run:
             await run.event("registered")
             registrar.status = 403
-            assert await run.status() == ExitStatus.REFUSED
-    assert run.event_names == ["listening", "registered", "rejected"]
+            lost = await run.event("lost")
+            assert lost["status"] == 403
+            registrar.status = 200
+            await run.event("registered", 2)
+            run.interrupt()
+            assert await run.status() == ExitStatus.INTERRUPTED
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
