@@ -28,7 +28,9 @@ class Limits:
 
 @attrs.frozen
 class Ping:
-    """A double CRLF between messages: the peer wants a single CRLF back (RFC 5626 §4.4.1)."""
+    """A double CRLF between messages: the peer wants a single CRLF back (RFC 5626 §4.4.1); or it has sent two
+    pongs, which look the same.
+    """
 
 
 @attrs.frozen

@@ -264,9 +264,9 @@ class Connection(asyncio.Protocol):
         assert self.flow is not None
         if isinstance(item, bytes):
             self._user.received(self.flow, item)
-        elif isinstance(item, Ping):
-            self.send(b"\r\n")
-        else:
+        else:  # a ping may be two pongs that followed one another
+            if isinstance(item, Ping):
+                self.send(b"\r\n")
             self._user.ponged(self.flow)
 
     def _break(self, error: MalformedMessage) -> None:

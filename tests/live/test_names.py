@@ -130,12 +130,13 @@ async def test_a_call_goes_on_to_the_next_server_and_the_next_call_goes_there_at
 
 
 async def test_each_record_is_asked_for_once_and_no_more_than_is_of_use() -> None:
-    """Alice has neither TLS nor an IPv6 address: nothing is asked of these."""
+    """Alice has no IPv6 address over UDP: nothing is asked of these."""
     async with asyncio.timeout(10), stage("refused") as (alice, server, _, _, _):
         for _ in range(3):
             assert (await alice.options(BOB)).status == 200
         assert sorted(server.asked) == [
             ("_sip._udp.example.test", "SRV"),
+            ("_sips._tcp.example.test", "SRV"),
             ("example.test", "NAPTR"),
             ("one.example.test", "A"),
             ("two.example.test", "A"),

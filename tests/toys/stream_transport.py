@@ -135,9 +135,9 @@ class Connection(asyncio.Protocol):
         for message in self._parser.feed(data):
             if isinstance(message, bytes):
                 self._endpoint.user.received(self._flow, message)
-            elif isinstance(message, Ping):
-                self.stream.write(b"\r\n")
-            else:
+            else:  # a ping may be two pongs that followed one another
+                if isinstance(message, Ping):
+                    self.stream.write(b"\r\n")
                 self._endpoint.user.ponged(self._flow)
         if self._parser.error is not None:
             raise self._parser.error

@@ -405,8 +405,8 @@ async def test_two_registrations_are_two(world: World) -> None:
             await asyncio.sleep(5000)
         assert len({request.call_id for request in registrar.requests}) == 2
     assert world.ladder()[-4:] == ladder("""
-        alice -> registrar    REGISTER sip:registrar.test [4]
-        registrar -> alice    200 OK [4 REGISTER]
+        alice -> registrar    REGISTER sip:registrar.test [5]
+        registrar -> alice    200 OK [5 REGISTER]
         alice -> registrar    REGISTER sip:registrar.test [8]
         registrar -> alice    200 OK [8 REGISTER]
     """)

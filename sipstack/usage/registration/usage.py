@@ -237,7 +237,10 @@ class RegistrationUsage:
             self._failed(None, error)
 
     def _failed(self, response: Response | None, error: SipError | None) -> None:
-        self._core.demote(self._identity, self)
+        if self._removing:
+            self._forget()
+        else:
+            self._core.demote(self._identity, self)
         pause = None if response is None else retry_after(response)
         self._core.emit(RegistrationFailed(self, response, error, pause))
 
