@@ -71,6 +71,9 @@ class Answering:
     def close(self) -> None:
         """There is nothing to close."""
 
+    async def wait_closed(self) -> None:
+        """There is nothing to wait for."""
+
 
 async def _place(agent: UserAgent) -> None:
     async with agent.call("sip:service@127.0.0.1"):

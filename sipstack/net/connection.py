@@ -133,13 +133,6 @@ class Connection(asyncio.Protocol):
         if self._raw is not None:
             self._raw.abort()
 
-    def finish(self) -> None:
-        """End it, and wait for nothing: what the system has taken is sent still."""
-        self._over = True
-        self.close()
-        if self._raw is not None and (self._raw is not self.transport or _waits(self._raw)):
-            self._raw.abort()  # it has more to send, or TLS waits for an answer
-
     def connection_lost(self, exc: Exception | None) -> None:
         self.fail(self._reason or reason_of(exc))
 
@@ -282,11 +275,3 @@ class Connection(asyncio.Protocol):
         if self._serving is not None:
             self._serving.cancel()
             self._serving = None
-
-
-def _waits(transport: asyncio.Transport) -> bool:
-    """Whether there is more to send than the system takes."""
-    try:
-        return transport.get_write_buffer_size() > 0
-    except NotImplementedError:  # a simulated one takes everything
-        return False

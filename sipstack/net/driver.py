@@ -90,12 +90,12 @@ class Driver:
                 self.endpoints.append(endpoint)
                 self.core.speak(endpoint.transport)
         except BaseException:
-            self._stop()
+            await self._stop()
             raise
 
     async def close(self) -> None:
-        """Stop at once: nothing is sent any more, and no look-up is left."""
-        self._stop()
+        """Stop: nothing new is sent, what was written goes out, and no connection or look-up is left."""
+        await self._stop()
         counters = self.core.counters
         if counters != Counters():
             TRANSACTION.info(
@@ -104,18 +104,21 @@ class Driver:
                 counters.unmatched,
                 counters.overloaded,
             )
-        await asyncio.gather(*self._lookups, return_exceptions=True)
 
-    def _stop(self) -> None:
+    async def _stop(self) -> None:
         self._closed = True  # news that the sockets still have is not answered
-        for endpoint in self.endpoints:
-            endpoint.close()
+        closing = self.endpoints.copy()
         self.endpoints.clear()
+        for endpoint in closing:
+            endpoint.close()
         for lookup in self._lookups:
             lookup.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        await asyncio.gather(
+            *(endpoint.wait_closed() for endpoint in closing), *self._lookups, return_exceptions=True
+        )
 
     # -- inputs --------------------------------------------------------------------------------------------
 

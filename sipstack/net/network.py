@@ -107,7 +107,11 @@ class Endpoint(Protocol):
     def close_flow(self, flow: Flow) -> None:
         """End a connection; ``failed`` tells when it is gone."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Begin to end everything: what was written goes out still, nothing is told any more."""
+
+    async def wait_closed(self) -> None:
+        """After ``close``: until what was written is out and nothing is open, for ``LEAVING`` at most."""
 
 
 def reaching(endpoint: Endpoint) -> Transport:

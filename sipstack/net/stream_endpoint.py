@@ -19,7 +19,7 @@ from sipstack.message.partial import MalformedMessage
 from sipstack.net.connection import Connection
 from sipstack.net.network import EndpointUser
 from sipstack.net.reasons import authority
-from sipstack.net.stream_limits import StreamLimits
+from sipstack.net.stream_limits import LEAVING, StreamLimits
 
 GRANULARITY = 0.1
 """Seconds between two looks at the deadlines of all connections, at the least."""
@@ -44,6 +44,9 @@ class Carrier(Protocol):
 
     def close(self) -> None:
         """Accept no more, and give up what was begun."""
+
+    async def wait_closed(self) -> None:
+        """Until what was begun is given up."""
 
 
 class StreamEndpoint:
@@ -74,6 +77,8 @@ class StreamEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         self._closed = False
+        self._gone = asyncio.Event()
+        """It is closed, and no connection is left."""
 
     def ready(self, carrier: Carrier, local: Address) -> None:
         """Connections can be made."""
@@ -134,7 +139,7 @@ class StreamEndpoint:
             connection.close()
 
     def close(self) -> None:
-        """End all connections. What the system has taken of them is sent; nothing is told any more."""
+        """End all connections. What was written is sent while ``LEAVING`` lasts; nothing is told any more."""
         if self._closed:
             return
         self._closed = True
@@ -144,12 +149,28 @@ class StreamEndpoint:
             self._timer.cancel()
         self._carrier.close()
         for connection, give_up in list(self._all.items()):
-            connection.finish()
-            if give_up is not None and connection.transport is None:
+            if connection.flow is not None:
+                connection.close()
+                continue
+            del self._all[connection]
+            connection.abort()
+            if give_up is not None:
                 give_up()
         self.connections.clear()
-        self._all.clear()
         self._opening.clear()
+        if self._all:
+            self._timer = self._loop.call_later(LEAVING, self._leave_at_once)
+        else:
+            self._gone.set()
+
+    def _leave_at_once(self) -> None:
+        for connection in self._all:
+            connection.abort()
+
+    async def wait_closed(self) -> None:
+        """After ``close``: until what was written is out and nothing is open."""
+        await self._carrier.wait_closed()
+        await self._gone.wait()
 
     # -- what the connections tell -------------------------------------------------------------------------
 
@@ -162,8 +183,7 @@ class StreamEndpoint:
             return
         self._opening.pop(connection, None)
         if connection.target is None and not self._admit(connection, transport):
-            connection.finish()
-            transport.abort()
+            connection.abort("more connections than allowed")
             return
         self._all[connection] = None
         if not self._carrier.handshake(connection):
@@ -203,6 +223,11 @@ class StreamEndpoint:
         self._all.pop(connection, None)
         self._opening.pop(connection, None)
         self._leave(connection)
+        if self._closed:
+            if not self._all and self._timer is not None:
+                self._timer.cancel()
+                self._gone.set()
+            return
         if connection.flow is not None:
             self.connections.pop(connection.flow.connection, None)
             self._user.failed(connection.flow, error)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+LEAVING = 2.0
+"""Seconds that a closed endpoint has to send what was written; what is left then is dropped."""
+
 
 @attrs.frozen(kw_only=True)
 class StreamLimits:

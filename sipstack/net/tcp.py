@@ -110,6 +110,10 @@ class Sockets:
         for task in self._tasks:
             task.cancel()
 
+    async def wait_closed(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
 
 def _is_wildcard(host: str) -> bool:
     return ipaddress.ip_address(host).is_unspecified

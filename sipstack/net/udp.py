@@ -120,6 +120,9 @@ class UdpEndpoint:
             if self._serving is not None:
                 self._serving.cancel()
 
+    async def wait_closed(self) -> None:
+        """Nothing: the system has everything that was sent."""
+
     @property
     def dropped(self) -> int:
         """Datagrams that were lost because their sources sent more than could be served."""

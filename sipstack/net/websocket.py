@@ -19,6 +19,7 @@ from sipstack.log import TRANSPORT
 from sipstack.net.network import EndpointUser, Listen
 from sipstack.net.reasons import tls_reason
 from sipstack.net.settings import Settings
+from sipstack.net.stream_limits import LEAVING
 from sipstack.net.tls import fault_of
 from sipstack.net.tls_buffer import shrink_buffer
 from sipstack.net.tls_contexts import TlsContexts
@@ -69,6 +70,9 @@ class WebSocketEndpoint:
         self._turned_away = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._last: asyncio.TimerHandle | None = None
+        self._gone = asyncio.Event()
+        """It is closed, and no connection is left."""
 
     async def listen(self, address: Address) -> None:
         """Accept connections there. Raises TransportError."""
@@ -120,7 +124,9 @@ class WebSocketEndpoint:
             connection.close()
 
     def close(self) -> None:
-        """Take leave of every peer at once, and wait for none."""
+        """Take leave of every peer at once."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._server is not None:
             self._server.close()
@@ -130,6 +136,20 @@ class WebSocketEndpoint:
             connection.leave()
         if self._turned_away:
             TRANSPORT.warning("%s: %s connections were more than allowed", self.local, self._turned_away)
+        if self._connections:
+            self._last = self.loop.call_later(LEAVING, self._leave_at_once)
+        else:
+            self._gone.set()
+
+    def _leave_at_once(self) -> None:
+        for connection in list(self._connections.values()):
+            connection.close()
+
+    async def wait_closed(self) -> None:
+        """After ``close``: until what was written is out and nothing is open."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._gone.wait()
 
     # -- for its connections -------------------------------------------------------------------------------
 
@@ -149,8 +169,12 @@ class WebSocketEndpoint:
         return number
 
     def leave(self, number: int, source: str | None) -> None:
-        """The connection is gone."""
-        del self._connections[number]
+        """The connection is gone, or never was; it may say so twice."""
+        if self._connections.pop(number, None) is None:
+            return
+        if self._last is not None and not self._connections:
+            self._last.cancel()
+            self._gone.set()
         if source is None:
             return
         self._accepted -= 1

@@ -159,18 +159,18 @@ class Connection(asyncio.Protocol):
             self._abort(self._reason)
 
     def leave(self) -> None:
-        """The endpoint closes: there is no time to wait for an answer, and nobody to tell."""
+        """The endpoint closes: what was written goes out, and there is nobody to tell."""
         self._is_ended = True
         self._cancel()
         if self._protocol.state is OPEN:
             self._protocol.send_close(1001)
             self._flush()
-        transport = self._transport or self._raw
-        if transport is not None:
-            if transport.get_write_buffer_size() or self._keeper.transport.secure:
-                transport.abort()
-            else:
-                transport.close()
+        self._reason = ""  # ``close`` ends it at once from here on
+        if self._transport is not None:
+            self._transport.close()
+        else:
+            self._abort("")
+            self._keeper.leave(self._number, self._source)
 
     # -- from the transport --------------------------------------------------------------------------------
 
@@ -192,6 +192,8 @@ class Connection(asyncio.Protocol):
             self.begin(transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_ended:
+            return
         self._pending = self._pending + data if self._pending else bytes(data)
         if self._transport is not None and self._serving is None:
             self._serve()
@@ -209,12 +211,11 @@ class Connection(asyncio.Protocol):
 
     def end(self, reason: str) -> None:
         """The connection is gone, or never was."""
+        self._keeper.leave(self._number, self._source)
         if self._is_ended:
             return
         self._is_ended = True
         self._cancel()
-        if self._number:
-            self._keeper.leave(self._number, self._source)
         if self._raw is not None:
             self._raw.abort()
         self._tell(self._reason or reason)

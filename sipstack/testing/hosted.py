@@ -85,3 +85,6 @@ class HostedEndpoint:
 
     def close(self) -> None:
         self._endpoint.close()
+
+    async def wait_closed(self) -> None:
+        """Nothing: everything is sent."""

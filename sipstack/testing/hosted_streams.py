@@ -48,6 +48,9 @@ class SimulatedCarrier:
         if self._listener is not None:
             self._listener.close()
 
+    async def wait_closed(self) -> None:
+        """Nothing: what was begun is given up at once."""
+
 
 def listen_on_stream(
     streams: SimulatedStreams, host: str, listen: Listen, user: EndpointUser

@@ -38,6 +38,7 @@ class LoopbackEndpoint:
         self.close_flow = endpoint.close_flow
         self.send = endpoint.send
         self.close = endpoint.close
+        self.wait_closed = endpoint.wait_closed
 
     def open(self, target: Target) -> Flow:
         return self.flow_to(target.address)

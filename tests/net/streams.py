@@ -96,8 +96,7 @@ async def listening(
         yield endpoint, told
     finally:
         endpoint.close()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await endpoint.wait_closed()
 
 
 @asynccontextmanager
@@ -112,5 +111,4 @@ async def dialling(
         yield endpoint, told
     finally:
         endpoint.close()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await endpoint.wait_closed()

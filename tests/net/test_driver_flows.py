@@ -60,6 +60,9 @@ class ByHand:
     def close(self) -> None:
         self.asked.append("close")
 
+    async def wait_closed(self) -> None:
+        self.asked.append("wait")
+
 
 class Station:
     """A core with its driver on these endpoints; names lead to ``targets``."""
@@ -203,4 +206,4 @@ async def test_a_closed_driver_hears_no_more_of_its_connections() -> None:
     driver.accepted(endpoint.flow(AT_BOB.address, 2))
     driver.failed(flow, FlowClosed("closed"))
     driver.refused(AT_BOB, TransportError("late"))
-    assert (endpoint.asked, station.events) == ([AT_BOB, "close"], [])
+    assert (endpoint.asked, station.events) == ([AT_BOB, "close", "wait"], [])

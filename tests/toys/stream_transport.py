@@ -101,6 +101,9 @@ class ToyEndpoint:
         for connection in list(self.connections.values()):
             connection.stream.close()
 
+    async def wait_closed(self) -> None:
+        """Nothing: what was written arrives."""
+
 
 class Connection(asyncio.Protocol):
     """One connection; ``target`` is why we open it, None where the peer did."""
