@@ -9,7 +9,7 @@ from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import TransportError
 from sipstack.net.network import Endpoint, EndpointUser, Listen
-from sipstack.testing.hosted_streams import TRANSPORTS, listen_on_stream
+from sipstack.testing.hosted_streams import TRANSPORTS, dialler, listen_on_stream
 from sipstack.testing.simulated import SimulatedEndpoint, SimulatedNetwork
 from sipstack.testing.streams import SimulatedStreams
 
@@ -17,16 +17,22 @@ from sipstack.testing.streams import SimulatedStreams
 class HostedNetwork:
     """A user agent's Network on the host with this address; a wildcard in ``listen`` stands for the host.
 
-    With ``streams`` it takes ``tcp:`` and ``tls:``, too.
+    With ``streams`` it takes ``tcp:`` and ``tls:``, too, and opens connections of those in ``dials`` without
+    listening.
     """
 
     def __init__(
-        self, simulated: SimulatedNetwork, address: str, streams: SimulatedStreams | None = None
+        self,
+        simulated: SimulatedNetwork,
+        address: str,
+        streams: SimulatedStreams | None = None,
+        dials: Collection[str] = (),
     ) -> None:
         self.transports: Collection[str] = ("udp",) if streams is None else ("udp", *TRANSPORTS)
         self._simulated = simulated
         self._address = address
         self._streams = streams
+        self._dials = dials
 
     async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
         host = self._address if ipaddress.ip_address(listen.host).is_unspecified else listen.host
@@ -40,7 +46,10 @@ class HostedNetwork:
         return endpoint
 
     def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
-        return []
+        if self._streams is None:
+            return []
+        fresh = [name for name in self._dials if name not in spoken]
+        return [dialler(self._streams, self._address, name, user) for name in fresh]
 
     async def resolve(self, query: Query) -> Answer:
         return self._simulated.answer(query)

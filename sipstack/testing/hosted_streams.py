@@ -11,7 +11,7 @@ from sipstack.core.outputs import Address, Target, Transport
 from sipstack.errors import TransportError
 from sipstack.net.connection import Connection
 from sipstack.net.network import EndpointUser, Listen
-from sipstack.net.stream_endpoint import StreamEndpoint
+from sipstack.net.stream_endpoint import NOWHERE, StreamEndpoint
 from sipstack.net.stream_limits import StreamLimits
 from sipstack.testing.streams import SimulatedListener, SimulatedStreams
 
@@ -50,6 +50,13 @@ class SimulatedCarrier:
 
     async def wait_closed(self) -> None:
         """Nothing: what was begun is given up at once."""
+
+
+def dialler(streams: SimulatedStreams, host: str, transport: str, user: EndpointUser) -> StreamEndpoint:
+    """An endpoint that only opens connections, from ``host``."""
+    endpoint = StreamEndpoint(TRANSPORTS[transport], user, StreamLimits())
+    endpoint.ready(SimulatedCarrier(streams, host, endpoint), NOWHERE)
+    return endpoint
 
 
 def listen_on_stream(

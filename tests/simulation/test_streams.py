@@ -11,6 +11,7 @@ from sipstack import Invitation, TransportError
 from sipstack.testing.link import Link
 from sipstack.testing.streams import Cut, anywhere, octet_by_octet, uncut
 from sipstack.testing.world import World
+from tests.ua.handlers import Answering
 
 pytestmark = pytest.mark.virtual_time
 
@@ -36,6 +37,26 @@ async def test_a_call_over_one_connection(world: World, transport: str, cut: Cut
             await asyncio.sleep(60)
             assert len(world.streams.streams) == 2
     await asyncio.sleep(0)
+    assert world.leftovers == []
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_a_caller_that_listens_nowhere_is_reached_over_its_connection(
+    world: World, transport: str
+) -> None:
+    callee = Answering()
+    async with (
+        world.user_agent("alice", dials=["tcp", "tls"]) as alice,
+        world.user_agent("bob", listen=LISTEN) as bob,
+        bob.serving(callee),
+        alice.call(f"sip:bob@bob.test;transport={transport}") as call,
+    ):
+        await asyncio.sleep(60)
+        await callee.calls[0].hold()
+        await callee.calls[0].hang_up()
+        assert (await call.ended()).by == "remote"
+        assert len(world.streams.streams) == 2
+        await asyncio.sleep(40)
     assert world.leftovers == []
 
 
