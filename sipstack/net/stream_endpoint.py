@@ -166,6 +166,7 @@ class StreamEndpoint:
     def _leave_at_once(self) -> None:
         for connection in self._all:
             connection.abort()
+        self._gone.set()
 
     async def wait_closed(self) -> None:
         """After ``close``: until what was written is out and nothing is open."""

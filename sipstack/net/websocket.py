@@ -144,6 +144,7 @@ class WebSocketEndpoint:
     def _leave_at_once(self) -> None:
         for connection in list(self._connections.values()):
             connection.close()
+        self._gone.set()
 
     async def wait_closed(self) -> None:
         """After ``close``: until what was written is out and nothing is open."""
