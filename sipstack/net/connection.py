@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_early",
         "_heard",
         "_is_choked",
+        "_is_deaf",
         "_loop",
         "_message_began",
         "_over",
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._early = b""
         self._heard = False  # a whole message or a ping
         self._is_choked = False  # the peer does not read
+        self._is_deaf = False  # we do not
         self._message_began = math.inf
         self._over = False
         self._reason = ""
@@ -210,11 +212,13 @@ class Connection(asyncio.Protocol):
             self._serving = self._loop.call_soon(self._serve)
 
     def _hear_no_more(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
+        if not self._is_deaf and self.transport is not None and not self.transport.is_closing():
+            self._is_deaf = True
             self.transport.pause_reading()
 
     def _hear(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
+        if self._is_deaf and self.transport is not None and not self.transport.is_closing():
+            self._is_deaf = False
             self.transport.resume_reading()
 
     # -- receiving -----------------------------------------------------------------------------------------

@@ -141,7 +141,8 @@ async def test_connections_that_die_at_any_time_leave_nothing_behind(seed: int) 
     draw = random.Random(seed)
     world = World(Link(delay=0.02, jitter=0.02), seed=seed)
     world.streams.cut = anywhere
-    stages = list[str]()
+    stages, raised = list[str](), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(repr(context)))
 
     async def mow() -> None:
         while True:
@@ -164,8 +165,9 @@ async def test_connections_that_die_at_any_time_leave_nothing_behind(seed: int) 
                 stages.append(type(error).__name__)
         mower.cancel()
         await asyncio.sleep(100)
-        assert (alice.calls, bob.calls) == ([], [])
+        assert alice.calls == []
+        assert len(bob.calls) <= stages.count("transport")  # the BYE found no way: alice was told, bob cannot
         await speak(alice, stages)
         assert stages[-3:] == WHOLE
     await asyncio.sleep(1)
-    assert world.leftovers == []
+    assert (world.leftovers, raised) == ([], [])
