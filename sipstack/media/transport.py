@@ -13,6 +13,7 @@ from sipstack.errors import TransportError
 from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
+from sipstack.readers import Reader, ReceiveFrom
 
 LARGEST = 2048
 """Octets of a datagram that are read: an Ethernet frame and more."""
@@ -71,12 +72,12 @@ Bind = Callable[[str, tuple[int, int], Callable[[float, float], float]], RtpTran
 
 
 class UdpTransport:
-    """A pair of ports: an even one for RTP, the next for RTCP. Needs a loop with ``add_reader``."""
+    """A pair of ports: an even one for RTP, the next for RTCP."""
 
     def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
         self._rtp = rtp
         self._rtcp = rtcp
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._readers: list[Reader] = []
         self.port: int = rtp.getsockname()[1]
         self.rtcp_port: int = rtcp.getsockname()[1]
         self.send_errors = 0
@@ -106,9 +107,11 @@ class UdpTransport:
         raise TransportError(f"no pair of RTP ports on {host}: {why}") from refusal
 
     def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
-        loop = self._loop = asyncio.get_running_loop()
-        loop.add_reader(self._rtp, self._read, self._rtp, rtp, failed, loop.time)
-        loop.add_reader(self._rtcp, self._read, self._rtcp, rtcp, failed, loop.time)
+        time = asyncio.get_running_loop().time
+        self._readers = [
+            Reader(self._rtp, LARGEST, self._read, self._rtp, rtp, failed, time),
+            Reader(self._rtcp, LARGEST, self._read, self._rtcp, rtcp, failed, time),
+        ]
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         self._send(self._rtp, data, destination)
@@ -145,21 +148,29 @@ class UdpTransport:
         return bool(numbers)
 
     def close(self) -> None:
-        self._stop()
-        self._rtp.close()
-        self._rtcp.close()
+        if self._readers:
+            for reader in self._readers:
+                reader.close()
+        else:
+            self._rtp.close()
+            self._rtcp.close()
 
     def _stop(self) -> None:
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.remove_reader(self._rtp)
-            loop.remove_reader(self._rtcp)
+        for reader in self._readers:
+            reader.stop()
 
-    def _read(self, sock: socket.socket, receive: Receive, failed: Failed, time: Callable[[], float]) -> None:
+    def _read(
+        self,
+        receive_from: ReceiveFrom,
+        sock: socket.socket,
+        receive: Receive,
+        failed: Failed,
+        time: Callable[[], float],
+    ) -> None:
         # One datagram a turn. When more wait the loop calls again, after all others had their turn: a flood
         # starves nobody, and asking for more would be a failing system call for nearly every packet.
         try:
-            data, source = sock.recvfrom(LARGEST)
+            data, source = receive_from(LARGEST)
         except (BlockingIOError, InterruptedError):
             self._take_errors(sock)  # what else could have woken us
             return

@@ -24,6 +24,7 @@ from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import TRANSPORT
 from sipstack.net.fair_queue import FairQueue
 from sipstack.net.mapped_address import MappedAddress
+from sipstack.readers import Reader, ReceiveFrom
 from sipstack.stun import is_stun
 
 RECEIVE_BUFFER = 4 * 1024 * 1024  # a burst of some 4,000 requests while the process is busy
@@ -50,6 +51,7 @@ class UdpEndpoint:
         "_learned",
         "_mapped",
         "_clock",
+        "_closed",
         "_failed",
         "_flows",
         "_loop",
@@ -57,6 +59,7 @@ class UdpEndpoint:
         "_maximum_datagram",
         "_maximum_peers",
         "_queue",
+        "_reader",
         "_receive",
         "_serving",
         "_socket",
@@ -82,6 +85,7 @@ class UdpEndpoint:
     ) -> None:
         self._loop = loop
         self._clock = clock
+        self._closed = False
         self._queue = FairQueue(clock)
         self._serving: asyncio.Handle | None = None
         self._maximum_datagram = maximum_datagram
@@ -101,12 +105,12 @@ class UdpEndpoint:
         self._socket = open_socket(address)
         name = self._socket.getsockname()
         self.local: Address = (name[0], name[1])
-        loop.add_reader(self._socket.fileno(), self._readable)
+        self._reader = Reader(self._socket, MAXIMUM_DATAGRAM, self._readable)
 
     def close(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
+        if not self._closed:
+            self._closed = True
+            self._reader.close()
             self._queue.clear()
             if self._mapped is not None:
                 self._mapped.close()
@@ -179,7 +183,7 @@ class UdpEndpoint:
 
     def _send_again(self, flow: Flow, data: bytes) -> None:
         # an ICMP error for an earlier datagram surfaces at the next call: take it off, then try once more
-        if self._socket.fileno() < 0:
+        if self._closed:
             return
         self._drain_errors()
         try:
@@ -205,25 +209,22 @@ class UdpEndpoint:
 
     # -- receiving -----------------------------------------------------------------------------------------
 
-    def _readable(self) -> None:
+    def _readable(self, receive_from: ReceiveFrom) -> None:
         clock = self._clock
         until = clock() + TURN
         if self._queue:  # what waits is served in order, by ``_serve``
-            self._read(self._queue.put, READ_AHEAD, until)
-        elif self._read(self._receive, BATCH, until) and clock() >= until:
-            self._read(self._queue.put, READ_AHEAD, until + TURN)
+            self._read(receive_from, self._queue.put, READ_AHEAD, until)
+        elif self._read(receive_from, self._receive, BATCH, until) and clock() >= until:
+            self._read(receive_from, self._queue.put, READ_AHEAD, until + TURN)
             self._serve_later()
 
-    def _read(self, take: Callable[[Flow, bytes], None], most: int, until: float) -> bool:
+    def _read(
+        self, receive_from: ReceiveFrom, take: Callable[[Flow, bytes], None], most: int, until: float
+    ) -> bool:
         """Hand so many datagrams at most to ``take``, until the clock says ``until``. Returns whether there
         may be more.
         """
-        receive_from, flows, clock, longest = (
-            self._socket.recvfrom,
-            self._flows,
-            self._clock,
-            self._maximum_datagram,
-        )
+        flows, clock, longest = self._flows, self._clock, self._maximum_datagram
         for taken in range(most):
             try:
                 data, address = receive_from(MAXIMUM_DATAGRAM)
@@ -247,14 +248,14 @@ class UdpEndpoint:
                     TRANSPORT.debug("a datagram is dropped: %s", error)  # no way back to its sender
                     continue
             take(flow, data)
-            if self._socket.fileno() < 0:
+            if self._closed:
                 return False
             if clock() >= until:
                 return True
         return True
 
     def _serve_later(self) -> None:
-        if self._queue and self._serving is None and self._socket.fileno() >= 0:
+        if self._queue and self._serving is None and not self._closed:
             self._serving = self._loop.call_soon(self._serve)
 
     def _serve(self) -> None:
