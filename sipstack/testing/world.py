@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import math
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sipstack.core.keep_alive import PING
@@ -71,20 +71,20 @@ class World:
 
     # -- user agents ---------------------------------------------------------------------------------------
 
-    def user_agent(self, name: str, *, dials: Collection[str] = (), **options: Any) -> UserAgent:
+    def user_agent(self, name: str, **options: Any) -> UserAgent:
         """A user agent ``sip:name@name.test`` on a host of its own, which is found as ``name.test``.
 
         Options are those of UserAgent; its media is silent unless the world has audio, or you give another:
         ``media=world.audio_session`` is RTP for this agent alone. It listens at port 5060
-        of its host; a wildcard in ``listen`` stands for the host. Of the transports in ``dials``, ``tcp`` and
-        ``tls``, it opens connections where it does not listen. A second one of the same name is on the
-        same host: an application that was started again.
+        of its host; a wildcard in ``listen`` stands for the host. One more option is ``dials``: of these
+        transports, such as ``tcp``, it opens connections, where it does not listen. A second one of the same
+        name is on the same host: an application that was started again.
         """
         address = self._host(name)
         defaults: dict[str, Any] = {
             "aor": f"sip:{name}@{name}.test",
             "listen": f"udp:{address}:{PORT}",
-            "network": HostedNetwork(self.simulated, address, self.streams, dials),
+            "network": HostedNetwork(self.simulated, address, self.streams, options.pop("dials", ())),
             "media": self.audio_session if self._audio else self._new_media,
             "seed": self._random.getrandbits(64),
         }

@@ -19,10 +19,10 @@ FLOOD = 300
 class WithoutReaders(asyncio.SelectorEventLoop):
     """Only what every loop of asyncio has."""
 
-    def add_reader(self, *_: Any) -> None:
+    def add_reader(self, *_: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
-    add_writer = add_reader
+    add_writer = add_reader  # type: ignore[assignment]
 
 
 def run(work: Coroutine[None, None, None]) -> None:
