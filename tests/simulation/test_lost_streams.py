@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sipstack import Invitation, UserAgent
+from sipstack import CallEnded, Invitation, UserAgent
 from sipstack.errors import FlowClosed, SipError
 from sipstack.testing.ladders import shown
 from sipstack.testing.link import Link
@@ -161,6 +161,8 @@ async def test_connections_that_die_at_any_time_leave_nothing_behind(seed: int) 
         for _ in range(5):
             try:
                 await speak(alice, stages)
+            except CallEnded as error:
+                stages.append(error.by)
             except SipError as error:
                 stages.append(type(error).__name__)
         mower.cancel()
