@@ -54,6 +54,7 @@ PUBLIC = [
     "Response",
     "SipError",
     "Timers",
+    "Tls",
     "TracedMessage",
     "TracedPacket",
     "TransactionTimeout",
@@ -100,15 +101,16 @@ def test_the_names_are_kept_in_one_place() -> None:
 
 # The members without an underscore of what applications hold in their hands.
 MEMBERS = {
-    "Account": "aor credentials credentials_to_callers digest display_name from_ password proxy registrar"
-    " registrar_uri route uri username weakest_algorithm",
+    "Account": "aor credentials credentials_to_callers digest display_name from_ instance password proxy"
+    " registrar registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
     " response resume scope statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered answered_elsewhere call_id cancel_reason cancelled from_ offer "
     "progress redirect reject request to",
     "OutgoingInvite": "answered audio cancel id provisionals",
-    "Registration": "active error expires_at states",
+    "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
+    " states temporary_gruu",
     "UserAgent": "accounts aor call calls contact invite listening message options register request running"
     " serve serving unregister_all",
 }

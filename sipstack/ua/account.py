@@ -102,7 +102,7 @@ class Account:
         return loose_route(self.proxy) if web is None else web.route
 
     @property
-    def web_resource(self) -> WebResource | None:
+    def _web_resource(self) -> WebResource | None:
         """What the WebSocket of ``proxy`` asks for, where that is a ws: or wss: URL."""
         web = WebProxy.parse(self.proxy or "")
         return None if web is None else web.resource

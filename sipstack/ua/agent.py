@@ -145,8 +145,8 @@ class UserAgent(UserAgentClient):
         for tag in self._extensions:
             core.registry.add_extension(tag)
         for account in self.accounts:
-            if account.web_resource is not None:
-                core.router.add_resource(account.web_resource)
+            if account._web_resource is not None:
+                core.router.add_resource(account._web_resource)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
         calls = self._limits.calls
         if calls is None and self._media is None:

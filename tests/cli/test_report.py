@@ -43,6 +43,7 @@ def test_the_keys_are_a_promise() -> None:
         "answered_after",
         "round_trip",
         "expires_in",
+        "retry_in",
         "codec",
         "packets_sent",
         "packets_received",
