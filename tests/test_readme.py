@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import random
 import re
@@ -144,6 +145,23 @@ async def test_take_instant_messages_as_well(stage: Stage, capsys: pytest.Captur
         async with alice.call("sip:echo@example.com"):
             pass
     assert capsys.readouterr().out == "sip:alice@example.com 'Lunch at noon?'\n"
+    assert stage.world.leftovers == []
+
+
+async def test_listen_on_several_transports(stage: Stage) -> None:
+    listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "tls:0.0.0.0:5061"]
+    alice = stage.user_agent("sip:alice@example.com", listen=listen)
+    async with stage.running("answer_everywhere"), alice:
+        await asyncio.sleep(0)
+        stage.found_as_example_com("echo")
+        for transport in ("udp", "tcp", "tls"):
+            async with alice.call(f"sip:echo@example.com;transport={transport}") as call:
+                assert call.response is not None
+                assert call.response.via.transport == transport.upper()
+                async with call.recording("heard.wav"):
+                    await call.play("hello.wav")
+                    await asyncio.sleep(1)
+            assert AS_HEARD in stage.heard
     assert stage.world.leftovers == []
 
 
@@ -343,16 +361,35 @@ def test_the_test_runs_as_a_file_in_an_empty_folder(tmp_path: Path, mode: str) -
     assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_command_line_that_registers_and_answers_parses() -> None:
-    (line,) = blocks("console")
+@pytest.mark.parametrize("line", [line for block in blocks("console") for line in block.splitlines()])
+def test_the_command_lines_that_register_and_answer_parse(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pbx.crt", "pbx.key"):
+        (tmp_path / name).touch()
     words = shlex.split(line)
     assert words[:2] == ["sipstack", "answer"]
     program.commands["answer"].make_context("answer", words[2:], obj=environment(variables={PASSWORD: "x"}))
 
 
+def test_the_arguments_that_it_names_exist() -> None:
+    known = {
+        *inspect.signature(UserAgent.__init__).parameters,
+        *inspect.signature(UserAgent.register).parameters,
+        *inspect.signature(sipstack.Tls.__init__).parameters,
+    }
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    named = {text.partition("=")[0] for text in code(prose) if re.match("[a-z_]+=", text)} - {"transport"}
+    assert {"tls", "proxy", "advertise", "listen"} <= named
+    assert named <= known
+
+
 def test_the_folders_and_modules_that_it_names_are_there() -> None:
     assert (PROJECT / "interop" / "bench" / "__main__.py").exists()
-    assert [name for name in ("asterisk", "sipp") if not (PROJECT / "interop" / name).is_dir()] == []
+    folders = set(re.findall(r"`(?:pytest )?interop/(\w+)`", README))
+    assert {"asterisk", "kamailio", "browser", "sipp"} <= folders
+    assert [name for name in folders if not (PROJECT / "interop" / name).is_dir()] == []
 
 
 def test_the_names_that_it_mentions_are_public() -> None:
