@@ -1,11 +1,8 @@
-"""The protocols between the driver and a network, and the network of this host."""
+"""The protocols between the driver and a network; addresses to listen on."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection
 from typing import Protocol
 
 import attrs
@@ -14,11 +11,7 @@ from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, TransportError
-from sipstack.log import TRANSPORT
-from sipstack.net.mapped_address import PATIENCE, server_address
-from sipstack.net.resolver import Resolver
-from sipstack.net.settings import DEFAULTS, Settings
-from sipstack.net.udp import MAXIMUM_DATAGRAM, UdpEndpoint
+from sipstack.net.udp import MAXIMUM_DATAGRAM
 
 AUTO = "auto"
 STUN_PORT = 3478
@@ -142,53 +135,6 @@ class Network(Protocol):
         """What the DNS, or who stands for it, answers."""
 
 
-async def _listen_on_udp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
-    loop = asyncio.get_running_loop()
-    address = listen.host, listen.port
-    server, learns = stun_server(listen.advertise), listen.advertise == AUTO
-    endpoint = UdpEndpoint(
-        loop,
-        address,
-        user.received,
-        user.failed,
-        advertise="" if server or learns else listen.advertise,
-        learns=learns,
-        maximum_datagram=listen.maximum_datagram,
-    )
-    if server is not None:
-        try:
-            await _learn_address(endpoint, server, user)
-        except BaseException:
-            endpoint.close()
-            raise
-    return endpoint
-
-
-async def _learn_address(endpoint: UdpEndpoint, server: Address, user: EndpointUser) -> None:
-    """Ask for the address at which others see the endpoint, and wait a moment for the answer. Where there is
-    none, we go on with the one that is bound: the log has it.
-    """
-    started = False
-
-    def told(mapped: Address) -> None:
-        endpoint.advertise(mapped)
-        if started:
-            user.moved(endpoint, f"the STUN server sees us at {mapped[0]}:{mapped[1]}")
-
-    try:
-        address = await server_address(*server, ipv6=":" in endpoint.local[0])
-    except TransportError as error:
-        TRANSPORT.warning("our address is not learned: %s", error)
-        return
-    asked = endpoint.ask(address, told)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            await asked.first.wait()
-    if asked.address is None:
-        TRANSPORT.warning("the STUN server %s does not answer: we go on as %s", address, endpoint.local)
-    started = True
-
-
 def stun_server(advertise: str) -> Address | None:
     """The host and port of ``stun:HOST:PORT``; None for anything else. Raises LocalProtocolError."""
     scheme, _, rest = advertise.partition(":")
@@ -200,81 +146,3 @@ def stun_server(advertise: str) -> Address | None:
     if not host or not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise LocalProtocolError(f"{advertise!r}: write stun:HOST:PORT, such as stun:stun.example.com:3478")
     return _without_brackets(host), int(port)
-
-
-async def _listen_on_tcp(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.tcp import listen_on_tcp
-
-    return await listen_on_tcp(listen, user, settings)
-
-
-async def _listen_on_tls(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.tls import listen_on_tls
-
-    return await listen_on_tls(listen, user, settings)
-
-
-def _tcp_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.tcp import tcp_dialler
-
-    return tcp_dialler(user, settings)
-
-
-def _tls_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.tls import tls_dialler
-
-    return tls_dialler(user, settings)
-
-
-async def _listen_on_ws(listen: Listen, user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.websocket import listen_on_websocket
-
-    return await listen_on_websocket(listen, user, settings, secure=listen.transport == "wss")
-
-
-def _ws_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.websocket import WebSocketEndpoint
-
-    return WebSocketEndpoint(user, settings, secure=False)
-
-
-def _wss_dialler(user: EndpointUser, settings: Settings) -> Endpoint:
-    from sipstack.net.websocket import WebSocketEndpoint
-
-    return WebSocketEndpoint(user, settings, secure=True)
-
-
-Listener = Callable[[Listen, EndpointUser, Settings], Awaitable[Endpoint]]
-Dialler = Callable[[EndpointUser, Settings], Endpoint]
-
-LISTENERS: dict[str, Listener] = {
-    "udp": _listen_on_udp,
-    "tcp": _listen_on_tcp,
-    "tls": _listen_on_tls,
-    "ws": _listen_on_ws,
-    "wss": _listen_on_ws,
-}
-"""The maker of the endpoint of each transport, by the name in a listening address. Raises TransportError."""
-DIALLERS: Mapping[str, Dialler] = MappingProxyType(
-    {"tcp": _tcp_dialler, "tls": _tls_dialler, "ws": _ws_dialler, "wss": _wss_dialler}
-)
-"""The makers of endpoints that only open connections; in the order in which they are preferred."""
-
-
-class HostNetwork:
-    """The network of this host."""
-
-    transports: Collection[str] = tuple(LISTENERS)
-
-    def __init__(self, settings: Settings = DEFAULTS) -> None:
-        self._settings = settings
-        self._resolver = settings.resolver or Resolver()
-
-    async def listen(self, listen: Listen, user: EndpointUser) -> Endpoint:
-        return await LISTENERS[listen.transport](listen, user, self._settings)
-
-    def diallers(self, spoken: Collection[str], user: EndpointUser) -> list[Endpoint]:
-        return [make(user, self._settings) for name, make in DIALLERS.items() if name not in spoken]
-
-    async def resolve(self, query: Query) -> Answer:
-        return await self._resolver.resolve(query)

@@ -18,7 +18,8 @@ from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
-from sipstack.net.network import AUTO, HostNetwork, Listen, Network, stun_server
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import AUTO, Listen, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.ua.account import ANONYMOUS, Account

@@ -19,7 +19,8 @@ from sipstack.errors import ResolutionError, TransportError
 from sipstack.media.peer_address import Address
 from sipstack.media.session import AudioSession
 from sipstack.media.transport import UdpTransport
-from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import Endpoint, EndpointUser, Listen
 from tests.live.answers import check_answer
 from tests.live.attacker import Attacker
 from tests.ua.handlers import echo

@@ -13,7 +13,8 @@ import pytest
 
 from sipstack import Call, Invitation, UserAgent
 from sipstack.core.outputs import Flow, Target
-from sipstack.net.network import DIALLERS, Endpoint, HostNetwork, Listen
+from sipstack.net.host import DIALLERS, HostNetwork
+from sipstack.net.network import Endpoint, Listen
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import LEAVING, StreamLimits
 from sipstack.net.tls_settings import Tls

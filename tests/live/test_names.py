@@ -15,7 +15,7 @@ import pytest
 from sipstack import ResolutionError, Timers, TracedMessage, UserAgent
 from sipstack.message import Request
 from sipstack.message.parser import parse
-from sipstack.net.network import HostNetwork
+from sipstack.net.host import HostNetwork
 from sipstack.net.resolver import Resolver
 from sipstack.net.settings import Settings
 from sipstack.testing.media import SilentMedia

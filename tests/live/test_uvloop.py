@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from sipstack import TransportError, UserAgent
-from sipstack.net.network import HostNetwork
+from sipstack.net.host import HostNetwork
 from tests.net.web import contexts, settings
 from tests.ua.handlers import Answering
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from sipstack.core.outputs import Flow, Target
 from sipstack.errors import TransportError
-from sipstack.net.network import DIALLERS, Endpoint, HostNetwork, Listen
+from sipstack.net.host import DIALLERS, HostNetwork
+from sipstack.net.network import Endpoint, Listen
 from sipstack.net.settings import DEFAULTS, Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
 

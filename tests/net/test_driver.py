@@ -18,7 +18,8 @@ from sipstack.dialog.identity import Identity
 from sipstack.errors import ResolutionError, SipError, TransactionTimeout, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.net.driver import SLICE, Driver, Tracer
-from sipstack.net.network import Endpoint, EndpointUser, HostNetwork, Listen
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import Endpoint, EndpointUser, Listen
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER

@@ -12,8 +12,9 @@ import pytest
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Flow
 from sipstack.core.trace import TracedMessage
+from sipstack.net.host import HostNetwork
 from sipstack.net.message_log import REMEMBERED, MessageLog
-from sipstack.net.network import HostNetwork, Listen
+from sipstack.net.network import Listen
 from sipstack.net.udp import UdpEndpoint
 from sipstack.testing.hosted import HostedNetwork
 from sipstack.testing.world import World

@@ -195,7 +195,7 @@ async def test_a_server_that_is_silent_is_told_and_not_waited_for_long(
     server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.seen = None
-    monkeypatch.setattr("sipstack.net.network.PATIENCE", 0.1)
+    monkeypatch.setattr("sipstack.net.host.PATIENCE", 0.1)
     async with agent_at(server) as alice:
         ((_, host, port),) = alice.listening
         assert alice.contact == f"sip:anonymous@{host}:{port}"

@@ -9,7 +9,8 @@ import pytest
 
 from sipstack.core.outputs import Flow, Transport
 from sipstack.errors import LocalProtocolError, TransportError
-from sipstack.net.network import HostNetwork, Listen, reaching
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import Listen, reaching
 from tests.net.inbox import Inbox, User
 
 HOW_TO = "is no listening address: write udp:HOST:PORT, such as udp:0.0.0.0:5060"

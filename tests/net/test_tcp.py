@@ -11,7 +11,8 @@ import pytest
 
 from sipstack.core.outputs import Flow, Target
 from sipstack.errors import TransportError
-from sipstack.net.network import HostNetwork, Listen
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import Listen
 from sipstack.net.settings import Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
 from sipstack.net.stream_limits import StreamLimits

@@ -15,7 +15,8 @@ import pytest
 
 from sipstack.core.outputs import Target
 from sipstack.errors import TransportError
-from sipstack.net.network import HostNetwork, Listen
+from sipstack.net.host import HostNetwork
+from sipstack.net.network import Listen
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import StreamLimits
 from sipstack.net.tls_settings import Tls
