@@ -275,12 +275,12 @@ async def test_a_flood_leaves_the_loop_to_others(message: bytes) -> None:
 
         news.on_message = work
         peer.writer.write(frame(BINARY, message) * 2000 + frame(BINARY, b"the last"))
-        longest, before = 0.0, time.perf_counter()
+        longest, before = 0.0, time.process_time()
         while b"the last" not in news.data[-1:]:
             await asyncio.sleep(0)
-            now = time.perf_counter()
+            now = time.process_time()
             longest, before = max(longest, now - before), now
-        assert longest < 0.2  # one turn is 5 ms and a slice: the rest is for a busy machine
+        assert longest < 0.2  # one turn is 5 ms and a slice, of 0.4 s in all
         assert news.failures == []
 
 
