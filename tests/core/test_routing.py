@@ -10,6 +10,9 @@ from sipstack.errors import ParseError, ResolutionError
 from sipstack.message import Via
 from sipstack.transaction.flow import Address, Flow
 
+TLS = Transport("TLS", reliable=True, secure=True, default_port=5061)
+WSS = Transport("WSS", reliable=True, secure=True, default_port=443)
+
 
 @pytest.mark.parametrize(
     ("hop", "host", "port"),
@@ -50,6 +53,21 @@ def test_a_name_is_a_question(hop: str, question: Question) -> None:
 def test_where_we_cannot_send(hop: str) -> None:
     with pytest.raises(ResolutionError):
         destination(hop, {"UDP": Transport("UDP")})
+
+
+@pytest.mark.parametrize(
+    ("hop", "transport", "port"),
+    [
+        ("sip:bob@192.0.2.2;transport=tls", "TLS", 5061),
+        ("sips:bob@192.0.2.2", "TLS", 5061),
+        ("sips:bob@192.0.2.2;transport=tcp", "TLS", 5061),
+        ("sips:bob@192.0.2.2:5071;transport=tls", "TLS", 5071),
+        ("sips:bob@192.0.2.2;transport=ws", "WSS", 443),
+    ],
+)
+def test_a_sips_uri_means_tls_over_the_transport_that_it_names(hop: str, transport: str, port: int) -> None:
+    ours = {each.name: each for each in (Transport("UDP"), Transport("TCP", reliable=True), TLS, WSS)}
+    assert destination(hop, ours) == Target(transport, ("192.0.2.2", port), "192.0.2.2")
 
 
 @pytest.mark.parametrize("hop", ["", "bob", "sip:", "sip:bob@", "<sip:bob@192.0.2.2", "sip:192.0.2.2:99999"])
