@@ -20,6 +20,7 @@ PASSWORD = "SIPSTACK_PASSWORD"
 ANY_PORT = "udp:0.0.0.0:0"
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 LISTEN = re.compile(rf"({'|'.join(TRANSPORTS)}):(\[[^\[\]\s]+\]|[^:\[\]\s]+):(\d{{1,5}})", re.IGNORECASE)
+SECURED = ("tls:", "wss:")
 FILE = click.Path(exists=True, readable=True, path_type=Path)
 
 
@@ -109,6 +110,10 @@ def identity_options(listen: str = ANY_PORT) -> Callable[[Function], Function]:
             environment = click.get_current_context().ensure_object(Environment)
             if tls_key is not None and tls_cert is None:
                 raise click.UsageError("--tls-key needs --tls-cert, the certificate that it belongs to")
+            if tls_cert is None and (
+                secured := [each for each in listen if each.lower().startswith(SECURED)]
+            ):
+                raise click.UsageError(f"--listen {secured[0]} needs a certificate: give --tls-cert")
             tls = sipstack.Tls(certificate=tls_cert, key=tls_key, authority=tls_ca, verify=not tls_insecure)
             password = _password(environment, username)
             return function(identity=Identity(listen, aor, username, password, proxy, tls), **rest)

@@ -85,12 +85,12 @@ def test_the_defaults() -> None:
 def test_all_shared_options() -> None:
     env = environment(variables={"SIPSTACK_PASSWORD": "secret"})
     arguments = (
-        "--listen udp:[::1]:0 --listen tls:0.0.0.0:5061 --from sip:alice@example.com --user al --proxy sip:p"
+        "--listen udp:[::1]:0 --listen tcp:0.0.0.0:5060 --from sip:alice@example.com --user al --proxy sip:p"
     )
     arguments += " --json --trace -vv --pcap f"
     assert parsed(env, *arguments.split()) == {
         "identity": Identity(
-            ("udp:[::1]:0", "tls:0.0.0.0:5061"), "sip:alice@example.com", "al", "secret", "sip:p"
+            ("udp:[::1]:0", "tcp:0.0.0.0:5060"), "sip:alice@example.com", "al", "secret", "sip:p"
         ),
         "output": Output(True, True, Path("f"), 2, full=False),
     }
@@ -120,6 +120,13 @@ def test_a_key_without_a_certificate_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("")
     with pytest.raises(click.UsageError, match="--tls-key needs --tls-cert"):
         parsed(environment(), "--tls-key", str(tmp_path / "key.pem"))
+
+
+@pytest.mark.parametrize("where", ["tls:[::]:5061", "WSS:0.0.0.0:8443"])
+def test_listening_securely_without_a_certificate_is_a_mistake(where: str) -> None:
+    with pytest.raises(click.UsageError) as error:
+        parsed(environment(), "--listen", "udp:[::]:5060", "--listen", where)
+    assert error.value.message == f"--listen {where} needs a certificate: give --tls-cert"
 
 
 def test_the_trace_has_two_forms_and_takes_no_argument_for_its_own() -> None:
