@@ -110,10 +110,9 @@ def identity_options(listen: str = ANY_PORT) -> Callable[[Function], Function]:
             environment = click.get_current_context().ensure_object(Environment)
             if tls_key is not None and tls_cert is None:
                 raise click.UsageError("--tls-key needs --tls-cert, the certificate that it belongs to")
-            if tls_cert is None and (
-                secured := [each for each in listen if each.lower().startswith(SECURED)]
-            ):
-                raise click.UsageError(f"--listen {secured[0]} needs a certificate: give --tls-cert")
+            secured = next((each for each in listen if each.lower().startswith(SECURED)), None)
+            if secured is not None and tls_cert is None:
+                raise click.UsageError(f"--listen {secured} needs a certificate: give --tls-cert")
             tls = sipstack.Tls(certificate=tls_cert, key=tls_key, authority=tls_ca, verify=not tls_insecure)
             password = _password(environment, username)
             return function(identity=Identity(listen, aor, username, password, proxy, tls), **rest)
