@@ -47,26 +47,30 @@ class Namespace:
             subprocess.run([*self.entering, "nft", "delete table inet cut"], check=True)
 
     def _run(self, main: Callable[[], Awaitable[None]]) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/run/netns/{self.name}", "rb") as file:
-            if libc.setns(file.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+        self.enter()
 
         async def awaited() -> None:
             await main()
 
         asyncio.run(awaited())
 
+    def enter(self) -> None:
+        """From now on the sockets of this thread, and of those that it starts, belong to the namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open(f"/run/netns/{self.name}", "rb") as file:
+            if libc.setns(file.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+
 
 @contextmanager
-def namespace() -> Iterator[Namespace]:
-    """Make one; it is gone afterwards. Raises Unavailable with the reason."""
+def namespace(name: str = "") -> Iterator[Namespace]:
+    """Make one; it is gone afterwards. Several at a time have names. Raises Unavailable with the reason."""
     missing = [each for each in ("ip", "nft") if not shutil.which(each)]
     if missing:
         raise Unavailable(
             f"there is no {' and no '.join(missing)} (Debian: apt-get install iproute2 nftables)"
         )
-    made = Namespace(f"sipstack-{os.getpid()}")
+    made = Namespace(f"sipstack-{os.getpid()}{name}")
     done = subprocess.run(["ip", "netns", "add", made.name], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unavailable(f"no network namespace: {done.stderr.strip()}")
