@@ -36,10 +36,11 @@ class Registrar:
     async def _register(self, request: IncomingRequest) -> None:
         user = request.request.to.uri.user or ""
         kept = [each for each in request.request.contacts if each.parameters.get("expires") != "0"]
+        written = [each.parameters.get("expires") for each in kept] + [str(request.request.expires or 3600)]
         if kept:
             self.by_user[user] = str(kept[-1].uri)
             self.contacts.append(self.by_user[user])
-        granted = min(request.request.expires or EXPIRES, 3600)
+        granted = next(each for each in written if each)
         headers = [("Contact", f"<{each.uri}>;expires={granted}") for each in kept]
         await request.respond(200, headers=headers)
 
