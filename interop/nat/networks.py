@@ -90,8 +90,8 @@ def wire(one: Namespace, name: str, other: Namespace, other_name: str) -> None:
     """A cable between two namespaces."""
     command = ["ip", "link", "add", "name", name, "netns", one.name, "type", "veth"]
     _do([*command, "peer", "name", other_name, "netns", other.name])
-    for namespace, end in ((one, name), (other, other_name)):
-        ip(namespace, f"link set {end} up")
+    ip(one, f"link set {name} up")
+    ip(other, f"link set {other_name} up")
 
 
 def up(namespace: Namespace, name: str, address: str) -> None:

@@ -10,6 +10,7 @@ from interop.asterisk.listening import hear_tone
 from interop.nat.networks import SERVER
 from sipstack import Call, IncomingRequest, Invitation, Registration, UserAgent
 from sipstack.media.tones import sine
+from sipstack.message.uri import SipUri
 
 EXPIRES = 10
 """Seconds, where a change has to be noticed soon."""
@@ -34,7 +35,8 @@ class Registrar:
             yield self
 
     async def _register(self, request: IncomingRequest) -> None:
-        user = request.request.to.uri.user or ""
+        address = request.request.to.uri
+        user = address.user or "" if isinstance(address, SipUri) else ""
         kept = [each for each in request.request.contacts if each.parameters.get("expires") != "0"]
         written = [each.parameters.get("expires") for each in kept] + [str(request.request.expires or 3600)]
         if kept:
@@ -83,6 +85,8 @@ async def hears(call: Call, frequency: float) -> None:
     """The tone comes: a second of packets, and what is in them. Raises TimeoutError when it does not."""
     before = call.statistics.packets_received
     async with asyncio.timeout(PATIENCE):
-        while call.statistics.packets_received < before + SECOND:
+        while True:
             await asyncio.sleep(0.1)
+            if call.statistics.packets_received >= before + SECOND:
+                break
     await hear_tone(call.audio, frequency)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-
-import pytest
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 from interop.nat.conftest import IDLE, KEEP_ALIVE, Nat
+from interop.nat.elsewhere import Elsewhere
 from interop.nat.networks import OTHER_PUBLIC, PUBLIC
 from interop.nat.phones import CLIENT_TONE, EXPIRES, SERVER_TONE, Phone, Registrar, hears
 from sipstack import Call, SipError
 from sipstack.media.tones import sine
+
+T = TypeVar("T")
 
 ARRIVES = 3.0  # seconds
 
 
 async def test_after_minutes_of_silence_a_call_comes_in(nat: Nat) -> None:
     """And it does not without keep-alives: the router has forgotten the way."""
-    async with talking(nat, Phone("alice", KEEP_ALIVE), Phone("bob", None)) as (registrar, alice, bob):
+    alice, bob = Phone("alice", KEEP_ALIVE), Phone("bob", None)
+    async with talking(nat, alice, bob) as registrar:
         assert f"@{PUBLIC}:" in registrar.by_user["alice"]  # learned: we are bound to another
         await asyncio.sleep(IDLE)
         async with called(nat, registrar, alice) as (theirs, ours):
@@ -31,8 +34,9 @@ async def test_after_minutes_of_silence_a_call_comes_in(nat: Nat) -> None:
 
 
 async def test_the_mapping_changes_during_a_call(nat: Nat) -> None:
-    """The router has another address from one moment to the next. A change is believed after half a minute."""
-    async with talking(nat, Phone("alice", KEEP_ALIVE, EXPIRES)) as (registrar, alice):
+    """The router has another address all of a sudden. That is believed half a minute after the first one."""
+    alice = Phone("alice", KEEP_ALIVE, EXPIRES)
+    async with talking(nat, alice) as registrar:
         async with called(nat, registrar, alice) as (theirs, ours):
             await both_hear(nat, theirs, ours)
             await asyncio.to_thread(nat.networks.give_another_public_address)
@@ -47,7 +51,8 @@ async def test_the_mapping_changes_during_a_call(nat: Nat) -> None:
 
 
 async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat) -> None:
-    async with talking(nat, Phone("alice", KEEP_ALIVE)) as (registrar, alice):
+    alice = Phone("alice", KEEP_ALIVE)
+    async with talking(nat, alice) as registrar:
         async with called(nat, registrar, alice) as (theirs, ours):
             await both_hear(nat, theirs, ours)
             before, known = registrar.by_user["alice"], len(registrar.contacts)
@@ -66,35 +71,37 @@ async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat) -> N
 
 
 @asynccontextmanager
-async def talking(nat: Nat, *phones: Phone) -> AsyncIterator[tuple[Registrar, *tuple[Phone, ...]]]:
+async def talking(nat: Nat, *phones: Phone) -> AsyncIterator[Registrar]:
     """The registrar runs, and the phones are registered there, at the address that they have learned."""
     async with AsyncExitStack() as life:
         registrar = Registrar()
-        await over_there(life, nat.server.do, registrar.open())
+        await over_there(life, nat.server, registrar.open())
         for phone in phones:
-            await over_there(life, nat.home.do, phone.open())
+            await over_there(life, nat.home, phone.open())
         await until(lambda: all(f"@{PUBLIC}:" in each for each in registrar.by_user.values()), 5)
-        yield registrar, *phones
+        yield registrar
 
 
 @asynccontextmanager
 async def called(nat: Nat, registrar: Registrar, phone: Phone) -> AsyncIterator[tuple[Call, Call]]:
     """The registrar calls the phone: both ends of the call. It hangs up when the block is left."""
     async with AsyncExitStack() as life:
-        theirs = await over_there(life, nat.server.do, registrar.place(phone.user))
-        await over_there(life, nat.server.do, theirs.playing(sine(SERVER_TONE, 1.0), loop=True))
+        theirs = await over_there(life, nat.server, registrar.place(phone.user))
+        await over_there(life, nat.server, theirs.playing(sine(SERVER_TONE, 1.0), loop=True))
         yield theirs, await nat.home.do(asyncio.wait_for(phone.calls.get(), ARRIVES))
 
 
-async def over_there(life, do, block):
-    async def enter():
+async def over_there(life: AsyncExitStack, there: Elsewhere, block: AbstractAsyncContextManager[T]) -> T:
+    """Enter a block in the other event loop, and leave it there when ``life`` is over."""
+
+    async def enter() -> T:
         return await block.__aenter__()
 
-    async def leave():
+    async def leave() -> None:
         await block.__aexit__(None, None, None)
 
-    entered = await do(enter())
-    life.push_async_callback(lambda: do(leave()))
+    entered = await there.do(enter())
+    life.push_async_callback(lambda: there.do(leave()))
     return entered
 
 
@@ -115,5 +122,7 @@ async def does_not_arrive(registrar: Registrar, user: str) -> bool:
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sipstack.errors import LocalProtocolError
 from sipstack.media.audio import Audio
@@ -54,6 +54,17 @@ class MediaPort(Protocol):
     async def close(self) -> None:
         """The call is over: free all, and wait for nobody: leaving a call waits for this. When that is
         cancelled, it is called again; calling it again after it is done does nothing.
+        """
+
+
+@runtime_checkable
+class MovableMedia(Protocol):
+    """Media that can go on at another address. What cannot, is only offered again."""
+
+    def moved(self, host: str, advertised: str | None = None) -> None:
+        """We are at this address now, which the peer knows as ``advertised``: the next offer names it.
+
+        Raises TransportError when there is no port for media, and goes on where it is.
         """
 
 

@@ -91,7 +91,7 @@ class AudioSession:
         self._latch: Latch = latch
         self._watch = SilenceWatch(timeout, self._lose)
         self._confirmed = False
-        address = advertised or host.partition("%")[0]
+        address = self._told = advertised or host.partition("%")[0]
         self._negotiation = Negotiation(Origin("-", self._random.session_id(), 1, address), address)
         self._transport: RtpTransport | None = None
         self._stream: AudioStream | None = None
@@ -153,6 +153,14 @@ class AudioSession:
         await self._apply(stream, negotiation)
         self.confirmed()
 
+    def moved(self, host: str, advertised: str | None = None) -> None:
+        self._check_open()
+        if self._transport is None:
+            self._local = host
+        elif host != self._local and Connection(host).family == Connection(self._local).family:
+            self._move(self._bind(host, self._ports, self._random.uniform), host)
+        self._host, self._told = host, advertised or host.partition("%")[0]
+
     def confirmed(self) -> None:
         self._confirmed = True
         if self._stream is not None:
@@ -201,7 +209,8 @@ class AudioSession:
         self, transport: RtpTransport, direction: Direction, local: str | None = None
     ) -> dict[str, MediaStream]:
         local = local or self._local
-        address = None if local == self._host else local.partition("%")[0]
+        told = self._told if local == self._host else local.partition("%")[0]
+        address = None if told == self._negotiation.address else told
         ports = transport.port, transport.rtcp_port
         return {"audio": MediaStream("audio", self._capabilities, ports[0], direction, ports[1], address)}
 

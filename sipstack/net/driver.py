@@ -31,6 +31,7 @@ from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network, reaching
+from sipstack.net.own_address import AddressWatch, Following
 from sipstack.net.udp import UdpEndpoint
 
 P = ParamSpec("P")
@@ -73,6 +74,7 @@ class Driver:
         if TRANSACTION.shows_debug:
             self.received = reporting_drops(core.counters, self.received)
         self._lookups: set[asyncio.Task[None]] = set()
+        self._watch: AddressWatch | None = None
         self._raised: dict[object, int] = {}
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -89,6 +91,9 @@ class Driver:
             for endpoint in self._network.diallers(spoken, self):
                 self.endpoints.append(endpoint)
                 self.core.speak(endpoint.transport)
+            if self._following:
+                self._watch = AddressWatch(self._loop, self.core.flows, self._stranded)
+                self._watch.begin()
         except BaseException:
             await self._stop()
             raise
@@ -107,6 +112,9 @@ class Driver:
 
     async def _stop(self) -> None:
         self._closed = True  # news that the sockets still have is not answered
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         closing = self.endpoints.copy()
         self.endpoints.clear()
         for endpoint in closing:
@@ -170,6 +178,23 @@ class Driver:
             TRANSPORT.info("%s sees us at %s: %s", flow.remote, address, reason)
             flow.endpoint.advertise_to(flow.remote, address)
             self._move([each for each in self.core.flows() if each == flow], reason)
+
+    @property
+    def _following(self) -> list[Following]:
+        return [each for each in self.endpoints if isinstance(each, Following) and each.follows]
+
+    def _stranded(self, flows: list[Flow]) -> None:
+        """This host has another address. A connection does not survive that, and its peer cannot tell us;
+        what we listen on goes on.
+        """
+        reason = f"the network has changed: we are not at {flows[0].local[0]} any more"
+        TRANSPORT.warning("%s", reason)
+        for endpoint in self._following:
+            endpoint.network_changed()
+        for flow in flows:
+            if flow.reliable:
+                flow.endpoint.close_flow(flow)
+        self._move([flow for flow in flows if not flow.reliable], reason)
 
     def _move(self, flows: Iterable[Flow], reason: str) -> None:
         """Make these flows anew, and tell the core of those that have become others."""

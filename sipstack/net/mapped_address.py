@@ -67,6 +67,11 @@ class MappedAddress:
         self._left, self._wait = REQUESTS, FIRST_WAIT
         self._repeat()
 
+    def ask_anew(self) -> None:
+        """We are in another network: whatever the answer is, it is news."""
+        self.address = None
+        self.ask()
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -18,6 +18,7 @@ from sipstack.log import TRANSPORT
 from sipstack.message.partial import MalformedMessage
 from sipstack.net.connection import Connection
 from sipstack.net.network import EndpointUser
+from sipstack.net.own_address import WILDCARDS
 from sipstack.net.reasons import authority
 from sipstack.net.stream_limits import LEAVING, StreamLimits
 
@@ -36,6 +37,9 @@ class Carrier(Protocol):
 
     def source(self, remote: Address) -> str:
         """Our address on the way to ``remote``. Raises TransportError."""
+
+    def has(self, host: str) -> bool:
+        """Whether we have this address."""
 
     def handshake(self, connection: Connection) -> bool:
         """Begin what comes before the first message, if anything does; the endpoint's ``begin`` follows, or
@@ -106,6 +110,17 @@ class StreamEndpoint:
     def flow_to(self, remote: Address) -> Flow:
         """A flow as one to ``remote`` would be. Raises TransportError."""
         return self._flow((self._carrier.source(remote), self.local[1]), remote, 0)
+
+    @property
+    def follows(self) -> bool:
+        return self.local[1] != 0 and self.local[0] in WILDCARDS
+
+    def stranded(self, flow: Flow) -> bool:
+        """See ``own_address.Following``."""
+        return not self._carrier.has(flow.local[0])
+
+    def network_changed(self) -> None:
+        """Nothing was learned."""
 
     def _flow(self, local: Address, remote: Address, number: int) -> Flow:
         """Whichever port a connection was opened from, we are reached where we listen; who listens nowhere is

@@ -13,6 +13,7 @@ from sipstack.core.outputs import Address, Target, Transport
 from sipstack.errors import TransportError
 from sipstack.net.connection import Connection
 from sipstack.net.network import EndpointUser, Listen
+from sipstack.net.own_address import is_ours
 from sipstack.net.reasons import authority, reason_of
 from sipstack.net.settings import Settings
 from sipstack.net.stream_endpoint import StreamEndpoint
@@ -71,6 +72,9 @@ class Sockets:
 
     def source(self, remote: Address) -> str:
         return self._host if self._host and not _is_wildcard(self._host) else source_address(remote)
+
+    def has(self, host: str) -> bool:
+        return is_ours(host)
 
     def handshake(self, connection: Connection) -> bool:
         assert connection.transport is not None

@@ -24,6 +24,7 @@ from sipstack.icmp import ask_for_errors, take_errors
 from sipstack.log import TRANSPORT
 from sipstack.net.fair_queue import FairQueue
 from sipstack.net.mapped_address import MappedAddress
+from sipstack.net.own_address import WILDCARDS
 from sipstack.readers import Reader, ReceiveFrom
 from sipstack.stun import is_stun
 
@@ -63,6 +64,7 @@ class UdpEndpoint:
         "_receive",
         "_serving",
         "_socket",
+        "follows",
         "learns",
         "local",
         "oversized",
@@ -105,6 +107,7 @@ class UdpEndpoint:
         self._socket = open_socket(address)
         name = self._socket.getsockname()
         self.local: Address = (name[0], name[1])
+        self.follows = name[0] in WILDCARDS
         self._reader = Reader(self._socket, MAXIMUM_DATAGRAM, self._readable)
 
     def close(self) -> None:
@@ -146,9 +149,20 @@ class UdpEndpoint:
         self._learned[remote] = address
         self._flows.clear()
 
-    def forget_flows(self) -> None:
-        """Our address towards others may have become another one: flows are made anew."""
+    def stranded(self, flow: Flow) -> bool:
+        """See ``own_address.Following``."""
+        try:
+            return self.follows and source_address(flow.remote) != flow.local[0]
+        except TransportError:
+            return False
+
+    def network_changed(self) -> None:
+        """What others saw us at was in the network before this one: they are asked again."""
         self._flows.clear()
+        self._learned.clear()
+        if self._mapped is not None:
+            self._advertise, self._advertised_port = "", 0
+            self._mapped.ask_anew()
 
     def ask(self, server: Address, told: Callable[[Address], None]) -> MappedAddress:
         """Ask this STUN server how it sees us, now and as long as the endpoint is open; ``told`` hears what
@@ -286,7 +300,7 @@ class UdpEndpoint:
                 f"{remote[0]} cannot be reached from {self.local[0]}: not the same IP version"
             )
         host, port = self.local
-        if host in ("0.0.0.0", "::"):  # noqa: S104
+        if self.follows:
             host = source_address(remote)
         advertised = self._advertise or host, self._advertised_port or port
         if self._learned:

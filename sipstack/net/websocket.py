@@ -17,6 +17,7 @@ from sipstack.core.outputs import Address, Flow, Target, Transport, uri_host
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.log import TRANSPORT
 from sipstack.net.network import EndpointUser, Listen
+from sipstack.net.own_address import WILDCARDS, is_ours
 from sipstack.net.reasons import tls_reason
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import LEAVING
@@ -28,7 +29,6 @@ from sipstack.net.udp import source_address
 if TYPE_CHECKING:
     from sipstack.net.websocket_connection import Connection
 
-WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
 BACKLOG = 1024  # connections that the kernel keeps for us while we are busy
 TLS_SHUTDOWN = 1.0  # seconds to wait for the peer's end of TLS
 WS = Transport("WS", reliable=True, default_port=80)
@@ -117,6 +117,17 @@ class WebSocketEndpoint:
         else:
             where = f"{uri_host(flow.remote[0])}:{flow.remote[1]}"
             self.loop.call_soon(self.user.failed, flow, FlowClosed(f"{where}: the connection is closed"))
+
+    @property
+    def follows(self) -> bool:
+        return self.local[1] != 0 and self.local[0] in WILDCARDS
+
+    def stranded(self, flow: Flow) -> bool:
+        """See ``own_address.Following``."""
+        return not is_ours(flow.local[0])
+
+    def network_changed(self) -> None:
+        """Nothing was learned."""
 
     def close_flow(self, flow: Flow) -> None:
         connection = self._connections.get(flow.connection)

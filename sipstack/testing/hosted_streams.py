@@ -41,6 +41,9 @@ class SimulatedCarrier:
     def source(self, remote: Address) -> str:
         return self._host
 
+    def has(self, host: str) -> bool:
+        return host == self._host
+
     def handshake(self, connection: Connection) -> bool:
         return False
 

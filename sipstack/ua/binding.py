@@ -189,7 +189,12 @@ class Binding:
 
     def _moved(self, change: AddressChanged) -> None:
         """The registrar knows an address that is not ours any more."""
-        if self.state.active and not self._closing and self.usage.flow in change.moves:
+        flow = self.usage.flow
+        if flow is None or flow not in change.moves or self._closing:
+            return
+        if change.moves[flow].local != flow.local:  # what was learned was so in another network
+            self._address = LearnedAddress()
+        if self.state.active or self._pending:
             self._send(self.usage.move)
 
     # -- events --------------------------------------------------------------------------------------------

@@ -32,13 +32,13 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
-from sipstack.media.port import MediaPort, audio_of
+from sipstack.media.port import MediaPort, MovableMedia, audio_of
 from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Response, Uri
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.arguments import check_text
 from sipstack.ua.result import Result
-from sipstack.ua.runtime import Runtime
+from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
 from sipstack.usage.invite.session import Session
 
@@ -301,7 +301,13 @@ class Call:
             self._runtime.loop.call_later(place, self._tell_address)
 
     def _tell_address(self) -> None:
-        if not self._is_over and self._runtime.running:
+        flow = self._session.usages.flow
+        if not self._is_over and self._runtime.running and flow is not None:
+            if isinstance(self._media, MovableMedia):
+                try:
+                    self._media.moved(flow.local[0], told_host(flow))
+                except SipError as error:
+                    MEDIA.warning("%s: the media cannot move: %s", self.id, error)
             self._runtime.spawn(self._renew_offer())
 
     def _on_media_event(self, event: MediaEvent) -> None:

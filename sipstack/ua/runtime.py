@@ -171,10 +171,8 @@ class Runtime:
         host = flow.local[0]
         if factory is not None:
             return factory(host)
-        name, port = flow.advertised
-        # a name that needs no port is one of .invalid, and leads nowhere (RFC 7118 §5)
-        advertised = name if port else None
-        return AudioSession(host, advertised=advertised, random=self.identifiers, signalling=flow.remote[0])
+        signalling = flow.remote[0]
+        return AudioSession(host, advertised=told_host(flow), random=self.identifiers, signalling=signalling)
 
     def place_to_move(self) -> float:
         """The seconds that the next call has to wait for its re-INVITE after our address has changed: not all
@@ -215,6 +213,13 @@ class Runtime:
             async with asyncio.timeout(self.grace.seconds):
                 while self._leaving or self._tasks:
                     await self._idle.wait()
+
+
+def told_host(flow: Flow) -> str | None:
+    """The host that media names to the peer of ``flow``; None for the one that is bound."""
+    name, port = flow.advertised
+    # a name that needs no port is one of .invalid, and leads nowhere (RFC 7118 §5)
+    return name if port else None
 
 
 def _refuse_command(function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
