@@ -31,8 +31,7 @@ from sipstack.errors import ResolutionError, TransportError
 from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network, reaching
-from sipstack.net.own_address import AddressWatch, Following
-from sipstack.net.udp import UdpEndpoint
+from sipstack.net.own_address import AddressWatch, Following, Learning
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -174,7 +173,7 @@ class Driver:
 
     def learned(self, flow: Flow, address: Address, reason: str) -> None:
         """The peer of ``flow`` sees us at this address: it is told this one from now on."""
-        if isinstance(flow.endpoint, UdpEndpoint):
+        if isinstance(flow.endpoint, Learning):
             TRANSPORT.info("%s sees us at %s: %s", flow.remote, address, reason)
             flow.endpoint.advertise_to(flow.remote, address)
             self._move([each for each in self.core.flows() if each == flow], reason)

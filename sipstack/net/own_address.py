@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from sipstack.core.outputs import Flow
+from sipstack.core.outputs import Address, Flow
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
 INTERVAL = 5.0
@@ -33,6 +33,17 @@ class Following(Protocol):
 
     def network_changed(self) -> None:
         """Forget what was learned in the network before this one."""
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """An endpoint that can tell each peer another address of ours."""
+
+    learns: bool
+    """Whether the answers of a registrar may tell which."""
+
+    def advertise_to(self, remote: Address, address: Address) -> None:
+        """From now on the peer at ``remote`` is told this one, at which it sees us."""
 
 
 class AddressWatch:

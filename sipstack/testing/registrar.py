@@ -118,7 +118,7 @@ class ScriptedRegistrar(ScriptedPeer):
             self.bindings.clear()
         for contact in request.contacts:
             self.bindings.pop(str(contact.uri), None)
-            if granted:
+            if granted and contact.parameters.get("expires") != "0":
                 self.bindings[str(contact.uri)] = self.world.now + granted
         return self.listed(granted)
 
