@@ -93,6 +93,7 @@ class Core(Commands):
         self.router.moved(moves)
         self.keep_alives.moved(moves)
         self.flow_owners.moved(moves)
+        self.transactions.moved(moves)
         for usages in self._dialogs.values():
             if usages.flow is not None:
                 usages.flow = moves.get(usages.flow, usages.flow)

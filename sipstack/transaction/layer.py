@@ -7,7 +7,7 @@ from within.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from itertools import islice
 
 from sipstack.errors import SipError, TransportError
@@ -77,6 +77,11 @@ class TransactionLayer:
 
     def __len__(self) -> int:
         return len(self._clients) + len(self.servers)
+
+    def moved(self, moves: Mapping[Flow, Flow]) -> None:
+        """Flows of ours have become others: requests that are not yet answered are answered from there."""
+        for server in self.servers.values():
+            server.flow = moves.get(server.flow, server.flow)
 
     def __repr__(self) -> str:
         return f"<TransactionLayer {[*self._clients.values(), *self.servers.values()]}>"
