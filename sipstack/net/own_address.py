@@ -7,6 +7,7 @@ is sent, and it is the same on every system.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -83,11 +84,11 @@ def _is_stranded(flow: Flow) -> bool:
 
 
 def is_ours(host: str) -> bool:
-    """Whether this host has the address: a socket can be bound to it."""
+    """Whether this host has the address; yes when that cannot be known: link-local needs an interface."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((host, 0))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
     return True

@@ -42,7 +42,9 @@ class UserAgent(UserAgentClient):
     ``credentials_to_callers``, ``instance``: see ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more addresses ``TRANSPORT:HOST:PORT`` with udp, tcp, tls, ws or wss; port 0 takes any
-    free one. Transports that are not listened on are still spoken, over connections that we open.
+    free one. Transports that are not listened on are still spoken, over connections that we open. Who listens
+    at a wildcard (``0.0.0.0``, ``::``) follows the host into another network: a change of its address is
+    noticed in some five seconds; we register again, and calls get a re-INVITE and go on.
     ``tls``: our certificate and whom we trust, for tls and wss: a ``Tls``, or a context of your own for the
     side that it was made for.
     ``origins``: the web pages, such as ``https://example.com``, whose WebSockets are let in; all if none.

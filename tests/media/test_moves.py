@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from sipstack import sdp
-from sipstack.errors import NegotiationError
+from sipstack.errors import LocalProtocolError, NegotiationError, TransportError
 from sipstack.media.events import MediaChanged, MediaEvent
 from sipstack.media.session import AudioSession
 from sipstack.media.transport import UdpTransport
@@ -139,6 +139,86 @@ def test_audio_follows_when_our_address_changes(still_ours: bool) -> None:
         await alice.close()
         await bob.close()
         assert wire.ports == {}
+
+    run(main())
+
+
+# -- told where we are -------------------------------------------------------------------------------------
+
+
+def test_media_that_is_told_its_address_goes_on_there() -> None:
+    async def main() -> None:
+        wire = Wire()
+        alice = AudioSession("192.0.2.1", bind=wire.bind)
+        bob = AudioSession("192.0.2.2", bind=wire.bind)
+        await alice.answered(await bob.answer(await alice.offer()))
+        alice.moved("198.51.100.1", "203.0.113.9")
+        await alice.answered(await bob.answer(offer := await alice.offer()))
+        connection = offer.connection_of(offer.media[0])
+        assert connection is not None
+        assert connection.address == "203.0.113.9"
+        wire.sent.clear()
+        await asyncio.sleep(1.0)
+        assert {source[0] for _, source, _, _ in wire.sent} == {"198.51.100.1", "192.0.2.2"}
+        assert "192.0.2.1" not in {host for host, _ in wire.ports}
+        await alice.close()
+        await bob.close()
+        assert wire.ports == {}
+
+    run(main())
+
+
+def test_what_is_advertised_may_change_alone() -> None:
+    """The mapping of a NAT: our ports stay."""
+
+    async def main() -> None:
+        wire = Wire()
+        alice = AudioSession("192.0.2.1", advertised="203.0.113.1", bind=wire.bind)
+        first = await alice.offer()
+        before = set(wire.ports)
+        alice.moved("192.0.2.1", "203.0.113.9")
+        second = await alice.offer()
+        addresses = [offer.connection_of(offer.media[0]) for offer in (first, second)]
+        assert [each and each.address for each in addresses] == ["203.0.113.1", "203.0.113.9"]
+        assert set(wire.ports) == before
+        await alice.close()
+
+    run(main())
+
+
+def test_an_address_of_the_other_family_leaves_the_audio_where_it_is() -> None:
+    async def main() -> None:
+        wire = Wire()
+        alice = AudioSession("192.0.2.1", bind=wire.bind)
+        await alice.offer()
+        before = set(wire.ports)
+        alice.moved("2001:db8::1")
+        assert set(wire.ports) == before
+        await alice.close()
+
+    run(main())
+
+
+def test_without_a_port_it_stays() -> None:
+    async def main() -> None:
+        wire = Wire()
+
+        def bind(host: str, *_: object) -> WireTransport:
+            if host != "192.0.2.1":
+                raise TransportError("no port")
+            return wire.bind(host, (0, 0), lambda low, high: low)
+
+        alice = AudioSession("192.0.2.1", bind=bind)
+        await alice.offer()
+        with pytest.raises(TransportError):
+            alice.moved("198.51.100.1")
+        offer = await alice.offer()
+        connection = offer.connection_of(offer.media[0])
+        assert connection is not None
+        assert connection.address == "192.0.2.1"
+        await alice.close()
+        with pytest.raises(LocalProtocolError):
+            alice.moved("192.0.2.1")
 
     run(main())
 

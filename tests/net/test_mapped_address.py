@@ -219,3 +219,16 @@ async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+# --- another network ---
+
+
+@pytest.mark.virtual_time
+async def test_asked_anew_it_tells_what_it_told_before(asking: Asking) -> None:
+    """The old answer was one of another network, even where it is the same."""
+    asking.answer(SEEN)
+    asking.mapped.ask_anew()
+    assert asking.mapped.address is None
+    asking.answer(SEEN)
+    assert asking.told == [SEEN, SEEN]

@@ -270,7 +270,7 @@ async def test_a_nat_that_changes_with_every_answer_does_not_make_us_register_fo
         alice, _ = wild(world, advertise="auto", network=behind(nat, "192.168.1.2"))
         async with alice, alice.register():
             await restless()
-            assert len(registrar.requests) <= 300 / 30 * 4  # a refresh, a question, a move; some more at the start
+            assert len(registrar.requests) <= 300 / 30 * 4  # a refresh, a question, a move; more at the start
     assert world.leftovers == []
 
 
