@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m interop.bench [signalling|messages|media|memory|scale] [--peers]``.
+"""Run the benchmarks: ``python -m interop.bench [KIND]``; see ``KINDS``.
 
 ``python -m interop.bench gate`` compares the cost of a parse, a response and a call with the stored budgets;
 ``python -m interop.bench attack`` places good calls beside floods from another address.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from interop.bench import (
     attack,
+    connections,
     gate,
     held_calls,
     machine,
@@ -24,6 +25,7 @@ from interop.bench import (
     progress,
     report,
     signalling,
+    streams,
 )
 from interop.bench.gate import GateError
 from interop.bench.machine import CpuTime
@@ -31,10 +33,10 @@ from interop.bench.report import Table
 from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import installed
 
-KINDS = ("signalling", "messages", "media", "memory", "scale")
+KINDS = ("signalling", "messages", "media", "memory", "scale", "streams", "connections")
 QUIET = 0.05
 """Share of the CPU time that others may use without a warning."""
-NEEDS_SIPP = {"signalling", "memory", "scale"}
+NEEDS_SIPP = {"signalling", "memory", "scale", "streams"}
 
 
 def main() -> int:
@@ -78,6 +80,10 @@ def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Itera
         yield from signalling.as_uac(folder, options.quick)
     if kinds & {"memory", "scale"}:
         yield from (table for table in held_calls.tables(folder, options.quick) if table.name in kinds)
+    if "streams" in kinds:
+        yield from streams.tables(folder, options.quick)
+    if "connections" in kinds:
+        yield connections.table(folder, options.quick)
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A server under measurement: pinned to a core, up once its UDP port is bound, stopped by its pid."""
+"""A server under measurement: pinned to a core, up once its port is bound, stopped by its pid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import attrs
 
 from interop.bench import machine
-from interop.sipp.process import free_port, wait_bound
+from interop.ports import free_port
+from interop.sipp.process import wait_bound
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +31,8 @@ class Recipe:
     """Seconds from then until it answers."""
     prepare: Callable[[int], object] = lambda port: None
     """Called with the port before the server starts, for a server that reads it from a file."""
+    protocol: str = "udp"
+    """``udp``, or ``tcp`` for every transport above it."""
 
 
 def python(name: str, module: str, *arguments: str) -> Recipe:
@@ -58,6 +61,11 @@ class Server:
     def target(self) -> str:
         """``host:port``, as sipp wants it."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def protocol(self) -> str:
+        """``udp``, or ``tcp``."""
+        return self._recipe.protocol
 
     @property
     def pid(self) -> int:
@@ -95,7 +103,9 @@ class Server:
                 preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
             )
         process = self._process
-        if not wait_bound(self.port, self._recipe.patience, lambda: process.poll() is None):
+        if not wait_bound(
+            self.port, self._recipe.patience, lambda: process.poll() is None, self._recipe.protocol
+        ):
             self._stop()
             raise StartError(self._last_line())
         time.sleep(self._recipe.settling)

@@ -28,6 +28,7 @@ def place_calls(server: Server, folder: Path, rate: int, seconds: float, *, to_t
         calls=calls,
         core=CLIENT_CORE,
         trace=False,
+        transport="t1" if server.protocol == "tcp" else "u1",
     )
     with client:
         seen = watch(client, seconds + 3.0, to_the_end)

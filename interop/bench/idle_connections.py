@@ -1,0 +1,69 @@
+"""Holds connections: ``python -m interop.bench.idle_connections TRANSPORT PORT FOLDER COUNT``.
+
+Each asks one OPTIONS when it is there, and is silent from then on. ``held SECONDS`` is printed when all are.
+Each line at stdin then asks ``ASKED`` of them once more, and prints JSON: milliseconds, median and worst. The
+end of stdin closes them.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from interop.bench.attack_flood import write
+from interop.bench.pipes import Pipe, context
+from interop.bench.stream_uas import take_descriptors
+
+ASKED = 200
+A_SOURCE = 4_000
+"""Connections from one of our addresses: a server bounds them."""
+
+
+def source(number: int) -> str:
+    """The address that a connection comes from."""
+    return f"127.0.0.{2 + number // A_SOURCE}"
+
+
+def ask(pipe: Pipe, name: str) -> float:
+    """One OPTIONS, answered; returns the seconds that it took. Raises OSError."""
+    request = write("OPTIONS", pipe.local, name)
+    request = request.replace(b"SIP/2.0/UDP", b"SIP/2.0/" + pipe.transport.upper().encode(), 1)
+    begun = time.perf_counter()
+    pipe.send([request])
+    answer = pipe.receive()[0]
+    if not answer.startswith(b"SIP/2.0 200 "):
+        raise ConnectionError(f"OPTIONS was answered with {answer[:40]!r}")
+    return time.perf_counter() - begun
+
+
+def hold(transport: str, port: int, folder: Path, count: int) -> list[Pipe]:
+    """So many connections, each answered once. Raises OSError."""
+    tls = context(folder) if transport in ("tls", "wss") else None
+    pipes = []
+    for number in range(count):
+        pipes.append(Pipe(transport, port, tls, source(number)))
+        ask(pipes[-1], f"first{number}")
+    return pipes
+
+
+def main(transport: str, port: int, folder: Path, count: int) -> None:
+    """Until stdin ends."""
+    begun = time.monotonic()
+    pipes = hold(transport, port, folder, count)
+    sys.stdout.write(f"held {time.monotonic() - begun}\n")
+    sys.stdout.flush()
+    for turn, _ in enumerate(sys.stdin):
+        chosen = pipes[:: max(1, count // ASKED)]
+        took = [ask(pipe, f"again{turn}-{number}") * 1e3 for number, pipe in enumerate(chosen)]
+        sys.stdout.write(json.dumps({"median": statistics.median(took), "worst": max(took)}) + "\n")
+        sys.stdout.flush()
+    for pipe in pipes:
+        pipe.close()
+
+
+if __name__ == "__main__":
+    take_descriptors()
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
