@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
-
-from interop.bench import progress
-from interop.bench.attack_calls import GoodCall, GoodCaller
+from interop.bench import attack_connections, progress, streams
+from interop.bench.attack_calls import GoodCaller
+from interop.bench.attack_connections import ConnectionFlood
 from interop.bench.attack_flood import FLOODS, Flood
+from interop.bench.attack_outcome import Outcome
 from interop.bench.garbage import worst_pause
 from interop.bench.report import Row, Table
 from interop.bench.server import ROOT, Server, StartError, python
@@ -22,43 +20,6 @@ from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE
 
 DURING, AFTER, RECOVERY = 8.0, 2.0, 1.0
 """Seconds: of the flood, of good calls alone afterwards, and between the two."""
-
-
-@attrs.frozen
-class Outcome:
-    """What one flood did."""
-
-    during: list[GoodCall]
-    after: list[GoodCall]
-    pause: float
-    """Milliseconds that the event loop stood still at the worst."""
-    megabytes: float
-    """What the flood has added to the resident memory."""
-    sent: float
-    """Datagrams of the flood a second, as it went out."""
-    drops: int
-    """Datagrams that the kernel threw away."""
-
-    def row(self, name: str) -> Row:
-        """Its line of the table."""
-        took = sorted(call.took for call in self.during if call.took is not None)
-        return Row(
-            name,
-            {
-                "sent/s": self.sent,
-                "% answered during": _answered(self.during),
-                "% after": _answered(self.after),
-                "median ms": statistics.median(took) * 1e3 if took else None,
-                "worst ms": took[-1] * 1e3 if took else None,
-                "worst gap ms": self.pause,
-                "MB": self.megabytes,
-                "kernel drops": self.drops,
-            },
-        )
-
-
-def _answered(calls: Sequence[GoodCall]) -> float:
-    return 100 * sum(call.took is not None for call in calls) / len(calls)
 
 
 def suffer(flood: Flood, folder: Path) -> Outcome:
@@ -97,13 +58,22 @@ def _kernel_drops(port: int) -> int:
 def table(folder: Path, only: str = "") -> Table:
     """All floods, or those whose name contains ``only``."""
     os.sched_setaffinity(0, {CLIENT_CORE})
+    streams.write_certificates(folder)
     rows = []
-    for flood in FLOODS:
+    for flood in (*FLOODS, *attack_connections.FLOODS):
         if only.lower() not in flood.name.lower():
             continue
         progress.show(flood.name)
         try:
-            rows.append(suffer(flood, folder).row(flood.name))
+            rows.append(_outcome(flood, folder).row(flood.name))
         except StartError as error:
             rows.append(Row(flood.name, missing=str(error)))
     return Table("attack", "good calls beside a flood from one address", rows)
+
+
+def _outcome(flood: Flood | ConnectionFlood, folder: Path) -> Outcome:
+    return (
+        attack_connections.suffer(flood, folder)
+        if isinstance(flood, ConnectionFlood)
+        else suffer(flood, folder)
+    )
