@@ -1,6 +1,7 @@
 """Holds connections: ``python -m interop.bench.idle_connections TRANSPORT PORT FOLDER COUNT``.
 
-Each asks one OPTIONS when it is there, and is silent from then on. ``held SECONDS`` is printed when all are.
+Each asks one OPTIONS when it is there, and is silent from then on, but for the answers to the pings of a
+WebSocket server. ``held SECONDS`` is printed when all are.
 Each line at stdin then asks ``ASKED`` of them once more, and prints JSON: milliseconds, median and worst. The
 end of stdin closes them.
 """
@@ -8,16 +9,21 @@ end of stdin closes them.
 from __future__ import annotations
 
 import json
+import selectors
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from interop.bench.attack_flood import write
 from interop.bench.pipes import Pipe, context
 from interop.bench.stream_uas import take_descriptors
 
 ASKED = 200
+TOGETHER = 100
+"""Connections that are opened before the others are looked at."""
 A_SOURCE = 4_000
 """Connections from one of our addresses: a server bounds them."""
 
@@ -39,28 +45,56 @@ def ask(pipe: Pipe, name: str) -> float:
     return time.perf_counter() - begun
 
 
-def hold(transport: str, port: int, folder: Path, count: int) -> list[Pipe]:
-    """So many connections, each answered once. Raises OSError."""
-    tls = context(folder) if transport in ("tls", "wss") else None
-    pipes = []
-    for number in range(count):
-        pipes.append(Pipe(transport, port, tls, source(number)))
-        ask(pipes[-1], f"first{number}")
-    return pipes
+class Connections:
+    """So many connections."""
+
+    def __init__(self) -> None:
+        self.pipes: list[Pipe] = []
+        self._selector = selectors.DefaultSelector()
+
+    def open(self, transport: str, port: int, folder: Path, count: int) -> None:
+        """Each is answered once. Raises OSError."""
+        tls = context(folder) if transport in ("tls", "wss") else None
+        for number in range(count):
+            pipe = Pipe(transport, port, tls, source(number))
+            ask(pipe, f"first{number}")
+            self.pipes.append(pipe)
+            self._selector.register(pipe, selectors.EVENT_READ)
+            if number % TOGETHER == 0:
+                self._serve(0.0)
+
+    def lines(self, stream: TextIO) -> Iterator[str]:
+        """The lines of a pipe; the connections are served while none comes. Raises OSError."""
+        self._selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if stream in self._serve(None):
+                line = stream.readline()
+                if not line:
+                    return
+                yield line
+
+    def _serve(self, timeout: float | None) -> list[object]:
+        """Whatever else there is to read, where there is something."""
+        ready = [key.fileobj for key, _ in self._selector.select(timeout)]
+        for each in ready:
+            if isinstance(each, Pipe):
+                each.serve()
+        return [each for each in ready if not isinstance(each, Pipe)]
 
 
 def main(transport: str, port: int, folder: Path, count: int) -> None:
     """Until stdin ends."""
     begun = time.monotonic()
-    pipes = hold(transport, port, folder, count)
+    connections = Connections()
+    connections.open(transport, port, folder, count)
     sys.stdout.write(f"held {time.monotonic() - begun}\n")
     sys.stdout.flush()
-    for turn, _ in enumerate(sys.stdin):
-        chosen = pipes[:: max(1, count // ASKED)]
+    for turn, _ in enumerate(connections.lines(sys.stdin)):
+        chosen = connections.pipes[:: max(1, count // ASKED)]
         took = [ask(pipe, f"again{turn}-{number}") * 1e3 for number, pipe in enumerate(chosen)]
         sys.stdout.write(json.dumps({"median": statistics.median(took), "worst": max(took)}) + "\n")
         sys.stdout.flush()
-    for pipe in pipes:
+    for pipe in connections.pipes:
         pipe.close()
 
 

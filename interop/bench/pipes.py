@@ -13,7 +13,8 @@ PATIENCE = 10.0
 """Seconds to wait for an octet; TimeoutError follows."""
 CHUNK = 1 << 18
 BUFFER = 4 << 20
-_MASKED, _BINARY = 0x80, 0x82
+_MASKED, _BINARY, _CLOSE, _PING = 0x80, 0x82, 0x88, 0x89
+_PONG = b"\x8a\x80" + bytes(4)
 _UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
@@ -47,9 +48,9 @@ def frame(message: bytes) -> bytes:
     return head + (size.to_bytes(2) if size >= 126 else b"") + bytes(4) + message
 
 
-def unframe(octets: bytes) -> tuple[list[bytes], bytes]:
-    """The contents of the whole frames of a server, and what is left."""
-    messages, start = [], 0
+def unframe(octets: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """The whole frames of a server, each its first octet and its content, and what is left."""
+    frames, start = [], 0
     while len(octets) - start >= 2:
         size, begin = octets[start + 1], start + 2
         if size >= 126:
@@ -57,9 +58,9 @@ def unframe(octets: bytes) -> tuple[list[bytes], bytes]:
             size = int.from_bytes(octets[start + 2 : begin])
         if begin + size > len(octets):
             break
-        messages.append(octets[begin : begin + size])
+        frames.append((octets[start], octets[begin : begin + size]))
         start = begin + size
-    return messages, octets[start:]
+    return frames, octets[start:]
 
 
 class Pipe:
@@ -92,6 +93,9 @@ class Pipe:
     def close(self) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def send(self, messages: list[bytes]) -> None:
         """One write over a connection, one datagram each over UDP."""
         if self.transport == "udp":
@@ -102,15 +106,29 @@ class Pipe:
 
     def receive(self) -> list[bytes]:
         """At least one message. Raises OSError: it took too long, or the server has hung up."""
-        while True:
-            data = self._socket.recv(CHUNK)
-            if self.transport == "udp":
-                return [data]
-            if not data:
-                raise ConnectionError("the server has closed the connection")
-            messages, self._rest = (unframe if self._is_web else split)(self._rest + data)
-            if messages:
-                return messages
+        while not (messages := self.serve()):
+            pass
+        return messages
+
+    def serve(self) -> list[bytes]:
+        """Reads once, and answers the pings of a WebSocket server. Raises OSError as `receive` does."""
+        data = self._socket.recv(CHUNK)
+        if self.transport == "udp":
+            return [data]
+        if not data:
+            raise ConnectionError("the server has closed the connection")
+        if self._is_web:
+            frames, self._rest = unframe(self._rest + data)
+            return [content for first, content in frames if not self._is_control(first)]
+        messages, self._rest = split(self._rest + data)
+        return messages
+
+    def _is_control(self, first: int) -> bool:
+        if first == _CLOSE:
+            raise ConnectionError("the server has closed the WebSocket")
+        if first == _PING:
+            self._socket.sendall(_PONG)
+        return first >= _CLOSE
 
     def _shake_hands(self) -> None:
         self._socket.sendall(_UPGRADE)

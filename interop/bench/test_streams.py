@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import resource
+import socket
 import subprocess
+from concurrent import futures
 from pathlib import Path
 
 import pytest
 
 from interop.bench import connections, idle_connections, streams
 from interop.bench.connections import Idle
-from interop.bench.pipes import TRANSPORTS, frame, split, unframe
+from interop.bench.pipes import TRANSPORTS, Pipe, frame, split, unframe
 from interop.bench.server import Server, StartError
 from interop.bench.stream_calls import Calls
 from interop.bench.streams import Answered
@@ -46,7 +48,7 @@ def test_frames_of_a_server_are_found_wherever_the_stream_is_cut(size: int) -> N
     for cut in {0, 1, 2, 3, 9, 10, len(stream) - 8, len(stream) - 1}:
         first, rest = unframe(stream[:cut])
         second, left = unframe(rest + stream[cut:])
-        assert (first + second, left) == ([content, b"second"], b"")
+        assert (first + second, left) == ([(0x82, content), (0x82, b"second")], b"")
 
 
 def server_frame(content: bytes) -> bytes:
@@ -56,6 +58,23 @@ def server_frame(content: bytes) -> bytes:
         return bytes([0x82, size]) + content
     short = size < 1 << 16
     return (b"\x82\x7e" + size.to_bytes(2) if short else b"\x82\x7f" + size.to_bytes(8)) + content
+
+
+def test_the_ping_of_a_server_is_answered_and_its_close_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, futures.ThreadPoolExecutor(1) as other:
+        opening = other.submit(Pipe, "ws", server.getsockname()[1])
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            pipe = opening.result()
+            peer.sendall(b"\x89\x00" + server_frame(EMPTY))
+            assert pipe.receive() == [EMPTY]
+            assert peer.recv(6) == b"\x8a\x80" + bytes(4)
+            peer.sendall(b"\x88\x02\x03\xe8")
+            with pytest.raises(ConnectionError, match="closed the WebSocket"):
+                pipe.receive()
+            pipe.close()
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 1_500])
