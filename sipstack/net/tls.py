@@ -37,8 +37,10 @@ class TlsHandshake:
         context = self._contexts.client() if target is not None else self._contexts.server()
         raw = connection.transport
         assert raw is not None
+        loop = asyncio.get_running_loop()
+        loop.call_soon(shrink_buffer, raw)  # before the first octet: who never greets costs little, too
         try:
-            secured = await asyncio.get_running_loop().start_tls(
+            secured = await loop.start_tls(
                 raw,
                 connection,
                 context,
@@ -52,7 +54,6 @@ class TlsHandshake:
             raise TransportError(tls_reason(error, name, port)) from error
         if secured is None:
             raise TransportError(f"{name} broke off the handshake of TLS")
-        shrink_buffer(raw)
         if domain and (fault := fault_of(secured, domain, self._contexts.tls)):
             raise TransportError(fault)
         return secured

@@ -11,9 +11,11 @@ import pytest
 import uvloop
 
 from sipstack.core.outputs import Flow, Target
+from sipstack.net.network import Listen
+from sipstack.net.tls import listen_on_tls
 from sipstack.net.tls_buffer import SIZE, shrink_buffer
 from sipstack.net.websocket import WebSocketEndpoint
-from tests.net.web import contexts, dialling, listening, settings
+from tests.net.web import News, contexts, dialling, listening, settings
 
 LARGE = b"MESSAGE sip:bob@example.com SIP/2.0\r\n\r\n" + b"x" * (20 * SIZE)
 
@@ -75,3 +77,22 @@ def test_what_asyncio_keeps_by_another_name_or_small_is_left_alone(buffer: bytea
     shrink_buffer(Raw())
     assert "max_size" not in vars(tls)
     assert getattr(tls, "_ssl_buffer", None) is buffer
+
+
+async def test_who_never_greets_costs_a_small_buffer_too(tmp_path: Path) -> None:
+    tls = settings(contexts(tmp_path, "localhost"))
+    endpoint = await listen_on_tls(Listen("tls", "127.0.0.1", 0), News(), tls)
+    _, writer = await asyncio.open_connection(*endpoint.local)
+    try:
+        await asyncio.sleep(0.1)
+        assert [silent_buffer_of(each._raw) for each in endpoint._all] == [SIZE]
+    finally:
+        writer.close()
+        endpoint.close()
+        await asyncio.sleep(0.01)
+
+
+def silent_buffer_of(raw: asyncio.Transport | None) -> int:
+    """Octets of the buffer of TLS; 0 while TLS has not begun."""
+    tls = raw.get_protocol() if raw is not None else None
+    return len(memoryview(tls.get_buffer(-1))) if isinstance(tls, asyncio.BufferedProtocol) else 0
