@@ -232,6 +232,7 @@ class WebSocketEndpoint:
         context = self._contexts.server() if target is None else self._contexts.client()
         name = None if target is None else target.domain or target.address[0]
         protocol = transport.get_protocol()
+        self.loop.call_soon(shrink_buffer, transport)  # before the first octet, as in `TlsHandshake`
         try:
             secured = await self.loop.start_tls(
                 transport,
@@ -251,7 +252,6 @@ class WebSocketEndpoint:
             connection.end(fault)
             secured.abort()
         else:
-            shrink_buffer(transport)
             connection.begin(secured)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
