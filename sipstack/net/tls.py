@@ -38,6 +38,7 @@ class TlsHandshake:
         raw = connection.transport
         assert raw is not None
         loop = asyncio.get_running_loop()
+        failed, secured = "", None
         loop.call_soon(shrink_buffer, raw)  # before the first octet: who never greets costs little, too
         try:
             secured = await loop.start_tls(
@@ -51,9 +52,10 @@ class TlsHandshake:
             )
         except (OSError, ValueError) as error:
             port = target.address[1] if target is not None else 0
-            raise TransportError(tls_reason(error, name, port)) from error
-        if secured is None:
-            raise TransportError(f"{name} broke off the handshake of TLS")
+            failed = tls_reason(error, name, port)
+            error.__traceback__ = None  # its frames hold all of TLS, and asyncio keeps it in one of them
+        if failed or secured is None:
+            raise TransportError(failed or f"{name} broke off the handshake of TLS")
         if domain and (fault := fault_of(secured, domain, self._contexts.tls)):
             raise TransportError(fault)
         return secured

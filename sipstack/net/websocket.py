@@ -245,6 +245,7 @@ class WebSocketEndpoint:
             )
         except (OSError, ValueError) as error:
             connection.end(tls_reason(error, name or "the peer"))
+            error.__traceback__ = None  # as in `TlsHandshake`
             return
         if secured is None:  # closed meanwhile
             connection.end("the connection is closed")

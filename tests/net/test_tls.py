@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import os
 import shutil
 import socket
 import ssl
 import warnings
+from asyncio.sslproto import SSLProtocol
 from pathlib import Path
 
 import pytest
@@ -294,3 +296,27 @@ def _folder(parent: Path, name: str) -> Path:
     folder = parent / name
     folder.mkdir()
     return folder
+
+
+async def test_a_handshake_that_is_broken_off_is_forgotten_at_once(files: Files) -> None:
+    """Without the collector: a flood of them must not wait in memory for it."""
+
+    def alive() -> int:
+        return sum(isinstance(each, SSLProtocol) for each in gc.get_objects())
+
+    server = files.issue("pbx.example.com")
+    async with listening("tls:127.0.0.1:0", settings(server)) as (endpoint, _):
+        gc.collect()
+        gc.disable()
+        try:
+            before = alive()
+            for _ in range(5):
+                _, writer = await asyncio.open_connection(*endpoint.local)
+                await asyncio.sleep(0.02)
+                writer.close()
+                await writer.wait_closed()
+            async with asyncio.timeout(PATIENCE):
+                while alive() > before:  # noqa: ASYNC110 nobody tells when memory is free
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
