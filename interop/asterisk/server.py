@@ -80,8 +80,10 @@ class Asterisk:
     async def channels(self) -> list[str]:
         """Names of all channels: one for each leg of a call."""
         lines = (await self.cli("core show channels concise")).splitlines()
-        # After the first MESSAGE there is one more, which stays: it is not a call.
-        return [line.partition("!")[0] for line in lines if "!" in line and not line.startswith("Message/")]
+        # After the first MESSAGE there is one more, which stays: it is not a call. On a busy machine the
+        # console has been seen to print its whole list twice.
+        names = [line.partition("!")[0] for line in lines if "!" in line and not line.startswith("Message/")]
+        return list(dict.fromkeys(names))
 
     async def idle(self) -> None:
         """Wait until no channel is left; raises TimeoutError when one stays."""
