@@ -16,7 +16,7 @@ from interop.namespace import Unavailable, namespace
 from sipstack import Backoff, Call
 
 OUTAGE = 10.0  # seconds
-RETURN = 30.0
+RETURN = 75.0  # a REGISTER that an Asterisk swallows while it boots is given up after 32 s (Timer F)
 EXPIRES = 10  # a refresh falls into the outage
 
 
