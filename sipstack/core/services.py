@@ -138,7 +138,7 @@ class Services:
             self.deadlines.schedule(AckAgain(self, message))
 
     def response_lost(self, response: Response, error: SipError, now: float) -> None:
-        """A 2xx to INVITE that cannot be delivered ends its call; other responses are counted."""
+        """What cannot be delivered is told; a 2xx to INVITE ends its call as well."""
         self.outputs.append(Undelivered(f"the {response.status} to {response.cseq.method}", error))
         usages = self._dialogs.get((response.call_id, response.to.tag or "", response.from_.tag or ""))
         if usages is not None and response.status < 300 and response.cseq.method == "INVITE":

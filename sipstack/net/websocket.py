@@ -13,12 +13,12 @@ import secrets
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
-from sipstack.core.outputs import Address, Flow, Target, Transport, uri_host
+from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.log import TRANSPORT
 from sipstack.net.network import EndpointUser, Listen
 from sipstack.net.own_address import WILDCARDS, is_ours
-from sipstack.net.reasons import tls_reason
+from sipstack.net.reasons import authority, tls_reason
 from sipstack.net.settings import Settings
 from sipstack.net.stream_limits import LEAVING
 from sipstack.net.tls import fault_of
@@ -83,13 +83,13 @@ class WebSocketEndpoint:
             if self.transport.secure:
                 self._contexts.server()
         except TransportError as error:
-            raise TransportError(f"cannot listen on {scheme}:{uri_host(host)}:{port}: {error}") from error
+            raise TransportError(f"cannot listen on {scheme}:{authority(address)}: {error}") from error
         try:
             self._server = await self.loop.create_server(
                 lambda: connection(self, None), host, port, backlog=BACKLOG
             )
         except OSError as error:
-            where = f"{scheme}:{uri_host(host)}:{port}"
+            where = f"{scheme}:{authority(address)}"
             raise TransportError(f"cannot listen on {where}: {_strerror(error)}") from error
         name = self._server.sockets[0].getsockname()
         self.local = name[0], name[1]
@@ -115,8 +115,8 @@ class WebSocketEndpoint:
         if connection is not None:
             connection.send(data)
         else:
-            where = f"{uri_host(flow.remote[0])}:{flow.remote[1]}"
-            self.loop.call_soon(self.user.failed, flow, FlowClosed(f"{where}: the connection is closed"))
+            gone = FlowClosed(f"{authority(flow.remote)}: the connection is closed")
+            self.loop.call_soon(self.user.failed, flow, gone)
 
     @property
     def follows(self) -> bool:
