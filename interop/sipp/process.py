@@ -18,6 +18,8 @@ from interop.sipp.messages import Message
 from interop.sipp.statistics import Statistics
 
 HOST = "127.0.0.1"
+SCREEN = 3000
+"""Characters of sipp's screen that are kept."""
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -66,6 +68,8 @@ class Result:
     statistics: Statistics
     messages: list[Message]
     errors: str
+    screen: str
+    """The end of what it wrote to its terminal."""
 
     @property
     def problems(self) -> str:
@@ -73,7 +77,8 @@ class Result:
         totals = self.statistics
         if self.status == 0 and not totals.failed and not totals.retransmissions:
             return ""
-        return "\n".join([f"sipp ended with status {self.status}, {totals}", *self.labels, self.errors])
+        ended = f"sipp ended with status {self.status}, {totals}"
+        return "\n".join([ended, *self.labels, self.errors, self.screen])
 
     @property
     def labels(self) -> list[str]:
@@ -188,6 +193,7 @@ class Sipp:
             statistics=self.statistics,
             messages=messages.read(self._file("msg")),
             errors=errors.read_text(encoding="utf-8", errors="replace") if errors.is_file() else "",
+            screen=self._file("out").read_text(encoding="utf-8", errors="replace")[-SCREEN:],
         )
 
     def _scenario(self, scenario: str) -> Sequence[str]:
@@ -200,8 +206,7 @@ class Sipp:
         options += ["-trace_stat", "-stf", str(self._file("csv")), "-fd", "500ms"]
         if trace:
             options += ["-trace_msg", "-message_file", str(self._file("msg"))]
-            options += ["-trace_err", "-error_file", str(self._file("err"))]
-        return options
+        return [*options, "-trace_err", "-error_file", str(self._file("err"))]
 
     def _file(self, suffix: str) -> Path:
         return self._folder / f"{self._name}.{suffix}"

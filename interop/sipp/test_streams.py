@@ -89,9 +89,12 @@ async def test_we_call_sipp(sipp: Launch, folder: Path, secure: bool) -> None:
         async with relay("tls", "tcp", target, folder) as relayed:
             scenario = ("uas_relayed", "-key", "relay", str(relayed)) if secure else ("uas",)
             options = {"port": target, "calls": CALLS, "limit": LIMIT, "transport": "t1", "trace": False}
-            with sipp(*scenario, **options) as callee:
+            with sipp(*scenario, "-max_socket", "2000", **options) as callee:
                 uri = f"sip:sipp@{HOST}:{relayed};transport=tls" if secure else callee.uri
-                await place_calls(ua, uri)
+                try:
+                    await place_calls(ua, uri)
+                except ExceptionGroup as error:
+                    pytest.fail(f"{error.exceptions}, and {callee.result().problems}")
                 result = await callee.ended()
     assert result.problems == ""
     assert done(result) == (CALLS, 0)
