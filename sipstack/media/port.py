@@ -68,6 +68,23 @@ class MovableMedia(Protocol):
         """
 
 
+@runtime_checkable
+class SignalledMedia(Protocol):
+    """Media that wants to know how its call is signalled. Told before the first description."""
+
+    def signalled(self, peer: str, secure: bool) -> None:
+        """The host that the call is signalled from, and whether that is protected: then keys may travel."""
+
+
+@runtime_checkable
+class SecuredMedia(Protocol):
+    """Media that something may protect."""
+
+    @property
+    def security(self) -> str | None:
+        """What protects the packets now, in words; None while nothing does."""
+
+
 def audio_of(media: MediaPort) -> Audio:
     """The audio of ``media``. Raises LocalProtocolError when it has none."""
     audio = media.audio

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
+import attrs
+
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.log import MEDIA
@@ -16,6 +18,7 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
+from sipstack.media.path import PATHS, MediaPath, PathContext, kind_for, kinds_of
 from sipstack.media.peer_address import Address, Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
@@ -54,6 +57,8 @@ class AudioSession:
     signalled from: media from there is believed sooner than media from anywhere else. ``latch`` tells whose
     packets are the peer's, and so where ours go: "off", only the address in its description; "once", the
     first source after each description; "auto", see ``PeerAddress``.
+
+    ``security`` names what may protect the packets: the first is offered, all are accepted.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class AudioSession:
         timeout: float | None = TIMEOUT,
         signalling: str | None = None,
         latch: Latch = "auto",
+        security: str | Sequence[str] = tuple(PATHS),
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
@@ -89,6 +95,10 @@ class AudioSession:
         if latch not in ("off", "once", "auto"):
             raise MediaError(f"no such latch: {latch!r} (there are off, once, auto)")
         self._latch: Latch = latch
+        self._kinds = kinds_of(security)
+        self._kind = self._kinds[0]
+        self._path: MediaPath | None = None
+        self._is_signalled_securely = False
         self._watch = SilenceWatch(timeout, self._lose)
         self._confirmed = False
         address = self._told = advertised or host.partition("%")[0]
@@ -108,6 +118,14 @@ class AudioSession:
         """The last thing that went wrong with a recording."""
         return self.audio.error
 
+    @property
+    def security(self) -> str | None:
+        """What protects the packets, in words; None while nothing does."""
+        return self._path.security if self._path is not None else None
+
+    def signalled(self, peer: str, secure: bool) -> None:
+        self._signalling, self._is_signalled_securely = peer, secure
+
     def attach(self, listener: Listener) -> None:
         if not self._closed:
             self._listener = listener
@@ -115,8 +133,8 @@ class AudioSession:
                 self._watch.begin(asyncio.get_running_loop().time())
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
-        transport, stream = self._open()
-        self._negotiation = self._negotiation.offer(self._streams(transport, direction))
+        path, transport, stream = await self._open()
+        self._negotiation = self._negotiation.offer(self._streams(path, transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
         self._receives |= self._playable(payload_types.numbered("audio", self._capabilities.codecs))
@@ -128,37 +146,41 @@ class AudioSession:
     ) -> SessionDescription:
         self._check_open()
         local = self._address_towards(offer)
+        kind = kind_for(offer, "audio", self._kinds) or self._kind
         if self._transport is None:
-            self._local = local
-        transport, stream = self._open()
-        if local != self._local:
-            transport = self._bind(local, self._ports, self._random.uniform)
+            self._local, self._kind = local, kind
+        path, transport, stream = await self._open()
+        if kind is not self._kind:
+            path = kind.make(self._context())
+            transport = await path.open(local)
+        elif local != self._local:
+            transport = path.move(local)
         try:
-            negotiation = self._negotiation.answer(offer, self._streams(transport, direction, local))
+            negotiation = self._negotiation.answer(offer, self._streams(path, transport, direction, local))
         except BaseException:
-            if local != self._local:
-                transport.close()
+            self._abandon(path, transport)
             raise
-        if local != self._local:
-            self._move(transport, local)
+        if transport is not self._transport:
+            self._kind = kind
+            self._move(path, transport, local)
         if not self._confirmed:
             stream.doubt()
-        await self._apply(stream, negotiation)
+        await self._apply(path, stream, negotiation, offered=False)
         return negotiation.local
 
     async def answered(self, answer: SessionDescription) -> None:
         self._check_open()
         negotiation = self._negotiation.answered(answer)
-        _, stream = self._open()
-        await self._apply(stream, negotiation)
+        path, _, stream = await self._open()
+        await self._apply(path, stream, negotiation, offered=True)
         self.confirmed()
 
     def moved(self, host: str, advertised: str | None = None) -> None:
         self._check_open()
-        if self._transport is None:
+        if self._path is None:
             self._local = host
         elif host != self._local and Connection(host).family == Connection(self._local).family:
-            self._move(self._bind(host, self._ports, self._random.uniform), host)
+            self._move(self._path, self._path.move(host), host)
         self._host, self._told = host, advertised or host.partition("%")[0]
 
     def confirmed(self) -> None:
@@ -177,6 +199,9 @@ class AudioSession:
         if self._clock is not None and self._stream is not None:
             self._clock.leave(self._tick)
             self._stream.close(asyncio.get_running_loop().time())
+        if self._path is not None:
+            self._path.close()
+            self._path = None  # it knows us
         if self._transport is not None:
             self._transport.close()
         self.audio.end(CallEnded("local", "the media session is closed"))
@@ -185,34 +210,54 @@ class AudioSession:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
 
-    def _open(self) -> tuple[RtpTransport, AudioStream]:
+    def _context(self) -> PathContext:
+        secure = self._is_signalled_securely
+        return PathContext(self._ports, self._bind, self._random, secure, self._fail, self._change)
+
+    async def _open(self) -> tuple[MediaPath, RtpTransport, AudioStream]:
         self._check_open()
-        if self._transport is None or self._stream is None:
-            self._transport = self._bind(self._local, self._ports, self._random.uniform)
+        if self._path is None or self._transport is None or self._stream is None:
+            path = self._kind.make(self._context())
+            transport = await path.open(self._local)
+            if self._closed:
+                self._abandon(path, transport)
+                self._check_open()
+            self._path, self._transport = path, transport
             self._clock = self._clock or MediaClock.shared()
             now = asyncio.get_running_loop().time()
             self._stream = AudioStream(
                 self.audio,
-                self._transport,
+                transport,
                 self._random,
                 now,
                 signalling=self._signalling,
                 watch=self._watch,
                 latch=self._latch,
             )
-            self._transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
+            transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._tick)
             MEDIA.info("%s is open", self)
-        return self._transport, self._stream
+        return self._path, self._transport, self._stream
+
+    def _abandon(self, path: MediaPath, transport: RtpTransport) -> None:
+        """Let go of what was made for nothing."""
+        if transport is not self._transport:
+            transport.close()
+        if path is not self._path:
+            path.close()
 
     def _streams(
-        self, transport: RtpTransport, direction: Direction, local: str | None = None
+        self, path: MediaPath, transport: RtpTransport, direction: Direction, local: str | None = None
     ) -> dict[str, MediaStream]:
         local = local or self._local
         told = self._told if local == self._host else local.partition("%")[0]
         address = None if told == self._negotiation.address else told
+        capabilities = self._capabilities
+        if path.rtcp_mux:
+            capabilities = attrs.evolve(capabilities, rtcp_mux=True)
         ports = transport.port, transport.rtcp_port
-        return {"audio": MediaStream("audio", self._capabilities, ports[0], direction, ports[1], address)}
+        stream = MediaStream("audio", capabilities, ports[0], direction, ports[1], address, path.profiles)
+        return {"audio": stream}
 
     # Where we are
 
@@ -228,9 +273,12 @@ class AudioSession:
             return self._host
         return self._route(connection.address) or self._local
 
-    def _move(self, transport: RtpTransport, local: str) -> None:
-        """Go on over another transport, at another address of ours."""
+    def _move(self, path: MediaPath, transport: RtpTransport, local: str) -> None:
+        """Go on over another transport, at another address of ours or of another kind."""
         MEDIA.info("%s goes on at %s", self, local)
+        if self._path is not None and path is not self._path:
+            self._path.close()
+        self._path = path
         old, self._transport, self._local = self._transport, transport, local
         self._send_errors = self._troubles = 0
         if old is not None:
@@ -251,41 +299,46 @@ class AudioSession:
 
     def _look_for_address(self, stream: AudioStream) -> None:
         """Packets cannot be sent: it may be that our address is not ours any more."""
-        destination = stream.destination
-        if destination is None or self._is_ours(self._local):
+        destination, path = stream.destination, self._path
+        if destination is None or path is None or self._is_ours(self._local):
             return
         local = self._route(destination[0])
         if local is None or local == self._local:
             return
         try:
-            transport = self._bind(local, self._ports, self._random.uniform)
+            transport = path.move(local)
         except TransportError as error:
             MEDIA.warning("%s cannot go on at %s: %s", self, local, error)
             return
-        self._move(transport, local)
-        self._tell(MediaChanged())
+        self._move(path, transport, local)
+        self._change()
 
-    async def _apply(self, stream: AudioStream, negotiation: Negotiation) -> None:
+    async def _apply(
+        self, path: MediaPath, stream: AudioStream, negotiation: Negotiation, *, offered: bool
+    ) -> None:
         """Follow what was agreed; nothing has changed when this raises."""
         agreement = negotiation.agreements.get("audio")
         if agreement is None:
             stream.disconnect()
             self._expect(False)
         else:
-            await self._connect(stream, agreement)
+            await self._connect(path, stream, agreement, offered)
         self._negotiation = negotiation
 
-    async def _connect(self, stream: AudioStream, agreement: Agreement) -> None:
+    async def _connect(
+        self, path: MediaPath, stream: AudioStream, agreement: Agreement, offered: bool
+    ) -> None:
         rtp = await self._resolve(agreement.address, agreement.port)
         rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
         if self._closed:
             raise LocalProtocolError("the media session was closed meanwhile")
+        await path.agree(agreement, offered=offered)
         codec = self._codecs[agreement.codec.key]
         self._receives |= self._playable(agreement.receive.values())
         stream.expect(self._receives)
         stream.connect(rtp, rtcp)
-        direction, number = agreement.direction, agreement.codec.payload_type
-        stream.speak(codec, number, sends=direction.sends, ptime=agreement.ptime)
+        direction = agreement.direction
+        stream.speak(codec, agreement.codec, sends=direction.sends, ptime=agreement.ptime)
         stream.hear(direction.receives)
         self._expect(direction is Direction.SENDRECV)
         self.audio.codec = codec.name
@@ -310,6 +363,9 @@ class AudioSession:
 
     def _fail(self, error: TransportError) -> None:
         self._tell(MediaFailed(error))
+
+    def _change(self) -> None:
+        self._tell(MediaChanged())
 
     def _lose(self, silence: float) -> None:
         self._tell(PeerLost(silence))

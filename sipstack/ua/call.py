@@ -32,7 +32,7 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.io import AudioSink, AudioSource
 from sipstack.media.playing import Playing
-from sipstack.media.port import MediaPort, MovableMedia, audio_of
+from sipstack.media.port import MediaPort, MovableMedia, SecuredMedia, audio_of
 from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Response, Uri
 from sipstack.sdp import Direction, SessionDescription
@@ -113,6 +113,11 @@ class Call:
     def audio(self) -> Audio:
         """The audio in both directions: iterate for frames, ``send`` them, ``play`` and record."""
         return audio_of(self._media)
+
+    @property
+    def security(self) -> str | None:
+        """What protects the media now, such as "DTLS-SRTP"; None when nothing does."""
+        return self._media.security if isinstance(self._media, SecuredMedia) else None
 
     @property
     def codec(self) -> str | None:

@@ -12,7 +12,7 @@ from sipstack.core.core import Core
 from sipstack.core.events import AddressChanged, Event, InvitationReceived, RequestReceived
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
-from sipstack.media.port import MediaPort
+from sipstack.media.port import MediaPort, SignalledMedia
 from sipstack.media.session import AudioSession
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
@@ -169,10 +169,14 @@ class Runtime:
         """The media of one call, at our end of the flow that signals it. Raises MediaError."""
         factory = factory or self._media
         host = flow.local[0]
-        if factory is not None:
-            return factory(host)
-        signalling = flow.remote[0]
-        return AudioSession(host, advertised=told_host(flow), random=self.identifiers, signalling=signalling)
+        if factory is None:
+            session = AudioSession(host, advertised=told_host(flow), random=self.identifiers)
+            session.signalled(flow.remote[0], flow.secure)
+            return session
+        media = factory(host)
+        if isinstance(media, SignalledMedia):
+            media.signalled(flow.remote[0], flow.secure)
+        return media
 
     def place_to_move(self) -> float:
         """The seconds that the next call has to wait for its re-INVITE after our address has changed: not all

@@ -33,7 +33,7 @@ class Bench:
         self.stream = AudioStream(self.audio, self.network, Identifiers(random.Random(7)), self.now)
         self.stream.expect({0: PCMU, 8: PCMA})
         self.stream.connect(PEER, PEER_RTCP)
-        self.stream.speak(PCMU, 0, sends=sends)
+        self.stream.speak(PCMU, PCMU.description, sends=sends)
         self.ear = Ear()
         self._number = 0
 

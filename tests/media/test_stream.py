@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sipstack.errors import CallEnded
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
+from sipstack.media.codecs import stateless
 from sipstack.media.peer_address import Address
 from sipstack.media.stream import KEEP_ALIVE, AudioStream
 from sipstack.media.tones import sine
@@ -51,7 +52,7 @@ def test_sequence_numbers_begin_in_the_lower_half(seed: int) -> None:
     network = Notebook()
     stream = AudioStream(Audio(), network, Identifiers(random.Random(seed)), 0.0)
     stream.connect(PEER, None)
-    stream.speak(PCMU, 0, sends=True)
+    stream.speak(PCMU, PCMU.description, sends=True)
     stream.tick(0.02, 1)
     assert network.packets()[0].sequence_number < 0x8000
 
@@ -69,11 +70,11 @@ async def test_on_hold_nothing_is_sent_time_runs_on_and_the_source_waits() -> No
     bench = Bench()
     async with bench.audio.playing(sine(400.0, 0.08)) as player:
         bench.ticks(2)
-        bench.stream.speak(PCMU, 0, sends=False)
+        bench.stream.speak(PCMU, PCMU.description, sends=False)
         bench.ticks(100)
         assert not player.done
         before = bench.network.packets()
-        bench.stream.speak(PCMU, 0, sends=True)
+        bench.stream.speak(PCMU, PCMU.description, sends=True)
         bench.ticks(2)
     after = bench.network.packets()
     assert [packet.payload for packet in (*before, *after)] == [TONE] * 4
@@ -103,7 +104,7 @@ def test_ticks_left_out_after_a_stall_pass_in_the_timestamps() -> None:
 def test_another_codec_goes_on_with_the_same_numbers() -> None:
     bench = Bench()
     bench.ticks(1)
-    bench.stream.speak(PCMA, 97, sends=True)
+    bench.stream.speak(PCMA, PCMA.description.numbered(97), sends=True)
     bench.ticks(1)
     first, second = bench.network.packets()
     assert (second.payload_type, second.payload) == (97, b"\xd5" * 160)
@@ -275,7 +276,7 @@ def test_what_nobody_listens_to_is_counted_and_not_decoded() -> None:
         raise AssertionError("nobody listens")
 
     bench = Bench()
-    bench.stream.expect({0: attrs.evolve(PCMU, decode=decode)})
+    bench.stream.expect({0: stateless(PCMU.description, 8000, bytes, decode, len)})
     bench.hear(50)
     assert bench.statistics.packets_received == 50
 

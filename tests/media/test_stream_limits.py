@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.media.silence import SilenceWatch
-from sipstack.media.stream import UNCONFIRMED
+from sipstack.media.speaking import UNCONFIRMED
 from sipstack.media.tones import sine
 from sipstack.rtp import g711, rtcp
 from sipstack.rtp.packet import RtpPacket
@@ -46,7 +46,7 @@ async def test_an_ssrc_that_changes_with_each_packet_does_not_silence_the_call()
 async def test_packets_have_the_length_that_the_peer_asks_for(ptime: int) -> None:
     """RFC 8866 §6.4: a=ptime:40 is a packet each 40 ms."""
     bench = Bench()
-    bench.stream.speak(PCMU, 0, sends=True, ptime=ptime)
+    bench.stream.speak(PCMU, PCMU.description, sends=True, ptime=ptime)
     async with bench.audio.playing(sine(400.0, 10.0)):
         bench.ticks(60)
     packets = bench.network.packets()
@@ -61,18 +61,18 @@ async def test_packets_have_the_length_that_the_peer_asks_for(ptime: int) -> Non
 @pytest.mark.parametrize(("ptime", "octets"), [(1.0, 80), (9.5, 80), (500.0, 960), (22.5, 176)])
 def test_a_length_that_makes_no_sense_is_bounded(ptime: float, octets: int) -> None:
     bench = Bench()
-    bench.stream.speak(PCMU, 0, sends=True, ptime=ptime)
+    bench.stream.speak(PCMU, PCMU.description, sends=True, ptime=ptime)
     bench.ticks(100)
     assert {len(packet.payload) for packet in bench.network.packets()} == {octets}
 
 
 def test_half_a_packet_is_not_sent_after_a_hold_or_a_stall() -> None:
     bench = Bench()
-    bench.stream.speak(PCMU, 0, sends=True, ptime=40)
+    bench.stream.speak(PCMU, PCMU.description, sends=True, ptime=40)
     bench.ticks(1)
-    bench.stream.speak(PCMU, 0, sends=False, ptime=40)
+    bench.stream.speak(PCMU, PCMU.description, sends=False, ptime=40)
     bench.ticks(10)
-    bench.stream.speak(PCMU, 0, sends=True, ptime=40)
+    bench.stream.speak(PCMU, PCMU.description, sends=True, ptime=40)
     bench.ticks(1)
     bench.stream.tick(bench.now + 2.0, 100)
     assert bench.network.packets() == []

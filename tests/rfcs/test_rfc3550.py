@@ -17,7 +17,7 @@ def said(seed: int) -> tuple[tuple[int, int, int], set[tuple[int, str]]]:
     network = Notebook()
     stream = AudioStream(Audio(MediaStatistics), network, Identifiers(random.Random(seed)), 0.0)
     stream.connect(("192.0.2.2", 40000), ("192.0.2.2", 40001))
-    stream.speak(CODECS["PCMU"], 0, sends=True)
+    stream.speak(CODECS["PCMU"], CODECS["PCMU"].description, sends=True)
     for tick in range(50 * 60):
         stream.tick(0.02 * tick, 1)
     first = network.packets()[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack import sdp
-from sipstack.media.codecs import AudioCodec
+from sipstack.media.codecs import AudioCodec, stateless
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 from sipstack.sdp import Codec
@@ -21,13 +21,12 @@ def turned(octets: bytes) -> bytes:
     return bytes(octet ^ 0xFF for octet in octets)
 
 
-TOY = AudioCodec(
+TOY = stateless(
     description=Codec(OFFERED, "X-TOY", 16000),
     sample_rate=8000,
     encode=turned,
     decode=lambda payload: turned(payload[: len(payload) & ~1]),
     duration=len,  # two octets a sample, and two units of the clock
-    silence=turned(bytes(320)),
 )
 
 

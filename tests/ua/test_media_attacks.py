@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sipstack import Invitation
-from sipstack.media.stream import UNCONFIRMED
+from sipstack.media.speaking import UNCONFIRMED
 from sipstack.media.tones import sine
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World

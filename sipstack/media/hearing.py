@@ -1,0 +1,116 @@
+"""What we receive on one audio stream: packets at the pace of playing, and what fills the gaps."""
+
+from __future__ import annotations
+
+from sipstack.media.audio import Audio
+from sipstack.media.codecs import AudioCodec, Decoder
+from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
+from sipstack.rtp.concealment import Concealer
+from sipstack.rtp.packet import RtpPacket
+from sipstack.rtp.playout import Gap, PlayoutBuffer
+
+BURST = 50
+"""Frames taken from the playout buffer in one tick at most, after a stall."""
+
+
+class Hearing:
+    """The source that we listen to: playout buffer, decoders, concealment."""
+
+    __slots__ = (
+        "_audio",
+        "_codec",
+        "_concealer",
+        "_decoder",
+        "_decoders",
+        "_hears",
+        "_is_listening",
+        "_octets",
+        "_playout",
+        "_rest",
+        "_units",
+    )
+
+    def __init__(self, audio: Audio) -> None:
+        self._audio = audio
+        self._octets = frame_octets(audio.sample_rate)
+        self._playout: PlayoutBuffer[tuple[Decoder, bytes]] = PlayoutBuffer(audio.sample_rate)
+        self._concealer = Concealer(self._octets)
+        self._decoders: dict[AudioCodec, Decoder] = {}
+        self._codec: AudioCodec | None = None  # that of the last packet
+        self._decoder: Decoder | None = None
+        self._units = audio.sample_rate // FRAMES_PER_SECOND  # of its clock, in a frame
+        self._hears = True
+        self._is_listening = False
+        self._rest = b""
+
+    @property
+    def late(self) -> int:
+        """Packets that came too late, or twice."""
+        return self._playout.late
+
+    @property
+    def concealed(self) -> int:
+        """Pieces made up so far."""
+        return self._concealer.concealed
+
+    def hear(self, hears: bool) -> None:
+        """Whether what comes is played."""
+        self._hears = hears
+        if not hears:
+            self._playout.reset()
+            self._is_listening = False
+
+    def follow(self, codec: AudioCodec) -> None:
+        """From here on the peer sends this codec, whose clock may be another one."""
+        self._decoder = self._decoders.get(codec)
+        if self._decoder is None:
+            self._decoder = self._decoders[codec] = codec.decoder()
+        if self._codec is None or codec.clock_rate != self._codec.clock_rate:
+            self._playout.use_clock(codec.clock_rate)
+        self._codec = codec
+        self._units = codec.frame_units
+
+    def put(self, packet: RtpPacket, codec: AudioCodec, *, anew: bool, now: float) -> None:
+        """A packet of the codec that was followed last; ``anew``: forget what came before it."""
+        if self._hears and self._audio.wanted:
+            if anew or not self._is_listening:
+                self._listen_anew()
+            assert self._decoder is not None
+            payload = packet.payload
+            self._playout.put(packet.timestamp, codec.duration(payload), (self._decoder, payload), now)
+
+    def tick(self, now: float, periods: int) -> None:
+        """20 ms have passed, or several times that after a stall: the application hears."""
+        audio = self._audio
+        if audio.wanted:
+            for _ in range(min(periods, BURST)):
+                audio.write(self._frame(now))
+        else:
+            self._is_listening = False
+
+    def _listen_anew(self) -> None:
+        self._playout.reset()
+        self._rest = b""
+        self._is_listening = True
+
+    def _frame(self, now: float) -> bytes:
+        """20 ms of what is heard: packets of other lengths are cut or joined."""
+        octets, pcm = self._octets, self._rest
+        while len(pcm) < octets:
+            item = self._playout.get(now)
+            if isinstance(item, Gap):
+                missing = octets * self._playout.missing // self._units
+                missing += missing & 1
+                piece = self._fill(missing) if item is Gap.LOST else bytes(octets)
+            else:
+                decoder, payload = item
+                piece = decoder.decode(payload)
+                self._concealer.good(piece)
+            pcm = pcm + piece if pcm else piece
+        self._rest = pcm[octets:]
+        return pcm[:octets]
+
+    def _fill(self, octets: int) -> bytes:
+        """In place of what is lost."""
+        piece = self._decoder.conceal(octets // 2, None) if self._decoder is not None else None
+        return self._concealer.conceal(octets) if piece is None else piece

@@ -1,0 +1,135 @@
+"""The way of the packets of a stream, and what protects them: a kind of path for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+import attrs
+
+from sipstack.errors import MediaError, TransportError
+from sipstack.identifiers import Identifiers
+from sipstack.media.transport import Bind, RtpTransport
+from sipstack.sdp import PLAIN_RTP, Agreement, MediaDescription, Profile, SessionDescription
+
+
+class MediaPath(Protocol):
+    """How the packets of one stream travel, for as long as the stream is of this kind."""
+
+    @property
+    def profiles(self) -> Sequence[Profile]:
+        """What our descriptions say about it, and which offers it can answer."""
+
+    @property
+    def rtcp_mux(self) -> bool:
+        """Whether RTP and RTCP shall share one port (RFC 5761)."""
+
+    @property
+    def security(self) -> str | None:
+        """What protects the packets now, in words, such as "SDES-SRTP AES_CM_128_HMAC_SHA1_80"; None while
+        nothing does.
+        """
+
+    async def open(self, host: str) -> RtpTransport:
+        """The transport at this address of ours, before the first description.
+
+        Raises TransportError when there is no port.
+        """
+
+    def move(self, host: str) -> RtpTransport:
+        """The transport to go on with at another address of ours; the next description tells it.
+
+        Raises TransportError when there is no port.
+        """
+
+    async def agree(self, agreement: Agreement, *, offered: bool) -> None:
+        """Offer and answer are there; ``offered`` tells that the offer was ours. Called for each agreement.
+
+        Does not wait for the peer: what goes wrong later is told to ``PathContext.fail``. Raises
+        NegotiationError, and leaves what was in force.
+        """
+
+    def close(self) -> None:
+        """Let go of everything but the transport, which its user closes."""
+
+
+@attrs.frozen
+class PathContext:
+    """What a path is made of."""
+
+    ports: tuple[int, int]
+    """The first and the last port to use; (0, 0) for any."""
+    bind: Bind
+    random: Identifiers
+    secure: bool
+    """Whether the signalling is protected, so that keys may travel in descriptions."""
+    fail: Callable[[TransportError], None]
+    """The path is broken and stays so."""
+    change: Callable[[], None]
+    """Our description has changed: the peer needs a further offer."""
+
+
+@attrs.frozen
+class PathKind:
+    """One way to carry a stream, by its name in ``AudioSession(security=...)``."""
+
+    name: str
+    fits: Callable[[SessionDescription, MediaDescription], bool]
+    """Whether it can answer this m-line of an offer."""
+    make: Callable[[PathContext], MediaPath]
+    """Raises MediaError when it needs a library that is missing."""
+
+
+class PlainPath:
+    """RTP/AVP over UDP: nothing protects it."""
+
+    profiles = PLAIN_RTP
+    rtcp_mux = False
+    security = None
+
+    def __init__(self, context: PathContext) -> None:
+        self._context = context
+
+    async def open(self, host: str) -> RtpTransport:
+        return self.move(host)
+
+    def move(self, host: str) -> RtpTransport:
+        return self._context.bind(host, self._context.ports, self._context.random.uniform)
+
+    async def agree(self, agreement: Agreement, *, offered: bool) -> None:
+        """There is nothing to agree on."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def is_plain(offer: SessionDescription, medium: MediaDescription) -> bool:
+    """Whether the m-line is of unprotected RTP."""
+    return medium.protocol in ("RTP/AVP", "RTP/AVPF")
+
+
+PATHS: Mapping[str, PathKind] = MappingProxyType(
+    {kind.name: kind for kind in (PathKind("none", is_plain, PlainPath),)}
+)
+"""All that can be asked for. The first of those asked for is offered, the others are accepted."""
+
+
+def kinds_of(names: str | Iterable[str]) -> tuple[PathKind, ...]:
+    """The kinds with these names. Raises MediaError when there is none with such a name."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in wanted if name not in PATHS]
+    if unknown or not wanted:
+        raise MediaError(f"no such security: {', '.join(unknown)!r} (there are {', '.join(PATHS)})")
+    return tuple([PATHS[name] for name in wanted])
+
+
+def kind_for(offer: SessionDescription, media_kind: str, kinds: Iterable[PathKind]) -> PathKind | None:
+    """The one to answer the offer with: the first that fits the first m-line that any fits."""
+    ours = tuple(kinds)
+    for medium in offer.media:
+        if medium.kind == media_kind and not medium.rejected:
+            for kind in ours:
+                if kind.fits(offer, medium):
+                    return kind
+    return None

@@ -1,0 +1,144 @@
+"""What we send on one audio stream: what is said as packets, and what takes its place for a while."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipstack.identifiers import Identifiers
+from sipstack.media.audio import Audio
+from sipstack.media.codecs import AudioCodec, Encoder
+from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
+from sipstack.media.packets import Packets
+from sipstack.media.peer_address import Address
+from sipstack.media.transport import RtpTransport
+from sipstack.rtp.sender import Sender
+from sipstack.sdp import Codec
+
+UNCONFIRMED = 5
+"""Packets to an address from which nothing has come, as long as an offer alone names it: anybody can forge
+one, and have us flood whom it names."""
+
+
+class Insertion(Protocol):
+    """Packets that go in place of the audio for a while, as those of a telephone-event.
+
+    Time runs on meanwhile: ``Sender.timestamp`` is that of the audio which is not sent.
+    """
+
+    @property
+    def done(self) -> bool:
+        """Whether audio goes on."""
+
+    def packets(self, sender: Sender, periods: int) -> list[bytes]:
+        """Those of this frame; none is no silence, but nothing at all. ``periods`` of 20 ms have passed."""
+
+
+class Speaking:
+    """The source that we are: encoder, packets, numbers."""
+
+    __slots__ = (
+        "_audio",
+        "_codec",
+        "_encoder",
+        "_frame_units",
+        "_insertions",
+        "_octets",
+        "_packets",
+        "_payload_type",
+        "_unconfirmed",
+        "is_sending",
+        "sender",
+    )
+
+    def __init__(self, audio: Audio, random: Identifiers) -> None:
+        self._audio = audio
+        # Half the sequence numbers, so that SRTP would not begin with a wrap.
+        number = int.from_bytes(random.octets(2), "big") & 0x7FFF
+        ssrc, timestamp = (int.from_bytes(random.octets(4), "big") for _ in range(2))
+        self.sender = Sender(ssrc, number, timestamp)
+        self._codec: AudioCodec | None = None
+        self._encoder: Encoder | None = None
+        self._payload_type = 0
+        self._frame_units = audio.sample_rate // FRAMES_PER_SECOND
+        self._octets = frame_octets(audio.sample_rate)
+        self._packets = Packets(audio.sample_rate)
+        self._insertions: list[Insertion] = []
+        self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number
+        self.is_sending = False
+
+    def use(self, codec: AudioCodec, agreed: Codec, ptime: float) -> None:
+        """Send this codec, as the peer has described it, in packets of ``ptime`` milliseconds."""
+        if self._encoder is None or codec is not self._codec:
+            self._encoder = codec.encoder(agreed)
+        self._codec, self._payload_type = codec, agreed.payload_type
+        self._frame_units = codec.frame_units
+        self._packets.use(ptime)
+
+    def hold(self) -> None:
+        """Send nothing."""
+        self.is_sending = False
+        self.sender.pause()
+        self._packets.forget()
+
+    def forget(self) -> None:
+        """We have not run for a while: what waits to fill a packet is not said any more."""
+        self._packets.forget()
+
+    def doubt(self) -> None:
+        """Send only a few packets until ``confirm`` is called."""
+        self._unconfirmed = UNCONFIRMED
+
+    def confirm(self) -> None:
+        """The peer is where it says that it is."""
+        self._unconfirmed = None
+
+    def insert(self, insertion: Insertion) -> None:
+        """Send this in place of the audio, behind what was inserted before, until it is done."""
+        self._insertions.append(insertion)
+
+    def tick(self, transport: RtpTransport, destination: Address | None, periods: int) -> None:
+        """The packets of the next 20 ms, or of several times that after a stall."""
+        if self.is_sending and destination is not None and self._codec is not None and self._may_send():
+            if self._insertions:
+                self._send_insertion(transport, destination, periods)
+            else:
+                self._send_audio(self._codec, transport, destination)
+        self.sender.advance(self._frame_units * periods)
+
+    def _may_send(self) -> bool:
+        if self._unconfirmed is None:
+            return True
+        if not self._unconfirmed:
+            self.sender.pause()
+            return False
+        self._unconfirmed -= 1
+        return True
+
+    def _send_insertion(self, transport: RtpTransport, destination: Address, periods: int) -> None:
+        insertion = self._insertions[0]
+        for packet in insertion.packets(self.sender, periods):
+            transport.send_rtp(packet, destination)
+        if insertion.done:
+            del self._insertions[0]
+            self._packets.forget()
+
+    def _send_audio(self, codec: AudioCodec, transport: RtpTransport, destination: Address) -> None:
+        encoder, pcm = self._encoder, self._audio.read()
+        assert encoder is not None
+        if self._packets.octets == self._octets:
+            # With nothing to say we send silence: it opens NATs, and some peers wait for our first packet.
+            payload = encoder.silence if pcm is None else encoder.encode(pcm)
+            if payload is None:
+                payload = encoder.encode(bytes(self._octets))
+            if payload:
+                transport.send_rtp(self.sender.packet(self._payload_type, payload), destination)
+            else:
+                self.sender.pause()
+            return
+        # The peer asks for packets of another length than a frame.
+        for piece, earlier in self._packets.cut(bytes(self._octets) if pcm is None else pcm):
+            payload, units = encoder.encode(piece), earlier * codec.clock_rate // codec.sample_rate
+            if payload:
+                transport.send_rtp(self.sender.packet(self._payload_type, payload, units), destination)
+            else:
+                self.sender.pause()
