@@ -12,7 +12,7 @@ from enum import Enum
 import attrs
 
 from sipstack.errors import ParseError
-from sipstack.sdp.grammar import decimal, joined, shortened
+from sipstack.sdp.grammar import concealed, decimal, joined, shortened
 
 MAX_NUMBER = 10**20 - 1
 MAX_PORT = 65535
@@ -218,7 +218,7 @@ class Attribute:
     """a=: ``value`` is None for a property attribute such as ``a=rtcp-mux``."""
 
     name: str
-    value: str | None = None
+    value: str | None = attrs.field(default=None, repr=lambda value: repr(value and concealed(value)))
 
     @classmethod
     def parse(cls, text: str) -> Attribute:

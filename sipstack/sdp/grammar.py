@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sipstack.errors import LocalProtocolError
 
 DECIMAL_DIGITS = 20
 """The longest number read: the decimal digits of 64 bits."""
+_KEY = re.compile(r"(?im)(\binline:|^k=(?:clear|base64):)[^\s|;]+")
 
 
 def decimal(text: str, highest: int) -> int | None:
@@ -29,5 +32,10 @@ def joined(*tokens: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """``text`` as an error message may show it: quoted, and bounded."""
-    return repr(text if len(text) <= 60 else text[:60] + "…")
+    """``text`` as an error message may show it: quoted, bounded and without keys."""
+    return repr(concealed(text if len(text) <= 60 else text[:60] + "…"))
+
+
+def concealed(text: str) -> str:
+    """``text`` with ``***`` in place of each key of a=crypto (RFC 4568 §6.1) and k= (RFC 8866 §5.12)."""
+    return _KEY.sub(r"\1***", text)

@@ -10,7 +10,7 @@ import attrs
 
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.sdp.fields import Attribute, Bandwidth, Connection, Direction
-from sipstack.sdp.grammar import shortened
+from sipstack.sdp.grammar import concealed, shortened
 
 LINE_ORDER = "vosmiuepcbtrzka"
 """The order of the types within a part (RFC 8866 §5); m= opens a media part."""
@@ -30,7 +30,7 @@ class Section:
     there, and who does not need it is not disturbed.
     """
 
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = attrs.field(repr=lambda lines: repr(tuple(map(concealed, lines))))
     types: str = attrs.field(init=False, eq=False, repr=False)
     """The type letter of each line, in order."""
     connections: tuple[Connection, ...] = attrs.field(init=False, eq=False, repr=False)
