@@ -21,7 +21,7 @@ class Identifiers:
     """One source of everything that must be unique or unguessable.
 
     It may be used by several threads. After ``os.fork()`` parent and child draw different identifiers, unless
-    the source is seeded: then both go on as the seed says.
+    the source is seeded: then both go on as the seed says. A seed is for tests: it tells all keys, too.
     """
 
     __slots__ = ("__weakref__", "_pieces", "random")

@@ -62,6 +62,7 @@ THIRD_PARTY = {
     "dns": "net/resolver.py",
     "aiortc": "media/tracks.py",
     "av": "media/conversion.py",
+    "pylibsrtp": "media/srtp.py",
     "scapy": "net/capture.py",
     "websockets": "net/websocket_",
     "click": "cli/",

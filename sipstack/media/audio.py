@@ -46,6 +46,10 @@ class MediaStatistics:
     """Received after their time to be played, or twice. Counted only while someone listens."""
     packets_invalid: int = 0
     """Refused: not RTP or RTCP, not from the peer, or of a payload type that was not agreed."""
+    packets_replayed: int = 0
+    """Of SRTP: refused as repeated, by the network or by an attacker."""
+    packets_unproved: int = 0
+    """Of SRTP: refused as not protected with the key that was agreed on."""
     frames_concealed: int = 0
     """Played in place of lost packets."""
     send_errors: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -54,6 +54,18 @@ class MediaPath(Protocol):
         """Let go of everything but the transport, which its user closes."""
 
 
+@runtime_checkable
+class KeyedPath(MediaPath, Protocol):
+    """A path whose keys are told in our descriptions."""
+
+    def renew(self) -> None:
+        """Our next description has new keys."""
+
+
+def _ignore(*_: object) -> None:
+    """Who does not want to know."""
+
+
 @attrs.frozen
 class PathContext:
     """What a path is made of."""
@@ -68,6 +80,12 @@ class PathContext:
     """The path is broken and stays so."""
     change: Callable[[], None]
     """Our description has changed: the peer needs a further offer."""
+    insecure_keys: bool = False
+    """Keys may travel though it is not."""
+    renumber: Callable[[], None] = _ignore
+    """What we send goes on as another source: under another SSRC."""
+    refused: Callable[[bool], None] = _ignore
+    """Called for each packet that is not let in, with whether it came before."""
 
 
 @attrs.frozen
@@ -79,6 +97,8 @@ class PathKind:
     """Whether it can answer this m-line of an offer."""
     make: Callable[[PathContext], MediaPath]
     """Raises MediaError when it needs a library that is missing."""
+    tells_keys: bool = False
+    """Its keys stand in the descriptions, so that the signalling has to be protected."""
 
 
 class PlainPath:
@@ -109,8 +129,39 @@ def is_plain(offer: SessionDescription, medium: MediaDescription) -> bool:
     return medium.protocol in ("RTP/AVP", "RTP/AVPF")
 
 
+def _has_keys(offer: SessionDescription, medium: MediaDescription) -> bool:
+    if medium.attribute("crypto") is None:
+        return False
+    from sipstack.media.sdes import has_keys
+
+    return has_keys(offer, medium)
+
+
+def _sdes(context: PathContext) -> MediaPath:
+    from sipstack.media.sdes import SdesPath
+
+    return SdesPath(context)
+
+
+def _is_plain_or_has_keys(offer: SessionDescription, medium: MediaDescription) -> bool:
+    return is_plain(offer, medium) or _has_keys(offer, medium)
+
+
+def _opportunistic(context: PathContext) -> MediaPath:
+    from sipstack.media.sdes import SdesPath
+
+    return SdesPath(context, required=False)
+
+
 PATHS: Mapping[str, PathKind] = MappingProxyType(
-    {kind.name: kind for kind in (PathKind("none", is_plain, PlainPath),)}
+    {
+        kind.name: kind
+        for kind in (
+            PathKind("none", is_plain, PlainPath),
+            PathKind("sdes", _has_keys, _sdes, tells_keys=True),
+            PathKind("opportunistic", _is_plain_or_has_keys, _opportunistic),
+        )
+    }
 )
 """All that can be asked for. The first of those asked for is offered, the others are accepted."""
 
@@ -124,12 +175,16 @@ def kinds_of(names: str | Iterable[str]) -> tuple[PathKind, ...]:
     return tuple([PATHS[name] for name in wanted])
 
 
-def kind_for(offer: SessionDescription, media_kind: str, kinds: Iterable[PathKind]) -> PathKind | None:
-    """The one to answer the offer with: the first that fits the first m-line that any fits."""
-    ours = tuple(kinds)
-    for medium in offer.media:
-        if medium.kind == media_kind and not medium.rejected:
-            for kind in ours:
-                if kind.fits(offer, medium):
-                    return kind
-    return None
+def kind_for(
+    offer: SessionDescription, media_kind: str, kinds: Iterable[PathKind], *, may_tell_keys: bool
+) -> PathKind | None:
+    """The one to answer the offer with: the first that fits the first m-line that any fits. What protects
+    comes before what does not, and what must not be used last of all, so that its refusal says why.
+    """
+    ours = sorted(kinds, key=lambda kind: kind.name == "none")
+    media = [medium for medium in offer.media if medium.kind == media_kind and not medium.rejected]
+    allowed = [kind for kind in ours if may_tell_keys or not kind.tells_keys]
+    fitting = (
+        kind for some in (allowed, ours) for medium in media for kind in some if kind.fits(offer, medium)
+    )
+    return next(fitting, None)

@@ -18,7 +18,7 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
-from sipstack.media.path import PATHS, MediaPath, PathContext, kind_for, kinds_of
+from sipstack.media.path import KeyedPath, MediaPath, PathContext, kind_for, kinds_of
 from sipstack.media.peer_address import Address, Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
@@ -58,7 +58,9 @@ class AudioSession:
     packets are the peer's, and so where ours go: "off", only the address in its description; "once", the
     first source after each description; "auto", see ``PeerAddress``.
 
-    ``security`` names what may protect the packets: the first is offered, all are accepted.
+    ``security`` names what may protect the packets: the first is offered, all are accepted. "none" is plain
+    RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless
+    ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can.
     """
 
     def __init__(
@@ -74,7 +76,8 @@ class AudioSession:
         timeout: float | None = TIMEOUT,
         signalling: str | None = None,
         latch: Latch = "auto",
-        security: str | Sequence[str] = tuple(PATHS),
+        security: str | Sequence[str] = ("none", "sdes"),
+        insecure_keys: bool = False,
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
@@ -99,6 +102,8 @@ class AudioSession:
         self._kind = self._kinds[0]
         self._path: MediaPath | None = None
         self._is_signalled_securely = False
+        self._insecure_keys = insecure_keys
+        self._replayed = self._unproved = 0  # packets that were not let in
         self._watch = SilenceWatch(timeout, self._lose)
         self._confirmed = False
         address = self._told = advertised or host.partition("%")[0]
@@ -146,7 +151,8 @@ class AudioSession:
     ) -> SessionDescription:
         self._check_open()
         local = self._address_towards(offer)
-        kind = kind_for(offer, "audio", self._kinds) or self._kind
+        may_tell_keys = self._is_signalled_securely or self._insecure_keys
+        kind = kind_for(offer, "audio", self._kinds, may_tell_keys=may_tell_keys) or self._kind
         if self._transport is None:
             self._local, self._kind = local, kind
         path, transport, stream = await self._open()
@@ -183,6 +189,16 @@ class AudioSession:
             self._move(self._path, self._path.move(host), host)
         self._host, self._told = host, advertised or host.partition("%")[0]
 
+    def rekey(self) -> None:
+        """Have new keys in our next description, and ask for it (``MediaChanged``): a call then sends a
+        re-INVITE. Raises LocalProtocolError when no keys of ours stand in descriptions.
+        """
+        path = self._path
+        if not isinstance(path, KeyedPath) or path.security is None:
+            raise LocalProtocolError("nothing is protected by keys that could be told anew")
+        path.renew()
+        self._change()
+
     def confirmed(self) -> None:
         self._confirmed = True
         if self._stream is not None:
@@ -211,8 +227,27 @@ class AudioSession:
             raise LocalProtocolError("the media session is closed")
 
     def _context(self) -> PathContext:
-        secure = self._is_signalled_securely
-        return PathContext(self._ports, self._bind, self._random, secure, self._fail, self._change)
+        return PathContext(
+            self._ports,
+            self._bind,
+            self._random,
+            self._is_signalled_securely,
+            self._fail,
+            self._change,
+            self._insecure_keys,
+            self._renumber,
+            self._refuse,
+        )
+
+    def _renumber(self) -> None:
+        if self._stream is not None:
+            self._stream.speaking.renumber(self._random)
+
+    def _refuse(self, repeated: bool) -> None:
+        if repeated:
+            self._replayed += 1
+        else:
+            self._unproved += 1
 
     async def _open(self) -> tuple[MediaPath, RtpTransport, AudioStream]:
         self._check_open()
@@ -380,7 +415,12 @@ class AudioSession:
         return {payload_type: codec for payload_type, codec in found.items() if codec is not None}
 
     def _statistics(self) -> MediaStatistics:
-        return self._stream.statistics() if self._stream else MediaStatistics()
+        if self._stream is None:
+            return MediaStatistics()
+        counters = self._stream.statistics()
+        if not self._replayed and not self._unproved:
+            return counters
+        return attrs.evolve(counters, packets_replayed=self._replayed, packets_unproved=self._unproved)
 
 
 Known = tuple[Mapping[tuple[str | int, ...], AudioCodec], Capabilities]

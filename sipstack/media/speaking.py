@@ -74,6 +74,12 @@ class Speaking:
         self._frame_units = codec.frame_units
         self._packets.use(ptime)
 
+    def renumber(self, random: Identifiers) -> None:
+        """Go on as another source, if anything was sent."""
+        if self.sender.packets:
+            number = int.from_bytes(random.octets(2), "big") & 0x7FFF
+            self.sender.renumber(int.from_bytes(random.octets(4), "big"), number)
+
     def hold(self) -> None:
         """Send nothing."""
         self.is_sending = False

@@ -121,10 +121,10 @@ class AudioStream:
         """The counters up to now."""
         sender = self.speaking.sender
         return MediaStatistics(
-            packets_sent=sender.packets,
+            packets_sent=sender.earlier_packets + sender.packets,
             packets_received=self._reception.received,
             packets_lost=self._reception.lost,
-            octets_sent=sender.octets,
+            octets_sent=sender.earlier_octets + sender.octets,
             octets_received=self._octets_received,
             jitter=self._reception.jitter,
             round_trip=self._reporter.round_trip,

@@ -12,7 +12,16 @@ class Sender:
     packets cannot know of a wrap (RFC 3711 §3.3.1).
     """
 
-    __slots__ = ("_marker", "octets", "packets", "sequence_number", "ssrc", "timestamp")
+    __slots__ = (
+        "_marker",
+        "earlier_octets",
+        "earlier_packets",
+        "octets",
+        "packets",
+        "sequence_number",
+        "ssrc",
+        "timestamp",
+    )
 
     def __init__(self, ssrc: int, sequence_number: int, timestamp: int) -> None:
         self.ssrc = ssrc
@@ -23,6 +32,16 @@ class Sender:
         self.packets = 0
         self.octets = 0
         """Payload octets, as the sender report counts them (§6.4.1)."""
+        self.earlier_packets = self.earlier_octets = 0
+        """Under the SSRCs before this one."""
+        self._marker = 0x80
+
+    def renumber(self, ssrc: int, sequence_number: int) -> None:
+        """Go on as another source. What was sent is counted anew (§6.4.1); the clock runs on."""
+        self.earlier_packets += self.packets
+        self.earlier_octets += self.octets
+        self.packets = self.octets = 0
+        self.ssrc, self.sequence_number = ssrc, sequence_number
         self._marker = 0x80
 
     def packet(self, payload_type: int, payload: bytes, earlier: int = 0) -> bytes:
