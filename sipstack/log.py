@@ -17,6 +17,7 @@ LONGEST = 200
 CUT = "…"
 # the password of a URI (RFC 3261 §19.1.1), which may have been cut off before its "@"
 _PASSWORD = re.compile(rf"(?i)\b(sips?:[^\s:@]*):[^\s@{CUT}]*([@{CUT}])")
+_KEY = re.compile(r"(?i)(\binline:)[^\s|;]+")  # a=crypto, RFC 4568
 
 logging.getLogger("sipstack").addHandler(logging.NullHandler())
 
@@ -61,8 +62,8 @@ class Log:
 
 
 def legible(value: object) -> str:
-    """One line of text: control characters are escaped, the password of a URI is hidden, and what is too long
-    is cut. Seconds, a float, have one decimal; a pair is an address.
+    """One line of text: control characters are escaped, the password of a URI and the keys of an SDP are
+    hidden, and what is too long is cut. Seconds, a float, have one decimal; a pair is an address.
     """
     match value:
         case float():
@@ -74,6 +75,7 @@ def legible(value: object) -> str:
     if len(text) > LONGEST:
         text = text[:LONGEST] + CUT
     text = _PASSWORD.sub(r"\1:***\2", text)
+    text = _KEY.sub(r"\1***", text)
     return printable(text)
 
 

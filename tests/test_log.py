@@ -46,6 +46,23 @@ def test_the_password_of_a_uri_is_hidden(text: str, shown: str) -> None:
     assert legible(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a=crypto:1 AES inline:c2VjcmV0|2^20|1:4", "a=crypto:1 AES inline:***|2^20|1:4"),
+        ("INLINE:c2VjcmV0+/=;inline:c2VjcmV0", "INLINE:***;inline:***"),
+    ],
+)
+def test_the_keys_of_an_sdp_are_hidden(text: str, shown: str) -> None:
+    """RFC 4568: an a=crypto line holds the key of the audio."""
+    assert legible(text) == shown
+
+
+@pytest.mark.parametrize("padding", range(LONGEST - 20, LONGEST + 1))
+def test_a_key_is_hidden_wherever_the_text_is_cut(padding: int) -> None:
+    assert "c2V" not in legible("x" * padding + " inline:c2VjcmV0|2^20")
+
+
 @pytest.mark.parametrize("padding", range(LONGEST - 20, LONGEST + 1))
 def test_a_password_is_hidden_wherever_the_text_is_cut(padding: int) -> None:
     text = legible("x" * padding + " sip:alice:secret@example.com" + "y" * LONGEST)

@@ -78,6 +78,7 @@ def answered_event(call: sipstack.Call, seconds: float, number: int | None = Non
         remote=str(call.remote),
         answered_after=round(seconds, 4),
         codec=call.codec,
+        security=call.security,
     )
 
 

@@ -70,6 +70,8 @@ class Event:
     retry_in: float | None = None
     """Seconds until a registration that was lost is tried again."""
     codec: str | None = None
+    security: str | None = None
+    """What protects the audio."""
     packets_sent: int | None = None
     packets_received: int | None = None
     packets_lost: int | None = None
@@ -208,6 +210,8 @@ def _parts(event: Event) -> Iterator[str]:
         yield in_words(event.duration)
     if event.codec:
         yield event.codec
+    if event.security:
+        yield event.security
     if event.packets_sent is not None:
         yield f"{event.packets_sent} packets sent"
         yield f"{event.packets_received} received"

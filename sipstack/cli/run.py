@@ -18,6 +18,7 @@ from sipstack.cli.log import logging_to
 from sipstack.cli.options import Output, user_of
 from sipstack.cli.report import Event, HumanReport, JsonReport, Report
 from sipstack.cli.response_fields import telling_fields
+from sipstack.cli.srtp import Security
 from sipstack.cli.status import ExitStatus, exit_status
 from sipstack.cli.trace_sinks import TraceSinks
 
@@ -36,6 +37,8 @@ class Run:
         """Who we are, since there is a user agent."""
         self.call_id: str | None = None
         """That of the call that the command places, since it is known."""
+        self.security = Security()
+        """What protects the audio of calls."""
         self.cause: BaseException | None = None
         self._environment = environment
         self._task: asyncio.Future[None] | None = None
@@ -51,13 +54,19 @@ class Run:
             "proxy": identity.proxy,
             "tls": identity.tls,
             "trace": self.trace,
-            "media": self._traced_media if self.media_trace is not None else None,
+            "media": self._new_media if self._media_arguments() else None,
         }
         return sipstack.UserAgent(identity.aor, **arguments | more)
 
-    def _traced_media(self, host: str) -> sipstack.AudioSession:
-        assert self.media_trace is not None
-        return sipstack.AudioSession(host, bind=sipstack.traced_rtp(self.media_trace))
+    def _media_arguments(self) -> dict[str, Any]:
+        """What the media of calls is made with, beside its own choices."""
+        arguments = dict(self.security.arguments)
+        if self.media_trace is not None:
+            arguments["bind"] = sipstack.traced_rtp(self.media_trace)
+        return arguments
+
+    def _new_media(self, host: str) -> sipstack.AudioSession:
+        return sipstack.AudioSession(host, **self._media_arguments())
 
     def stop(self, cause: BaseException) -> None:
         """End the command: calls are hung up, and the first ``cause`` given decides the exit code."""

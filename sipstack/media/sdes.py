@@ -102,7 +102,7 @@ class SdesPath:
         if self._required and not self._may_tell_keys:
             raise NegotiationError(
                 "the keys of SDES would go over signalling that nothing protects:"
-                " call over TLS or WSS, or allow it by AudioSession(insecure_keys=True)"
+                " call over TLS or WSS, or allow insecure keys"
             )
         return self.move(host)
 

@@ -7,6 +7,7 @@ on a stream is written as a datagram of its own, too: the file shows messages, n
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -17,6 +18,7 @@ Address = tuple[Any, ...]
 """Host and port, and for IPv6 as the socket gives it more."""
 
 LINK_TYPE_RAW = 101
+_KEY = re.compile(rb"(?i)(?<=\binline:)[^\s|;]+")
 MAX_PAYLOAD = 65_535 - 40 - 8  # what an IP packet carries behind an IPv6 and a UDP header
 
 
@@ -76,10 +78,13 @@ class Capture:
             raise
 
     def __call__(self, trace: TracedMessage) -> None:
-        """Write one message. A capture that is closed takes no more and says nothing."""
+        """Write one message, with asterisks in place of the keys of a=crypto (RFC 4568). A capture that is
+        closed takes no more and says nothing.
+        """
         if self._writer is None:
             return
-        self._write(trace.time, trace.sent, trace.flow.local, trace.flow.remote, trace.data)
+        data = _KEY.sub(lambda key: b"*" * len(key[0]), trace.data)
+        self._write(trace.time, trace.sent, trace.flow.local, trace.flow.remote, data)
 
     def packet(self, trace: TracedDatagram) -> None:
         """Write one RTP or RTCP packet, as ``traced_rtp`` tells of it."""

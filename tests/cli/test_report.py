@@ -45,6 +45,7 @@ def test_the_keys_are_a_promise() -> None:
         "expires_in",
         "retry_in",
         "codec",
+        "security",
         "packets_sent",
         "packets_received",
         "packets_lost",
@@ -99,6 +100,7 @@ def test_json_of_text_that_is_not_utf8_stays_one_ascii_line() -> None:
         (Event("listening", local="sip:a@x"), "sip:a@x"),
         (Event("progress", call_id="c1", status=180, reason="Ringing"), "180 Ringing"),
         (Event("answered", remote="sip:b@x", answered_after=0.0213, codec="PCMA"), "after 21 ms, PCMA"),
+        (Event("answered", codec="PCMA", security="SDES-SRTP"), "PCMA, SDES-SRTP"),
         (
             Event("answered", number=2, remote="sip:b@x", answered_after=3.04),
             "call 2, from sip:b@x, after 3.0 s",

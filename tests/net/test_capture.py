@@ -173,3 +173,12 @@ def test_packets_of_the_media(tmp_path: Path) -> None:
         WALL_CLOCK_OFFSET + second for second in (1.0, 1.5, 2.0)
     ]
     sink.packet(TracedPacket(3.0, True, ("192.0.2.1", 4000), ("192.0.2.2", 5000), b"\x80late"))
+
+
+def test_the_keys_of_an_sdp_are_not_written_and_nothing_moves(tmp_path: Path) -> None:
+    """RFC 4568: with the key, whoever has the file could decrypt the audio that is in it."""
+    told = b"INVITE sip:b@c SIP/2.0\r\n\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:%s|2^20\r\n"
+    key = b"c2VjcmV0/+=="
+    capture(tmp_path / "call.pcap", TracedMessage(0.0, True, IPV4, told % key))
+    ((*_, data),) = datagrams(tmp_path / "call.pcap")
+    assert data == told % (b"*" * len(key))

@@ -19,6 +19,7 @@ from sipstack.cli.options import Output, check_other_file, output_options, playe
 from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
+from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
 from sipstack.ua.account import ANONYMOUS
 
@@ -46,9 +47,11 @@ class AnswerCalls:
     calls: int | None
     registrar: str | None
     limits: sipstack.Limits = attrs.field(factory=sipstack.Limits)
+    security: Security = Security()
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
+        run.security = self.security
         counter = CallCounter(self, run)
         messages = Messages(run)
         async with run.agent(self.identity, registrar=self.registrar, limits=self.limits) as agent:
@@ -213,6 +216,7 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     metavar="[REGISTRAR]",
     help="Register meanwhile, as --from says; at the domain of that address unless a registrar is given.",
 )
+@srtp_options
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
 @click.pass_obj
@@ -228,6 +232,7 @@ def answer(
     max_calls: int | None,
     max_calls_per_source: int | None,
     register: str | None,
+    security: Security,
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
@@ -252,6 +257,5 @@ def answer(
             register or identity.aor, identity.aor, identity.username, "answer --register"
         )
         identity = attrs.evolve(identity, aor=aor)
-    return run_command(
-        environment, output, AnswerCalls(identity, plan, ring, reject, calls, registrar, limits)
-    )
+    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security)
+    return run_command(environment, output, command)

@@ -14,6 +14,7 @@ from sipstack.cli.identity import Identity, identity_options
 from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.run import Run, run_command
+from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -40,9 +41,11 @@ class PlaceCall:
     target: str
     plan: CallPlan
     ring_timeout: float | None
+    security: Security = Security()
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
+        run.security = self.security
         async with run.agent(self.identity) as agent:
             await place_call(run, agent, self.target, self.plan, self.ring_timeout)
 
@@ -56,6 +59,7 @@ class PlaceCall:
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
+@srtp_options
 @identity_options()
 @output_options
 @click.pass_obj
@@ -66,10 +70,11 @@ def call(
     record: Path | None,
     duration: float | None,
     ring_timeout: float | None,
+    security: Security,
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
     """Call TARGET, a SIP URI, and send and record WAV files."""
     check_other_file(play, record)
     plan = CallPlan(play=play, record=record, duration=duration)
-    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout))
+    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security))
