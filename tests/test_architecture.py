@@ -80,6 +80,7 @@ EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared"), ("identifiers.py",
 # A cache is state too, which cannot be seen as long as it is bounded and its values are immutable.
 CACHES = {
     ("media/session.py", "_known"): 32,
+    ("media/transport.py", "_socket_address"): 16,
     ("message/address.py", "_parse_cached"): 1024,
     ("message/fields.py", "_parse_cseq_cached"): 256,
     ("message/other_uri.py", "_parse_cached"): 1024,

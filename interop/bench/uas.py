@@ -1,7 +1,7 @@
-"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler PORT [OPTION...]``.
+"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler|media PORT [OPTION...]``.
 
 It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
-Neither has media. ``--uvloop`` runs it on that event loop; ``--pauses`` tells when the loop stood still;
+Neither has media; ``media`` is ``handler`` with an audio session for each call. ``--uvloop`` runs it on that event loop; ``--pauses`` tells when the loop stood still;
 ``--collect`` leaves the garbage collector as Python has it.
 """
 
@@ -29,9 +29,8 @@ async def main(mode: str, port: int, options: set[str]) -> None:
     no_media = NoMedia()
     policy = (lambda received: ACCEPT) if mode == "policy" else None
     listen = f"udp:127.0.0.1:{port}"
-    async with UserAgent(
-        "sip:bench@127.0.0.1", listen=listen, media=lambda host: no_media, policy=policy
-    ) as ua:
+    media = None if mode == "media" else lambda host: no_media
+    async with UserAgent("sip:bench@127.0.0.1", listen=listen, media=media, policy=policy) as ua:
         if "--collect" not in options:
             garbage.settle()
         watching = [garbage.print_pauses()] if "--pauses" in options else []

@@ -13,9 +13,11 @@ from sipstack.core.events import AddressChanged, Event, InvitationReceived, Requ
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
 from sipstack.media.port import MediaPort, SignalledMedia
+from sipstack.media.port_pool import KEPT, PortPool
 from sipstack.media.session import AudioSession
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
+from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
 
 P = ParamSpec("P")
@@ -92,6 +94,8 @@ class Runtime:
         self.now = self.loop.time
         self.command = self.driver.command
         self._media = media
+        # Of the descriptors there are, half may be of ports that wait.
+        self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))
         self._moving_until = -math.inf
         self._live: dict[Live, None] = {}  # in the order in which they began
         self._tasks: dict[asyncio.Task[None], bool] = {}  # and whether each must finish
@@ -170,7 +174,8 @@ class Runtime:
         factory = factory or self._media
         host = flow.local[0]
         if factory is None:
-            session = AudioSession(host, advertised=told_host(flow), random=self.identifiers)
+            bind, random = self._ports.bind, self.identifiers
+            session = AudioSession(host, advertised=told_host(flow), random=random, bind=bind)
             session.signalled(flow.remote[0], flow.secure)
             return session
         media = factory(host)
@@ -202,6 +207,7 @@ class Runtime:
                 self.running = False
                 self.command = _refuse_command
                 self.grace.close()
+                self._ports.close()
                 await self.driver.close()
 
     def _abort(self) -> None:

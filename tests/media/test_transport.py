@@ -12,7 +12,8 @@ import pytest
 
 from sipstack.errors import TransportError
 from sipstack.media.peer_address import Address
-from sipstack.media.transport import LARGEST, UdpTransport
+from sipstack.media.transport import UdpTransport, close_both
+from sipstack.media.udp_port import LARGEST, UdpPort
 
 ANY = (0, 0)
 uniform = random.Random(1).uniform
@@ -76,7 +77,7 @@ def test_rtp_has_an_even_port_and_rtcp_the_next(host: str) -> None:
 
 
 def test_ports_of_a_range_until_it_is_used_up() -> None:
-    first = _free_range(8)
+    first = free_range(8)
     transports = [UdpTransport.bind("127.0.0.1", (first, first + 7), uniform) for _ in range(4)]
     assert sorted(transport.port for transport in transports) == [first, first + 2, first + 4, first + 6]
     with pytest.raises(TransportError):
@@ -88,7 +89,7 @@ def test_ports_of_a_range_until_it_is_used_up() -> None:
 
 
 def test_a_pair_whose_second_port_is_taken_is_passed_over() -> None:
-    first = _free_range(4)
+    first = free_range(4)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", first + 1))
         transport = UdpTransport.bind("127.0.0.1", (first, first + 3), uniform)
@@ -174,7 +175,8 @@ def broken(error: int) -> UdpTransport:
         sock.setblocking(False)
         sock.bind(("127.0.0.1", 0))
         sock.error = error
-    return UdpTransport(*sockets)
+    rtp, rtcp = map(UdpPort, sockets)
+    return UdpTransport(rtp, rtcp, close_both)
 
 
 async def test_a_socket_that_breaks_is_reported_once_and_read_no_more() -> None:
@@ -222,7 +224,7 @@ def _address(transport: UdpTransport, host: str, *, rtcp: bool = False) -> Addre
     return (host, port, 0, 0) if ":" in host else (host, port)
 
 
-def _free_range(size: int) -> int:
+def free_range(size: int) -> int:
     """An even port with ``size`` free ones from it on, outside of the usual ephemeral range."""
     for first in range(20000, 30000, size):
         with_errors = 0
