@@ -82,7 +82,8 @@ class Event:
     """Header fields of a response that tell more; several values of one are separated by commas."""
 
 
-KEYS = ("event", "time", *(field.name for field in attrs.fields(Event)[1:]))
+FIELDS = tuple(field.name for field in attrs.fields(Event))
+KEYS = ("event", "time", *FIELDS[1:])
 
 
 class Report(Protocol):
@@ -116,7 +117,8 @@ class JsonReport:
 
     def __call__(self, event: Event) -> None:
         time = datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="milliseconds")
-        self._stdout.write(json.dumps({"event": event.event, "time": time} | attrs.asdict(event)) + "\n")
+        fields = {name: getattr(event, name) for name in FIELDS}
+        self._stdout.write(json.dumps({"event": event.event, "time": time} | fields) + "\n")
         self._stdout.flush()  # a reader follows while the command runs
 
     def advise(self, text: str) -> None:
@@ -142,8 +144,12 @@ class HumanReport:
 
     def __call__(self, event: Event) -> None:
         console = self._err if event.event in FAILURES else self._out
-        style = STYLES.get(event.event, "bold")
-        console.print(Text.assemble((f"{event.event:<11} ", style), printable(sentence(event))))
+        head, text = f"{event.event:<11} ", printable(sentence(event))
+        if console.is_terminal:
+            console.print(Text.assemble((head, STYLES.get(event.event, "bold")), text))
+        else:  # at a hundredth of what rich takes, who answers many calls a second
+            console.file.write(f"{head}{text}\n")
+            console.file.flush()
         for name, value in (event.headers or {}).items():
             console.print(Text(f"  {name:<14}{printable(value)}"))
         for line in (event.text or "").splitlines():
