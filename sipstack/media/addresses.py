@@ -30,6 +30,8 @@ async def resolve(host: str, port: int, family: socket.AddressFamily) -> Address
     NegotiationError when nothing of this family can be found, or not soon.
     """
     try:
+        if family == socket.AF_INET and _is_ipv4(host):
+            return host, port
         if ":" in host or host.replace(".", "").isdigit():
             found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
             return found[0][4]
@@ -42,6 +44,14 @@ async def resolve(host: str, port: int, family: socket.AddressFamily) -> Address
         raise NegotiationError(f"no way to send media to {host!r}: it is not found in time") from None
     except (OSError, ValueError) as error:
         raise NegotiationError(f"no way to send media to {host!r}: {error}") from error
+
+
+def _is_ipv4(host: str) -> bool:
+    """Whether this is an address of IPv4 as sockets give it, so that nothing is to be looked up."""
+    try:
+        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, host)) == host
+    except (OSError, ValueError):  # no address; a NUL or what is not ASCII
+        return False
 
 
 class Lookups(Executor):

@@ -207,9 +207,10 @@ class AudioStream:
             self._watch.check(now)
 
     def close(self, now: float) -> None:
-        """Say goodbye."""
+        """Say goodbye, if the peer has heard of us."""
         self.speaking.hold()
-        self._send_rtcp(self._reporter.bye, now)
+        if self._reporter.is_known:
+            self._send_rtcp(self._reporter.bye, now)
 
     def _send_rtcp(self, compound: Callable[[float], bytes], now: float) -> None:
         destination = self._rtcp_signalled and (self._rtcp_source or self._rtcp_signalled)

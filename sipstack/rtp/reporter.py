@@ -25,6 +25,7 @@ class Reporter:
         "_cname",
         "_last_sr",
         "_last_sr_arrival",
+        "_has_reported",
         "_packets_at_last_report",
         "_reception",
         "_sender",
@@ -46,6 +47,7 @@ class Reporter:
         self._cname = cname
         self._uniform = uniform
         self._packets_at_last_report = 0
+        self._has_reported = False
         self._last_sr = 0
         self._last_sr_arrival = 0.0
         self.deadline = now + self._interval(INTERVAL / 2)
@@ -53,9 +55,15 @@ class Reporter:
         self.round_trip: float | None = None
         """Seconds; None until the peer has reported on what we sent."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the peer may have heard of us: who has sent neither RTP nor RTCP says no BYE (§6.3.7)."""
+        return self._has_reported or self._sender.packets > 0
+
     def report(self, now: float) -> bytes:
         """The report that is due: an SR when we sent since the last one, else an RR (§6.4), and the CNAME."""
         self.deadline = now + self._interval(INTERVAL)
+        self._has_reported = True
         return rtcp.write(self._compound(now))
 
     def bye(self, now: float) -> bytes:

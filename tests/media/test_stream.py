@@ -426,6 +426,21 @@ def test_a_call_ends_with_bye() -> None:
     assert compound[-1].sources == (bench.network.packets()[0].ssrc,)
 
 
+def test_who_has_said_nothing_says_no_goodbye() -> None:
+    """RFC 3550 §6.3.7: the peer does not know us."""
+    bench = Bench(sends=False)
+    bench.ticks(1)
+    bench.stream.close(bench.now)
+    assert bench.network.rtcp == []
+
+
+def test_who_has_only_reported_says_goodbye() -> None:
+    bench = Bench(sends=False)
+    bench.ticks(50 * 10)
+    bench.stream.close(bench.now)
+    assert isinstance(_reports(bench)[-1][-1], Bye)
+
+
 def test_the_round_trip_comes_from_the_peer_s_reports() -> None:
     bench = Bench()
     while not bench.network.rtcp:
@@ -449,9 +464,10 @@ def test_the_round_trip_comes_from_the_peer_s_reports() -> None:
 )
 def test_a_false_report_is_counted_and_ignored(data: bytes, source: Address) -> None:
     bench = Bench()
+    bench.ticks(1)
     bench.stream.receive_rtcp(data, source, bench.now)
     bench.stream.close(bench.now)
-    assert bench.statistics == MediaStatistics(packets_invalid=1)
+    assert bench.statistics == MediaStatistics(packets_invalid=1, packets_sent=1, octets_sent=160)
     assert [destination for _, destination in bench.network.rtcp] == [PEER_RTCP]
 
 
@@ -460,6 +476,7 @@ def test_reports_follow_the_peer_through_its_nat() -> None:
     for number in range(4):
         bench.receive(RtpPacket(0, number, 160 * number, 1, TONE), ("198.51.100.7", 61000))
     bench.stream.receive_rtcp(rtcp.write([ReceiverReport(1)]), ("198.51.100.7", 61013), bench.now)
+    bench.ticks(1)
     bench.stream.close(bench.now)
     assert [destination for _, destination in bench.network.rtcp] == [("198.51.100.7", 61013)]
 
