@@ -1,8 +1,9 @@
 """The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler|media PORT [OPTION...]``.
 
 It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
-Neither has media; ``media`` is ``handler`` with an audio session for each call. ``--uvloop`` runs it on that event loop; ``--pauses`` tells when the loop stood still;
-``--collect`` leaves the garbage collector as Python has it.
+Neither has media; ``media`` is ``handler`` with an audio session for each call. ``--uvloop`` runs it on that
+event loop; ``--pauses`` tells when the loop stood still; ``--collect`` leaves the garbage collector as Python
+has it.
 """
 
 from __future__ import annotations

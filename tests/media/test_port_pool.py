@@ -151,6 +151,7 @@ async def test_idle_ports_make_room_where_nothing_else_can_be_opened(
     other, _ = open_call(pool, (free_range(4), 65000))
     other.close()
     refusals = [TransportError("too many open files")]
+
     def scarce(*arguments: object) -> object:
         if refusals:
             raise refusals.pop()
