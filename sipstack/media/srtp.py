@@ -31,6 +31,10 @@ PROFILES: Mapping[str, int] = MappingProxyType(
 SOURCES = 64
 """SSRCs that one key may come from: libsrtp remembers each of them for good."""
 
+SUSPECT = 10
+"""Packets with a wrong key until the log tells of it: some phones send a report before they have keys, and a
+stray packet is not worth a word."""
+
 Refused = Callable[[bool], None]
 """Called for each packet that is refused, with whether it was a repeated one."""
 
@@ -107,7 +111,7 @@ class Srtp:
     ``refused`` is called for each packet that is not let in.
     """
 
-    __slots__ = ("_former", "_is_plain", "_refused", "_told", "receiving", "sending")
+    __slots__ = ("_former", "_is_plain", "_refused", "_unproved", "receiving", "sending")
 
     def __init__(self, refused: Refused) -> None:
         self.sending: Sending | None = None
@@ -115,7 +119,7 @@ class Srtp:
         self._former: Receiving | None = None  # until the first packet with the new key
         self._is_plain = False
         self._refused = refused
-        self._told = False
+        self._unproved = 0  # since the peer's key came
 
     @property
     def suite(self) -> str | None:
@@ -128,7 +132,7 @@ class Srtp:
         """
         if receiving is not self.receiving:
             self.receiving, self._former = receiving, self.receiving
-            self._told = False
+            self._unproved = 0
         self.sending = sending
         self._is_plain = False
 
@@ -168,8 +172,10 @@ class Srtp:
 
     def _refuse(self, repeated: bool, source: Address) -> None:
         self._refused(repeated)
-        if not repeated and not self._told:
-            self._told = True
+        if repeated:
+            return
+        self._unproved += 1
+        if self._unproved == SUSPECT:
             MEDIA.warning(
                 "packets from %s are refused: they are not protected with the key that was agreed on", source
             )
