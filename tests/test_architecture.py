@@ -85,7 +85,9 @@ CACHES = {
     ("message/fields.py", "_parse_cseq_cached"): 256,
     ("message/other_uri.py", "_parse_cached"): 1024,
     ("rtp/concealment.py", "_gains"): 64,
-    ("sdp/codec.py", "_read"): 256,
+    ("sdp/codec.py", "read_codecs"): 64,
+    ("sdp/fields.py", "_family"): 256,
+    ("sdp/section.py", "_known_views"): 256,
 }
 
 LONGEST_FILE = 500

@@ -50,6 +50,7 @@ class MediaClock:
         self._loop = loop
         self._origin = loop.time()
         self._slots: list[dict[Tick, None]] = [{} for _ in range(SLOTS)]
+        self._slot_of: dict[Tick, int] = {}
         self._due = [0] * SLOTS  # the step of each slot's next tick
         self._timer: Timer | None = None
         self._next_slot = 0  # the timer's
@@ -65,22 +66,27 @@ class MediaClock:
     @property
     def participants(self) -> int:
         """The number of participants."""
-        return sum(map(len, self._slots))
+        return len(self._slot_of)
 
     def join(self, tick: Tick) -> None:
-        """Call ``tick`` each period from now on."""
-        slot = min(range(SLOTS), key=lambda index: len(self._slots[index]))
-        if not self._slots[slot]:
+        """Call ``tick`` each period from now on. Does nothing when it takes part already."""
+        if tick in self._slot_of:
+            return
+        sizes = [len(slot) for slot in self._slots]
+        smallest = min(sizes)
+        slot = self._slot_of[tick] = sizes.index(smallest)
+        self._slots[slot][tick] = None
+        if not smallest:  # else the timer knows of this slot
             step = int((self._loop.time() - self._origin) / _STEP) + 1
             self._due[slot] = step + (slot - step) % SLOTS
-        self._slots[slot][tick] = None
-        self._schedule()
+            self._schedule()
 
     def leave(self, tick: Tick) -> None:
         """Do not call ``tick`` any more. Does nothing when it takes no part."""
-        for slot in self._slots:
-            slot.pop(tick, None)
-        if not any(self._slots):
+        slot = self._slot_of.pop(tick, None)
+        if slot is not None:
+            del self._slots[slot][tick]
+        if not self._slot_of:
             if _shared.get(self._loop) is self:
                 del _shared[self._loop]
             if self._timer is not None:

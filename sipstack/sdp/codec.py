@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -115,7 +114,10 @@ STATIC_CODECS = MappingProxyType(
 """The payload types that need no a=rtpmap, by number (RFC 3551 §6)."""
 
 
-def read_codecs(formats: Iterable[str], rtpmaps: Sequence[str], fmtps: Sequence[str]) -> tuple[Codec, ...]:
+@lru_cache(maxsize=64)  # calls repeat the same few; this is most of the cost of reading an offer
+def read_codecs(
+    formats: tuple[str, ...], rtpmaps: tuple[str, ...], fmtps: tuple[str, ...]
+) -> tuple[Codec, ...]:
     """The codecs of an m-line in its order. What is unknown or cannot be read is left out (RFC 8866 §5.13:
     an attribute that is not understood is ignored)."""
     maps = dict(value.split(None, 1) for value in reversed(rtpmaps) if " " in value)
@@ -124,7 +126,6 @@ def read_codecs(formats: Iterable[str], rtpmaps: Sequence[str], fmtps: Sequence[
     return tuple(codec for codec in codecs if codec is not None)
 
 
-@lru_cache(maxsize=256)  # calls repeat the same few lines; this is most of the cost of reading an offer
 def _read(text: str, rtpmap: str | None, fmtp: str) -> Codec | None:
     number = decimal(text, MAX_PAYLOAD_TYPE)
     if number is None:

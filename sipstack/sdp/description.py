@@ -11,7 +11,7 @@ from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.sdp.codec import Codec, read_codecs
 from sipstack.sdp.fields import MAX_PORT, Connection, Direction, MediaLine, Origin, Timing
 from sipstack.sdp.grammar import decimal, shortened
-from sipstack.sdp.section import Section, readable
+from sipstack.sdp.section import NOTHING, Section, readable, types_of, views
 
 MAX_PTIME = 1000.0
 """Milliseconds; a longer packet than this is not meant."""
@@ -25,10 +25,17 @@ class MediaDescription(Section):
     _codecs: tuple[Codec, ...] | None = attrs.field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        Section.__attrs_post_init__(self)
-        if self.types[0] != "m" or self.types.count("m") != 1 or "v" in self.types:
+        # The lines below the m= come again in the calls of a peer; the m= has another port each time.
+        first = types_of(self.lines[:1])
+        below = views(self.lines[1:]) if len(self.lines) > 1 else NOTHING
+        if first != "m" or "m" in below.types or "v" in below.types:
             raise LocalProtocolError("a media part begins with its one m= and has no v=")
+        object.__setattr__(self, "_views", below)
         object.__setattr__(self, "line", MediaLine.parse(self.lines[0][2:]))
+
+    @property
+    def types(self) -> str:
+        return f"m{self._views.types}"
 
     @property
     def kind(self) -> str:
@@ -157,7 +164,7 @@ class SessionDescription(Section):
 
     def connection_of(self, medium: MediaDescription) -> Connection | None:
         """The c= of this m-line, else that of the session; None without both, or when it cannot be read."""
-        return medium.connection if "c" in medium.types else self.connection
+        return medium.connection if "c" in medium._views.types else self.connection
 
     def direction_of(self, medium: MediaDescription) -> Direction:
         """The direction of this m-line: its own, else the session's, else sendrecv (RFC 8866 §6.7).

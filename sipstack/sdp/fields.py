@@ -8,6 +8,7 @@ would break out of its field.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 import attrs
 
@@ -53,6 +54,15 @@ _ANSWERS = {
     for wish in Direction
     for offered in Direction
 }
+
+
+@lru_cache(maxsize=256)  # asked several times for each description
+def _family(network_type: str, address_type: str, address: str) -> str | None:
+    address_type = address_type.upper()
+    if network_type.upper() != "IN" or address_type not in ("IP4", "IP6"):
+        return None
+    figures = ":" in address or address.replace(".", "").isdigit()
+    return _address_type(address) if figures else address_type
 
 
 def _address_type(address: str) -> str:
@@ -127,17 +137,16 @@ class Connection:
 
         An address in figures is what it looks like, whatever type is written before it.
         """
-        address_type = self.address_type.upper()
-        if self.network_type.upper() != "IN" or address_type not in ("IP4", "IP6"):
-            return None
-        figures = ":" in self.address or self.address.replace(".", "").isdigit()
-        return _address_type(self.address) if figures else address_type
+        return _family(self.network_type, self.address_type, self.address)
 
     @property
     def nowhere(self) -> bool:
         """True for the addresses that stand for "send me nothing": 0.0.0.0 (RFC 3264 §8.4), and its IPv6
         kin ``::`` and a name under ``.invalid`` (RFC 6157)."""
-        return self.address in ("0.0.0.0", "::") or self.address.lower().rstrip(".").endswith(".invalid")
+        address = self.address
+        return address in ("0.0.0.0", "::") or (
+            not address[-1:].isdigit() and address.lower().rstrip(".").endswith(".invalid")
+        )
 
     @property
     def multicast(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Self, TypeVar
 
 import attrs
@@ -20,6 +22,24 @@ T = TypeVar("T")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
+LONGEST_KNOWN = 600
+"""Characters of a part whose views are kept for the next that has the same lines."""
+
+
+@attrs.frozen
+class Views:
+    """What lines say."""
+
+    types: str
+    connections: tuple[Connection, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    direction: Direction | None
+
+
+NOTHING = Views("", (), MappingProxyType({}), None)
+"""What no lines say."""
+
+
 @attrs.frozen
 class Section:
     """An unbroken run of lines, each ``x=value`` as received or to be sent, without its line end.
@@ -31,31 +51,32 @@ class Section:
     """
 
     lines: tuple[str, ...] = attrs.field(repr=lambda lines: repr(tuple(map(concealed, lines))))
-    types: str = attrs.field(init=False, eq=False, repr=False)
-    """The type letter of each line, in order."""
-    connections: tuple[Connection, ...] = attrs.field(init=False, eq=False, repr=False)
-    _index: dict[str, list[str]] | None = attrs.field(init=False, eq=False, repr=False, default=None)
+    _views: Views = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "types", _types(self.lines))
-        connections: tuple[Connection, ...] = ()
-        for value in self.values("c"):
-            with suppress(ParseError):
-                connections += (Connection.parse(value),)
-        object.__setattr__(self, "connections", connections)
+        object.__setattr__(self, "_views", new_views(self.lines))
 
     # Views
 
+    @property
+    def types(self) -> str:
+        """The type letter of each line, in order."""
+        return self._views.types
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The c= lines of this part itself that can be read."""
+        return self._views.connections
+
     def values(self, letter: str) -> tuple[str, ...]:
         """The text after ``letter=`` of each line of that type, verbatim."""
-        if letter not in self.types:
-            return ()
-        return tuple([line[2:] for line in self.lines if line[0] == letter])
+        return _values(self.lines, letter) if letter in self.types else ()
 
     @property
     def connection(self) -> Connection | None:
         """The first c= line of this part itself that can be read."""
-        return self.connections[0] if self.connections else None
+        connections = self._views.connections
+        return connections[0] if connections else None
 
     @property
     def information(self) -> str | None:
@@ -72,33 +93,17 @@ class Section:
 
     def attribute(self, name: str) -> str | None:
         """The value of the first ``a=name``, "" for a property attribute, None when there is none."""
-        values = self._attributes.get(name)
+        values = self._views.attributes.get(name)
         return values[0] if values else None
 
     def attribute_values(self, name: str) -> tuple[str, ...]:
         """The values of all ``a=name`` lines, in order."""
-        return tuple(self._attributes.get(name, ()))
+        return self._views.attributes.get(name, ())
 
     @property
     def direction(self) -> Direction | None:
         """The direction attribute of this part itself, None when it has none."""
-        for line in self.lines:
-            if line[0] == "a" and (found := _DIRECTIONS.get(line[2:].partition(":")[0].strip())):
-                return found
-        return None
-
-    @property
-    def _attributes(self) -> dict[str, list[str]]:
-        """The values of the attributes by name, made when first asked for."""
-        index = self._index
-        if index is None:
-            index = {}
-            for line in self.lines:
-                if line[0] == "a":
-                    name, _, value = line[2:].partition(":")
-                    index.setdefault(name.strip(), []).append(value.strip())
-            object.__setattr__(self, "_index", index)
-        return index
+        return self._views.direction
 
     # Changed copies
 
@@ -134,7 +139,42 @@ class Section:
         return attrs.evolve(self, lines=tuple(lines))
 
 
-def _types(lines: tuple[str, ...]) -> str:
+def views(lines: tuple[str, ...]) -> Views:
+    """The views of lines that may come again in the next call. Raises LocalProtocolError."""
+    text = "".join(lines)
+    # Keys do not come again, and must not be kept.
+    if len(text) > LONGEST_KNOWN or "crypto" in text or "key" in text or "k=" in text or "ice-" in text:
+        return new_views(lines)
+    return _known_views(lines)
+
+
+def new_views(lines: tuple[str, ...]) -> Views:
+    """The views of lines. Raises LocalProtocolError."""
+    types = types_of(lines)
+    connections = tuple(readable(Connection.parse, _values(lines, "c"))) if "c" in types else ()
+    attributes: dict[str, list[str]] = {}
+    direction = None
+    for line in lines:
+        if line[0] == "a":
+            name, _, value = line[2:].partition(":")
+            name = name.strip()
+            attributes.setdefault(name, []).append(value.strip())
+            direction = direction or _DIRECTIONS.get(name)
+    by_name = {name: tuple(values) for name, values in attributes.items()}
+    return Views(types, connections, MappingProxyType(by_name), direction)
+
+
+@lru_cache(maxsize=256)
+def _known_views(lines: tuple[str, ...]) -> Views:
+    return new_views(lines)
+
+
+def _values(lines: tuple[str, ...], letter: str) -> tuple[str, ...]:
+    return tuple([line[2:] for line in lines if line[0] == letter])
+
+
+def types_of(lines: tuple[str, ...]) -> str:
+    """The type letters of lines. Raises LocalProtocolError for what is none."""
     text = "".join(lines)
     if "\r" in text or "\n" in text or "\0" in text:
         raise LocalProtocolError("an SDP line holds CR, LF or NUL")

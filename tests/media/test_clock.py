@@ -42,6 +42,29 @@ def test_participants_are_spread_over_the_period() -> None:
     assert moments == [round(0.0025 * (1 + index // 2), 6) for index in range(2 * SLOTS)]
 
 
+def test_who_joins_twice_is_ticked_once_and_leaves_once() -> None:
+    loop, counter = SteppedLoop(), Counter()
+    clock = MediaClock(loop)
+    clock.join(counter.tick)
+    clock.join(counter.tick)
+    loop.pass_time(1.0)
+    assert len(counter.ticks) == 50
+    clock.leave(counter.tick)
+    clock.leave(counter.tick)
+    assert (clock.participants, loop.pending) == (0, 0)
+
+
+def test_who_joins_a_slot_that_has_others_is_ticked_with_them() -> None:
+    loop, early, late = SteppedLoop(), [Counter() for _ in range(SLOTS)], Counter()
+    clock = MediaClock(loop)
+    for counter in early:
+        clock.join(counter.tick)
+    loop.pass_time(0.5)
+    clock.join(late.tick)
+    loop.pass_time(1.0)
+    assert late.ticks == early[0].ticks[-50:]
+
+
 def test_a_lone_participant_wakes_the_loop_once_a_period() -> None:
     loop = SteppedLoop()
     MediaClock(loop).join(Counter().tick)

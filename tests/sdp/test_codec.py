@@ -61,40 +61,40 @@ def test_the_static_payload_types_of_rfc_3551() -> None:
     ],
 )
 def test_an_rtpmap_that_cannot_be_read_leaves_its_number_unknown(rtpmap: str) -> None:
-    assert read_codecs(["97", "0"], [rtpmap], []) == (STATIC_CODECS[0],)
+    assert read_codecs(("97", "0"), (rtpmap,), ()) == (STATIC_CODECS[0],)
 
 
 def test_an_rtpmap_that_cannot_be_read_does_not_hide_a_static_type() -> None:
     """As in RFC 4475 §3.1.1.1: a=rtpmap:31 LPC."""
-    assert read_codecs(["31"], ["31 LPC"], []) == (STATIC_CODECS[31],)
+    assert read_codecs(("31",), ("31 LPC",), ()) == (STATIC_CODECS[31],)
 
 
 @pytest.mark.parametrize("number", ["128", "-1", "x", "*", "t38"])
 def test_what_is_no_payload_type_number_is_left_out(number: str) -> None:
-    assert read_codecs([number, "8"], [f"{number} X/8000"], []) == (STATIC_CODECS[8],)
+    assert read_codecs((number, "8"), (f"{number} X/8000",), ()) == (STATIC_CODECS[8],)
 
 
 def test_an_rtpmap_goes_before_the_static_meaning() -> None:
-    assert read_codecs(["9"], ["9 G722/16000"], []) == (Codec(9, "G722", 16000),)
+    assert read_codecs(("9",), ("9 G722/16000",), ()) == (Codec(9, "G722", 16000),)
 
 
 def test_the_order_is_that_of_the_m_line() -> None:
-    codecs = read_codecs(["101", "8", "111"], ["111 opus/48000/2", "101 telephone-event/8000"], ["101 0-16"])
+    codecs = read_codecs(("101", "8", "111"), ("111 opus/48000/2", "101 telephone-event/8000"), ("101 0-16",))
     assert codecs == (EVENTS, STATIC_CODECS[8], Codec(111, "opus", 48000, 2))
 
 
 def test_the_first_of_two_lines_for_a_number_counts() -> None:
-    codecs = read_codecs(["96"], ["96 opus/48000/2", "96 speex/8000"], ["96 a=1", "96 b=2"])
+    codecs = read_codecs(("96",), ("96 opus/48000/2", "96 speex/8000"), ("96 a=1", "96 b=2"))
     assert codecs == (Codec(96, "opus", 48000, 2, "a=1"),)
 
 
 def test_fmtp_of_a_static_type_and_of_a_number_that_is_not_offered() -> None:
-    codecs = read_codecs(["18"], [], ["18 annexb=no", "99 x=1"])
+    codecs = read_codecs(("18",), (), ("18 annexb=no", "99 x=1"))
     assert codecs == (Codec(18, "G729", 8000, 1, "annexb=no"),)
 
 
 def test_the_payload_numbers_that_look_like_rtcp_are_read() -> None:
-    assert read_codecs(["72"], ["72 X-a/8000"], []) == (Codec(72, "X-a", 8000),)
+    assert read_codecs(("72",), ("72 X-a/8000",), ()) == (Codec(72, "X-a", 8000),)
 
 
 # The value

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from sipstack.errors import LocalProtocolError, ParseError
-from sipstack.sdp import Attribute, Bandwidth, Connection, Direction, MediaDescription
+from sipstack.sdp import Attribute, Bandwidth, Connection, Direction, MediaDescription, parse, section
+
+OFFER = """v=0
+o=- 1 1 IN IP4 192.0.2.1
+s=-
+t=0 0
+m=audio 4000 RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+"""
 
 AUDIO = MediaDescription(
     (
@@ -145,3 +153,25 @@ def test_the_original_stays_as_it_was() -> None:
     AUDIO.with_direction(Direction.INACTIVE)
     assert AUDIO.lines is lines
     assert AUDIO.direction is Direction.SENDONLY
+
+
+def test_lines_that_come_again_are_read_once() -> None:
+    one, two = (parse(OFFER.replace("4000", port)) for port in ("4002", "4004"))
+    assert one.media[0].port != two.media[0].port
+    assert one.media[0].codecs is two.media[0].codecs
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0",
+        "a=key-mgmt:mikey c2VjcmV0",
+        "k=base64:c2VjcmV0",
+        "a=ice-pwd:c2VjcmV0c2VjcmV0c2VjcmV0",
+        f"a=x:{'x' * 600}",
+    ],
+)
+def test_keys_and_what_is_long_are_not_kept(line: str) -> None:
+    before = section._known_views.cache_info()
+    assert parse(f"{OFFER}{line}\n").media[0].lines[-1] == line
+    assert section._known_views.cache_info() == before
