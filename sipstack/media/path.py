@@ -10,7 +10,7 @@ import attrs
 
 from sipstack.errors import MediaError, TransportError
 from sipstack.identifiers import Identifiers
-from sipstack.media.transport import Bind, RtpTransport
+from sipstack.media.transport import Bind, PortSharing, RtpTransport
 from sipstack.sdp import PLAIN_RTP, Agreement, MediaDescription, Profile, SessionDescription
 
 
@@ -86,6 +86,8 @@ class PathContext:
     """What we send goes on as another source: under another SSRC."""
     refused: Callable[[bool], None] = _ignore
     """Called for each packet that is not let in, with whether it came before."""
+    rtcp_mux: bool = False
+    """Whether plain RTP shall share its port with RTCP, where the peer can (RFC 5761)."""
 
 
 @attrs.frozen
@@ -105,23 +107,26 @@ class PlainPath:
     """RTP/AVP over UDP: nothing protects it."""
 
     profiles = PLAIN_RTP
-    rtcp_mux = False
     security = None
 
     def __init__(self, context: PathContext) -> None:
         self._context = context
+        self.rtcp_mux = context.rtcp_mux
+        self._transport: RtpTransport | None = None
 
     async def open(self, host: str) -> RtpTransport:
         return self.move(host)
 
     def move(self, host: str) -> RtpTransport:
-        return self._context.bind(host, self._context.ports, self._context.random.uniform)
+        self._transport = self._context.bind(host, self._context.ports, self._context.random.uniform)
+        return self._transport
 
     async def agree(self, agreement: Agreement, *, offered: bool) -> None:
-        """There is nothing to agree on."""
+        if self.rtcp_mux and isinstance(self._transport, PortSharing):
+            self._transport.share_port(agreement.rtcp_mux)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        self._transport = None
 
 
 def is_plain(offer: SessionDescription, medium: MediaDescription) -> bool:

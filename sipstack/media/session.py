@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 import attrs
@@ -23,6 +23,7 @@ from sipstack.media.peer_address import Address, Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import Bind, RtpTransport, UdpTransport
+from sipstack.media.udp_port import EXPEDITED
 from sipstack.sdp import (
     Agreement,
     Capabilities,
@@ -52,8 +53,15 @@ class AudioSession:
     way there, as ``route`` tells it, and when ``host`` is no longer ours while nothing can be sent, audio
     moves to the address that is, and the peer gets a new offer (``MediaChanged``).
 
+    ``bind`` opens the ports: ``PortPool.bind`` keeps them for the next call. Without it, ``dscp`` is how
+    routers are asked to treat the packets: as voice. ``rtcp_mux`` offers and accepts RTCP on the port of
+    plain RTP (RFC 5761).
+
     After ``timeout`` seconds without RTP or RTCP the listener is told ``PeerLost``, which ends a call; None
-    is never. Nothing is told while one side holds the other. ``signalling`` is the host that the call is
+    is never. Nothing is told while one side holds the other. With ``on_silence`` the call goes on: it is
+    called in place of that, with the seconds of silence, each time that the peer falls silent.
+
+    ``signalling`` is the host that the call is
     signalled from: media from there is believed sooner than media from anywhere else. ``latch`` tells whose
     packets are the peer's, and so where ours go: "off", only the address in its description; "once", the
     first source after each description; "auto", see ``PeerAddress``.
@@ -72,8 +80,11 @@ class AudioSession:
         ports: tuple[int, int] = (0, 0),
         clock: MediaClock | None = None,
         random: Identifiers | None = None,
-        bind: Bind = UdpTransport.bind,
+        bind: Bind | None = None,
+        dscp: int = EXPEDITED,
+        rtcp_mux: bool = False,
         timeout: float | None = TIMEOUT,
+        on_silence: Callable[[float], None] | None = None,
         signalling: str | None = None,
         latch: Latch = "auto",
         security: str | Sequence[str] = ("none", "sdes"),
@@ -93,7 +104,8 @@ class AudioSession:
         self._ports = ports
         self._clock = clock
         self._random = random or Identifiers()
-        self._bind = bind
+        self._bind = bind or partial(UdpTransport.bind, dscp=dscp)
+        self._rtcp_mux = rtcp_mux
         self._signalling = signalling
         if latch not in ("off", "once", "auto"):
             raise MediaError(f"no such latch: {latch!r} (there are off, once, auto)")
@@ -104,7 +116,7 @@ class AudioSession:
         self._is_signalled_securely = False
         self._insecure_keys = insecure_keys
         self._replayed = self._unproved = 0  # packets that were not let in
-        self._watch = SilenceWatch(timeout, self._lose)
+        self._watch = SilenceWatch(timeout, on_silence or self._lose, again=on_silence is not None)
         self._confirmed = False
         address = self._told = advertised or host.partition("%")[0]
         self._negotiation = Negotiation(Origin("-", self._random.session_id(), 1, address), address)
@@ -237,6 +249,7 @@ class AudioSession:
             self._insecure_keys,
             self._renumber,
             self._refuse,
+            self._rtcp_mux,
         )
 
     def _renumber(self) -> None:

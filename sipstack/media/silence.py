@@ -6,21 +6,24 @@ import math
 from collections.abc import Callable
 
 
-def ignore(silence: float) -> None:
+def ignore(*_: object) -> None:
     """Nobody wants to know."""
 
 
 class SilenceWatch:
-    """Calls ``lost`` once, when neither RTP nor RTCP has come for ``timeout`` seconds (None: for ever).
+    """Calls ``lost`` when neither RTP nor RTCP has come for ``timeout`` seconds (None: for ever): once, or
+    each time that the peer falls silent ``again``.
 
     ``heard_at`` is set by whoever receives. ``due`` is when ``check`` has to be called next.
     """
 
-    __slots__ = ("_began", "_lost", "_timeout", "due", "heard_at")
+    __slots__ = ("_again", "_began", "_is_told", "_lost", "_timeout", "due", "heard_at")
 
-    def __init__(self, timeout: float | None, lost: Callable[[float], None]) -> None:
+    def __init__(self, timeout: float | None, lost: Callable[[float], None], *, again: bool = False) -> None:
         self._timeout = timeout
         self._lost = lost
+        self._again = again
+        self._is_told = False
         self._began = 0.0
         self.heard_at = 0.0
         self.due = math.inf
@@ -51,6 +54,9 @@ class SilenceWatch:
         silence = now - max(self.heard_at, self._began)
         if silence < self._timeout:
             self.due = now + self._timeout - silence
-        else:
-            self.due = math.inf
+            self._is_told = False
+            return
+        self.due = now + self._timeout if self._again else math.inf
+        if not self._is_told:
+            self._is_told = self._again
             self._lost(silence)

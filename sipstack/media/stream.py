@@ -16,11 +16,12 @@ from sipstack.media.hearing import Hearing
 from sipstack.media.peer_address import Address, Latch, PeerAddress
 from sipstack.media.silence import SilenceWatch, ignore
 from sipstack.media.speaking import Speaking
-from sipstack.media.transport import RtpTransport
+from sipstack.media.transport import Receive, RtpTransport
 from sipstack.rtp import rtcp
 from sipstack.rtp.packet import RtpPacket
 from sipstack.rtp.reception import Arrival, Reception
 from sipstack.rtp.reporter import Reporter
+from sipstack.rtp.sorting import is_dtls, is_stun
 from sipstack.sdp import Codec
 
 KEEP_ALIVE = 15.0
@@ -68,6 +69,8 @@ class AudioStream:
         self._keep_alive_at = now + KEEP_ALIVE
         self._octets_received = 0
         self._invalid = 0
+        self.stun: Receive = ignore
+        """Gets what comes of STUN to the RTP port (RFC 7983)."""
 
     def expect(self, receives: Mapping[int, AudioCodec], beside: Mapping[int, Beside] = NONE) -> None:
         """Take packets of these payload types."""
@@ -139,7 +142,7 @@ class AudioStream:
         try:
             packet = RtpPacket.parse(data)
         except ParseError:
-            self._invalid += bool(data)  # an empty one is a keep-alive
+            self._receive_foreign(data, source, now)
             return
         codec = self._receives.get(packet.payload_type)
         if codec is None:
@@ -162,6 +165,13 @@ class AudioStream:
             return
         self._octets_received += len(packet.payload)
         self._hearing.put(packet, codec, anew=arrival is Arrival.RESTARTED, now=now)
+
+    def _receive_foreign(self, data: bytes, source: Address, now: float) -> None:
+        """No RTP: an empty one is a keep-alive; peers with ICE or DTLS try whether we have these too."""
+        if is_stun(data):
+            self.stun(data, source, now)
+        elif data and not is_dtls(data):
+            self._invalid += 1
 
     def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
         """One datagram at the RTCP port. It must come from the peer's host, or as it was signalled."""
@@ -213,7 +223,10 @@ class AudioStream:
             self._send_rtcp(self._reporter.bye, now)
 
     def _send_rtcp(self, compound: Callable[[float], bytes], now: float) -> None:
-        destination = self._rtcp_signalled and (self._rtcp_source or self._rtcp_signalled)
+        if self._rtcp_signalled == self._rtp_peer.signalled:  # it goes the way of RTP (RFC 5761)
+            destination = self._rtp_peer.destination
+        else:
+            destination = self._rtcp_signalled and (self._rtcp_source or self._rtcp_signalled)
         if destination is not None:
             self._transport.send_rtcp(compound(now), destination)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import attrs
 
 from sipstack.media.peer_address import Address
-from sipstack.media.transport import Bind, Failed, Receive, RtpTransport, UdpTransport
+from sipstack.media.transport import Bind, Failed, PortSharing, Receive, RtpTransport, UdpTransport
 
 
 @attrs.frozen
@@ -62,14 +62,21 @@ class TracedTransport:
         return self._transport.send_errors
 
     def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
-        self._transport.start(self._telling(self._rtp, rtp), self._telling(self._rtcp, rtcp), failed)
+        def rtp_received(data: bytes, source: Address, now: float) -> None:
+            self._trace(TracedPacket(now, False, self._rtp, source, data))
+            rtp(data, source, now)
 
-    def _telling(self, local: Address, receive: Receive) -> Receive:
-        def received(data: bytes, source: Address, now: float) -> None:
-            self._trace(TracedPacket(now, False, local, source, data))
-            receive(data, source, now)
+        def rtcp_received(data: bytes, source: Address, now: float) -> None:
+            self._trace(TracedPacket(now, False, self._rtcp, source, data))
+            rtcp(data, source, now)
 
-        return received
+        self._transport.start(rtp_received, rtcp_received, failed)
+
+    def share_port(self, shared: bool) -> None:
+        if isinstance(self._transport, PortSharing):
+            self._transport.share_port(shared)
+            port = self._transport.port if shared else self._transport.rtcp_port
+            self._rtcp = self._rtp[0], port
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         self._trace(TracedPacket(self._time(), True, self._rtp, destination, data))

@@ -50,7 +50,7 @@ class RtpTransport(Protocol):
 
 
 @runtime_checkable
-class PortSharing(Protocol):
+class PortSharing(RtpTransport, Protocol):
     """A transport that can carry RTP and RTCP over one port."""
 
     def share_port(self, shared: bool) -> None:

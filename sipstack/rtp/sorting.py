@@ -9,10 +9,10 @@ def is_rtcp(data: bytes) -> bool:
 
 
 def is_stun(data: bytes) -> bool:
-    """Whether this is of STUN (RFC 7983 §7)."""
-    return bool(data) and data[0] < 4
+    """Whether this is of STUN (RFC 7983 §7), as one that has the magic cookie of RFC 8489 §5."""
+    return data[:1] < b"\4" and data[4:8] == b"\x21\x12\xa4\x42"
 
 
-def is_media(data: bytes) -> bool:
-    """Whether this is (S)RTP or (S)RTCP, and not DTLS, ZRTP or of a TURN channel (RFC 7983 §7)."""
-    return bool(data) and 128 <= data[0] < 192
+def is_dtls(data: bytes) -> bool:
+    """Whether this is of DTLS (RFC 7983 §7)."""
+    return bool(data) and 20 <= data[0] < 64

@@ -69,3 +69,26 @@ def test_one_that_is_held_or_holds_may_be_silent(direction: Direction) -> None:
         await alice.close()
 
     run(main())
+
+
+def test_who_asks_is_told_of_each_silence_and_the_call_goes_on() -> None:
+    """RFC 3550 knows no end by silence: what it means is up to the application."""
+
+    async def main() -> None:
+        wire, news, silences = Wire(), list[MediaEvent](), list[float]()
+        alice = AudioSession("192.0.2.1", bind=wire.bind, timeout=2.0, on_silence=silences.append)
+        bob = AudioSession("192.0.2.2", bind=wire.bind)
+        alice.attach(news.append)
+        await alice.answered(await bob.answer(await alice.offer()))
+        ports = dict(wire.ports)
+        for _ in range(3):
+            await asyncio.sleep(10)
+            wire.ports.clear()  # nothing arrives any more
+            await asyncio.sleep(10)
+            wire.ports |= ports
+        assert [round(silence) for silence in silences] == [2, 2, 2]
+        assert news == []
+        await alice.close()
+        await bob.close()
+
+    run(main())
