@@ -225,9 +225,9 @@ def test_without_a_port_it_stays() -> None:
 
 def test_a_port_that_refuses_is_heard_of_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """ICMP: anybody can forge it, so it is counted and told once."""
+    caplog.set_level(logging.WARNING, "sipstack.media")
 
     async def main() -> None:
-        logging.getLogger("sipstack.media").setLevel(logging.WARNING)
         transport = UdpTransport.bind("127.0.0.1", (0, 0), lambda low, high: low)
         heard: list[bytes] = []
         failed: list[object] = []
