@@ -11,7 +11,7 @@ from types import MappingProxyType
 from sipstack.errors import MediaError
 from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
-from sipstack.media.transport import Failed, Receive, RtpTransport
+from sipstack.media.transport import Failed, PortSharing, Receive, RtpTransport
 
 try:
     from pylibsrtp import Error, Policy, Session
@@ -215,6 +215,11 @@ class SrtpTransport:
                 rtcp(packet, source, now)
 
         self._transport.start(rtp_received, rtcp_received, failed)
+
+    def share_port(self, shared: bool) -> None:
+        """Of the transport inside, if it can."""
+        if isinstance(self._transport, PortSharing):
+            self._transport.share_port(shared)
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import struct
 from collections.abc import Callable
 
 import pytest
 
+from sipstack.media.peer_address import Address
 from sipstack.media.srtp import SOURCES, SUSPECT, Receiving, Sending, Srtp, SrtpTransport
+from sipstack.media.transport import UdpTransport
 from sipstack.rtp import rtcp
 from sipstack.sdp.crypto import SUITES
 from tests.media.stepped import Notebook
@@ -245,6 +248,31 @@ def test_the_transport_protects_and_opens_what_it_hands_on() -> None:
     receiving.close()
     assert heard == [("rtp", rtp(1)), ("rtcp", report)]
     assert (bob.refused, inner.closed) == (["replayed", "replayed"], True)
+
+
+async def test_rtp_and_rtcp_share_a_port_where_the_transport_can() -> None:
+    """They are told apart by their second octet, which is not encrypted (RFC 5761 §4)."""
+    alice, bob = Side(1, 2), Side(2, 1)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    here, there = (
+        SrtpTransport(UdpTransport.bind("127.0.0.1", (0, 0), max), side.srtp) for side in (alice, bob)
+    )
+
+    def hear(data: bytes, source: Address, now: float) -> None:
+        heard.put_nowait(data)
+
+    for transport in (here, there):
+        transport.start(hear, hear, lambda error: None)
+        transport.share_port(True)
+    report = rtcp.write([rtcp.ReceiverReport(SSRC)])
+    here.send_rtp(rtp(1), ("127.0.0.1", there.port))
+    here.send_rtcp(report, ("127.0.0.1", there.port))
+    async with asyncio.timeout(5):
+        assert {await heard.get(), await heard.get()} == {rtp(1), report}
+    here.close()
+    there.close()
+    SrtpTransport(Notebook(), alice.srtp).share_port(True)  # one that cannot goes on as it is
+    assert bob.refused == []
 
 
 def test_no_repr_shows_a_key() -> None:
