@@ -87,7 +87,7 @@ class PathContext:
     refused: Callable[[bool], None] = _ignore
     """Called for each packet that is not let in, with whether it came before."""
     rtcp_mux: bool = False
-    """Whether plain RTP shall share its port with RTCP, where the peer can (RFC 5761)."""
+    """Whether RTP shall share its port with RTCP, where the peer can (RFC 5761)."""
 
 
 @attrs.frozen

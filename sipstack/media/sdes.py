@@ -13,7 +13,7 @@ import attrs
 from sipstack.errors import MediaError, NegotiationError
 from sipstack.log import MEDIA
 from sipstack.media.path import PathContext
-from sipstack.media.transport import RtpTransport
+from sipstack.media.transport import PortSharing, RtpTransport
 from sipstack.sdp import Agreement, Attribute, MediaDescription, Profile, SessionDescription, reachable
 from sipstack.sdp.crypto import SUITES, Crypto, usable
 
@@ -72,13 +72,13 @@ class SdesPath:
     nothing is protected.
     """
 
-    rtcp_mux = False
-
     def __init__(self, context: PathContext, *, required: bool = True) -> None:
         from sipstack.media.srtp import Srtp
 
         self._context = context
         self._required = required
+        self.rtcp_mux = context.rtcp_mux
+        self._transport: RtpTransport | None = None
         self._may_tell_keys = context.secure or context.insecure_keys
         first, second = (SECURED, PLAIN) if required else (PLAIN, SECURED)
         self.profiles: Sequence[Profile] = tuple([KeyedRtp(each, self) for each in first + second])
@@ -111,14 +111,15 @@ class SdesPath:
 
         transport = self._context.bind(host, self._context.ports, self._context.random.uniform)
         self.renew()  # RFC 4568 §7.1.4: another port has another key
-        return SrtpTransport(transport, self._srtp)
+        self._transport = SrtpTransport(transport, self._srtp)
+        return self._transport
 
     def renew(self) -> None:
         """Our next description has new keys."""
         self._own, self._line = {}, None
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        self._transport = None
 
     # -- descriptions ----------------------------------------------------------------------------------------
 
@@ -161,12 +162,14 @@ class SdesPath:
                 raise NegotiationError("the peer has no key for us: it would send what anybody can hear")
             self._srtp.go_plain()
             self._line = None
-            return
-        own = self._own_key(theirs.suite)
-        if theirs.key == own.key:
-            raise NegotiationError("the peer's key is our own, sent back: nothing can be protected with it")
-        self._protect(own, theirs)
-        self._line = theirs.suite, theirs.tag
+        else:
+            own = self._own_key(theirs.suite)
+            if theirs.key == own.key:
+                raise NegotiationError("the peer's key is our own, sent back: nothing can be protected by it")
+            self._protect(own, theirs)
+            self._line = theirs.suite, theirs.tag
+        if self.rtcp_mux and isinstance(self._transport, PortSharing):
+            self._transport.share_port(agreement.rtcp_mux)
 
     def _answered(self, medium: MediaDescription) -> Crypto | None:
         """The peer's answer to our lines. Raises NegotiationError when it does not fit them (§7.1.3)."""

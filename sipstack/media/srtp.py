@@ -12,6 +12,7 @@ from sipstack.errors import MediaError
 from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, PortSharing, Receive, RtpTransport
+from sipstack.rtp.sorting import is_dtls, is_stun
 
 try:
     from pylibsrtp import Error, Policy, Session
@@ -158,6 +159,8 @@ class Srtp:
         try:
             packet = receiving.rtcp(data) if rtcp else receiving.rtp(data)
         except _FAILURES as error:
+            if is_stun(data) or is_dtls(data):  # nobody takes these for RTP
+                return data
             former = self._former
             if former is not None:
                 try:

@@ -1,10 +1,9 @@
-"""Calls whose keys stand in the descriptions (RFC 4568), and opportunistic ones (RFC 8643)."""
+"""Calls whose keys stand in the descriptions (RFC 4568)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 import pytest
 
@@ -12,64 +11,27 @@ from sipstack import sdp
 from sipstack.errors import LocalProtocolError, NegotiationError
 from sipstack.media.events import MediaChanged, MediaEvent
 from sipstack.media.peer_address import Address
-from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.sdp.crypto import SUITES, Crypto
-from tests.media.calls import Call, numbers, rtp_of
-from tests.media.hearing import Ear, purity
+from tests.media.calls import Call, rtp_of
+from tests.media.secured import (
+    ALICE,
+    BOB,
+    SHA1_32,
+    SHA1_80,
+    both_hear,
+    is_heard,
+    keys_of,
+    protocol_of,
+    secured,
+    session,
+)
 from tests.media.wire import Wire
 from tests.sdp import endpoints
 
 pytestmark = pytest.mark.virtual_time
-
-ALICE, BOB = "192.0.2.1", "192.0.2.2"
-SHA1_80, GCM_256, GCM_128, SHA1_32 = SUITES
-Security = str | Sequence[str]
-
-
-def session(
-    wire: Wire,
-    host: str,
-    seed: int,
-    security: Security = "sdes",
-    *,
-    secure: bool = True,
-    insecure: bool = False,
-) -> AudioSession:
-    made = AudioSession(
-        host, random=numbers(seed), bind=wire.bind, security=security, insecure_keys=insecure, timeout=None
-    )
-    made.signalled("192.0.2.9", secure)
-    return made
-
-
-def secured(wire: Wire, alice: Security = "sdes", bob: Security = "sdes", *, secure: bool = True) -> Call:
-    return Call(session(wire, ALICE, 1, alice, secure=secure), session(wire, BOB, 2, bob, secure=secure))
-
-
-def keys_of(description: str | SessionDescription) -> list[Crypto]:
-    parsed = sdp.parse(description) if isinstance(description, str) else description
-    return [Crypto.parse(value) for value in parsed.media[0].attribute_values("crypto")]
-
-
-def protocol_of(description: str) -> str:
-    return sdp.parse(description).media[0].protocol
-
-
-async def is_heard(speaker: AudioSession, listener: AudioSession, frequency: float = 1000.0) -> bool:
-    """Whether a tone that the one plays is what the other hears."""
-    ear = Ear()
-    async with speaker.audio.playing(sine(frequency, 1.0), loop=True):
-        await asyncio.sleep(0.5)
-        async with listener.audio.recording(ear):
-            await asyncio.sleep(0.5)
-    return purity(b"".join(ear.frames[10:]), frequency) > 0.99  # behind the delay of the playout
-
-
-async def both_hear(call: Call) -> bool:
-    return await is_heard(call.alice, call.bob) and await is_heard(call.bob, call.alice, 500.0)
 
 
 # -- the first offer and its answer --------------------------------------------------------------------------
@@ -421,65 +383,6 @@ async def test_a_peer_that_sends_new_keys_without_end_is_followed() -> None:
             call.alice.rekey()
             await call.describe()
         assert await both_hear(call)
-
-
-# -- opportunistic -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("theirs", ["opportunistic", "sdes", ("none", "sdes"), ("sdes", "none")])
-async def test_keys_beside_plain_rtp_are_taken_by_who_can(theirs: Security) -> None:
-    wire = Wire()
-    async with secured(wire, "opportunistic", theirs) as call:
-        offer, answer = await call.describe()
-        assert protocol_of(offer) == protocol_of(answer) == "RTP/AVP"
-        assert len(keys_of(answer)) == 1
-        assert call.alice.security == call.bob.security == f"SDES-SRTP {SHA1_80}"
-        assert await both_hear(call)
-        call.alice, call.bob = call.bob, call.alice
-        offer, answer = await call.describe()
-        assert protocol_of(offer) == protocol_of(answer) == "RTP/AVP"
-        assert await both_hear(call)
-        assert call.alice.audio.statistics.packets_unproved == 0
-
-
-async def test_who_cannot_gets_plain_rtp() -> None:
-    wire = Wire()
-    async with secured(wire, "opportunistic", "none") as call:
-        _, answer = await call.describe()
-        assert keys_of(answer) == []
-        assert call.alice.security is None
-        assert await both_hear(call)
-        assert {packet.payload_type for packet in rtp_of(wire, ALICE)} == {0}
-
-
-async def test_who_is_opportunistic_takes_every_offer() -> None:
-    for theirs, protected in (("none", False), ("sdes", True)):
-        async with secured(Wire(), theirs, "opportunistic") as call:
-            assert (call.bob.security is not None) is protected
-            assert await both_hear(call)
-
-
-async def test_opportunistic_tells_no_key_over_unprotected_signalling() -> None:
-    async with secured(Wire(), "opportunistic", "opportunistic", secure=False) as call:
-        offer, _ = await call.describe()
-        assert (keys_of(offer), call.alice.security) == ([], None)
-        assert await both_hear(call)
-
-
-async def test_plain_rtp_becomes_secured_and_plain_again() -> None:
-    """One peer after the other, as in a transfer by re-INVITE; what Bob says follows."""
-    wire = Wire()
-    bob = session(wire, BOB, 2, ("none", "sdes"))
-    for number, security in enumerate(("none", "sdes", "none", "sdes"), 3):
-        peer = session(wire, f"192.0.2.{number}", number, security)
-        await peer.answered(await bob.answer(await peer.offer()))
-        bob.confirmed()
-        assert (bob.security is not None) is (security == "sdes")
-        assert await is_heard(peer, bob)
-        assert await is_heard(bob, peer)
-        await peer.close()
-    await bob.close()
-    assert len({packet.ssrc for packet in rtp_of(wire, BOB)}) == 3  # the first, and one for each key
 
 
 async def test_rekeying_what_has_no_keys_is_refused() -> None:

@@ -97,6 +97,13 @@ def test_what_is_no_srtp_is_refused_and_ends_nothing(length: int) -> None:
     assert bob.hears(alice.out(rtp(1))) == rtp(1)
 
 
+def test_stun_and_dtls_are_handed_on_for_who_wants_them() -> None:
+    bob = Side(2, 1)
+    stun = bytes.fromhex("000100002112a442") + bytes(12)
+    dtls = b"\x16\xfe\xfd" + bytes(20)
+    assert [bob.hears(stun), bob.hears(dtls), bob.refused] == [stun, dtls, []]
+
+
 def test_a_repeated_packet_is_counted_and_not_heard(sides: tuple[Side, Side]) -> None:
     alice, bob = sides
     first, second = alice.out(rtp(1)), alice.out(rtp(2))

@@ -131,7 +131,7 @@ async def test_keys_are_not_told_over_udp(caplog: pytest.LogCaptureFixture) -> N
 
 
 async def test_over_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A call over loopback. By default what is offered is taken; no key shows in a log."""
+    """A call over loopback, with one port for RTP and RTCP. No key shows in a log."""
     issuer = CertificateAuthority()
     certificate, key = issuer.issue("127.0.0.1").write(tmp_path, "server")
     tls = Tls(certificate=certificate, key=key, authority=issuer.write(tmp_path))
@@ -144,11 +144,11 @@ async def test_over_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
                 await call.ended()
 
     def srtp(host: str) -> AudioSession:
-        return AudioSession(host, security="sdes")
+        return AudioSession(host, security="sdes", rtcp_mux=True)
 
     trace: list[TracedMessage] = []
     async with (
-        UserAgent("sip:bob@127.0.0.1", listen="tls:127.0.0.1:0", tls=tls) as bob,
+        UserAgent("sip:bob@127.0.0.1", listen="tls:127.0.0.1:0", tls=tls, media=srtp) as bob,
         UserAgent("sip:alice@127.0.0.1", listen="udp:127.0.0.1:0", tls=tls, trace=trace.append) as alice,
     ):
         with caplog.at_level(logging.DEBUG, "sipstack"):
@@ -158,4 +158,5 @@ async def test_over_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     assert told == [SDES, SDES]
     lines = [line for message in trace for line in message.data.split() if line.startswith(b"inline:")]
     assert len(lines) == 5  # four in the offer, one in the answer
+    assert sum(b"\na=rtcp-mux\r" in message.data for message in trace) == 2
     assert not any(line.decode()[7:] in caplog.text for line in lines)
