@@ -11,11 +11,14 @@ any two descriptions.
 from __future__ import annotations
 
 from sipstack.sdp.agreement import Agreement, agreed
+from sipstack.sdp.bundle import name_of
 from sipstack.sdp.capabilities import Capabilities
 from sipstack.sdp.codec import STATIC_CODECS, Codec
 from sipstack.sdp.description import MediaDescription, SessionDescription
+from sipstack.sdp.dtls import DtlsDescription, Fingerprint, Setup, answered_role, answering_role
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.sdp.fields import Attribute, Bandwidth, Connection, Direction, MediaLine, Origin, Timing
+from sipstack.sdp.ice import IceCandidate, IceDescription
 from sipstack.sdp.negotiation import Negotiation
 from sipstack.sdp.parser import parse
 from sipstack.sdp.payload_types import PayloadTypes
@@ -31,8 +34,12 @@ __all__ = [
     "Codec",
     "Connection",
     "Direction",
+    "DtlsDescription",
     "Exchange",
     "ExchangeState",
+    "Fingerprint",
+    "IceCandidate",
+    "IceDescription",
     "MediaDescription",
     "MediaLine",
     "Negotiation",
@@ -41,9 +48,13 @@ __all__ = [
     "PlainRtp",
     "Profile",
     "SessionDescription",
+    "Setup",
     "MediaStream",
     "Timing",
     "agreed",
+    "answered_role",
+    "answering_role",
+    "name_of",
     "parse",
     "reachable",
 ]

@@ -18,6 +18,7 @@ import attrs
 
 from sipstack.errors import LocalProtocolError, NegotiationError
 from sipstack.sdp.agreement import Agreement, agreed
+from sipstack.sdp.bundle import answered_group, offered_group
 from sipstack.sdp.description import MediaDescription, SessionDescription
 from sipstack.sdp.fields import Connection, Origin
 from sipstack.sdp.payload_types import PayloadTypes
@@ -78,7 +79,7 @@ class Negotiation:
             codecs = payload_types.numbered(stream.kind, stream.capabilities.codecs)
             payload_types = payload_types.keeping(stream.kind, codecs)
             media.append(stream.offered(codecs, before[at] if at < len(before) else None))
-        local = self._describe(self.sent.values("t") if self.sent else (), media)
+        local = self._describe(self.sent.values("t") if self.sent else (), offered_group(media), media)
         return Negotiation(
             self.origin, self.address, local, tuple(slots), True, self.agreements, payload_types
         )
@@ -96,7 +97,7 @@ class Negotiation:
         slots = [taken[at][0] if at in taken else None for at in range(len(offer.media))]
         media = [taken[at][1] if at in taken else rejecting(offer.media[at].line) for at in range(len(slots))]
         # RFC 3264 §6: the t= line of the answer equals that of the offer.
-        local = self._describe(offer.values("t"), media)
+        local = self._describe(offer.values("t"), answered_group(offer, media), media)
         return Negotiation(
             self.origin,
             self.address,
@@ -171,13 +172,15 @@ class Negotiation:
             for name in streams:
                 yield at, name
 
-    def _describe(self, times: tuple[str, ...], media: Iterable[MediaDescription]) -> SessionDescription:
+    def _describe(
+        self, times: tuple[str, ...], attributes: tuple[str, ...], media: Iterable[MediaDescription]
+    ) -> SessionDescription:
         """The whole description, as it follows ``sent`` in one session (RFC 3264 §8): with the next version
         in o=, or ``sent`` itself when nothing has changed."""
         sent = self.sent
         origin = sent.origin if sent else self.origin
         times = tuple([f"t={time}" for time in times or ("0 0",)])
-        lines = ("v=0", f"o={origin}", "s=-", f"c={Connection(self.address)}", *times)
+        lines = ("v=0", f"o={origin}", "s=-", f"c={Connection(self.address)}", *times, *attributes)
         described = SessionDescription(lines, tuple(media))
         if sent is None or described == sent:
             return sent or described
