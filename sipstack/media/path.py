@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +12,9 @@ import attrs
 
 from sipstack.errors import MediaError, TransportError
 from sipstack.identifiers import Identifiers
+from sipstack.log import MEDIA
+from sipstack.media.ice_settings import Ice
+from sipstack.media.peer_address import Address
 from sipstack.media.transport import Bind, PortSharing, RtpTransport
 from sipstack.sdp import PLAIN_RTP, Agreement, MediaDescription, Profile, SessionDescription
 
@@ -66,6 +71,25 @@ def _ignore(*_: object) -> None:
     """Who does not want to know."""
 
 
+Peer = tuple[Address | None, Address | None]
+"""Where the peer receives RTP, and RTCP."""
+
+
+class SearchingPath(MediaPath, ABC):
+    """A path that finds the way to the peer by itself, whatever addresses the descriptions name."""
+
+    @property
+    @abstractmethod
+    def peer(self) -> Peer:
+        """Where it was found; nowhere until ``PathContext.reach`` is called."""
+
+    @abstractmethod
+    async def prepare(self, offer: SessionDescription | None, told: str) -> None:
+        """Get ready for our answer to ``offer``, or for our offer when it is None. The peer knows our
+        address as ``told``. Raises TransportError when there is no port.
+        """
+
+
 @attrs.frozen
 class PathContext:
     """What a path is made of."""
@@ -88,6 +112,10 @@ class PathContext:
     """Called for each packet that is not let in, with whether it came before."""
     rtcp_mux: bool = False
     """Whether RTP shall share its port with RTCP, where the peer can (RFC 5761)."""
+    reach: Callable[[], None] = _ignore
+    """A ``SearchingPath`` has found the peer, or found it elsewhere. It has been proved to be there."""
+    ice: Ice | None = None
+    """Where we can be reached; None does without ICE."""
 
 
 @attrs.frozen
@@ -158,12 +186,37 @@ def _opportunistic(context: PathContext) -> MediaPath:
     return SdesPath(context, required=False)
 
 
+DTLS_PROTOCOLS = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP")
+"""Those of DTLS-SRTP (RFC 5764 §8, RFC 5763); the last two are SRTP of any kind."""
+
+
+def _has_certificate(offer: SessionDescription, medium: MediaDescription) -> bool:
+    """Whether the m-line is of DTLS-SRTP, and we have the libraries for it."""
+    if medium.protocol not in DTLS_PROTOCOLS:
+        return False
+    if medium.attribute("fingerprint") is None and offer.attribute("fingerprint") is None:
+        return False
+    try:
+        import_module("sipstack.media.webrtc")
+    except MediaError as error:
+        MEDIA.warning("an offer of DTLS-SRTP is passed over: %s", error)
+        return False
+    return True
+
+
+def _dtls(context: PathContext) -> MediaPath:
+    from sipstack.media.webrtc import DtlsPath
+
+    return DtlsPath(context)
+
+
 PATHS: Mapping[str, PathKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
             PathKind("none", is_plain, PlainPath),
             PathKind("sdes", _has_keys, _sdes, tells_keys=True),
+            PathKind("dtls", _has_certificate, _dtls),
             PathKind("opportunistic", _is_plain_or_has_keys, _opportunistic),
         )
     }

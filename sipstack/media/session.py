@@ -18,7 +18,8 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import CODECS, AudioCodec
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
-from sipstack.media.path import KeyedPath, MediaPath, PathContext, kind_for, kinds_of
+from sipstack.media.ice_settings import Ice
+from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
 from sipstack.media.peer_address import Address, Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
@@ -68,7 +69,8 @@ class AudioSession:
 
     ``security`` names what may protect the packets: the first is offered, all are accepted. "none" is plain
     RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless
-    ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can.
+    ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can. "dtls" is DTLS-SRTP,
+    as browsers have it: by ``ice``, or with None to the address of the description.
     """
 
     def __init__(
@@ -87,8 +89,9 @@ class AudioSession:
         on_silence: Callable[[float], None] | None = None,
         signalling: str | None = None,
         latch: Latch = "auto",
-        security: str | Sequence[str] = ("none", "sdes"),
+        security: str | Sequence[str] = ("none", "sdes", "dtls"),
         insecure_keys: bool = False,
+        ice: Ice | None = Ice(),  # noqa: B008  (a value)
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
@@ -112,6 +115,7 @@ class AudioSession:
         self._latch: Latch = latch
         self._kinds = kinds_of(security)
         self._kind = self._kinds[0]
+        self._ice = ice
         self._path: MediaPath | None = None
         self._is_signalled_securely = False
         self._insecure_keys = insecure_keys
@@ -125,6 +129,7 @@ class AudioSession:
         self._listener: Listener | None = None
         self._closed = False
         self._expecting = False  # media in both directions is agreed on
+        self._untold: MediaEvent | None = None  # what happened before somebody listened
 
     def __repr__(self) -> str:
         port = self._transport.port if self._transport else None
@@ -146,11 +151,17 @@ class AudioSession:
     def attach(self, listener: Listener) -> None:
         if not self._closed:
             self._listener = listener
+            if self._untold is not None:
+                asyncio.get_running_loop().call_soon(self._tell, self._untold)
+                self._untold = None
             if self._expecting:
                 self._watch.begin(asyncio.get_running_loop().time())
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         path, transport, stream = await self._open()
+        if isinstance(path, SearchingPath):
+            await path.prepare(None, self._told)
+            self._check_open()
         self._negotiation = self._negotiation.offer(self._streams(path, transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
@@ -174,6 +185,9 @@ class AudioSession:
         elif local != self._local:
             transport = path.move(local)
         try:
+            if isinstance(path, SearchingPath):
+                await path.prepare(offer, self._told_at(local))
+                self._check_open()
             negotiation = self._negotiation.answer(offer, self._streams(path, transport, direction, local))
         except BaseException:
             self._abandon(path, transport)
@@ -250,6 +264,8 @@ class AudioSession:
             self._renumber,
             self._refuse,
             self._rtcp_mux,
+            self._reach,
+            self._ice,
         )
 
     def _renumber(self) -> None:
@@ -298,7 +314,7 @@ class AudioSession:
         self, path: MediaPath, transport: RtpTransport, direction: Direction, local: str | None = None
     ) -> dict[str, MediaStream]:
         local = local or self._local
-        told = self._told if local == self._host else local.partition("%")[0]
+        told = self._told_at(local)
         address = None if told == self._negotiation.address else told
         capabilities = self._capabilities
         if path.rtcp_mux:
@@ -308,6 +324,10 @@ class AudioSession:
         return {"audio": stream}
 
     # Where we are
+
+    def _told_at(self, local: str) -> str:
+        """The address that the peer knows ``local`` by."""
+        return self._told if local == self._host else local.partition("%")[0]
 
     def _address_towards(self, offer: SessionDescription) -> str:
         """Our address for an answer to this offer: another one only if the offer is of the other family."""
@@ -376,11 +396,15 @@ class AudioSession:
     async def _connect(
         self, path: MediaPath, stream: AudioStream, agreement: Agreement, offered: bool
     ) -> None:
-        rtp = await self._resolve(agreement.address, agreement.port)
-        rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
-        if self._closed:
-            raise LocalProtocolError("the media session was closed meanwhile")
+        rtp = rtcp = None
+        if not isinstance(path, SearchingPath):
+            rtp = await self._resolve(agreement.address, agreement.port)
+            rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
+        self._check_open()
         await path.agree(agreement, offered=offered)
+        self._check_open()
+        if isinstance(path, SearchingPath):
+            rtp, rtcp = path.peer
         codec = self._codecs[agreement.codec.key]
         self._receives |= self._playable(agreement.receive.values())
         stream.expect(self._receives)
@@ -415,12 +439,21 @@ class AudioSession:
     def _change(self) -> None:
         self._tell(MediaChanged())
 
+    def _reach(self) -> None:
+        """The path has found the peer."""
+        path, stream = self._path, self._stream
+        if isinstance(path, SearchingPath) and stream is not None and "audio" in self._negotiation.agreements:
+            stream.connect(*path.peer)
+            stream.confirm()
+
     def _lose(self, silence: float) -> None:
         self._tell(PeerLost(silence))
 
     def _tell(self, event: MediaEvent) -> None:
         if self._listener is not None:
             self._listener(event)
+        elif not self._closed:
+            self._untold = event
 
     def _playable(self, codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
         """Our codecs by the payload type numbers of these."""

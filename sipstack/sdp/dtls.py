@@ -65,15 +65,21 @@ def answering_role(offered: Setup | None, current: Setup | None = None) -> Setup
     raise NegotiationError("the offer has a=setup:holdconn: it wants no DTLS association")
 
 
-def answered_role(answered: Setup | None) -> Setup:
+def answered_role(answered: Setup | None, current: Setup | None = None) -> Setup:
     """Our role when this is the peer's answer to an offer of ours that left it open.
 
-    One that has not chosen, by repeating actpass or by saying nothing, is taken for one that waits: then we
-    begin. Raises NegotiationError for an answer that wants no association.
+    One that has not chosen, by repeating actpass or by saying nothing, keeps to ``current``; without that it
+    is taken for one that waits, and we begin. Raises NegotiationError for an answer that wants no
+    association.
     """
-    if answered is Setup.HOLDCONN:
-        raise NegotiationError("the answer has a=setup:holdconn: it wants no DTLS association")
-    return Setup.PASSIVE if answered is Setup.ACTIVE else Setup.ACTIVE
+    match answered:
+        case Setup.ACTIVE:
+            return Setup.PASSIVE
+        case Setup.PASSIVE:
+            return Setup.ACTIVE
+        case Setup.ACTPASS | None:
+            return current or Setup.ACTIVE
+    raise NegotiationError("the answer has a=setup:holdconn: it wants no DTLS association")
 
 
 @attrs.frozen
