@@ -197,7 +197,7 @@ def _has_certificate(offer: SessionDescription, medium: MediaDescription) -> boo
     if medium.attribute("fingerprint") is None and offer.attribute("fingerprint") is None:
         return False
     try:
-        import_module("sipstack.media.webrtc")
+        import_module("sipstack.media.webrtc.path")
     except MediaError as error:
         MEDIA.warning("an offer of DTLS-SRTP is passed over: %s", error)
         return False
@@ -205,7 +205,7 @@ def _has_certificate(offer: SessionDescription, medium: MediaDescription) -> boo
 
 
 def _dtls(context: PathContext) -> MediaPath:
-    from sipstack.media.webrtc import DtlsPath
+    from sipstack.media.webrtc.path import DtlsPath
 
     return DtlsPath(context)
 

@@ -161,7 +161,7 @@ class AudioSession:
         path, transport, stream = await self._open()
         if isinstance(path, SearchingPath):
             await path.prepare(None, self._told)
-            self._check_open()
+            self._check_still_open()
         self._negotiation = self._negotiation.offer(self._streams(path, transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
@@ -187,7 +187,7 @@ class AudioSession:
         try:
             if isinstance(path, SearchingPath):
                 await path.prepare(offer, self._told_at(local))
-                self._check_open()
+                self._check_still_open()
             negotiation = self._negotiation.answer(offer, self._streams(path, transport, direction, local))
         except BaseException:
             self._abandon(path, transport)
@@ -251,6 +251,10 @@ class AudioSession:
     def _check_open(self) -> None:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
+
+    def _check_still_open(self) -> None:
+        if self._closed:
+            raise LocalProtocolError("the media session was closed meanwhile")
 
     def _context(self) -> PathContext:
         return PathContext(
@@ -400,9 +404,9 @@ class AudioSession:
         if not isinstance(path, SearchingPath):
             rtp = await self._resolve(agreement.address, agreement.port)
             rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
-        self._check_open()
+        self._check_still_open()
         await path.agree(agreement, offered=offered)
-        self._check_open()
+        self._check_still_open()
         if isinstance(path, SearchingPath):
             rtp, rtcp = path.peer
         codec = self._codecs[agreement.codec.key]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from sipstack.media.dtls import Association
-from sipstack.media.ice import IceAgent, IceSocket
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, Receive
+from sipstack.media.webrtc.dtls import Association
+from sipstack.media.webrtc.ice import IceAgent, IceSocket
 
 STUN = range(4)
 DTLS = range(20, 64)

@@ -1,7 +1,7 @@
 """ICE (RFC 8445) by aioice, over sockets of ours: who is checked, and over which pair the packets go.
 
 Needs the ``media`` extra; this is the only file that imports aioice. It uses what is private there, which
-``tests/media/test_private_parts.py`` watches.
+``tests/media/webrtc/test_private_parts.py`` watches.
 """
 
 from __future__ import annotations

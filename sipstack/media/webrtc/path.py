@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
 from sipstack.errors import NegotiationError, ParseError, TransportError
 from sipstack.log import MEDIA
 from sipstack.media.addresses import resolve
-from sipstack.media.dtls import Association, certificate, fingerprints, known
-from sipstack.media.ice import IceAgent, IceSocket
 from sipstack.media.path import DTLS_PROTOCOLS, PathContext, Peer, SearchingPath
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, Receive, RtpTransport
-from sipstack.media.webrtc_sockets import Associations, Sockets
+from sipstack.media.webrtc.dtls import Association, certificate, fingerprints, known
+from sipstack.media.webrtc.ice import IceAgent, IceSocket
+from sipstack.media.webrtc.sockets import Associations, Sockets
 from sipstack.sdp import (
     Agreement,
     Attribute,
@@ -36,9 +35,6 @@ from sipstack.sdp import (
     answering_role,
     name_of,
 )
-
-if TYPE_CHECKING:
-    from aiortc import RTCCertificate
 
 FAREWELL = 2.0
 """Seconds from the end of the DTLS association to that of the call: a BYE is on its way, most often."""
@@ -132,7 +128,7 @@ class DtlsPath(SearchingPath):
 
     def __init__(self, context: PathContext) -> None:
         self._context = context
-        self._certificate: RTCCertificate = certificate()
+        self._certificate = certificate()
         self._transport = _Transport(self)
         self._host = ""
         self._sockets: Sockets | None = None  # those of our last description

@@ -1,7 +1,7 @@
 """DTLS-SRTP (RFC 5763, RFC 5764) by aiortc: the handshake, and the keys that come of it.
 
 Needs the ``media`` extra. What is private in aiortc is used in this file alone, and
-``tests/media/test_private_parts.py`` watches it.
+``tests/media/webrtc/test_private_parts.py`` watches it.
 """
 
 from __future__ import annotations
