@@ -126,6 +126,11 @@ class Association:
         self.profile = _selected(self._dtls).decode()
         self._dtls.on("statechange", self._changed)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the peer has closed it."""
+        return self._dtls.state in ("closed", "failed")
+
     def receive(self, record: bytes) -> None:
         """One datagram of DTLS."""
         self._records.put(record)
@@ -172,7 +177,7 @@ class Association:
         )
 
     def _changed(self) -> None:
-        if self._dtls.state in ("closed", "failed"):
+        if self.is_closed:
             self._ended()
 
 

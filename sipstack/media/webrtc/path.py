@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import attrs
 
@@ -37,7 +39,9 @@ from sipstack.sdp import (
 )
 
 FAREWELL = 2.0
-"""Seconds from the end of the DTLS association to that of the call: a BYE is on its way, most often."""
+"""Seconds from the end of the DTLS association to that of the call: there may be a BYE on its way."""
+LINGER = 1.0
+"""Seconds that packets are still taken at the sockets that we had before: the peer may use them yet."""
 
 
 @attrs.frozen
@@ -135,10 +139,11 @@ class DtlsPath(SearchingPath):
         self.way: Sockets | None = None
         self._name = "0"  # of the m-line
         self._role: Setup | None = None
+        self._is_turning = False  # to another fork: what we have is over
         self._rtp: Receive | None = None
         self._rtcp: Receive | None = None
         self._search: asyncio.Task[None] | None = None
-        self._farewell: asyncio.TimerHandle | None = None
+        self._timers: deque[asyncio.TimerHandle] = deque(maxlen=8)  # the last; older ones are over
         # What browsers offer comes first, or what peers without ICE do; both are answered.
         browsers, others = DTLS_PROTOCOLS[:2], DTLS_PROTOCOLS[2:]
         order = (*browsers, *others) if context.ice is not None else (*reversed(browsers), *others)
@@ -266,6 +271,8 @@ class DtlsPath(SearchingPath):
         role = (answered_role if offered else answering_role)(setup, current)
         sockets = self._described()
         agent = sockets.agent if peer.ice is not None else None
+        if offered and self._is_turning and sockets.agent is None:
+            return  # to an offer that is no more in force; the next one is on its way
         if agent is None:
             rtp = await self._resolve(agreement.address, agreement.port)
             rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
@@ -273,29 +280,31 @@ class DtlsPath(SearchingPath):
             sockets.rtcp_destination = rtcp or sockets.rtcp_destination
         elif agent.remote is not None and peer.ice is not None:
             if agent.remote.credentials != peer.ice.credentials:
-                # Another fork has answered than the one that ICE was begun with: it gets an offer of its own.
-                self._sockets = self._bind(self._host, self._transport)
-                self._context.change()
+                self._turn_to_fork()
                 return
             await agent.add(peer.ice)
         self._name = name_of(medium) or self._name
         if role is not current or sockets is not self.way:
             self._begin(sockets, agent, peer, role, mux=agreement.rtcp_mux or agent is not None, ours=offered)
 
+    def _turn_to_fork(self) -> None:
+        """Another fork has answered than the one that ICE was begun with: it gets an offer of its own."""
+        self._is_turning = True
+        if self._search is not None:
+            self._search.cancel()
+        self._sockets = self._bind(self._host, self._transport)
+        self._context.change()
+
     def _begin(
         self, sockets: Sockets, agent: IceAgent | None, peer: _Peer, role: Setup, *, mux: bool, ours: bool
     ) -> None:
         """Search the way to the peer, and prove that it is there."""
-        keys = self._keys()
-        if role is self._role_towards(peer) and keys is not None:
-            if sockets.coming is keys:
-                return  # it is under way
-            established = keys.rtp.profile is not None
-        else:
-            established = False
+        keys = self._keys() if role is self._role_towards(peer) and not self._is_turning else None
+        if keys is not None and sockets.coming is keys:
+            return  # it is under way
         if self._search is not None:
             self._search.cancel()
-        if established and keys is not None:
+        if keys is not None and keys.rtp.profile is not None:
             sockets.keys = keys  # ICE alone begins anew
         else:
             sockets.await_keys(self._associate(sockets, peer, role, mux=mux))
@@ -339,22 +348,27 @@ class DtlsPath(SearchingPath):
         """Packets go this way from here on."""
         before, self.way = self.way, sockets
         keys = sockets.keys
+        self._is_turning = False
         if agent is not None:
-            agent.watch(self._lose)
+            agent.watch(partial(self._lose, sockets))
         sockets.source = sockets.destination if agent is None else agent.peer
         sockets.rtp, sockets.rtcp = self._rtp, self._rtcp
         if keys is not None:
             keys.rtp.send = sockets.send
         if before is not None and before is not sockets:
-            if before.keys is not None and before.keys is not keys:
-                before.keys.close()
-            before.keys = None
-            self._transport.earlier_send_errors += before.send_errors
-            before.close()
-            if before in self._transport.sockets:
-                self._transport.sockets.remove(before)
+            before.source = sockets.source
+            self._timers.append(asyncio.get_running_loop().call_later(LINGER, self._retire, before))
         MEDIA.info("media goes to %s, %s", sockets.source, self.security)
         self._context.reach()
+
+    def _retire(self, sockets: Sockets) -> None:
+        """The last packets have come this way."""
+        if self.way is not None and sockets.keys is not None and sockets.keys is not self.way.keys:
+            sockets.keys.close()
+        sockets.close()
+        if sockets in self._transport.sockets:
+            self._transport.earlier_send_errors += sockets.send_errors
+            self._transport.sockets.remove(sockets)
 
     async def _resolve(self, host: str, port: int) -> Address | None:
         if not port or Connection(host).nowhere:
@@ -363,21 +377,24 @@ class DtlsPath(SearchingPath):
 
     # The end
 
-    def _lose(self) -> None:
-        self._context.fail(TransportError("the peer answers no more at the address of its media (ICE)"))
+    def _lose(self, sockets: Sockets) -> None:
+        if sockets is self.way and not self._is_turning:
+            self._context.fail(TransportError("the peer answers no more at the address of its media (ICE)"))
 
     def _part(self) -> None:
-        """The peer has closed the association."""
-        if self._farewell is None:
-            error = TransportError("the peer has closed its media (DTLS)")
-            loop = asyncio.get_running_loop()
-            self._farewell = loop.call_later(FAREWELL, self._context.fail, error)
+        """The peer has closed an association. Most often a BYE is on its way."""
+        self._timers.append(asyncio.get_running_loop().call_later(FAREWELL, self._depart))
+
+    def _depart(self) -> None:
+        way = self.way
+        if way is not None and way.keys is not None and way.keys.rtp.is_closed and not self._is_turning:
+            self._context.fail(TransportError("the peer has closed its media (DTLS)"))
 
     def close(self) -> None:
         if self._search is not None:
             self._search.cancel()
-        if self._farewell is not None:
-            self._farewell.cancel()
+        for timer in self._timers:
+            timer.cancel()
         for sockets in {*self._transport.sockets, *filter(None, (self.way,))}:
             for keys in filter(None, (sockets.keys, sockets.coming)):
                 keys.close()

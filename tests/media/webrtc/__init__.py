@@ -1,0 +1,1 @@
+"""Tests of DTLS-SRTP and ICE, which need the ``media`` extra."""
