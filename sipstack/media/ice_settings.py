@@ -54,6 +54,10 @@ def _servers(servers: Sequence[str | IceServer]) -> tuple[IceServer, ...]:
     return tuple([IceServer(each) if isinstance(each, str) else each for each in servers])
 
 
+def _hosts(hosts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(hosts)
+
+
 @attrs.frozen
 class Ice:
     """``AudioSession(ice=Ice(servers=["stun:stun.example.com"]))``.
@@ -63,7 +67,7 @@ class Ice:
     """
 
     servers: tuple[IceServer, ...] = attrs.field(default=(), converter=_servers)
-    hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    hosts: tuple[str, ...] = attrs.field(default=(), converter=_hosts)
 
     def first(self, *schemes: str) -> IceServer | None:
         """The first server of one of these schemes."""

@@ -41,6 +41,10 @@ async def connected(call: Call) -> None:
     await until(lambda: call.alice.security and call.bob.security)
 
 
+def is_secured(session: AudioSession) -> bool:
+    return session.security is not None
+
+
 async def heard(speaker: AudioSession, listener: AudioSession, frequency: float) -> float:
     """The purity of a tone that goes from one to the other for half a second."""
     ear = Ear()
