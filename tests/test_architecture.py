@@ -94,6 +94,8 @@ CACHES = {
     ("sdp/codec.py", "read_codecs"): 64,
     ("sdp/fields.py", "_family"): 256,
     ("sdp/section.py", "_known_views"): 256,
+    ("rtp/prediction.py", "_window"): 8,
+    ("sdp/codec.py", "_read"): 256,
 }
 
 LONGEST_FILE = 500

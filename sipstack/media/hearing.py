@@ -13,10 +13,15 @@ BURST = 50
 """Frames taken from the playout buffer in one tick at most, after a stall."""
 
 
+_Received = tuple[Decoder, bytes]
+"""What decodes it, and the payload."""
+
+
 class Hearing:
     """The source that we listen to: playout buffer, decoders, concealment."""
 
     __slots__ = (
+        "_ahead",
         "_audio",
         "_codec",
         "_concealer",
@@ -33,8 +38,11 @@ class Hearing:
     def __init__(self, audio: Audio) -> None:
         self._audio = audio
         self._octets = frame_octets(audio.sample_rate)
-        self._playout: PlayoutBuffer[tuple[Decoder, bytes]] = PlayoutBuffer(audio.sample_rate)
-        self._concealer = Concealer(self._octets)
+        self._playout: PlayoutBuffer[_Received] = PlayoutBuffer(audio.sample_rate)
+        self._concealer = Concealer(audio.sample_rate)
+        self._ahead: list[
+            tuple[_Received, bytes]
+        ] = []  # decoded before their time, to fill the gap before them
         self._decoders: dict[AudioCodec, Decoder] = {}
         self._codec: AudioCodec | None = None  # that of the last packet
         self._decoder: Decoder | None = None
@@ -90,27 +98,67 @@ class Hearing:
 
     def _listen_anew(self) -> None:
         self._playout.reset()
+        self._ahead.clear()
         self._rest = b""
         self._is_listening = True
 
     def _frame(self, now: float) -> bytes:
         """20 ms of what is heard: packets of other lengths are cut or joined."""
-        octets, pcm = self._octets, self._rest
+        octets, pcm, playout = self._octets, self._rest, self._playout
         while len(pcm) < octets:
-            item = self._playout.get(now)
+            item = playout.get(now)
             if isinstance(item, Gap):
-                missing = octets * self._playout.missing // self._units
-                missing += missing & 1
-                piece = self._fill(missing) if item is Gap.LOST else bytes(octets)
+                piece = self._fill(item)
             else:
                 decoder, payload = item
-                piece = decoder.decode(payload)
-                self._concealer.good(piece)
+                decoded = self._take_ahead(item) if self._ahead else None
+                piece = self._concealer.good(decoder.decode(payload) if decoded is None else decoded)
+                if playout.excess:
+                    piece = self._concealer.shorten(piece, self._pcm_octets(playout.excess))
             pcm = pcm + piece if pcm else piece
         self._rest = pcm[octets:]
         return pcm[:octets]
 
-    def _fill(self, octets: int) -> bytes:
-        """In place of what is lost."""
-        piece = self._decoder.conceal(octets // 2, None) if self._decoder is not None else None
-        return self._concealer.conceal(octets) if piece is None else piece
+    def _fill(self, gap: Gap) -> bytes:
+        """In place of what is missing."""
+        octets = self._pcm_octets(self._playout.missing)
+        match gap:
+            case Gap.IDLE:
+                return bytes(octets)
+            case Gap.SKIPPED:
+                self._concealer.skip()
+                return b""
+            case Gap.LOST:
+                return self._conceal(octets)
+
+    def _conceal(self, octets: int) -> bytes:
+        following = self._playout.following(self._units)
+        if self._decoder is not None:
+            payload = following[0][1] if following and self._playout.until == self._playout.missing else None
+            piece = self._decoder.conceal(octets // 2, payload)
+            if piece is not None:
+                return piece
+        until = self._pcm_octets(self._playout.until)
+        return self._concealer.conceal(octets, b"".join(map(self._decode_ahead, following)), until)
+
+    def _decode_ahead(self, item: _Received) -> bytes:
+        for other, pcm in self._ahead:
+            if other is item:
+                return pcm
+        decoder, payload = item
+        pcm = decoder.decode(payload)
+        self._ahead.append((item, pcm))
+        return pcm
+
+    def _take_ahead(self, item: _Received) -> bytes | None:
+        """What it was decoded to before its time, if it was."""
+        for place, (other, pcm) in enumerate(self._ahead):
+            if other is item:
+                del self._ahead[: place + 1]
+                return pcm
+        return None
+
+    def _pcm_octets(self, units: int) -> int:
+        """Of whole samples that last as long as these units of the RTP clock."""
+        octets = self._octets * units // self._units
+        return octets + (octets & 1)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import enum
 from typing import Generic, NamedTuple, TypeVar
 
+from sipstack.rtp.delay import PlayoutDelay
+
 Item = TypeVar("Item")
 
 JUMP = 2.0
@@ -24,13 +26,10 @@ RUN = 3
 RUN_TIME = 0.03
 IDLE = 0.2
 """Seconds without a packet after which the sender has paused, and the delay is built up again."""
-SLACK = 0.04
-"""Seconds by which the delay may exceed its target for long: the sender's clock is faster, or we stalled."""
-WINDOW = 25
-"""Packets over which the delay must be too long before some are skipped."""
+SKIP = 0.5
+"""Seconds of a delay too long beyond which packets are skipped: playing faster would take too long."""
 CAPACITY = 100
 """Packets held at most."""
-_BOTTOMLESS = 1 << 32
 
 
 class Gap(enum.Enum):
@@ -40,6 +39,8 @@ class Gap(enum.Enum):
     """None is due: nothing came yet, or the sender paused."""
     LOST = enum.auto()
     """One is missing: conceal it."""
+    SKIPPED = enum.auto()
+    """Some were left out: what comes next does not follow what was played last. It takes no time."""
 
 
 class _Misfit(NamedTuple, Generic[Item]):
@@ -55,13 +56,14 @@ class _Misfit(NamedTuple, Generic[Item]):
 class PlayoutBuffer(Generic[Item]):
     """The packets of one source, each played ``target`` seconds after it should have arrived.
 
-    The target begins at ``target`` and grows by a frame, up to ``maximum``, whenever a packet comes too late.
+    The target begins at ``target``, grows up to ``maximum`` when packets come too late, and comes down again
+    when they do not. Whoever plays them may then leave out ``excess``, where it is not heard.
     """
 
     __slots__ = (
         "_begun",
+        "_delay",
         "_end",
-        "_first_target",
         "_frame",
         "_line",
         "_misfits",
@@ -69,42 +71,52 @@ class PlayoutBuffer(Generic[Item]):
         "_next",
         "_owed",
         "_packets",
+        "_played",
         "_rate",
-        "_shallowest",
         "_start",
         "_step",
-        "_taken",
         "_waited",
         "dropped",
         "late",
-        "maximum",
         "missing",
-        "target",
+        "until",
     )
 
     def __init__(self, clock_rate: int = 8000, target: float = 0.06, maximum: float = 0.2) -> None:
         self._rate = clock_rate
         self._frame = clock_rate // 50
-        self._first_target = target
-        self.maximum = maximum
+        self._delay = PlayoutDelay(clock_rate, target, maximum)
         self.late = 0
         """Packets that came after their time, or twice."""
         self.dropped = 0
         """Packets skipped to get the delay down again, or refused since the buffer is full."""
-        self.reset()
+        self._clear()
+
+    @property
+    def target(self) -> float:
+        """Seconds."""
+        return self._delay.target
+
+    @property
+    def excess(self) -> int:
+        """Units by which the delay has been longer than it must be for a while: so much may be left out."""
+        wanted = self._delay.wanted
+        return max(int(wanted - self._played), 0) if wanted is not None else 0
 
     def use_clock(self, clock_rate: int) -> None:
         """Timestamps count at another rate from here on: the buffer begins anew. The counts stay."""
         self._rate = clock_rate
         self._frame = clock_rate // 50
-        self.reset()
+        self._delay.use_clock(clock_rate)
+        self._clear()
 
     def reset(self) -> None:
         """Another source: its first packet begins anew. The counts stay."""
-        self.target = self._first_target
+        self._delay.forget()
         self._clear()
 
     def _clear(self) -> None:
+        self._delay.begin()
         self._packets: dict[int, tuple[int, Item]] = {}
         self._begun = False
         self._end = 0  # after the newest packet; timestamps in here are not reduced to 32 bits
@@ -112,14 +124,15 @@ class PlayoutBuffer(Generic[Item]):
         self._start = 0.0  # when it is built up
         self._waited = 0  # units concealed without moving on, since the buffer ran dry
         self._owed = 0  # units to conceal without moving on, when a packet is missing
-        self._shallowest = _BOTTOMLESS  # the least that was left in the last packets taken
-        self._taken = 0
         self._line = 0.0  # timestamp less arrival, as it usually is; in units
+        self._played = 0.0  # timestamp less time of what was played last
         self._misfits: list[_Misfit[Item]] = []  # the last packets, which did not come as they should
         self._step = self._frame  # units of the last packet, a frame at the most
         self._missed = False  # what was taken last was a gap before other packets
         self.missing = self._frame
         """Units to conceal or to leave silent, after ``get`` has given a ``Gap``."""
+        self.until = 0
+        """Units from there to what ``following`` gives, after ``get`` has given ``LOST``; 0: nobody knows."""
 
     def put(self, timestamp: int, duration: int, item: Item, now: float) -> None:
         """A packet of ``duration`` timestamp units has arrived."""
@@ -128,8 +141,9 @@ class PlayoutBuffer(Generic[Item]):
         extended = self._extend(timestamp)
         offset = extended - now * self._rate
         if self._next is None and not self._packets:
-            self._start = now + self.target
+            self._start = now + self._delay.target
             self._line = offset
+            self._delay.begin()
             self._end = extended  # what was announced before a pause does not count
         deviation = offset - self._line
         if abs(deviation) <= MISFIT * self._rate:
@@ -138,6 +152,9 @@ class PlayoutBuffer(Generic[Item]):
                 self._misfits.clear()
         elif self._has_jumped(_Misfit(now, offset, timestamp, duration, item)):
             return
+        delay = self._delay
+        if -delay.maximum * self._rate <= deviation <= MISFIT * self._rate and delay.heard(offset, now):
+            delay.measure(self._played if self._next is not None else offset)
         self._place(extended, duration, item)
 
     def _place(self, extended: int, duration: int, item: Item) -> None:
@@ -160,6 +177,7 @@ class PlayoutBuffer(Generic[Item]):
             if not packets or now < self._start:
                 return self._idle()
             due = min(packets)
+        self._played = due - now * self._rate
         if not packets:
             return self._run_dry(due)
         if self._waited:
@@ -169,16 +187,24 @@ class PlayoutBuffer(Generic[Item]):
             if gap >= self._step or (self._missed and gap > 0):
                 return self._miss(due, min(gap, self._frame))
             due += gap  # the sender's timestamps slipped by less than a packet
+        if self._delay.wanted is not None and self._skips(due):
+            return Gap.SKIPPED
         duration, item = packets.pop(due)
         self._step = min(duration, self._frame)
         self._missed = False
-        self._next = due = due + duration
-        if self._end - due < self._shallowest:
-            self._shallowest = self._end - due
-        self._taken += 1
-        if self._taken == WINDOW:
-            self._skip_excess(due)
+        self._next = due + duration
         return item
+
+    def following(self, units: int) -> list[Item]:
+        """The packets behind a gap, in a row and ``units`` long, as far as they are there already."""
+        found: list[Item] = []
+        if self.until:
+            place = first = min(self._packets)
+            while place < first + units and place in self._packets:
+                duration, item = self._packets[place]
+                found.append(item)
+                place += duration
+        return found
 
     def _extend(self, timestamp: int) -> int:
         """The timestamp beyond 32 bits, next to the others. One far from them begins anew."""
@@ -211,23 +237,21 @@ class PlayoutBuffer(Generic[Item]):
         """Of what was concealed while dry, the units that stood for lost packets; the rest is delay."""
         lost = min(missing, self._waited)
         if lost < self._waited:
-            self._grow()
+            self._delay.grow(self._frame)
         self._waited = 0
         return lost
 
     def _count_late(self, lateness: int) -> None:
         self.late += 1
-        if lateness <= (self.maximum - self.target) * self._rate:
-            self._grow()
+        if lateness <= (self._delay.maximum - self._delay.target) * self._rate:
+            self._delay.grow(self._frame)
             self._owed += self._frame
-
-    def _grow(self) -> None:
-        self.target = min(self.maximum, self.target + self._frame / self._rate)
 
     def _run_dry(self, due: int) -> Gap:
         """Nothing is left. Wait for packets that may only be late, then take it that the sender paused."""
         self._next = due
         self.missing = self._step
+        self.until = 0
         self._waited += self._step
         if self._waited <= IDLE * self._rate:
             return Gap.LOST
@@ -241,6 +265,7 @@ class PlayoutBuffer(Generic[Item]):
     def _miss(self, due: int, units: int) -> Gap:
         """One is missing before others. A delay that must grow grows here, where it is heard least."""
         self.missing = units
+        self.until = min(self._packets) - due + -(-self._owed // units) * units
         self._missed = True
         if self._owed > 0:
             self._owed -= units
@@ -249,14 +274,17 @@ class PlayoutBuffer(Generic[Item]):
             self._next = due + units
         return Gap.LOST
 
-    def _skip_excess(self, due: int) -> None:
-        """Of a delay that was too long all the time, skip what is beyond the target."""
-        target = int(self.target * self._rate)
-        if self._shallowest > target + SLACK * self._rate:
-            self._next = due = due + self._shallowest - target
-            behind = [timestamp for timestamp in self._packets if timestamp < due]
-            for timestamp in behind:
-                del self._packets[timestamp]
-            self.dropped += len(behind)
-        self._shallowest = _BOTTOMLESS
-        self._taken = 0
+    def _skips(self, due: int) -> bool:
+        """Whether the delay is so long that packets are skipped; else whoever plays them leaves some out."""
+        excess = self.excess
+        if not excess:
+            self._delay.wanted = None
+        if excess <= SKIP * self._rate:
+            return False
+        self._next = due = due + excess
+        behind = [timestamp for timestamp in self._packets if timestamp < due]
+        for timestamp in behind:
+            del self._packets[timestamp]
+        self.dropped += len(behind)
+        self.missing, self._delay.wanted = 0, None
+        return True
