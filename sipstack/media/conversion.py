@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 from sipstack.errors import MediaError
-from sipstack.media.io import AudioSource, frame_octets
+from sipstack.media.io import AudioSink, AudioSource, frame_octets
+from sipstack.media.wav import check_kind
 
-__all__ = ["AudioFrame", "Converter", "DecodedSource", "ResampledSource", "Resampler", "audio_frame"]
+__all__ = [
+    "AudioFrame",
+    "Converter",
+    "DecodedSource",
+    "EncodedSink",
+    "ResampledSink",
+    "ResampledSource",
+    "Resampler",
+    "audio_frame",
+]
 
 try:
     import av
@@ -20,13 +33,15 @@ except ImportError as error:
 SLOWEST, FASTEST = 4_000, 768_000
 """Sample rates, in hertz, that audio can have."""
 _ERRORS = (av.FFmpegError, OSError, ValueError)
+_LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 class Converter:
-    """Makes 16-bit mono PCM at one rate of whatever frames come."""
+    """Makes 16-bit PCM at one rate, mono or stereo, of whatever frames come."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self._resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
+    def __init__(self, sample_rate: int, channels: int = 1) -> None:
+        self._resampler = av.AudioResampler(format="s16", layout=_LAYOUTS[channels], rate=sample_rate)
+        self._octets = 2 * channels
 
     def convert(self, frame: AudioFrame | None) -> bytes:
         """The PCM of one more frame, a few milliseconds late; None gives what is left at the end.
@@ -37,12 +52,14 @@ class Converter:
             # A header may say anything; FFmpeg would work for minutes on a filter for 800 MHz.
             raise MediaError(f"a sample rate of {frame.sample_rate} Hz")
         # A plane may be larger than its samples (decoded Opus frames come in buffers of 120 ms).
-        return b"".join(bytes(out.planes[0])[: out.samples * 2] for out in self._resampler.resample(frame))
+        return b"".join(
+            bytes(out.planes[0])[: out.samples * self._octets] for out in self._resampler.resample(frame)
+        )
 
 
-def audio_frame(pcm: bytes, sample_rate: int) -> AudioFrame:
-    """16-bit mono PCM as a PyAV frame."""
-    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
+def audio_frame(pcm: bytes, sample_rate: int, channels: int = 1) -> AudioFrame:
+    """16-bit PCM as a PyAV frame."""
+    frame = AudioFrame(format="s16", layout=_LAYOUTS[channels], samples=len(pcm) // (2 * channels))
     frame.planes[0].update(pcm)
     frame.sample_rate = sample_rate
     return frame
@@ -51,13 +68,14 @@ def audio_frame(pcm: bytes, sample_rate: int) -> AudioFrame:
 class Resampler:
     """PCM from one rate to another."""
 
-    def __init__(self, source_rate: int, sample_rate: int) -> None:
+    def __init__(self, source_rate: int, sample_rate: int, channels: int = 1) -> None:
         self._source_rate = source_rate
-        self._converter = Converter(sample_rate)
+        self._channels = channels
+        self._converter = Converter(sample_rate, channels)
 
     def push(self, pcm: bytes) -> bytes:
         """The converted audio that is ready."""
-        return self._converter.convert(audio_frame(pcm, self._source_rate)) if pcm else b""
+        return self._converter.convert(audio_frame(pcm, self._source_rate, self._channels)) if pcm else b""
 
     def flush(self) -> bytes:
         """The rest; nothing can be pushed after it."""
@@ -154,3 +172,79 @@ class ResampledSource(_Framed):
 
     def close(self) -> None:
         self._source.close()
+
+
+class EncodedSink:
+    """Records into any format that FFmpeg writes; the ending of the file's name tells which."""
+
+    def __init__(self, path: str | Path, sample_rate: int, channels: int = 1) -> None:
+        self._path = path
+        self._sample_rate = sample_rate
+        self._channels = channels
+        self._samples = 0
+        check_kind(path, stat.S_ISREG, stat.S_ISDIR, stat.S_ISCHR)
+        try:
+            self._container = av.open(str(path), "w")
+            codec = self._container.default_audio_codec
+            rate = _nearest(av.Codec(codec, "w").audio_rates, sample_rate)
+            stream = self._container.add_stream(codec, rate=rate, layout=_LAYOUTS[channels])
+        except _ERRORS as error:
+            raise self._error(error) from error
+        assert isinstance(stream, av.AudioStream)
+        self._stream = stream
+        self._is_open = True
+
+    def write(self, pcm: bytes) -> None:
+        if self._is_open:
+            frame = audio_frame(pcm, self._sample_rate, self._channels)
+            frame.pts, frame.time_base = self._samples, Fraction(1, self._sample_rate)
+            self._samples += frame.samples
+            self._encode(frame)
+
+    def close(self) -> None:
+        if self._is_open:
+            self._encode(None)
+            self._is_open = False
+            try:
+                self._container.close()
+            except _ERRORS as error:
+                raise self._error(error) from error
+
+    def _encode(self, frame: AudioFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except _ERRORS as error:
+            self._is_open = False
+            with suppress(*_ERRORS):
+                self._container.close()
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> MediaError:
+        return MediaError(f"{self._path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _nearest(rates: list[int] | None, sample_rate: int) -> int:
+    """The lowest of these rates that loses nothing; None stands for any."""
+    if not rates:
+        return sample_rate
+    return min((rate for rate in rates if rate >= sample_rate), default=max(rates))
+
+
+class ResampledSink:
+    """Records into another sink, at its rate, in frames of 20 ms."""
+
+    def __init__(self, sink: AudioSink, source_rate: int, sample_rate: int, channels: int = 1) -> None:
+        self._sink = sink
+        self._resampler = Resampler(source_rate, sample_rate, channels)
+        self._octets = frame_octets(sample_rate) * channels
+        self._rest = b""
+
+    def write(self, pcm: bytes) -> None:
+        rest = self._rest + self._resampler.push(pcm)
+        whole = len(rest) - len(rest) % self._octets
+        self._rest = rest[whole:]
+        for start in range(0, whole, self._octets):
+            self._sink.write(rest[start : start + self._octets])
+
+    def close(self) -> None:
+        self._sink.close()

@@ -1,4 +1,4 @@
-"""WAV files of 16-bit mono PCM, read and written as a stream by the standard library alone."""
+"""WAV files of 16-bit PCM, read and written as a stream by the standard library alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from sipstack.errors import MediaError
-from sipstack.media.io import AudioSource, frame_octets
+from sipstack.media.io import AudioSink, AudioSource, frame_octets
 
 FLUSH = 25
 """Frames (half a second) that an abrupt end of the process may cost a recording."""
+
+ENDINGS = ("", ".wav", ".wave")
+"""Of the names of files that are recorded as WAV."""
 
 CONVERSION = "sipstack.media.conversion"
 
@@ -58,13 +61,35 @@ def _close(opening: asyncio.Future[AudioSource]) -> None:
         opening.result().close()
 
 
+async def create_sink(sink: str | Path | AudioSink, sample_rate: int, channels: int = 1) -> AudioSink:
+    """Where PCM at ``sample_rate`` is to be recorded. Raises MediaError when that cannot be done.
+
+    The ending of a file's name tells its format; formats other than WAV, and sinks with another
+    ``sample_rate``, go through PyAV, which the ``media`` extra brings.
+    """
+    if isinstance(sink, str | Path):
+        if Path(sink).suffix.lower() in ENDINGS:
+            return WavSink(sink, sample_rate, channels)
+        await load_conversion()
+        from sipstack.media.conversion import EncodedSink
+
+        return EncodedSink(sink, sample_rate, channels)
+    rate: int = getattr(sink, "sample_rate", sample_rate)
+    if rate == sample_rate:
+        return sink
+    await load_conversion()
+    from sipstack.media.conversion import ResampledSink
+
+    return ResampledSink(sink, sample_rate, rate, channels)
+
+
 async def load_conversion() -> None:
     """Import ``sipstack.media.conversion``, in a thread when that is the first time. Raises MediaError."""
     if CONVERSION not in sys.modules:
         await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, CONVERSION)
 
 
-def _check_kind(path: str | Path, *kinds: Callable[[int], bool]) -> None:
+def check_kind(path: str | Path, *kinds: Callable[[int], bool]) -> None:
     """Raises MediaError when the path is something else than these: opening a FIFO waits for its other end,
     and with it all calls of the process. What opening reports better itself is let through.
     """
@@ -88,7 +113,7 @@ class WavSource:
     @classmethod
     def if_plain(cls, path: str | Path, sample_rate: int) -> WavSource | None:
         """The file, None when it must be converted. Raises MediaError when it cannot be read."""
-        _check_kind(path, stat.S_ISREG, stat.S_ISDIR)
+        check_kind(path, stat.S_ISREG, stat.S_ISDIR)
         try:
             file = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -115,23 +140,23 @@ class WavSource:
 
 
 class WavSink:
-    """Records 16-bit mono PCM. The file is a whole WAV file at any time, at most half a second behind."""
+    """Records 16-bit PCM. The file is a whole WAV file at any time, at most half a second behind."""
 
     LARGEST: ClassVar = 0xFFFFFF00
     """Octets of samples: the lengths in the header have 32 bits."""
 
-    def __init__(self, path: str | Path, sample_rate: int = 8000) -> None:
+    def __init__(self, path: str | Path, sample_rate: int = 8000, channels: int = 1) -> None:
         self._path = path
         self._pending: list[bytes] = []
         self._octets = 0
         self._file: wave.Wave_write | None = None
-        _check_kind(path, stat.S_ISREG, stat.S_ISDIR, stat.S_ISCHR)
+        check_kind(path, stat.S_ISREG, stat.S_ISDIR, stat.S_ISCHR)
         try:
             self._raw = Path(path).open("wb")  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise self._error(error) from error
         file = wave.open(self._raw, "wb")  # noqa: SIM115 - as above
-        file.setparams((1, 2, sample_rate, 0, "NONE", ""))
+        file.setparams((channels, 2, sample_rate, 0, "NONE", ""))
         self._file = file
         self._store(file)
 

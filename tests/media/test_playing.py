@@ -9,7 +9,8 @@ import pytest
 
 from sipstack.errors import CallEnded, MediaError
 from sipstack.media.io import AudioSource, PcmSource
-from sipstack.media.playing import Player, Playing, SendQueue
+from sipstack.media.playing import Player, Playing
+from sipstack.media.sending import SendQueue
 
 FRAME = b"ab" * 160
 

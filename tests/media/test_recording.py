@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sipstack.errors import MediaError
-from sipstack.media.recording import Recording
+from sipstack.media.io import AudioSink
+from sipstack.media.listening import Tap
+from sipstack.media.recording import Recording, Sides
 
 FRAME = bytes(320)
 
@@ -31,11 +33,33 @@ class Desk:
     """What a recording belongs to."""
 
     def __init__(self) -> None:
-        self.recordings: list[Recording] = []
+        self.recordings: list[Tap] = []
+        self.both: list[Recording] = []
         self.failures: list[str] = []
 
-    def record(self, sink: Shelf) -> Recording:
-        return Recording(self.recordings, lambda: sink, lambda error: self.failures.append(str(error)))
+    def record(self, sink: AudioSink, sides: Sides = "heard") -> Recording:
+        async def create() -> AudioSink:
+            return sink
+
+        return Recording(self, create, sides)
+
+    def attach(self, tap: Tap) -> float:
+        self.recordings.append(tap)
+        return 0.0
+
+    def detach(self, tap: Tap) -> None:
+        if tap in self.recordings:
+            self.recordings.remove(tap)
+
+    def attach_said(self, recording: Recording) -> None:
+        self.both.append(recording)
+
+    def detach_said(self, recording: Recording) -> None:
+        if recording in self.both:
+            self.both.remove(recording)
+
+    def recording_failed(self, error: MediaError) -> None:
+        self.failures.append(str(error))
 
 
 async def test_a_full_disk_stops_the_recording_and_is_told_at_the_end() -> None:
@@ -75,14 +99,14 @@ async def test_a_failure_does_not_hide_what_the_caller_raised() -> None:
 
 
 async def test_what_cannot_be_begun_is_not_recorded() -> None:
-    def refuse() -> Shelf:
+    async def refuse() -> AudioSink:
         raise MediaError("no shelf")
 
-    recordings: list[Recording] = []
+    desk = Desk()
     with pytest.raises(MediaError, match="no shelf"):
-        async with Recording(recordings, refuse, lambda error: None):
+        async with Recording(desk, refuse, "mixed"):
             raise AssertionError("entered")
-    assert recordings == []
+    assert (desk.recordings, desk.both) == ([], [])
 
 
 async def test_it_tells_how_long_it_is() -> None:
