@@ -12,6 +12,7 @@ import attrs
 
 import sipstack
 from sipstack import errors
+from sipstack.cli.call_audio import Device, Handset, connected
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, cannot_write
 
@@ -23,13 +24,15 @@ CHECK_INTERVAL = 0.2  # seconds between checks of a recording, which does not ra
 class CallPlan:
     """The actions of a call, and its ``duration`` in seconds.
 
-    Without a ``duration`` the call ends with the file that is played, or when the peer hangs up.
+    Without a ``duration`` the call ends with the file that is played, unless there is ``audio``, or when the
+    peer hangs up.
     """
 
     play: Path | sipstack.AudioSource | None = None
     record: Path | None = None
     echo: bool = False
     duration: float | None = None
+    audio: Handset | None = None
 
 
 def check_writable(path: Path | None) -> None:
@@ -103,11 +106,15 @@ def ended_event(call: sipstack.Call, ended: errors.CallEnded, number: int | None
 
 
 async def _record_and_talk(call: sipstack.Call, plan: CallPlan) -> None:
-    if plan.record is None:
-        await _talk(call, plan)
-        return
-    async with call.recording(plan.record):
-        await _unless_recording_fails(call, _talk(call, plan))
+    with contextlib.suppress(errors.CallEnded):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(connected(call, plan.audio))
+            if plan.record is not None:
+                await stack.enter_async_context(call.recording(plan.record))
+            if plan.record is None and not isinstance(plan.audio, Device):
+                await _talk(call, plan)
+            else:
+                await _unless_recording_fails(call, _talk(call, plan))
 
 
 async def _unless_recording_fails(call: sipstack.Call, work: Coroutine[Any, Any, None]) -> None:
@@ -124,13 +131,12 @@ async def _unless_recording_fails(call: sipstack.Call, work: Coroutine[Any, Any,
 
 
 async def _talk(call: sipstack.Call, plan: CallPlan) -> None:
-    with contextlib.suppress(errors.CallEnded):
-        try:
-            async with asyncio.timeout(plan.duration) as limit:
-                await _send_audio(call, plan)
-        except TimeoutError:
-            if not limit.expired():
-                raise
+    try:
+        async with asyncio.timeout(plan.duration) as limit:
+            await _send_audio(call, plan)
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
@@ -138,7 +144,7 @@ async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
         await echo(call)
     if plan.play is not None:
         await call.play(plan.play)
-        if plan.duration is None:
+        if plan.duration is None and plan.audio is None:
             return
     await call.ended()
 

@@ -88,8 +88,11 @@ def recorded(text: str) -> Callable[[Function], Function]:
 
 
 def _check_playable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
-    if path is None:
-        return None
+    return None if path is None else check_playable(path)
+
+
+def check_playable(path: Path) -> Path:
+    """Raise ``BadParameter`` unless the file can be played."""
     if not path.is_file():  # opening a FIFO would wait for who writes it
         raise click.BadParameter(f"{path} is no regular file")
     try:

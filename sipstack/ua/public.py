@@ -29,6 +29,7 @@ from sipstack.media.io import AudioSink as AudioSink
 from sipstack.media.io import AudioSource as AudioSource
 from sipstack.media.port import MediaPort as MediaPort
 from sipstack.media.session import AudioSession as AudioSession
+from sipstack.media.sound import SoundCard as SoundCard
 from sipstack.media.tones import melody as melody
 from sipstack.media.traced import TracedPacket as TracedPacket
 from sipstack.media.traced import traced_rtp as traced_rtp

@@ -36,7 +36,7 @@ EXAMPLE = "For example: sipstack call sip:600@pbx.example.com --play hello.wav -
         (["answer", "--echo", "--play", "TUNE"], ["--echo and --play exclude each other"]),
         (
             ["answer", "--reject", "486", "--echo"],
-            ["--reject excludes --echo, --play, --record and --duration"],
+            ["--reject excludes --echo, --play, --audio, --record and --duration"],
         ),
         (["answer", "--reject", "486", "--record", "x.wav"], ["a call that is refused has no audio"]),
         (["answer", "--reject", "486", "--duration", "3"], ["a call that is refused has no audio"]),

@@ -11,6 +11,7 @@ import click
 
 import sipstack
 from sipstack import errors
+from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
@@ -51,6 +52,7 @@ class AnswerCalls:
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
+        await check_handset(self.plan.audio)
         run.security = self.security
         counter = CallCounter(self, run)
         messages = Messages(run)
@@ -181,6 +183,7 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
 @click.command("answer", cls=CommandWithExamples, examples=EXAMPLES)
 @click.option("--echo", is_flag=True, help="Send back what is heard.")
 @played("Play this file, once.")
+@audio_option
 @recorded("Record what is heard; the second call goes to NAME-2.wav, and so on.")
 @click.option(
     "--calls",
@@ -224,6 +227,7 @@ def answer(
     environment: Environment,
     echo: bool,
     play: Path | None,
+    audio: Handset | None,
     record: Path | None,
     calls: int | None,
     ring: float | None,
@@ -236,17 +240,19 @@ def answer(
     identity: Identity,
     output: Output,
 ) -> ExitStatus:
-    """Wait for calls and answer them. Without --echo or --play the caller hears silence.
+    """Wait for calls and answer them. Without --echo, --play or --audio the caller hears silence.
 
     Instant messages are taken and shown.
     """
     if echo and play:
         raise click.UsageError("--echo and --play exclude each other: give one of them")
+    check_talk(audio, play, echo=echo)
     limits = sipstack.Limits(calls=max_calls, calls_per_source=max_calls_per_source)
-    plan = CallPlan(play=play, record=record, echo=echo, duration=duration)
+    plan = CallPlan(play=play, record=record, echo=echo, duration=duration, audio=audio)
     if reject is not None and plan != CallPlan():
         raise click.UsageError(
-            "--reject excludes --echo, --play, --record and --duration: a call that is refused has no audio"
+            "--reject excludes --echo, --play, --audio, --record and --duration:"
+            " a call that is refused has no audio"
         )
     check_other_file(play, record)
     registrar = None

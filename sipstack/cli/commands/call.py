@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import click
 
+from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, check_writable
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
@@ -23,8 +24,8 @@ EXAMPLES = (
         "sipstack call sip:600@pbx.example.com --play hello.wav --record out.wav",
     ),
     (
-        "as alice, whose password is asked for, for half a minute",
-        "sipstack call sip:bob@example.com --from sip:alice@example.com --user alice --duration 30",
+        "as alice, whose password is asked for, with the microphone and the speaker of this machine",
+        "sipstack call sip:bob@example.com --from sip:alice@example.com --user alice --audio device",
     ),
     (
         "in a script: give up after 20 s of ringing, results as JSON, messages in a capture file",
@@ -45,6 +46,7 @@ class PlaceCall:
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
+        await check_handset(self.plan.audio)
         run.security = self.security
         async with run.agent(self.identity) as agent:
             await place_call(run, agent, self.target, self.plan, self.ring_timeout)
@@ -58,6 +60,7 @@ class PlaceCall:
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
+@audio_option
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
 @srtp_options
 @identity_options()
@@ -69,6 +72,7 @@ def call(
     play: Path | None,
     record: Path | None,
     duration: float | None,
+    audio: Handset | None,
     ring_timeout: float | None,
     security: Security,
     identity: Identity,
@@ -76,5 +80,6 @@ def call(
 ) -> ExitStatus:
     """Call TARGET, a SIP URI, and send and record WAV files."""
     check_other_file(play, record)
-    plan = CallPlan(play=play, record=record, duration=duration)
+    check_talk(audio, play)
+    plan = CallPlan(play=play, record=record, duration=duration, audio=audio)
     return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security))
