@@ -12,7 +12,7 @@ import click
 
 import sipstack
 from sipstack import errors
-from sipstack.cli.options import Function, check_playable
+from sipstack.cli.options import SAMPLE_RATE, Function, check_playable
 
 DEVICE = re.compile(r"device(?::(?P<name>.+))?")
 HINT = "; --audio null calls without one"
@@ -69,7 +69,7 @@ def check_talk(audio: Handset | None, play: Path | None, *, echo: bool = False) 
 async def check_handset(handset: Handset | None) -> None:
     """Raise MediaError when the sound device cannot be opened: then nobody is called."""
     if isinstance(handset, Device):
-        async with _opened(handset, sipstack.SoundCard().sample_rate):
+        async with _opened(handset):
             pass
 
 
@@ -89,7 +89,7 @@ async def connected(call: sipstack.Call, handset: Handset | None) -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def _opened(device: Device, sample_rate: int) -> AsyncIterator[sipstack.SoundCard]:
+async def _opened(device: Device, sample_rate: int = SAMPLE_RATE) -> AsyncIterator[sipstack.SoundCard]:
     card = sipstack.SoundCard(sample_rate, device.name)
     async with contextlib.AsyncExitStack() as stack:
         try:

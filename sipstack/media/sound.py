@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from types import ModuleType, TracebackType
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Self
 
 from sipstack.errors import MediaError
@@ -75,18 +76,14 @@ class SoundCard:
     """
 
     def __init__(self, sample_rate: int = 8000, device: str | int | None = None) -> None:
-        self.sample_rate = sample_rate
-        """Of the call."""
-        self.device_rate = sample_rate
-        """Of the device, once it is open."""
         self.glitches = 0
-        """Blocks of which PortAudio says that it gave or took them too late."""
-        self.microphone = Microphone(self)
+        """Blocks of which PortAudio says that they came too late, or were given to it too late."""
+        self.microphone = Microphone(self, sample_rate)
         """An AudioSource, at the rate of the device."""
-        self.speaker = Speaker(self)
-        """An AudioSink."""
+        self.speaker = Speaker(self, sample_rate)
+        """An AudioSink, at the rate of the call."""
         self._device = device
-        self._stream: Any = None
+        self._streams: list[Any] = []
         self._closing = False
         self._lost = False
 
@@ -94,17 +91,13 @@ class SoundCard:
         opening = asyncio.ensure_future(asyncio.to_thread(self._open))
         try:
             await asyncio.shield(opening)
-        except asyncio.CancelledError:
+            if self.speaker.device_rate != self.speaker.sample_rate:
+                await load_conversion()
+                self.speaker.convert()
+        except BaseException:
             await asyncio.wait([opening])  # a thread cannot be cancelled
             await asyncio.to_thread(self._close)
             raise
-        if self.device_rate != self.sample_rate:
-            try:
-                await load_conversion()
-                self.speaker.convert(self.device_rate)
-            except MediaError:
-                await asyncio.to_thread(self._close)
-                raise
         return self
 
     async def __aexit__(
@@ -120,41 +113,54 @@ class SoundCard:
     def _open(self) -> None:
         with _PORTAUDIO:
             portaudio = _sounddevice()
+            microphone, speaker = self.microphone, self.speaker
             try:
-                self.device_rate = _rate(portaudio, self._device, self.sample_rate)
-                self._stream = portaudio.RawStream(
-                    samplerate=self.device_rate,
-                    blocksize=self.device_rate // FRAMES_PER_SECOND,
-                    device=self._device,
-                    channels=1,
-                    dtype="int16",
-                    latency="low",
-                    callback=self._exchange,
-                    finished_callback=self._finished,
+                if not portaudio.query_devices():
+                    raise MediaError("there is no sound device on this machine")
+                # Two streams: one for both is broken off by PortAudio, on ALSA over a sound server, when one
+                # direction begins later than the other.
+                microphone.sample_rate = _rate(
+                    portaudio, self._device, "input", microphone.sample_rate, portaudio.check_input_settings
                 )
-                self._stream.start()
+                speaker.device_rate = _rate(
+                    portaudio, self._device, "output", speaker.sample_rate, portaudio.check_output_settings
+                )
+                self._start(portaudio.RawInputStream, microphone.sample_rate, self._heard)
+                self._start(portaudio.RawOutputStream, speaker.device_rate, self._wanted)
             except (portaudio.PortAudioError, ValueError) as error:
-                self._abandon()
                 raise MediaError(f"{_called(self._device)} cannot be opened: {error}") from error
+
+    def _start(self, make: Callable[..., Any], sample_rate: int, callback: Callable[..., None]) -> None:
+        stream = make(
+            samplerate=sample_rate,
+            blocksize=sample_rate // FRAMES_PER_SECOND,
+            device=self._device,
+            channels=1,
+            dtype="int16",
+            latency="low",
+            callback=callback,
+            finished_callback=self._finished,
+        )
+        self._streams.append(stream)
+        stream.start()
 
     def _close(self) -> None:
         with _PORTAUDIO:
-            self._abandon()
+            self._closing = True
+            while self._streams:
+                self._streams.pop().close(ignore_errors=True)
 
-    def _abandon(self) -> None:
-        self._closing = True
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close(ignore_errors=True)
+    # -- in PortAudio's threads ----------------------------------------------------------------------------
 
-    # -- in PortAudio's thread -----------------------------------------------------------------------------
+    def _heard(self, block: Any, frames: int, time: Any, status: Any) -> None:
+        """20 ms are there."""
+        self.glitches += bool(status)
+        self.microphone.ring.put(bytes(block))
 
-    def _exchange(self, heard: Any, said: Any, frames: int, time: Any, status: Any) -> None:
-        """A block of 20 ms is there, and another one is wanted."""
-        if status:
-            self.glitches += 1
-        self.microphone.ring.put(bytes(heard))
-        said[:] = self.speaker.ring.take() or bytes(len(said))
+    def _wanted(self, block: Any, frames: int, time: Any, status: Any) -> None:
+        """20 ms are wanted, at once."""
+        self.glitches += bool(status)
+        block[:] = self.speaker.ring.take() or bytes(len(block))
 
     def _finished(self) -> None:
         self._lost = not self._closing
@@ -163,13 +169,11 @@ class SoundCard:
 class Microphone:
     """What the device hears: an AudioSource. ``ring`` counts what was lost on the way."""
 
-    def __init__(self, card: SoundCard) -> None:
+    def __init__(self, card: SoundCard, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        """Of the device, once it is open."""
         self.ring = FrameRing()
         self._card = card
-
-    @property
-    def sample_rate(self) -> int:
-        return self._card.device_rate
 
     def read(self) -> bytes | None:
         self._card.check()
@@ -185,19 +189,20 @@ class Microphone:
 class Speaker:
     """What the device says: an AudioSink. ``ring`` counts what was lost on the way."""
 
-    def __init__(self, card: SoundCard) -> None:
+    def __init__(self, card: SoundCard, sample_rate: int) -> None:
+        self.sample_rate = self.device_rate = sample_rate
         self.ring = FrameRing()
         self._card = card
         self._resampler: Any = None
         self._octets = 0
         self._buffer = bytearray()
 
-    def convert(self, device_rate: int) -> None:
+    def convert(self) -> None:
         """From now on what is written has another rate than the device."""
         from sipstack.media.conversion import Resampler
 
-        self._resampler = Resampler(self._card.sample_rate, device_rate)
-        self._octets = frame_octets(device_rate)
+        self._resampler = Resampler(self.sample_rate, self.device_rate)
+        self._octets = frame_octets(self.device_rate)
 
     def write(self, pcm: bytes) -> None:
         self._card.check()
@@ -213,7 +218,7 @@ class Speaker:
         """The card is closed by who opened it."""
 
 
-def _sounddevice() -> ModuleType:
+def _sounddevice() -> Any:
     """Importing it starts PortAudio, which looks at all devices."""
     try:
         import sounddevice
@@ -224,22 +229,22 @@ def _sounddevice() -> ModuleType:
     return sounddevice
 
 
-def _rate(portaudio: ModuleType, device: str | int | None, wanted: int) -> int:
+def _rate(
+    portaudio: Any, device: str | int | None, kind: str, wanted: int, check: Callable[..., None]
+) -> int:
     """The call's rate if the device takes it, else another one that it takes."""
-    if not portaudio.query_devices():
-        raise MediaError("there is no sound device on this machine")
-    own = int(portaudio.query_devices(device, "input")["default_samplerate"])
-    rates = [rate for rate in (wanted, own, *RATES) if rate % FRAMES_PER_SECOND == 0]
+    own = int(portaudio.query_devices(device, kind)["default_samplerate"])
     refusal: Exception | None = None
-    for rate in rates:
+    for rate in (wanted, own, *RATES):
+        if rate % FRAMES_PER_SECOND:
+            continue
         try:
-            portaudio.check_input_settings(device, channels=1, dtype="int16", samplerate=rate)
-            portaudio.check_output_settings(device, channels=1, dtype="int16", samplerate=rate)
+            check(device, channels=1, dtype="int16", samplerate=rate)
         except portaudio.PortAudioError as error:
             refusal = refusal or error
         else:
             return rate
-    raise MediaError(f"{_called(device)} has no mono audio in both directions: {refusal}")
+    raise MediaError(f"{_called(device)} has no mono {kind}: {refusal}")
 
 
 def _called(device: str | int | None) -> str:

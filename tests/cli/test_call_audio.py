@@ -47,23 +47,20 @@ class Talker:
         self._ended.set()
         self._thread.join()
 
-    def _stream(self) -> Stream | None:
-        return next((stream for stream in self._card.streams if stream.running), None)
-
     def _run(self) -> None:
         due = time.monotonic()
         while not self._ended.wait(max(0.0, due - time.monotonic())):
             due += 0.02
-            if (stream := self._stream()) is not None:
-                self.said += stream.turn(TONE)
+            if self._card.running and self._card.outputs:
+                self.said += self._card.turn(TONE)
 
 
 async def opened(card: Card, number: int) -> Stream:
     """Wait until the card was opened so often."""
     async with asyncio.timeout(10):
         while True:
-            if len(card.streams) == number:
-                return card.streams[-1]
+            if len(card.outputs) == number:
+                return card.outputs[-1]
             await asyncio.sleep(0.01)
 
 
@@ -133,8 +130,8 @@ async def test_microphone_and_speaker_are_in_the_call(monkeypatch: pytest.Monkey
             options = ("--audio", "device:7", "--duration", "1.5", "--json")
             async with command("call", bob.contact, *ANY_PORT, *options) as run:
                 assert await run.status() == ExitStatus.DONE
-    assert [stream.device for stream in card.streams] == [7, 7]
-    assert not any(stream.running for stream in card.streams)
+    assert [stream.device for stream in card.outputs] == [7, 7]
+    assert not card.running
     assert purity(bytes(talker.said[-12000:-4000]), 1000.0) > 0.7
 
 

@@ -20,18 +20,29 @@ class Card:
     def __init__(self, *rates: int, mute: bool = False) -> None:
         self.rates = rates
         self.refusal: Exception | None = None
-        self.streams: list[Stream] = []
-        self.wanted: list[str | int | None] = []
+        """Why it says nothing, though it can be heard."""
+        self.inputs: list[Stream] = []
+        self.outputs: list[Stream] = []
         self.module = ModuleType("sounddevice")
         members: dict[str, Any] = {
             "PortAudioError": PortAudioError,
-            "RawStream": self._open,
+            "RawInputStream": self._listen,
+            "RawOutputStream": self._speak,
             "query_devices": self._query,
             "check_input_settings": self._check,
             "check_output_settings": self._check,
         }
         vars(self.module).update(members)
         self._mute = mute
+
+    @property
+    def running(self) -> bool:
+        return any(stream.running for stream in (*self.inputs, *self.outputs))
+
+    def turn(self, heard: bytes | None = None, *, late: bool = False) -> bytes:
+        """20 ms of the device pass; what it says."""
+        self.inputs[-1].hear(heard, late)
+        return self.outputs[-1].say(late)
 
     def _query(self, device: str | int | None = None, kind: str | None = None) -> Any:
         if kind is None:
@@ -42,19 +53,22 @@ class Card:
 
     def _check(self, device: str | int | None, *, channels: int, dtype: str, samplerate: int) -> None:
         assert (channels, dtype) == (1, "int16")
-        self.wanted.append(device)
         if samplerate not in self.rates:
             raise PortAudioError("Invalid sample rate")
 
-    def _open(self, **settings: Any) -> Stream:
+    def _listen(self, **settings: Any) -> Stream:
+        self.inputs.append(Stream(**settings))
+        return self.inputs[-1]
+
+    def _speak(self, **settings: Any) -> Stream:
         if self.refusal is not None:
             raise self.refusal
-        self.streams.append(Stream(**settings))
-        return self.streams[-1]
+        self.outputs.append(Stream(**settings))
+        return self.outputs[-1]
 
 
 class Stream:
-    """As sounddevice.RawStream: ``turn`` is a call from PortAudio's thread."""
+    """As those of sounddevice: ``hear`` and ``say`` are calls from PortAudio's thread."""
 
     def __init__(
         self,
@@ -77,10 +91,13 @@ class Stream:
         self.running = False
         self._finished()
 
-    def turn(self, heard: bytes | None = None, *, late: bool = False) -> bytes:
-        said = memoryview(bytearray(b"\x7f" * self.blocksize * 2))
-        self._callback(heard or bytes(self.blocksize * 2), said, self.blocksize, None, late)
-        return bytes(said)
+    def hear(self, block: bytes | None, late: bool) -> None:
+        self._callback(block or bytes(self.blocksize * 2), self.blocksize, None, late)
+
+    def say(self, late: bool) -> bytes:
+        block = memoryview(bytearray(b"\x7f" * self.blocksize * 2))
+        self._callback(block, self.blocksize, None, late)
+        return bytes(block)
 
     def unplug(self) -> None:
         self._finished()

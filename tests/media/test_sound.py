@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -108,23 +109,25 @@ async def test_a_device_that_nobody_has_is_named(card: Card) -> None:
 
 
 async def test_a_device_that_another_program_has(card: Card) -> None:
+    """Its microphone is free, and is let go of."""
     card.refusal = PortAudioError("Device unavailable")
     with pytest.raises(MediaError, match="the sound device cannot be opened: Device unavailable"):
         async with SoundCard():
             pass
+    assert [stream.running for stream in card.inputs] == [False]
 
 
 async def test_a_device_of_strange_rates_only(monkeypatch: pytest.MonkeyPatch) -> None:
     card = install(monkeypatch, Card(11025))
-    with pytest.raises(MediaError, match="no mono audio in both directions: Invalid sample rate"):
+    with pytest.raises(MediaError, match="the sound device has no mono input: Invalid sample rate"):
         async with SoundCard():
             pass
-    assert card.streams == []
+    assert card.inputs == []
 
 
 async def test_a_device_that_is_unplugged_is_told_on_both_ways(card: Card) -> None:
     async with SoundCard() as sound:
-        card.streams[0].unplug()
+        card.outputs[0].unplug()
         with pytest.raises(MediaError, match="was it unplugged"):
             sound.microphone.read()
         with pytest.raises(MediaError, match="was it unplugged"):
@@ -142,36 +145,38 @@ async def test_a_microphone_cannot_be_looped(card: Card) -> None:
 
 async def test_what_the_device_hears_and_says(card: Card) -> None:
     async with SoundCard(device=3) as sound:
-        stream = card.streams[0]
-        assert (stream.samplerate, stream.blocksize, stream.device, stream.running) == (8000, 160, 3, True)
+        for stream in (card.inputs[0], card.outputs[0]):
+            assert (stream.samplerate, stream.blocksize, stream.device) == (8000, 160, 3)
         for number in (1, 2):
             assert sound.microphone.read() is None
             sound.speaker.write(frame(number + 10))
-            said = stream.turn(frame(number))
+            said = card.turn(frame(number))
         assert said == frame(11)
         assert [sound.microphone.read(), sound.microphone.read()] == [frame(1), frame(2)]
-        assert [stream.turn(), stream.turn()] == [frame(12), frame(0)], "silence when nothing is there"
+        assert [card.turn(), card.turn()] == [frame(12), frame(0)], "silence when nothing is there"
         assert (sound.microphone.ring.dropped, sound.speaker.ring.gaps, sound.glitches) == (0, 1, 0)
-        stream.turn(late=True)
-        assert sound.glitches == 1
-    assert not stream.running
+        card.turn(late=True)
+        assert sound.glitches == 2
+        assert card.running
+    assert not card.running
 
 
 async def test_a_device_is_asked_for_the_rate_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     card = install(monkeypatch, Card(48000, 16000))
     async with SoundCard(16000) as sound:
-        assert (sound.device_rate, card.streams[0].samplerate) == (16000, 16000)
+        assert (card.inputs[0].samplerate, card.outputs[0].samplerate) == (16000, 16000)
+        assert sound.microphone.sample_rate == 16000
 
 
 async def test_a_device_of_another_rate_is_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
     card = install(monkeypatch, Card(48000))
     said = b""
     async with SoundCard(8000) as sound:
-        stream = card.streams[0]
-        assert (stream.samplerate, stream.blocksize, sound.microphone.sample_rate) == (48000, 960, 48000)
+        assert (card.outputs[0].samplerate, card.outputs[0].blocksize) == (48000, 960)
+        assert sound.microphone.sample_rate == 48000, "the call resamples what it plays"
         for pcm in everything(sine(1000.0, 0.5)):
             sound.speaker.write(pcm)
-            said += stream.turn()
+            said += card.turn()
     assert len(said) == 48000
     assert purity(said[9600:], 1000.0, 48000) > 0.99
 
@@ -180,4 +185,17 @@ async def test_the_device_is_closed_when_the_call_fails(card: Card) -> None:
     with pytest.raises(RuntimeError):
         async with SoundCard():
             raise RuntimeError
-    assert not card.streams[0].running
+    assert not card.running
+
+
+async def test_the_device_is_closed_when_opening_it_is_given_up(card: Card) -> None:
+    async def enter() -> None:
+        async with SoundCard():
+            raise AssertionError("entered after all")
+
+    entering = asyncio.create_task(enter())
+    await asyncio.sleep(0)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert not card.running
