@@ -67,7 +67,8 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "av": "media/conversion.py",
     "pylibsrtp": ("media/srtp.py", "media/webrtc/dtls.py"),
     "scapy": "net/capture.py",
-    "websockets": "net/websocket_",
+    "websockets": ("net/websocket_", "agents/websocket.py"),
+    "pipecat": "agents/pipecat.py",
     "sounddevice": "media/sound.py",
     "click": "cli/",
     "rich": "cli/",
@@ -92,12 +93,10 @@ CACHES = {
     ("message/address.py", "_parse_cached"): 1024,
     ("message/fields.py", "_parse_cseq_cached"): 256,
     ("message/other_uri.py", "_parse_cached"): 1024,
-    ("rtp/concealment.py", "_gains"): 64,
     ("sdp/codec.py", "read_codecs"): 64,
     ("sdp/fields.py", "_family"): 256,
     ("sdp/section.py", "_known_views"): 256,
     ("rtp/prediction.py", "_window"): 8,
-    ("sdp/codec.py", "_read"): 256,
 }
 
 LONGEST_FILE = 500

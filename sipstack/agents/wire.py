@@ -3,7 +3,7 @@ r"""What a call and an agent say to each other: audio, and JSON objects that con
 One connection (or one child process) is one call. Audio is signed 16-bit little-endian mono PCM, both ways at
 the sample rate of the event ``start``. A control message is one JSON object in UTF-8.
 
-**On a WebSocket** a binary message is audio of any length, a text message is control.
+**On a WebSocket** a binary message is audio of any length (up to a megabyte), a text message is control.
 
 **On a TCP socket, or a child's standard input and output,** each message is a frame: one octet that tells its
 kind, two octets with the length of what follows (big-endian), and so many octets. Kind ``A`` (0x41) is audio,
@@ -72,6 +72,8 @@ AUDIO: Final = ord("A")
 CONTROL: Final = ord("J")
 LONGEST = 0xFFFF
 """Octets of a message in a frame."""
+MOST = 1_000_000
+"""Octets of a message on a WebSocket."""
 
 HEADER = struct.Struct(">BH")
 DIALLED = re.compile(r"[0-9*#A-D]{1,64}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ END_TIMEOUT = 0.1  # seconds that we wait for the end of a call, after hanging u
 CHECK_INTERVAL = 0.2  # seconds between checks of a recording, which does not raise when it fails
 
 
+Talk = Callable[[sipstack.Call], Awaitable[None]]
+Partner = Callable[[], AbstractAsyncContextManager[Talk]]
+
+
 @attrs.frozen
 class CallPlan:
     """The actions of a call, and its ``duration`` in seconds.
@@ -33,6 +38,20 @@ class CallPlan:
     echo: bool = False
     duration: float | None = None
     audio: Handset | None = None
+    partner: Partner | None = None
+    """Who talks in our place, made ready before the call is placed or answered."""
+    talk: Talk | None = None
+    """The partner, once it is ready: the call ends when it returns."""
+
+
+@contextlib.asynccontextmanager
+async def prepared(plan: CallPlan) -> AsyncIterator[CallPlan]:
+    """The plan with its partner ready, for one call. Raises what the partner raises."""
+    if plan.partner is None:
+        yield plan
+        return
+    async with plan.partner() as talk:
+        yield attrs.evolve(plan, talk=talk)
 
 
 def check_writable(path: Path | None) -> None:
@@ -140,6 +159,9 @@ async def _talk(call: sipstack.Call, plan: CallPlan) -> None:
 
 
 async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
+    if plan.talk is not None:
+        await plan.talk(call)
+        return
     if plan.echo:
         await echo(call)
     if plan.play is not None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 import sipstack
+from sipstack.cli.commands.agent import agent
 from sipstack.cli.commands.answer import answer
 from sipstack.cli.commands.call import call
 from sipstack.cli.commands.demo import demo
@@ -34,7 +35,7 @@ def program() -> None:
     """
 
 
-for command in (demo, call, answer, register, options, message):
+for command in (demo, call, answer, agent, register, options, message):
     program.add_command(command)
 
 

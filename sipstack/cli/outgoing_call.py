@@ -8,7 +8,7 @@ import contextlib
 import attrs
 
 import sipstack
-from sipstack.cli.call_plan import CallPlan, answered_event, carry_out
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, prepared
 from sipstack.cli.report import Event
 from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.run import Run
@@ -18,7 +18,7 @@ from sipstack.cli.status import NoAnswer
 async def place_call(
     run: Run, agent: sipstack.UserAgent, target: str, plan: CallPlan, ring_timeout: float | None = None
 ) -> None:
-    """Call ``target`` and carry out ``plan``.
+    """Call ``target`` and carry out ``plan``, whose partner is there before.
 
     Raises ``NoAnswer`` when nobody answers within ``ring_timeout`` seconds, and ``CallEnded`` when the call
     ended although neither side hung up.
@@ -27,6 +27,7 @@ async def place_call(
     clock = asyncio.get_running_loop().time
     began = clock()
     async with contextlib.AsyncExitStack() as stack:
+        plan = await stack.enter_async_context(prepared(plan))
         try:
             outgoing = await stack.enter_async_context(agent.invite(target))
         except BaseException:

@@ -7,9 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import attrs
 import click
 
 import sipstack
+from sipstack.cli.identity import Identity
+from sipstack.cli.options import Function, uri
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run
 from sipstack.ua.account import ANONYMOUS
@@ -45,6 +48,30 @@ async def follow(run: Run, registration: sipstack.Registration, aor: str, *, onc
             run.report(Event("lost", local=aor, status=status, reason=str(state.error), retry_in=waits))
         if once:
             return
+
+
+def register_option(function: Function) -> Function:
+    """Give a command ``--register``, received as ``register``: empty for the domain of ``--from``."""
+    return click.option(
+        "--register",
+        is_flag=False,
+        flag_value="",
+        type=lambda value: value and uri(value),
+        metavar="[REGISTRAR]",
+        help="Register meanwhile, as --from says; at the domain of that address unless a registrar is given.",
+    )(function)
+
+
+def registered_as(register: str | None, identity: Identity, command: str) -> tuple[Identity, str | None]:
+    """Who we are, and the registrar, None for none, as ``--register`` says."""
+    if register is None:
+        return identity, None
+    if not register and identity.aor == ANONYMOUS:
+        raise click.UsageError("--register needs to know who we are: give --from sip:you@pbx.example.com")
+    aor, registrar = addresses(
+        register or identity.aor, identity.aor, identity.username, f"{command} --register"
+    )
+    return attrs.evolve(identity, aor=aor), registrar
 
 
 def addresses(

@@ -14,7 +14,7 @@ from sipstack.cli.status import ExitStatus
 from tests.cli.running import write_tune
 from tests.cli.streams import environment, text
 
-COMMANDS = ["answer", "call", "demo", "message", "options", "register"]
+COMMANDS = ["agent", "answer", "call", "demo", "message", "options", "register"]
 EXIT_CODES = """\
 Exit codes:
   0    done

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
@@ -12,17 +14,16 @@ import click
 import sipstack
 from sipstack import errors
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
-from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, prepared
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
-from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
-from sipstack.cli.registering import EXPIRES, addresses, follow, registered
+from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds
+from sipstack.cli.registering import EXPIRES, follow, register_option, registered, registered_as
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
-from sipstack.ua.account import ANONYMOUS
 
 EXAMPLES = (
     ("an echo service at port 5060, until Ctrl-C", "sipstack answer --echo"),
@@ -168,9 +169,23 @@ class CallCounter:
             await invitation.reject(command.reject)
             report(attrs.evolve(about, event="rejected", status=command.reject))
             return
-        async with invitation.accept() as call:
+        async with _ready(invitation, _numbered(command.plan, number)) as plan, invitation.accept() as call:
             report(answered_event(call, clock() - began, number))
-            await carry_out(self._run, call, _numbered(command.plan, number), number)
+            await carry_out(self._run, call, plan, number)
+
+
+@contextlib.asynccontextmanager
+async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterator[CallPlan]:
+    """The plan with its partner. It rings meanwhile; a partner that is not there costs the caller a 503."""
+    async with contextlib.AsyncExitStack() as stack:
+        if plan.partner is not None:
+            await invitation.progress(180)
+        try:
+            plan = await stack.enter_async_context(prepared(plan))
+        except errors.SipError:
+            await invitation.reject(503)
+            raise
+        yield plan
 
 
 def _numbered(plan: CallPlan, number: int) -> CallPlan:
@@ -211,14 +226,7 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     metavar="N",
     help="Refuse with 503 beyond N calls at a time from one IP address.",
 )
-@click.option(
-    "--register",
-    is_flag=False,
-    flag_value="",
-    type=lambda value: value and uri(value),
-    metavar="[REGISTRAR]",
-    help="Register meanwhile, as --from says; at the domain of that address unless a registrar is given.",
-)
+@register_option
 @srtp_options
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
@@ -255,13 +263,6 @@ def answer(
             " a call that is refused has no audio"
         )
     check_other_file(play, record)
-    registrar = None
-    if register is not None:
-        if not register and identity.aor == ANONYMOUS:
-            raise click.UsageError("--register needs to know who we are: give --from sip:you@pbx.example.com")
-        aor, registrar = addresses(
-            register or identity.aor, identity.aor, identity.username, "answer --register"
-        )
-        identity = attrs.evolve(identity, aor=aor)
+    identity, registrar = registered_as(register, identity, "answer")
     command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security)
     return run_command(environment, output, command)

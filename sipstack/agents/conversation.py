@@ -1,0 +1,157 @@
+"""A call that an agent has: audio both ways, its commands obeyed, what happens told to it.
+
+async with conversation(agent_at("ws://127.0.0.1:8765"), 16000) as talk:
+    async with invitation.accept() as call:
+        await talk(call)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+from sipstack import Call, CallEnded, MediaError, SipError, TransportError
+from sipstack.agents.channel import Agent, Channel, connect
+from sipstack.agents.speech import Speech
+from sipstack.agents.wire import (
+    AHEAD,
+    Clear,
+    Command,
+    CommandError,
+    HangUp,
+    SendDigits,
+    Transfer,
+    command,
+    event,
+)
+from sipstack.media.wav import load_conversion
+
+STUCK = 10.0
+"""Seconds that an agent may read nothing."""
+TAIL = 0.1
+"""Seconds from the last packet to the BYE: the other side has not played it yet."""
+LAST_WORDS = 1.0
+"""Seconds that ``end`` may take to be sent, or to be known."""
+
+
+@contextlib.asynccontextmanager
+async def conversation(agent: Agent, sample_rate: int = 16000) -> AsyncIterator[Conversation]:
+    """A connection to the agent, for one call that is not answered yet. Raises TransportError when the agent
+    is not there.
+    """
+    channel = await connect(agent)
+    talk = Conversation(channel, sample_rate)
+    try:
+        yield talk
+    finally:
+        await talk.close()
+
+
+class Conversation:
+    """An agent in one call: ``await talk(call)``."""
+
+    def __init__(self, channel: Channel, sample_rate: int) -> None:
+        self._channel = channel
+        self._rate = sample_rate
+        self._one_sends = asyncio.Lock()
+        self._speech = Speech(sample_rate, AHEAD)
+        self._call: Call | None = None
+        self._hung_up = False
+
+    async def __call__(self, call: Call) -> None:
+        """Let the agent talk until it hangs up or the call ends; hanging up is left to the caller.
+
+        Raises TransportError when the agent dies, ParseError when it sends what is no message.
+        """
+        self._call = call
+        await self._tell("start", call=call.id, from_=str(call.remote), to=str(call.local), rate=self._rate)
+        with contextlib.suppress(CallEnded):
+            async with call.playing(self._speech):
+                await _first(self._hear(call), self._obey(call))
+
+    async def close(self) -> None:
+        """Tell the agent how the call ended, and let it go."""
+        try:
+            if self._call is not None:
+                with contextlib.suppress(SipError, TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS):
+                        ended = await self._call.ended()
+                        by = "agent" if self._hung_up and ended.by == "local" else ended.by
+                        await self._tell("end", by=by, reason=ended.reason)
+        finally:
+            await self._channel.close()
+
+    async def _hear(self, call: Call) -> None:
+        async for pcm in _heard(call, self._rate):
+            await self._send(self._channel.send_audio(pcm))
+
+    async def _obey(self, call: Call) -> None:
+        """Take what the agent sends, until it hangs up."""
+        while not self._hung_up:
+            message = await self._channel.receive()
+            if message is None:
+                raise TransportError("the agent has closed the connection")
+            try:
+                if isinstance(message, bytes):
+                    await self._speech.put(message)
+                else:
+                    await self._carry_out(call, command(message))
+            except CommandError as error:
+                await self._tell("error", command=error.command, reason=str(error))
+            except MediaError as error:
+                await self._tell("error", command=None, reason=str(error))
+
+    async def _carry_out(self, call: Call, wanted: Command) -> None:
+        match wanted:
+            case HangUp():
+                with contextlib.suppress(TimeoutError):  # the other side may hold us
+                    async with asyncio.timeout(self._speech.unsaid + STUCK):
+                        await self._speech.said()
+                await asyncio.sleep(TAIL)
+                self._hung_up = True
+            case Clear():
+                await self._tell("cleared", unsaid=round(self._speech.clear(), 3))
+            case SendDigits():
+                raise CommandError("keys cannot be pressed yet", "send_digits")
+            case Transfer():
+                raise CommandError("calls cannot be transferred yet", "transfer")
+
+    async def _tell(self, name: str, **members: Any) -> None:
+        await self._send(self._channel.send_control(event(name, **members)))
+
+    async def _send(self, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(STUCK), self._one_sends:
+                await sending
+        except TimeoutError:
+            raise TransportError(f"the agent has read nothing for {STUCK:g} s") from None
+        finally:
+            sending.close()  # it has not begun when we could not wait for our turn
+
+
+async def _heard(call: Call, sample_rate: int) -> AsyncIterator[bytes]:
+    if sample_rate == call.audio.sample_rate:
+        async for frame in call.audio:
+            yield frame.pcm
+        return
+    await load_conversion()
+    from sipstack.media.conversion import Resampler
+
+    resampler = Resampler(call.audio.sample_rate, sample_rate)
+    async for frame in call.audio:
+        yield resampler.push(frame.pcm)
+
+
+async def _first(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it until one has ended. Raises what ended it."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
