@@ -64,7 +64,8 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "dns": "net/resolver.py",
     "aioice": "media/webrtc/ice.py",
     "aiortc": ("media/tracks.py", "media/webrtc/dtls.py"),
-    "av": "media/conversion.py",
+    "av": ("media/conversion.py", "media/avcodec.py"),
+    "opuslib_next": "media/libopus.py",
     "pylibsrtp": ("media/srtp.py", "media/webrtc/dtls.py"),
     "scapy": "net/capture.py",
     "websockets": ("net/websocket_", "agents/websocket.py"),
@@ -87,7 +88,7 @@ CONTAINERS |= {"WeakSet", "WeakKeyDictionary", "WeakValueDictionary"}
 EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared"), ("identifiers.py", "_ALL")}
 # A cache is state too, which cannot be seen as long as it is bounded and its values are immutable.
 CACHES = {
-    ("media/session.py", "_known"): 32,
+    ("media/chosen_codecs.py", "known_codecs"): 32,
     ("media/transport.py", "_socket_address"): 16,
     ("media/webrtc/dtls.py", "_certificate"): 2,
     ("message/address.py", "_parse_cached"): 1024,

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sipstack.media.coders import Coders
+
 PERIOD = 0.02
 """Seconds from one tick of a call to its next."""
 SLOTS = 8
@@ -47,6 +49,8 @@ class MediaClock:
         """Ticks that came more than a period late."""
         self.skipped = 0
         """Ticks left out after stalls."""
+        self.coders = Coders()
+        """The encoders and decoders of the calls: what most of the time goes into, where it is not G.711."""
         self._loop = loop
         self._origin = loop.time()
         self._slots: list[dict[Tick, None]] = [{} for _ in range(SLOTS)]

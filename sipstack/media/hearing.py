@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipstack.media.audio import Audio
 from sipstack.media.codecs import AudioCodec, Decoder
+from sipstack.media.coders import Coders
 from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
 from sipstack.rtp.concealment import Concealer
 from sipstack.rtp.packet import RtpPacket
@@ -24,19 +25,22 @@ class Hearing:
         "_ahead",
         "_audio",
         "_codec",
+        "_coders",
         "_concealer",
         "_decoder",
         "_decoders",
         "_hears",
         "_is_listening",
         "_octets",
+        "_played",
         "_playout",
         "_rest",
         "_units",
     )
 
-    def __init__(self, audio: Audio) -> None:
+    def __init__(self, audio: Audio, coders: Coders) -> None:
         self._audio = audio
+        self._coders = coders
         self._octets = frame_octets(audio.sample_rate)
         self._playout: PlayoutBuffer[_Received] = PlayoutBuffer(audio.sample_rate)
         self._concealer = Concealer(audio.sample_rate)
@@ -45,7 +49,8 @@ class Hearing:
         ] = []  # decoded before their time, to fill the gap before them
         self._decoders: dict[AudioCodec, Decoder] = {}
         self._codec: AudioCodec | None = None  # that of the last packet
-        self._decoder: Decoder | None = None
+        self._decoder: Decoder | None = None  # its own, once it is needed
+        self._played: Decoder | None = None  # that of the last packet which was played
         self._units = audio.sample_rate // FRAMES_PER_SECOND  # of its clock, in a frame
         self._hears = True
         self._is_listening = False
@@ -71,8 +76,6 @@ class Hearing:
     def follow(self, codec: AudioCodec) -> None:
         """From here on the peer sends this codec, whose clock may be another one."""
         self._decoder = self._decoders.get(codec)
-        if self._decoder is None:
-            self._decoder = self._decoders[codec] = codec.decoder()
         if self._codec is None or codec.clock_rate != self._codec.clock_rate:
             self._playout.use_clock(codec.clock_rate)
         self._codec = codec
@@ -83,9 +86,9 @@ class Hearing:
         if self._hears and self._audio.wanted:
             if anew or not self._is_listening:
                 self._listen_anew()
-            assert self._decoder is not None
+            decoder = self._decoder or self._open(codec)
             payload = packet.payload
-            self._playout.put(packet.timestamp, codec.duration(payload), (self._decoder, payload), now)
+            self._playout.put(packet.timestamp, codec.duration(payload), (decoder, payload), now)
 
     def tick(self, now: float, periods: int) -> None:
         """20 ms have passed, or several times that after a stall: the application hears."""
@@ -96,9 +99,23 @@ class Hearing:
         else:
             self._is_listening = False
 
+    def close(self) -> None:
+        """Nothing is heard any more."""
+        for decoder in self._decoders.values():
+            self._coders.close(decoder)
+        self._decoders.clear()
+        self._decoder = self._played = None
+        self._hears = False
+
+    def _open(self, codec: AudioCodec) -> Decoder:
+        """Not before somebody listens: a decoder takes memory."""
+        self._decoder = self._decoders[codec] = self._coders.decoder(codec, self._audio.sample_rate)
+        return self._decoder
+
     def _listen_anew(self) -> None:
         self._playout.reset()
         self._ahead.clear()
+        self._played = None
         self._rest = b""
         self._is_listening = True
 
@@ -110,9 +127,9 @@ class Hearing:
             if isinstance(item, Gap):
                 piece = self._fill(item)
             else:
-                decoder, payload = item
+                self._played, payload = item
                 decoded = self._take_ahead(item) if self._ahead else None
-                piece = self._concealer.good(decoder.decode(payload) if decoded is None else decoded)
+                piece = self._concealer.good(self._played.decode(payload) if decoded is None else decoded)
                 if playout.excess:
                     piece = self._concealer.shorten(piece, self._pcm_octets(playout.excess))
             pcm = pcm + piece if pcm else piece
@@ -124,7 +141,7 @@ class Hearing:
         octets = self._pcm_octets(self._playout.missing)
         match gap:
             case Gap.IDLE:
-                return bytes(octets)
+                return self._pause(octets)
             case Gap.SKIPPED:
                 self._concealer.skip()
                 return b""
@@ -132,14 +149,23 @@ class Hearing:
                 return self._conceal(octets)
 
     def _conceal(self, octets: int) -> bytes:
-        following = self._playout.following(self._units)
-        if self._decoder is not None:
-            payload = following[0][1] if following and self._playout.until == self._playout.missing else None
-            piece = self._decoder.conceal(octets // 2, payload)
+        playout, decoder = self._playout, self._played
+        following = playout.following(self._units)
+        if decoder is not None:
+            is_next = following and playout.until == playout.missing and following[0][0] is decoder
+            piece = decoder.conceal(octets // 2, following[0][1] if is_next else None)
             if piece is not None:
+                self._concealer.concealed += 1
                 return piece
-        until = self._pcm_octets(self._playout.until)
+        until = self._pcm_octets(playout.until)
         return self._concealer.conceal(octets, b"".join(map(self._decode_ahead, following)), until)
+
+    def _pause(self, octets: int) -> bytes:
+        """While the peer sends nothing: silence, or its noise where the codec knows of it."""
+        decoder = self._played
+        if decoder is not None and decoder.is_silent:
+            return decoder.conceal(octets // 2, None) or bytes(octets)
+        return bytes(octets)
 
     def _decode_ahead(self, item: _Received) -> bytes:
         for other, pcm in self._ahead:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 SHORTEST, LONGEST = 10, 120
-"""Milliseconds of a packet that we make, whatever the peer asks for: 120 ms of G.711 fit into a datagram."""
+"""Milliseconds of a packet that we make, whatever the peer asks for: 120 ms of G.711 fit into a datagram.
+Some codecs need shorter ones."""
 
 
 class Packets:
     """PCM goes in by frames of 20 ms, packets come out; ``octets`` is what goes into one."""
 
-    __slots__ = ("_octets_per_ms", "_waiting", "octets")
+    __slots__ = ("_sample_rate", "_waiting", "octets")
 
     def __init__(self, sample_rate: int) -> None:
-        self._octets_per_ms = 2 * sample_rate // 1000
+        self._sample_rate = sample_rate
         self._waiting = b""
         self.use(20.0)
 
     def use(self, ptime: float) -> None:
         """Make packets of this many milliseconds from here on."""
-        self.octets = self._octets_per_ms * int(min(max(ptime, SHORTEST), LONGEST))
+        self.octets = self._sample_rate * int(ptime) // 1000 * 2
 
     def cut(self, pcm: bytes) -> Iterator[tuple[bytes, int]]:
         """The packets that are full with this frame. Each has the samples by which it began before it."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import attrs
 
@@ -15,8 +14,9 @@ from sipstack.identifiers import Identifiers
 from sipstack.log import MEDIA
 from sipstack.media.addresses import is_ours, local_address, resolve
 from sipstack.media.audio import Audio, MediaStatistics
+from sipstack.media.chosen_codecs import known_codecs
 from sipstack.media.clock import MediaClock
-from sipstack.media.codecs import CODECS, AudioCodec
+from sipstack.media.codecs import AudioCodec
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.ice_settings import Ice
 from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
@@ -27,7 +27,6 @@ from sipstack.media.transport import Bind, RtpTransport, UdpTransport
 from sipstack.media.udp_port import EXPEDITED
 from sipstack.sdp import (
     Agreement,
-    Capabilities,
     Codec,
     Connection,
     Direction,
@@ -46,13 +45,20 @@ TIMEOUT = 30.0
 class AudioSession:
     """A MediaPort for one audio stream over plain RTP. ``host`` is the local IP address.
 
-    ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``codecs``
-    are names, or codecs of your own, in order of preference. ``ports`` is the first and the last port to use;
-    (0, 0) lets the system choose. ``random`` gives SSRC, numbers and session id. ``clock`` is the event
-    loop's shared one when not given. Ports are opened with the first offer or answer, and stay the same for
-    the whole call, with two exceptions: an offer from the other IP family is answered from our address on the
-    way there, as ``route`` tells it, and when ``host`` is no longer ours while nothing can be sent, audio
-    moves to the address that is, and the peer gets a new offer (``MediaChanged``).
+    ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``ports`` is
+    the first and the last port to use; (0, 0) lets the system choose. ``random`` gives SSRC, numbers and
+    session id. ``clock`` is the event loop's shared one when not given. Ports are opened with the first offer
+    or answer, and stay the same for the whole call, with two exceptions: an offer from the other IP family is
+    answered from our address on the way there, as ``route`` tells it, and when ``host`` is no longer ours
+    while nothing can be sent, audio moves to the address that is, and the peer gets a new offer
+    (``MediaChanged``).
+
+    ``codecs`` are names ("PCMU", "PCMA", "G722", "opus", "L16/16000", and what else ``media.codecs.CODECS``
+    has), or codecs of your own, in order of preference. Our offers have that order. Of an offer we take what
+    the peer prefers, or with ``prefer_own`` what we prefer. ``sample_rate`` is that of the audio that you
+    send and hear, whichever codec is in use: the highest of the codecs unless you say. Opus itself works at
+    8, 12, 16, 24 or 48 kHz; where codec and audio differ, PyAV of the ``media`` extra converts. Raises
+    MediaError for what is not known or not installed. The first session with such a codec loads its library.
 
     ``bind`` opens the ports: ``PortPool.bind`` keeps them for the next call. Without it, ``dscp`` is how
     routers are asked to treat the packets: as voice. ``rtcp_mux`` offers and accepts RTCP on the port of
@@ -79,6 +85,8 @@ class AudioSession:
         *,
         advertised: str | None = None,
         codecs: Sequence[str | AudioCodec] = ("PCMU", "PCMA"),
+        prefer_own: bool = False,
+        sample_rate: int | None = None,
         ports: tuple[int, int] = (0, 0),
         clock: MediaClock | None = None,
         random: Identifiers | None = None,
@@ -95,10 +103,10 @@ class AudioSession:
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
-        self._codecs, self._capabilities = _known(tuple(codecs))
+        known = known_codecs(tuple(codecs), prefer_own, sample_rate)
+        self._codecs, self._capabilities = known.by_key, known.capabilities
         self._receives = self._playable(self._capabilities.codecs)
-        sample_rate = next(iter(self._receives.values())).sample_rate
-        self.audio = Audio(self._statistics, sample_rate)
+        self.audio = Audio(self._statistics, known.sample_rate)
         self._host = host
         self._local = host  # where we are now
         self._route = route
@@ -301,6 +309,7 @@ class AudioSession:
                 signalling=self._signalling,
                 watch=self._watch,
                 latch=self._latch,
+                coders=self._clock.coders,
             )
             transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._tick)
@@ -471,18 +480,3 @@ class AudioSession:
         if not self._replayed and not self._unproved:
             return counters
         return attrs.evolve(counters, packets_replayed=self._replayed, packets_unproved=self._unproved)
-
-
-Known = tuple[Mapping[tuple[str | int, ...], AudioCodec], Capabilities]
-
-
-@lru_cache(maxsize=32)  # an application has few sets of codecs, and opens each for many calls
-def _known(wanted: tuple[str | AudioCodec, ...]) -> Known:
-    """The codecs by the key of their description, and as capabilities. Raises MediaError."""
-    codecs = [CODECS.get(each.upper(), each) if isinstance(each, str) else each for each in wanted]
-    unknown = [each for each in codecs if isinstance(each, str)]
-    if unknown:
-        raise MediaError(f"no such codec: {', '.join(unknown)} (there are {', '.join(CODECS)})")
-    found = [each for each in codecs if isinstance(each, AudioCodec)]
-    by_key = {each.description.key: each for each in found}
-    return MappingProxyType(by_key), Capabilities(tuple(each.description for each in found))

@@ -7,8 +7,9 @@ from typing import Protocol
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio
 from sipstack.media.codecs import AudioCodec, Encoder
+from sipstack.media.coders import Coders
 from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
-from sipstack.media.packets import Packets
+from sipstack.media.packets import LONGEST, SHORTEST, Packets
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import RtpTransport
 from sipstack.rtp.sender import Sender
@@ -39,7 +40,9 @@ class Speaking:
     __slots__ = (
         "_audio",
         "_codec",
+        "_coders",
         "_encoder",
+        "_fmtp",
         "_frame_units",
         "_insertions",
         "_octets",
@@ -50,14 +53,16 @@ class Speaking:
         "sender",
     )
 
-    def __init__(self, audio: Audio, random: Identifiers) -> None:
+    def __init__(self, audio: Audio, random: Identifiers, coders: Coders) -> None:
         self._audio = audio
+        self._coders = coders
         # Half the sequence numbers, so that SRTP would not begin with a wrap.
         number = int.from_bytes(random.octets(2), "big") & 0x7FFF
         ssrc, timestamp = (int.from_bytes(random.octets(4), "big") for _ in range(2))
         self.sender = Sender(ssrc, number, timestamp)
         self._codec: AudioCodec | None = None
         self._encoder: Encoder | None = None
+        self._fmtp = ""  # what the peer asked the encoder for
         self._payload_type = 0
         self._frame_units = audio.sample_rate // FRAMES_PER_SECOND
         self._octets = frame_octets(audio.sample_rate)
@@ -68,11 +73,19 @@ class Speaking:
 
     def use(self, codec: AudioCodec, agreed: Codec, ptime: float) -> None:
         """Send this codec, as the peer has described it, in packets of ``ptime`` milliseconds."""
-        if self._encoder is None or codec is not self._codec:
-            self._encoder = codec.encoder(agreed)
+        if self._encoder is None or codec is not self._codec or agreed.fmtp != self._fmtp:
+            self._coders.close(self._encoder)
+            self._encoder = self._coders.encoder(codec, agreed, self._audio.sample_rate)
+            self._fmtp = agreed.fmtp
         self._codec, self._payload_type = codec, agreed.payload_type
         self._frame_units = codec.frame_units
-        self._packets.use(ptime)
+        self._packets.use(codec.packet_time(min(max(ptime, SHORTEST), LONGEST)))
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        self.hold()
+        self._coders.close(self._encoder)
+        self._encoder = self._codec = None
 
     def renumber(self, random: Identifiers) -> None:
         """Go on as another source, if anything was sent."""
@@ -143,7 +156,7 @@ class Speaking:
             return
         # The peer asks for packets of another length than a frame.
         for piece, earlier in self._packets.cut(bytes(self._octets) if pcm is None else pcm):
-            payload, units = encoder.encode(piece), earlier * codec.clock_rate // codec.sample_rate
+            payload, units = encoder.encode(piece), earlier * codec.clock_rate // self._audio.sample_rate
             if payload:
                 transport.send_rtp(self.sender.packet(self._payload_type, payload, units), destination)
             else:

@@ -12,6 +12,7 @@ from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
+from sipstack.media.coders import Coders
 from sipstack.media.hearing import Hearing
 from sipstack.media.peer_address import Address, Latch, PeerAddress
 from sipstack.media.silence import SilenceWatch, ignore
@@ -37,7 +38,8 @@ NONE: Mapping[int, Beside] = MappingProxyType({})
 class AudioStream:
     """The RTP and RTCP of one m-line. It begins with neither a peer nor codecs.
 
-    ``signalling`` is the host that the call is signalled from. ``watch`` is told what is heard.
+    ``signalling`` is the host that the call is signalled from. ``watch`` is told what is heard. ``coders``
+    opens the codecs.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class AudioStream:
         signalling: str | None = None,
         watch: SilenceWatch | None = None,
         latch: Latch = "auto",
+        coders: Coders | None = None,
     ) -> None:
         self._transport = transport
         self._earlier_send_errors = 0  # over transports before this one
-        self.speaking = Speaking(audio, random)
-        self._hearing = Hearing(audio)
+        coders = coders or Coders()
+        self.speaking = Speaking(audio, random, coders)
+        self._hearing = Hearing(audio, coders)
         self._reception = Reception(audio.sample_rate)
         cname = random.octets(12).hex()
         self._reporter = Reporter(self.speaking.sender, self._reception, cname, random.uniform, now)
@@ -218,7 +222,8 @@ class AudioStream:
 
     def close(self, now: float) -> None:
         """Say goodbye, if the peer has heard of us."""
-        self.speaking.hold()
+        self.speaking.close()
+        self._hearing.close()
         if self._reporter.is_known:
             self._send_rtcp(self._reporter.bye, now)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from sipstack.identifiers import Identifiers
+from sipstack.media import codecs
 from sipstack.media.audio import Audio, MediaStatistics
-from sipstack.media.codecs import CODECS
 from sipstack.media.peer_address import Address
 from sipstack.media.stream import AudioStream
 from sipstack.media.tones import sine
@@ -15,10 +15,10 @@ from sipstack.rtp.packet import RtpPacket
 from tests.media.hearing import Ear
 from tests.media.stepped import Notebook
 
-PCMU, PCMA = CODECS["PCMU"], CODECS["PCMA"]
 PEER = ("192.0.2.1", 4000)
 PEER_RTCP = ("192.0.2.1", 4001)
 STRANGER = ("203.0.113.66", 666)
+PCMU, PCMA = codecs.PCMU, codecs.PCMA
 TONE = g711.encode_ulaw(sine(400.0, 0.02).read() or b"")
 """20 ms of 400 Hz: eight whole waves, so that one frame goes on in the next."""
 

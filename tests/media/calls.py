@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 from sipstack import sdp
 from sipstack.identifiers import Identifiers
 from sipstack.media.clock import MediaClock
+from sipstack.media.codecs import AudioCodec
 from sipstack.media.session import AudioSession
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Direction
 from tests.media.wire import Wire
+
+Codecs = Sequence[str | AudioCodec]
 
 
 def numbers(seed: int) -> Identifiers:
@@ -54,6 +58,14 @@ def wired(wire: Wire) -> Call:
     return Call(
         AudioSession("192.0.2.1", random=numbers(1), bind=wire.bind),
         AudioSession("192.0.2.2", random=numbers(2), bind=wire.bind),
+    )
+
+
+def talking(wire: Wire, alice: Codecs, bob: Codecs, *, sample_rate: int | None = None) -> Call:
+    """As ``wired``, with codecs of their own; ``sample_rate`` is that of both."""
+    return Call(
+        AudioSession("192.0.2.1", random=numbers(1), bind=wire.bind, codecs=alice, sample_rate=sample_rate),
+        AudioSession("192.0.2.2", random=numbers(2), bind=wire.bind, codecs=bob, sample_rate=sample_rate),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio
-from sipstack.media.codecs import CODECS, AudioCodec, stateless
+from sipstack.media.codecs import PCMU, AudioCodec, stateless
 from sipstack.media.stream import AudioStream
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import Codec
@@ -44,7 +44,7 @@ class Listener:
         self._number = 0
 
     async def hear(self, codec: AudioCodec, frames: list[bytes]) -> None:
-        self.stream.expect({96: codec, 0: CODECS["PCMU"]})
+        self.stream.expect({96: codec, 0: PCMU})
         self.stream.connect(PEER, None)
         self.stream.speak(codec, codec.description, sends=True)
         for frame in frames:

@@ -6,7 +6,7 @@ import random
 
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
-from sipstack.media.codecs import CODECS
+from sipstack.media.codecs import PCMU
 from sipstack.media.stream import AudioStream
 from sipstack.rtp import rtcp
 from tests.media.stepped import Notebook
@@ -17,7 +17,7 @@ def said(seed: int) -> tuple[tuple[int, int, int], set[tuple[int, str]]]:
     network = Notebook()
     stream = AudioStream(Audio(MediaStatistics), network, Identifiers(random.Random(seed)), 0.0)
     stream.connect(("192.0.2.2", 40000), ("192.0.2.2", 40001))
-    stream.speak(CODECS["PCMU"], CODECS["PCMU"].description, sends=True)
+    stream.speak(PCMU, PCMU.description, sends=True)
     for tick in range(50 * 60):
         stream.tick(0.02 * tick, 1)
     first = network.packets()[0]
