@@ -21,7 +21,7 @@ def octets(suite: str) -> bytes:
     return bytes(range(SUITES[suite]))
 
 
-def test_the_example_of_rfc_4568_section_9_1() -> None:
+def test_the_example_of_rfc_4568_section_4() -> None:
     line = Crypto.parse("1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR|2^20|1:32")
     assert (line.tag, line.suite, line.lifetime, line.mki) == (1, SHA1_80, 2**20, "1:32")
     assert line.key == b"=-n@%^x!Bjufr9)?,#5h\\`=&]{qiPQ"
