@@ -8,11 +8,14 @@ import struct
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.media.peer_address import Address
 from sipstack.media.srtp import SOURCES, SUSPECT, Receiving, Sending, Srtp, SrtpTransport
 from sipstack.media.transport import UdpTransport
 from sipstack.rtp import rtcp
+from sipstack.rtp.sorting import is_dtls, is_stun
 from sipstack.sdp.crypto import SUITES
 from tests.media.stepped import Notebook
 
@@ -95,6 +98,14 @@ def test_what_is_no_srtp_is_refused_and_ends_nothing(length: int) -> None:
             assert bob.srtp.opened(datagram, PEER, rtcp=is_rtcp) in ((b"",) if not length else (None,))
     assert bob.refused == ["unproved"] * (8 if length else 0)
     assert bob.hears(alice.out(rtp(1))) == rtp(1)
+
+
+@given(st.binary(max_size=1600), st.booleans())
+def test_no_octets_are_let_in_or_raise(datagram: bytes, is_rtcp: bool) -> None:
+    bob = Side(2, 1)
+    packet = bob.srtp.opened(datagram, PEER, rtcp=is_rtcp)
+    assert packet is None or not packet or is_stun(packet) or is_dtls(packet)
+    assert len(bob.refused) == (packet is None)
 
 
 def test_stun_and_dtls_are_handed_on_for_who_wants_them() -> None:
