@@ -11,6 +11,11 @@ SDP = "application/sdp"
 BEGIN_OF_SDP = b"v=0"
 
 
+def octets(body: bytes | None) -> str:
+    """What a ``repr`` shows of a body, which may hold keys."""
+    return f"<{len(body or b'')} octets>"
+
+
 def session_description(message: Request | Response) -> bytes:
     """The SDP of a message: its body, or a part of a multipart body; b"" when there is none.
 

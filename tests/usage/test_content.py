@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sipstack.message import Request
 from sipstack.usage.content import content_refusal, session_description
+from sipstack.usage.invite.events import OfferAnswered, OfferReceived
+from sipstack.usage.invite.record import SessionRecord
 
 SDP = b"v=0\r\n"
 MIXED = (
@@ -89,3 +93,16 @@ REFUSED = {
 @pytest.mark.parametrize(("request_", "refused"), REFUSED.values(), ids=REFUSED)
 def test_a_request_that_is_not_for_us(request_: Request, refused: object) -> None:
     assert content_refusal(request_, ("application/sdp",)) == refused
+
+
+def test_no_repr_of_an_offer_or_a_record_shows_its_keys() -> None:
+    """RFC 4568: the body of an offer or answer may hold the key of the audio."""
+    body = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:key"
+    session: Any = None
+    dialog: Any = None
+    offer, answer = OfferReceived(session, body), OfferAnswered(session, body)
+    record = SessionRecord(dialog, True, body, body)
+    shown = repr([offer, answer, record])
+    assert "inline" not in shown
+    assert shown.count(f"<{len(body)} octets>") == 4
+    assert repr(SessionRecord(dialog, True)).count("<0 octets>") == 2

@@ -12,6 +12,7 @@ import attrs
 
 from sipstack.errors import SipError
 from sipstack.message import Request, Response
+from sipstack.usage.content import octets
 
 if TYPE_CHECKING:
     from sipstack.transaction.flow import Flow
@@ -112,21 +113,21 @@ class Failed(OfOutgoing):
 class Acknowledged(OfSession):
     """The ACK for our 2xx came; ``body`` is the answer when the 2xx carried our offer, else b""."""
 
-    body: bytes
+    body: bytes = attrs.field(repr=octets)
 
 
 @attrs.define(eq=False)
 class OfferReceived(OfSession):
     """An offer of the peer; b"" asks us for it. Answer with accept_offer or refuse_offer."""
 
-    body: bytes
+    body: bytes = attrs.field(repr=octets)
 
 
 @attrs.define(eq=False)
 class OfferAnswered(OfSession):
     """Our re-INVITE was accepted with this answer."""
 
-    body: bytes
+    body: bytes = attrs.field(repr=octets)
 
 
 @attrs.define(eq=False)

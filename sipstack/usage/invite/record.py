@@ -9,6 +9,7 @@ import attrs
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import ParseError
 from sipstack.message import NameAddr
+from sipstack.usage.content import octets
 
 T = TypeVar("T")
 
@@ -23,8 +24,8 @@ class SessionRecord:
 
     dialog: Dialog
     is_caller: bool
-    local: bytes | None = None
-    remote: bytes | None = None
+    local: bytes | None = attrs.field(default=None, repr=octets)
+    remote: bytes | None = attrs.field(default=None, repr=octets)
     extensions: dict[str, dict[str, object]] = attrs.field(factory=dict)
 
     def as_values(self) -> dict[str, Any]:
