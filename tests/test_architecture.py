@@ -89,6 +89,7 @@ EXCEPTIONS_TO_STATELESSNESS = {("media/clock.py", "_shared"), ("identifiers.py",
 # A cache is state too, which cannot be seen as long as it is bounded and its values are immutable.
 CACHES = {
     ("media/chosen_codecs.py", "known_codecs"): 32,
+    ("media/formats.py", "with_formats"): 32,
     ("media/transport.py", "_socket_address"): 16,
     ("media/webrtc/dtls.py", "_certificate"): 2,
     ("message/address.py", "_parse_cached"): 1024,

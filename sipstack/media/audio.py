@@ -87,6 +87,11 @@ class Audio:
         """A snapshot; once the call is over, the last one."""
         return self._statistics()
 
+    @property
+    def ended(self) -> CallEnded | None:
+        """How the call ended; None while it goes on."""
+        return self._ended
+
     # -- what is heard -------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 import attrs
@@ -17,7 +17,9 @@ from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.chosen_codecs import known_codecs
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import AudioCodec
+from sipstack.media.dtmf import Dtmf, Inband
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
+from sipstack.media.formats import FORMATS, Format, FormatsOfCall
 from sipstack.media.ice_settings import Ice
 from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
 from sipstack.media.peer_address import Address, Latch
@@ -77,6 +79,7 @@ class AudioSession:
     RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless
     ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can. "dtls" is DTLS-SRTP,
     as browsers have it: by ``ice``, or with None to the address of the description.
+    ``beside``: payload formats that go beside the codecs. ``inband``: see ``Dtmf``.
     """
 
     def __init__(
@@ -100,6 +103,8 @@ class AudioSession:
         security: str | Sequence[str] = ("none", "sdes", "dtls"),
         insecure_keys: bool = False,
         ice: Ice | None = Ice(),  # noqa: B008  (a value)
+        beside: Sequence[str | Format] = tuple(FORMATS),
+        inband: Inband = "auto",
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
@@ -107,6 +112,9 @@ class AudioSession:
         self._codecs, self._capabilities = known.by_key, known.capabilities
         self._receives = self._playable(self._capabilities.codecs)
         self.audio = Audio(self._statistics, known.sample_rate)
+        self.dtmf = Dtmf(self.audio, inband)
+        self._formats = FormatsOfCall(beside, self.dtmf)
+        self._capabilities = self._formats.described(self._capabilities)
         self._host = host
         self._local = host  # where we are now
         self._route = route
@@ -173,8 +181,7 @@ class AudioSession:
         self._negotiation = self._negotiation.offer(self._streams(path, transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
-        self._receives |= self._playable(payload_types.numbered("audio", self._capabilities.codecs))
-        stream.expect(self._receives)
+        self._expect_packets(stream, payload_types.numbered("audio", self._capabilities.codecs))
         return self._negotiation.local
 
     async def answer(
@@ -401,6 +408,7 @@ class AudioSession:
         agreement = negotiation.agreements.get("audio")
         if agreement is None:
             stream.disconnect()
+            self._formats.agree(None, stream.speaking)
             self._expect(False)
         else:
             await self._connect(path, stream, agreement, offered)
@@ -419,12 +427,12 @@ class AudioSession:
         if isinstance(path, SearchingPath):
             rtp, rtcp = path.peer
         codec = self._codecs[agreement.codec.key]
-        self._receives |= self._playable(agreement.receive.values())
-        stream.expect(self._receives)
+        self._expect_packets(stream, agreement.receive.values())
         stream.connect(rtp, rtcp)
         direction = agreement.direction
         stream.speak(codec, agreement.codec, sends=direction.sends, ptime=agreement.ptime)
         stream.hear(direction.receives)
+        self._formats.agree(agreement, stream.speaking)
         self._expect(direction is Direction.SENDRECV)
         self.audio.codec = codec.name
         MEDIA.info("%s is connected to %s, %s", self, rtp or "nobody", agreement.direction.value)
@@ -467,6 +475,11 @@ class AudioSession:
             self._listener(event)
         elif not self._closed:
             self._untold = event
+
+    def _expect_packets(self, stream: AudioStream, codecs: Collection[Codec]) -> None:
+        """These may come from now on."""
+        self._receives |= self._playable(codecs)
+        stream.expect(self._receives, self._formats.receivers(codecs))
 
     def _playable(self, codecs: Iterable[Codec]) -> dict[int, AudioCodec]:
         """Our codecs by the payload type numbers of these."""

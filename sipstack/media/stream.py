@@ -194,16 +194,27 @@ class AudioStream:
 
     def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
         """A payload type that is not played: comfort noise, DTMF. It has come, so it is not lost."""
-        known = source == self._rtp_peer.source
-        if known and self._reception.count(packet.ssrc, packet.sequence_number, now):
-            self._rtp_peer.accept(source, packet.sequence_number, now)
-            self._watch.heard_at = now
-            self._octets_received += len(packet.payload)
-            beside = self._beside.get(packet.payload_type)
-            if beside is not None:
-                beside(packet, now)
-        else:
+        beside = self._beside.get(packet.payload_type)
+        if beside is None:
+            known = source == self._rtp_peer.source and self._count(packet, now)
+        else:  # it is agreed on, and may be the first that comes
+            known = self._rtp_peer.accept(source, packet.sequence_number, now) and self._count(packet, now)
+        if not known:
             self._invalid += 1
+            return
+        self._watch.heard_at = now
+        self._octets_received += len(packet.payload)
+        if beside is not None:
+            if self._is_doubted:
+                self.confirm()
+            beside(packet, now)
+
+    def _count(self, packet: RtpPacket, now: float) -> bool:
+        """Whether a packet that is not played is of the source that we listen to; the first is."""
+        if self._reception.source is None:
+            self._reception.receive(packet.ssrc, packet.sequence_number, packet.timestamp, now)
+            return True
+        return self._reception.count(packet.ssrc, packet.sequence_number, now)
 
     def tick(self, now: float, periods: int) -> None:
         """20 ms have passed, or several times that after a stall."""

@@ -44,15 +44,19 @@ def test_offer_and_answer_as_text() -> None:
             "s=-",
             "c=IN IP4 192.0.2.1",
             "t=0 0",
-            "m=audio 4002 RTP/AVP 0 8",
+            "m=audio 4002 RTP/AVP 0 8 101",
             "a=rtpmap:0 PCMU/8000",
             "a=rtpmap:8 PCMA/8000",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=fmtp:101 0-16",
             "a=ptime:20",
             "a=sendrecv",
         ]
         assert answer.splitlines()[5:] == [
-            "m=audio 4004 RTP/AVP 0",
+            "m=audio 4004 RTP/AVP 0 101",
             "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=fmtp:101 0-16",
             "a=ptime:20",
             "a=sendrecv",
         ]
@@ -188,7 +192,7 @@ def test_payload_numbers_are_the_peer_s_for_sending_and_ours_for_receiving() -> 
         assert answer.media[0].formats == ("97",)
         await asyncio.sleep(0.1)
         assert {packet.payload_type for packet in rtp_of(wire, "192.0.2.2")} == {97}
-        assert (await bob.offer()).media[0].formats == ("97", "8")
+        assert (await bob.offer()).media[0].formats == ("97", "8", "101")
         await bob.close()
 
     run(main())
