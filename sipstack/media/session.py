@@ -70,10 +70,9 @@ class AudioSession:
     is never. Nothing is told while one side holds the other. With ``on_silence`` the call goes on: it is
     called in place of that, with the seconds of silence, each time that the peer falls silent.
 
-    ``signalling`` is the host that the call is
-    signalled from: media from there is believed sooner than media from anywhere else. ``latch`` tells whose
-    packets are the peer's, and so where ours go: "off", only the address in its description; "once", the
-    first source after each description; "auto", see ``PeerAddress``.
+    ``signalling`` is the host that the call is signalled from: media from there is believed sooner than media
+    from anywhere else. ``latch`` tells whose packets are the peer's, and so where ours go: "off", only the
+    address in its description; "once", the first source after each description; "auto", see ``PeerAddress``.
 
     ``security`` names what may protect the packets: the first is offered, all are accepted. "none" is plain
     RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless

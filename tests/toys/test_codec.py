@@ -57,6 +57,9 @@ def test_it_is_offered_answered_and_heard() -> None:
 
     offer, answer = run(main())
     assert f"a=rtpmap:{OFFERED} X-TOY/16000" in offer.splitlines()
-    assert [codec.name for codec in sdp.parse(answer.encode()).media[0].codecs] == ["X-TOY", "telephone-event"]
+    assert [codec.name for codec in sdp.parse(answer.encode()).media[0].codecs] == [
+        "X-TOY",
+        "telephone-event",
+    ]
     assert {packet.payload_type for packet in rtp_of(wire, "192.0.2.1")} == {OFFERED}
     assert purity(b"".join(ear.frames[10:20]), 1000.0) == pytest.approx(1.0, abs=0.01)
