@@ -1,8 +1,10 @@
-"""Free ports of the loopback interface."""
+"""Free ports of the loopback interface, and the addresses that the machine has beside it."""
 
 from __future__ import annotations
 
 import socket
+
+import ifaddr
 
 HOST = "127.0.0.1"
 
@@ -28,6 +30,12 @@ def free_ports(number: int) -> list[int]:
     while len(found) < number:
         found.add(free_port())
     return list(found)
+
+
+def addresses() -> list[str]:
+    """The IPv4 addresses of this machine but those of the loopback interface."""
+    found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
+    return [address for address in found if not address.startswith("127.")]
 
 
 def accepts(port: int, host: str = HOST) -> bool:

@@ -31,6 +31,8 @@ PUBLIC = [
     "Extension",
     "FlowClosed",
     "Frame",
+    "Ice",
+    "IceServer",
     "IncomingRequest",
     "Invitation",
     "InvitationReceived",

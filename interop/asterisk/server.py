@@ -20,7 +20,7 @@ import attrs
 from interop.asterisk import configuration
 from interop.asterisk.installation import Installation
 from interop.asterisk.ports import free_range
-from interop.ports import HOST, free_ports
+from interop.ports import HOST, addresses, free_ports
 from interop.processes import ended_with_us, tail
 
 BOOT_TIMEOUT = 60.0  # seconds: half a second is usual, a busy machine has needed 15
@@ -129,6 +129,7 @@ def rendered(installation: Installation) -> Iterator[Asterisk]:
             "SIP_PORT": asterisk.port,
             "RTP_FIRST": asterisk.media.start,
             "RTP_LAST": asterisk.media.stop - 1,
+            "HOST_CANDIDATES": "\n".join(f"{address} => {HOST}" for address in addresses()),
             **{f"{name.upper()}_PORT": port for name, port in attrs.asdict(asterisk.ports).items()},
         }
         configuration.render(folder, values, sha256=installation.knows_sha256)

@@ -25,6 +25,8 @@ from sipstack.errors import TransportError as TransportError
 from sipstack.media.audio import Audio as Audio
 from sipstack.media.audio import Frame as Frame
 from sipstack.media.audio import MediaStatistics as MediaStatistics
+from sipstack.media.ice_settings import Ice as Ice
+from sipstack.media.ice_settings import IceServer as IceServer
 from sipstack.media.io import AudioSink as AudioSink
 from sipstack.media.io import AudioSource as AudioSource
 from sipstack.media.port import MediaPort as MediaPort
