@@ -15,7 +15,7 @@ REMEMBERED = 6
 RESERVE = 0.02
 """Seconds beyond what was measured."""
 SLACK = 0.03
-"""Seconds by which the delay may exceed its target: ticks and packets do not fit together exactly."""
+"""Seconds by which the delay may miss its target: ticks and packets do not fit together exactly."""
 
 
 class PlayoutDelay:
@@ -25,12 +25,12 @@ class PlayoutDelay:
     """
 
     __slots__ = (
+        "_astray",
         "_earliest",
         "_ends",
         "_latest",
         "_rate",
         "_spans",
-        "_was_long",
         "maximum",
         "minimum",
         "target",
@@ -59,8 +59,8 @@ class PlayoutDelay:
         self._ends: float | None = None
         self._earliest = self._latest = 0.0
         self.wanted: float | None = None
-        """The offset that what is played should have, while it has had a much smaller one for long."""
-        self._was_long = False
+        """The offset that what is played should have, while it has had another one for long."""
+        self._astray = 0  # 1: the delay is too long, -1: too short
 
     def heard(self, offset: float, now: float) -> bool:
         """A packet has come; tells whether there is a new measurement."""
@@ -78,9 +78,10 @@ class PlayoutDelay:
         self._spans.append((self._earliest - self._latest) / self._rate)
         self.target = min(max(max(self._spans) + RESERVE, self.minimum), self.maximum)
         wanted = self._earliest - self.target * self._rate
-        is_long = wanted - played > SLACK * self._rate
-        self.wanted = wanted if is_long and self._was_long else None
-        self._was_long = is_long
+        excess = wanted - played
+        astray = 0 if abs(excess) <= SLACK * self._rate else 1 if excess > 0 else -1
+        self.wanted = wanted if astray and astray == self._astray else None
+        self._astray = astray
         self._ends = None
 
     def grow(self, units: int) -> None:

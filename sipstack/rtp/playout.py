@@ -3,7 +3,8 @@
 It has no timer. ``put`` is called for each packet, ``get`` whenever the next frame is to be played.
 Packets are found by their timestamp: neither a lost packet nor a pause of the sender moves those that follow.
 Timestamps are believed as long as arrival bears them out: when several packets in a row come at their usual
-pace, but at another distance from their timestamps, the sender has moved its timestamps, and we begin anew.
+pace, but at another distance from their timestamps, the sender has moved its timestamps. Theirs are then
+taken for those that they should have had: what came before is played to its end, and the delay stays.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from sipstack.rtp.delay import PlayoutDelay
 
 Item = TypeVar("Item")
 
-JUMP = 2.0
-"""Seconds between a packet and the newest one beyond which the sender has begun anew."""
+FAR = 2.0
+"""Seconds by which a packet's arrival may differ from what its timestamp says, to be believed alone."""
 MISFIT = 0.12
 """Seconds by which a packet's arrival must differ from what its timestamp says, to tell of a jump."""
 STEADY = 0.04
@@ -47,10 +48,11 @@ class _Misfit(NamedTuple, Generic[Item]):
     """A packet that did not come when its timestamp says."""
 
     arrival: float
+    extended: int
     offset: float
-    timestamp: int
     duration: int
     item: Item
+    is_placed: bool
 
 
 class PlayoutBuffer(Generic[Item]):
@@ -61,7 +63,6 @@ class PlayoutBuffer(Generic[Item]):
     """
 
     __slots__ = (
-        "_begun",
         "_delay",
         "_end",
         "_frame",
@@ -73,6 +74,7 @@ class PlayoutBuffer(Generic[Item]):
         "_packets",
         "_played",
         "_rate",
+        "_shift",
         "_start",
         "_step",
         "_waited",
@@ -118,8 +120,8 @@ class PlayoutBuffer(Generic[Item]):
     def _clear(self) -> None:
         self._delay.begin()
         self._packets: dict[int, tuple[int, Item]] = {}
-        self._begun = False
         self._end = 0  # after the newest packet; timestamps in here are not reduced to 32 bits
+        self._shift = 0  # what those of the sender have to be moved by
         self._next: int | None = None  # to play next; None while the delay is built up
         self._start = 0.0  # when it is built up
         self._waited = 0  # units concealed without moving on, since the buffer ran dry
@@ -138,7 +140,8 @@ class PlayoutBuffer(Generic[Item]):
         """A packet of ``duration`` timestamp units has arrived."""
         if duration <= 0:
             return
-        extended = self._extend(timestamp)
+        end = self._end
+        extended = end + ((timestamp + self._shift - end + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         offset = extended - now * self._rate
         if self._next is None and not self._packets:
             self._start = now + self._delay.target
@@ -146,18 +149,22 @@ class PlayoutBuffer(Generic[Item]):
             self._delay.begin()
             self._end = extended  # what was announced before a pause does not count
         deviation = offset - self._line
-        if abs(deviation) <= MISFIT * self._rate:
+        fits = abs(deviation) <= MISFIT * self._rate
+        if fits:
             self._line += deviation / 16
             if self._misfits:
                 self._misfits.clear()
-        elif self._has_jumped(_Misfit(now, offset, timestamp, duration, item)):
-            return
-        delay = self._delay
-        if -delay.maximum * self._rate <= deviation <= MISFIT * self._rate and delay.heard(offset, now):
-            delay.measure(self._played if self._next is not None else offset)
-        self._place(extended, duration, item)
+        if (fits or -self._delay.maximum * self._rate <= deviation < 0.0) and self._delay.heard(offset, now):
+            self._delay.measure(self._played if self._next is not None else offset)
+        if abs(deviation) <= FAR * self._rate:
+            is_placed = self._place(extended, duration, item)
+        else:
+            self.dropped += 1
+            is_placed = False
+        if not fits:
+            self._doubt(_Misfit(now, extended, offset, duration, item, is_placed))
 
-    def _place(self, extended: int, duration: int, item: Item) -> None:
+    def _place(self, extended: int, duration: int, item: Item) -> bool:
         if self._next is not None and extended < self._next:
             self._count_late(self._next - extended)
         elif extended in self._packets:
@@ -168,6 +175,8 @@ class PlayoutBuffer(Generic[Item]):
             self._packets[extended] = (duration, item)
             if extended + duration > self._end:
                 self._end = extended + duration
+            return True
+        return False
 
     def get(self, now: float) -> Item | Gap:
         """The packet that is due, or what its absence means for the next ``missing`` units."""
@@ -187,8 +196,8 @@ class PlayoutBuffer(Generic[Item]):
             if gap >= self._step or (self._missed and gap > 0):
                 return self._miss(due, min(gap, self._frame))
             due += gap  # the sender's timestamps slipped by less than a packet
-        if self._delay.wanted is not None and self._skips(due):
-            return Gap.SKIPPED
+        if self._delay.wanted is not None and (gap_made := self._adjust(due)):
+            return gap_made
         duration, item = packets.pop(due)
         self._step = min(duration, self._frame)
         self._missed = False
@@ -206,31 +215,43 @@ class PlayoutBuffer(Generic[Item]):
                 place += duration
         return found
 
-    def _extend(self, timestamp: int) -> int:
-        """The timestamp beyond 32 bits, next to the others. One far from them begins anew."""
-        if self._begun:
-            ahead = ((timestamp - self._end + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            if abs(ahead) <= JUMP * self._rate:
-                return self._end + ahead
-            self._clear()
-        self._begun = True
-        self._end = timestamp
-        return timestamp
-
-    def _has_jumped(self, misfit: _Misfit[Item]) -> bool:
-        """Whether this packet shows that the sender has moved its timestamps: then we have begun anew."""
+    def _doubt(self, misfit: _Misfit[Item]) -> None:
+        """Several in a row show that the sender has moved its timestamps."""
         run = self._misfits
         if run and abs(misfit.offset - run[0].offset) > STEADY * self._rate:
             run.clear()
         run.append(misfit)
-        if len(run) < RUN or misfit.arrival - run[0].arrival < RUN_TIME:
-            del run[CAPACITY:]
+        if len(run) >= RUN and misfit.arrival - run[0].arrival >= RUN_TIME:
+            self._move(run)
+            self._misfits = []
+        del run[CAPACITY:]
+
+    def _move(self, run: list[_Misfit[Item]]) -> None:
+        """From the first of these on timestamps are others: they follow what is there when they have come."""
+        again = [each for each in run if self._take_back(each)]
+        first = run[0]
+        ends = [start + duration for start, (duration, _) in self._packets.items()]
+        place = max(round(self._line + first.arrival * self._rate), self._next or 0, *ends)
+        move = place - first.extended
+        self._shift = (self._shift + move) & 0xFFFFFFFF
+        self._line = first.offset + move
+        self._end = place
+        self._delay.begin()
+        for each in again:
+            self._place(each.extended + move, each.duration, each.item)
+
+    def _take_back(self, misfit: _Misfit[Item]) -> bool:
+        """As if it had not come; not when it has been played."""
+        if not misfit.is_placed:
+            if abs(misfit.offset - self._line) > FAR * self._rate:
+                self.dropped -= 1
+            else:
+                self.late -= 1
+            return True
+        held = self._packets.get(misfit.extended)
+        if held is None or held[1] is not misfit.item:
             return False
-        held = len(self._packets)
-        self._clear()
-        for each in run:
-            self.put(each.timestamp, each.duration, each.item, each.arrival)
-        self.dropped += max(held - len(self._packets), 0)
+        del self._packets[misfit.extended]
         return True
 
     def _lost_while_dry(self, missing: int) -> int:
@@ -274,17 +295,26 @@ class PlayoutBuffer(Generic[Item]):
             self._next = due + units
         return Gap.LOST
 
-    def _skips(self, due: int) -> bool:
-        """Whether the delay is so long that packets are skipped; else whoever plays them leaves some out."""
-        excess = self.excess
-        if not excess:
-            self._delay.wanted = None
-        if excess <= SKIP * self._rate:
-            return False
+    def _adjust(self, due: int) -> Gap | None:
+        """The delay has not been what it must be. Too long: whoever plays leaves something out, unless it is
+        so long that packets are skipped. Too short: something is made up.
+        """
+        delay = self._delay
+        assert delay.wanted is not None
+        excess = int(delay.wanted - self._played)
+        if 0 < excess <= SKIP * self._rate:
+            return None
+        delay.wanted = None
+        if -self._frame < excess <= 0:
+            return None
+        if excess < 0:
+            self._next = due
+            self.missing = self.until = self._frame
+            return Gap.LOST
         self._next = due = due + excess
         behind = [timestamp for timestamp in self._packets if timestamp < due]
         for timestamp in behind:
             del self._packets[timestamp]
         self.dropped += len(behind)
-        self.missing, self._delay.wanted = 0, None
-        return True
+        self.missing = 0
+        return Gap.SKIPPED
