@@ -18,6 +18,7 @@ from sipstack.media.playing import Player, Playing
 from sipstack.media.recording import COMBINED, Recording, Sides
 from sipstack.media.sending import SendQueue
 from sipstack.media.wav import create_sink, load_conversion, open_off_loop
+from sipstack.rtp.quality import mean_opinion_score
 
 Playable = str | Path | bytes | AudioSource | AsyncIterable[bytes | Frame]
 """What can be played: a file, PCM, a source, or what yields PCM or frames piece by piece."""
@@ -49,6 +50,20 @@ class MediaStatistics:
     """Played in place of lost packets."""
     send_errors: int = 0
     """Packets that the network refused to take."""
+    playout_delay: float = 0.0
+    """Seconds that packets should wait before they are played, for those that come late."""
+
+    @property
+    def mos(self) -> float | None:
+        """How good what we hear sounds, 1 to 4.4: an estimate by the E-model (ITU-T G.107), simplified.
+
+        From loss, the playout delay and half the round trip, for G.711; None before anything has come.
+        """
+        if not self.packets_received:
+            return None
+        lost = self.packets_lost + self.packets_late
+        delay = self.playout_delay + (self.round_trip or 0.0) / 2
+        return mean_opinion_score(lost / max(self.packets_received + self.packets_lost, 1), delay)
 
 
 class Audio:

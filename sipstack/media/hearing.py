@@ -66,6 +66,11 @@ class Hearing:
         """Pieces made up so far."""
         return self._concealer.concealed
 
+    @property
+    def delay(self) -> float:
+        """What packets should wait before they are played, in seconds."""
+        return self._playout.target
+
     def hear(self, hears: bool) -> None:
         """Whether what comes is played."""
         self._hears = hears

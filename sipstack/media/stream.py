@@ -139,6 +139,7 @@ class AudioStream:
             packets_invalid=self._invalid,
             frames_concealed=self._hearing.concealed,
             send_errors=self._earlier_send_errors + self._transport.send_errors,
+            playout_delay=self._hearing.delay,
         )
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:

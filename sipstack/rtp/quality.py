@@ -1,0 +1,46 @@
+"""How good a call sounds, estimated from loss and delay: the E-model of ITU-T G.107, simplified.
+
+Simplified: all but delay, codec and loss have the recommendation's default values, loss is taken as random,
+and there is no echo. It is an estimate for comparison, not a measurement of what was heard.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+BEST = 93.2
+"""The rating of a call without any impairment (G.107, default values)."""
+LATE = 0.1773
+"""Seconds of delay from which on a conversation suffers."""
+
+
+@attrs.frozen
+class Impairment:
+    """What a codec does to speech (G.113 appendix I)."""
+
+    equipment: float = 0.0
+    """Ie: what it costs without loss."""
+    robustness: float = 25.1
+    """Bpl: the greater, the less loss is heard. G.711 with concealment by waveform has 25.1, without 4.3."""
+
+
+G711 = Impairment()
+
+
+def rating(loss: float, delay: float, impairment: Impairment = G711) -> float:
+    """The transmission rating R, 0 to 93.2. ``loss`` is from 0 to 1, ``delay`` seconds from mouth to ear."""
+    percent = 100 * min(max(loss, 0.0), 1.0)
+    delayed = 24 * max(delay, 0.0) + 110 * max(delay - LATE, 0.0)
+    equipment = impairment.equipment
+    equipment += (95 - equipment) * percent / (percent + impairment.robustness)
+    return max(BEST - delayed - equipment, 0.0)
+
+
+def mean_opinion_score(loss: float, delay: float, impairment: Impairment = G711) -> float:
+    """The estimated mean opinion score (MOS-CQE), 1 to 4.4 (G.107 annex B)."""
+    return score_of(rating(loss, delay, impairment))
+
+
+def score_of(r: float) -> float:
+    """The mean opinion score for a rating R of 0 to 100."""
+    return max(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1.0)
