@@ -18,7 +18,7 @@ from sipstack.cli.help import TRACE_FULL
 URI = re.compile(r"(sips?|tel):\S+", re.IGNORECASE)
 WEB = re.compile(r"wss?://[^\s/]+(/\S*)?", re.IGNORECASE)
 
-SAMPLE_RATE = 8000  # of the calls that the command line places and answers: G.711
+SAMPLE_RATE = 8000  # of the calls that the command line places and answers, without --codec: G.711
 
 Function = Callable[..., Any]
 
@@ -88,15 +88,17 @@ def recorded(text: str) -> Callable[[Function], Function]:
 
 
 def _check_playable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
-    return None if path is None else check_playable(path)
+    from sipstack.cli.codec import sample_rate
+
+    return None if path is None else check_playable(path, sample_rate(context))
 
 
-def check_playable(path: Path) -> Path:
+def check_playable(path: Path, sample_rate: int = SAMPLE_RATE) -> Path:
     """Raise ``BadParameter`` unless the file can be played."""
     if not path.is_file():  # opening a FIFO would wait for who writes it
         raise click.BadParameter(f"{path} is no regular file")
     try:
-        sipstack.open_source(path, SAMPLE_RATE).close()
+        sipstack.open_source(path, sample_rate).close()
     except errors.MediaError as error:
         raise click.BadParameter(f"it cannot be played: {error}") from error
     return path

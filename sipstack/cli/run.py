@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Run:
         """That of the call that the command places, since it is known."""
         self.security = Security()
         """What protects the audio of calls."""
+        self.codecs: Sequence[str] = ()
+        """Those that calls may have, the one that we prefer first; () for the usual ones."""
         self.cause: BaseException | None = None
         self._environment = environment
         self._task: asyncio.Future[None] | None = None
@@ -61,6 +63,8 @@ class Run:
     def _media_arguments(self) -> dict[str, Any]:
         """What the media of calls is made with, beside its own choices."""
         arguments = dict(self.security.arguments)
+        if self.codecs:
+            arguments |= {"codecs": self.codecs, "prefer_own": True}
         if self.media_trace is not None:
             arguments["bind"] = sipstack.traced_rtp(self.media_trace)
         return arguments

@@ -15,6 +15,7 @@ import sipstack
 from sipstack import errors
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, prepared
+from sipstack.cli.codec import codec_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
@@ -50,11 +51,12 @@ class AnswerCalls:
     registrar: str | None
     limits: sipstack.Limits = attrs.field(factory=sipstack.Limits)
     security: Security = Security()
+    codecs: tuple[str, ...] = ()
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
         await check_handset(self.plan.audio)
-        run.security = self.security
+        run.security, run.codecs = self.security, self.codecs
         counter = CallCounter(self, run)
         messages = Messages(run)
         async with run.agent(self.identity, registrar=self.registrar, limits=self.limits) as agent:
@@ -227,6 +229,7 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     help="Refuse with 503 beyond N calls at a time from one IP address.",
 )
 @register_option
+@codec_option
 @srtp_options
 @identity_options(listen="udp:0.0.0.0:5060")
 @output_options
@@ -244,6 +247,7 @@ def answer(
     max_calls: int | None,
     max_calls_per_source: int | None,
     register: str | None,
+    codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
     output: Output,
@@ -264,5 +268,5 @@ def answer(
         )
     check_other_file(play, record)
     identity, registrar = registered_as(register, identity, "answer")
-    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security)
+    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security, codecs)
     return run_command(environment, output, command)

@@ -9,6 +9,7 @@ import click
 
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, check_writable
+from sipstack.cli.codec import codec_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
@@ -43,11 +44,12 @@ class PlaceCall:
     plan: CallPlan
     ring_timeout: float | None
     security: Security = Security()
+    codecs: tuple[str, ...] = ()
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
         await check_handset(self.plan.audio)
-        run.security = self.security
+        run.security, run.codecs = self.security, self.codecs
         async with run.agent(self.identity) as agent:
             await place_call(run, agent, self.target, self.plan, self.ring_timeout)
 
@@ -62,6 +64,7 @@ class PlaceCall:
 )
 @audio_option
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
+@codec_option
 @srtp_options
 @identity_options()
 @output_options
@@ -74,6 +77,7 @@ def call(
     duration: float | None,
     audio: Handset | None,
     ring_timeout: float | None,
+    codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
     output: Output,
@@ -82,4 +86,4 @@ def call(
     check_other_file(play, record)
     check_talk(audio, play)
     plan = CallPlan(play=play, record=record, duration=duration, audio=audio)
-    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security))
+    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security, codecs))
