@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+import attrs
 import pytest
 
 import sipstack.media
@@ -20,7 +21,7 @@ from sipstack.testing.loop import run
 from tests.media.calls import numbers, talking
 from tests.media.hearing import Ear, lag, loudness, purity
 from tests.media.peers import ScriptedPeer
-from tests.media.test_opus import voice
+from tests.media.saying import hum, needs_libopus, voice
 from tests.media.wire import Wire
 
 OPUS = "rtpmap:96 opus/48000/2"
@@ -48,7 +49,7 @@ def test_an_offer_has_the_order_of_our_preference() -> None:
         session = ours(Wire(), "g722", "OPUS", "pcmu", "l16/16000")
         offer = await session.offer()
         await session.close()
-        return [codec.name for codec in offer.media[0].codecs]
+        return [codec.name for codec in offer.media[0].codecs if not codec.auxiliary]
 
     assert run(main()) == ["G722", "opus", "PCMU", "L16"]
 
@@ -177,6 +178,7 @@ def test_packets_last_what_the_peer_asks_for(
 # What is asked for by fmtp
 
 
+@needs_libopus
 def test_silence_is_left_out_for_a_peer_that_wants_that() -> None:
     """RFC 7587 §4.1: the timestamps run on, the numbers do not, and what comes after it is marked."""
 
@@ -200,6 +202,32 @@ def test_silence_is_left_out_for_a_peer_that_wants_that() -> None:
     for step, (_, later) in zip(steps, pairs(packets), strict=True):
         assert later.marker == (step > 960)
     assert (packets[-1].timestamp - packets[0].timestamp) & 0xFFFFFFFF == pytest.approx(3.0 * 48000, abs=1920)
+
+
+@needs_libopus
+def test_the_noise_of_a_silent_peer_is_heard_while_it_sends_nothing() -> None:
+    """It sends a packet each 400 ms: what is longer than the playout buffer waits is no silence either."""
+
+    async def main() -> tuple[list[bytes], int]:
+        wire, ear = Wire(), Ear()
+        peer, session = ScriptedPeer(wire), ours(wire, "opus", rate=16000)
+        offer = await session.offer()
+        await session.answered(peer.describes("96", OPUS))
+        room = PcmSource(b"".join([*voice(0.5), *hum(4.0)]), 16000)
+        async with session.audio.recording(ear):
+            payloads = await peer.says(offer, 111, asked_for_dtx(codec_named("opus", 16000)), room)
+        await session.close()
+        return ear.frames, payloads.count(b"")
+
+    frames, unsent = run(main())
+    assert unsent > 80
+    levels = [loudness(frame) for frame in frames[120:215]]
+    assert min(levels) > 5
+    assert max(levels) < 200
+
+
+def asked_for_dtx(codec: AudioCodec) -> AudioCodec:
+    return attrs.evolve(codec, description=attrs.evolve(codec.description, fmtp="usedtx=1"))
 
 
 def pairs(packets: Sequence[RtpPacket]) -> list[tuple[RtpPacket, RtpPacket]]:
@@ -296,6 +324,7 @@ def test_the_audio_has_the_rate_of_the_best_codec_or_that_which_is_asked_for(
     assert ours(Wire(), *codecs, rate=asked).audio.sample_rate == rate
 
 
+@needs_libopus
 def test_opus_works_at_the_rate_of_the_call() -> None:
     async def main() -> str:
         session = ours(Wire(), "opus", rate=16000)
@@ -331,6 +360,7 @@ def test_a_call_without_codecs_is_refused() -> None:
         AudioSession("192.0.2.1", codecs=())
 
 
+@needs_libopus
 def test_rates_that_differ_need_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "sipstack.media.conversion", raising=False)
@@ -343,6 +373,7 @@ def test_rates_that_differ_need_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
 # What is lost
 
 
+@needs_libopus
 def test_with_opus_one_packet_in_ten_may_be_lost_and_little_is_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterable
 from random import Random
 
-import opuslib_next
 import pytest
 
-from sipstack.media import libopus
 from sipstack.media.opus import BANDWIDTHS, OpusSettings, description, duration, opus
 from sipstack.media.tones import sine
 from sipstack.sdp import Codec
 from tests.media.hearing import everything, lag, loudness, purity
+from tests.media.saying import needs_libopus, voice
+
+pytestmark = needs_libopus
 
 
 def peer(fmtp: str) -> Codec:
     return Codec(96, "opus", 48000, 2, fmtp)
-
-
-def voice(seconds: float, rate: int = 16000, seed: int = 1) -> list[bytes]:
-    """Frames of what has pitch, overtones and a rhythm, as speech has; never the same twice."""
-    random = Random(seed)
-    phase, samples = 0.0, []
-    for index in range(int(seconds * rate)):
-        time = index / rate
-        phase += 2 * math.pi * (140 + 40 * math.sin(2.1 * time) + 15 * math.sin(11 * time)) / rate
-        envelope = 0.55 + 0.45 * math.sin(2 * math.pi * 3.3 * time)
-        wave = sum(math.sin(overtone * phase) / overtone for overtone in range(1, 9))
-        samples.append(int(6000 * envelope * wave + random.gauss(0, 60)))
-    step = rate // 50
-    return [struct.pack(f"<{step}h", *samples[at : at + step]) for at in range(0, len(samples), step)]
 
 
 def encoded(frames: Iterable[bytes], fmtp: str = "", rate: int = 16000) -> list[bytes]:
@@ -145,6 +131,8 @@ def test_a_rate_that_opus_does_not_know_is_converted() -> None:
 
 
 def test_stereo_is_heard_as_mono() -> None:
+    import opuslib_next
+
     left, right = (everything(sine(frequency, 0.4, sample_rate=48000)) for frequency in (400.0, 1000.0))
     encoder = opuslib_next.Encoder(48000, 2, opuslib_next.APPLICATION_AUDIO)
     decoder, heard = opus().decoder(), b""
@@ -249,6 +237,8 @@ def test_pcm_of_a_wrong_length_is_our_mistake() -> None:
 
 
 def test_a_payload_fits_into_a_datagram() -> None:
+    from sipstack.media import libopus
+
     random = Random(1)
     noise = struct.pack("<5760h", *[random.randrange(-32768, 32768) for _ in range(5760)])
     encoder = libopus.Encoder(48000, OpusSettings(510_000))

@@ -11,6 +11,7 @@ from sipstack.media.resampling import EvenResampler, ResampledDecoder, Resampled
 from sipstack.media.tones import sine
 from sipstack.sdp import Codec
 from tests.media.hearing import everything, lag, purity
+from tests.media.saying import needs_libopus
 
 RATES = (8000, 16000, 24000, 44100, 48000)
 PAIRS = [(one, other) for one in RATES for other in RATES if one != other]
@@ -68,6 +69,7 @@ def test_an_encoder_and_a_decoder_of_another_rate() -> None:
     assert not decoder.is_silent
 
 
+@needs_libopus
 def test_what_opus_makes_up_has_the_rate_of_the_call() -> None:
     codec = codec_named("opus", 16000)
     encoder = codec.encoder(codec.description)
