@@ -55,6 +55,7 @@ PUBLIC = [
     "ResolutionError",
     "Response",
     "SipError",
+    "SoundCard",
     "Timers",
     "Tls",
     "TracedMessage",

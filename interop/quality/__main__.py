@@ -54,7 +54,13 @@ def read(path: str) -> bytes:
     with wave.open(path) as file:
         if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (8000, 1, 2):
             raise SystemExit(f"{path} is not 16-bit mono at 8000 Hz")
-        return file.readframes(SECONDS * 8000)
+        return bytes(file.readframes(SECONDS * 8000))
+
+
+def say(line: str) -> None:
+    """One line of the result, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def table(packets: Sequence[bytes], measure: Measure) -> None:
@@ -72,15 +78,15 @@ def table(packets: Sequence[bytes], measure: Measure) -> None:
                 for seed in (SEEDS if percent else SEEDS[:1])
             ]
             mean = sum(scores) / len(scores)
-            print(f"{percent:3} %  {concealer.__name__:22} {mean:.2f}  worst {min(scores):.2f}", flush=True)
+            say(f"{percent:3} %  {concealer.__name__:22} {mean:.2f}  worst {min(scores):.2f}")
 
 
 def main() -> None:
     for path in sys.argv[1:]:
         packets = coded(read(path))
-        print(f"{path}: PESQ narrow band")
+        say(f"{path}: PESQ narrow band")
         table(packets, pesq)
-        print(f"{path}: ViSQOL, speech mode")
+        say(f"{path}: ViSQOL, speech mode")
         table(packets, visqol())
 
 

@@ -495,20 +495,3 @@ async def test_the_end_of_the_audio_does_not_disturb_the_stream() -> None:
         bench.audio.end(CallEnded("remote"))
         bench.ticks(2)
     assert [packet.payload for packet in bench.network.packets()] == [b"\xff" * 160] * 2
-
-
-async def test_how_good_it_sounds_is_estimated_from_loss_and_delay() -> None:
-    bench = Bench()
-    await bench.listen()
-    assert bench.statistics.mos is None
-    bench.hear(50)
-    clean = bench.statistics.mos
-    assert clean is not None
-    assert clean > 4.3
-    for _ in range(10):
-        bench._number += 1
-        bench.ticks(1)
-        bench.hear(4)
-    lossy = bench.statistics.mos
-    assert lossy is not None
-    assert 3.0 < lossy < clean - 0.5
