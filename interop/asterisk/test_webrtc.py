@@ -17,7 +17,7 @@ from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import RATE, Samples, speech_like_noise, tone, write_wav
 from interop.asterisk.wires import Wire
 from interop.ports import addresses
-from sipstack import AudioSession, Call, CallRejected, Ice, Tls, TracedMessage, UserAgent, sdp
+from sipstack import AudioSession, Call, Ice, Tls, TracedMessage, UserAgent, sdp
 
 UDP, WSS = Wire("udp4"), Wire("wss4")
 OUR_TONE, THEIR_TONE = 440, 620  # Hz
@@ -181,17 +181,3 @@ async def test_without_ice_we_are_called(asterisk: Asterisk, tmp_path: Path) -> 
         assert protected(call)
         await call.hang_up()
     assert there.described(sent=False)[0].protocol == "UDP/TLS/RTP/SAVP"
-
-
-async def test_an_endpoint_of_browsers_refuses_plain_rtp(asterisk: Asterisk) -> None:
-    agent = UserAgent(
-        f"sip:webrtc@{UDP.host}:{asterisk.port}",
-        password="secret",
-        listen=f"udp:{UDP.host}:0",
-        media=lambda host: AudioSession(host, security="none"),
-    )
-    async with agent as ua:
-        with pytest.raises(CallRejected) as caught:
-            async with ua.call(UDP.uri(asterisk, "echo")):
-                pytest.fail("it was accepted")
-    assert caught.value.status == 488

@@ -165,6 +165,13 @@ class IceAgent:
             local_password=random.octets(16).hex(),
         )
 
+    def control(self, controlling: bool) -> None:
+        """Whether we choose the pair: who offers does (RFC 8445 §6.1.1). To be said before the description
+        goes out: the peer's checks may be here before its answer, and would find us in the wrong role.
+        """
+        if self._remote is None:
+            self._connection.ice_controlling = controlling
+
     async def gather(self, told: str) -> None:
         """Find out where we can be reached. ``told`` is the address that the peer knows us by: where it is
         not the socket's own, a NAT in between passes everything on. Calling it again does nothing.
@@ -188,12 +195,12 @@ class IceAgent:
         """The peer's description that this run is for; None before ``connect``."""
         return self._remote
 
-    async def connect(self, remote: IceDescription, *, controlling: bool) -> None:
+    async def connect(self, remote: IceDescription) -> None:
         """Check all pairs until one carries packets. Raises TransportError when none does."""
         connection = self._connection
         self._remote = remote
-        connection.ice_controlling = controlling or remote.lite
-        connection.remote_is_lite = remote.lite
+        if remote.lite:
+            connection.ice_controlling = connection.remote_is_lite = True
         connection.remote_username, connection.remote_password = remote.credentials
         try:
             async with asyncio.timeout(PATIENCE):

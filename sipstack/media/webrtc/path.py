@@ -220,6 +220,7 @@ class DtlsPath(SearchingPath):
 
             sockets.agent = agent = IceAgent(settings, sockets.sockets, take, self._context.random)
         if agent is not None:
+            agent.control(offer is None)
             await agent.gather(told)
 
     def _described(self) -> Sockets:
@@ -285,7 +286,7 @@ class DtlsPath(SearchingPath):
             await agent.add(peer.ice)
         self._name = name_of(medium) or self._name
         if role is not current or sockets is not self.way:
-            self._begin(sockets, agent, peer, role, mux=agreement.rtcp_mux or agent is not None, ours=offered)
+            self._begin(sockets, agent, peer, role, mux=agreement.rtcp_mux or agent is not None)
 
     def _turn_to_fork(self) -> None:
         """Another fork has answered than the one that ICE was begun with: it gets an offer of its own."""
@@ -296,7 +297,7 @@ class DtlsPath(SearchingPath):
         self._context.change()
 
     def _begin(
-        self, sockets: Sockets, agent: IceAgent | None, peer: _Peer, role: Setup, *, mux: bool, ours: bool
+        self, sockets: Sockets, agent: IceAgent | None, peer: _Peer, role: Setup, *, mux: bool
     ) -> None:
         """Search the way to the peer, and prove that it is there."""
         keys = self._keys() if role is self._role_towards(peer) and not self._is_turning else None
@@ -309,7 +310,7 @@ class DtlsPath(SearchingPath):
         else:
             sockets.await_keys(self._associate(sockets, peer, role, mux=mux))
         self._role = role
-        search = self._find(sockets, agent, peer, controlling=ours)
+        search = self._find(sockets, agent, peer)
         self._search = asyncio.get_running_loop().create_task(search, name="sipstack media path")
 
     def _associate(self, sockets: Sockets, peer: _Peer, role: Setup, *, mux: bool) -> Associations:
@@ -322,13 +323,11 @@ class DtlsPath(SearchingPath):
         rtp = association(sockets.send)
         return Associations(rtp, rtp if mux else association(sockets.send_rtcp))
 
-    async def _find(
-        self, sockets: Sockets, agent: IceAgent | None, peer: _Peer, *, controlling: bool
-    ) -> None:
+    async def _find(self, sockets: Sockets, agent: IceAgent | None, peer: _Peer) -> None:
         keys = sockets.coming
         try:
             if agent is not None and peer.ice is not None and agent.remote is None:
-                await agent.connect(peer.ice, controlling=controlling)
+                await agent.connect(peer.ice)
             if keys is not None:
                 await keys.rtp.connect()
         except TransportError as error:

@@ -24,6 +24,7 @@ from tests.media.webrtc.calls import (
     medium,
     secured,
     session,
+    until,
 )
 from tests.media.wire import Wire
 
@@ -268,3 +269,21 @@ async def test_a_peer_that_closes_its_association_is_told_when_no_bye_comes() ->
         assert events == []
         await asyncio.sleep(2)
         assert ["closed its media" in str(getattr(event, "error", "")) for event in events] == [True]
+
+
+async def test_checks_that_are_here_before_the_answer_do_not_confuse_the_roles() -> None:
+    """RFC 8445 §6.1.1: who offers controls, from its offer on. Media may be faster than signalling."""
+    wire = Wire()
+    alice, bob = session(wire, ALICE, 1), session(wire, BOB, 2)
+    offer = str(await alice.offer())
+    answer = str(await bob.answer(sdp.parse(offer)))
+    await asyncio.sleep(1)
+    checks = [data for _, source, _, data in wire.sent if source[0] == BOB and data[:2] == b"\x00\x01"]
+    conflicts = [data for _, source, _, data in wire.sent if source[0] == ALICE and data[:2] == b"\x01\x11"]
+    assert checks
+    assert not conflicts
+    await alice.answered(sdp.parse(answer))
+    await until(lambda: alice.security and bob.security)
+    assert await heard(alice, bob, 440) > 0.99
+    await alice.close()
+    await bob.close()

@@ -191,7 +191,6 @@ async def test_a_candidate_that_comes_late_is_used() -> None:
             bob_path._described(),
             agent,
             path._Peer.of(sdp.parse(offer), sdp.parse(offer).media[0]),
-            controlling=False,
         )
     )
     await until(lambda: alice.security and bob.security)
