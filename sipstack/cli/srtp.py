@@ -37,6 +37,11 @@ def srtp_options(function: Callable[..., Any]) -> Function:
         ),
         click.option("--srtp-optional", is_flag=True, help="Protect the audio if the peer can; else do not."),
         click.option(
+            "--webrtc",
+            is_flag=True,
+            help="Protect the audio as browsers do, by DTLS-SRTP over ICE, or have no call.",
+        ),
+        click.option(
             "--insecure-keys",
             is_flag=True,
             help="Let keys go over UDP, TCP and WS too, where anybody may read them. For tests only.",
@@ -44,10 +49,13 @@ def srtp_options(function: Callable[..., Any]) -> Function:
     )
 
     @functools.wraps(function)
-    def command(srtp: bool, srtp_optional: bool, insecure_keys: bool, **rest: Any) -> Any:
-        if srtp and srtp_optional:
-            raise click.UsageError("--srtp and --srtp-optional exclude each other: give one of them")
-        security = ("sdes",) if srtp else ("opportunistic",) if srtp_optional else None
+    def command(srtp: bool, srtp_optional: bool, webrtc: bool, insecure_keys: bool, **rest: Any) -> Any:
+        if srtp + srtp_optional + webrtc > 1:
+            raise click.UsageError(
+                "--srtp, --srtp-optional and --webrtc exclude each other: give one of them"
+            )
+        asked = {"sdes": srtp, "opportunistic": srtp_optional, "dtls": webrtc}
+        security = tuple([name for name, is_asked in asked.items() if is_asked]) or None
         return function(security=Security(security, insecure_keys), **rest)
 
     return with_options(command, options)

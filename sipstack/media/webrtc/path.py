@@ -159,8 +159,10 @@ class DtlsPath(SearchingPath):
 
     @property
     def security(self) -> str | None:
-        if self.way is None or self.way.keys is None or self.way.keys.rtp.profile is None:
+        if self._role is None:
             return None
+        if self.way is None or self.way.keys is None or self.way.keys.rtp.profile is None:
+            return "DTLS-SRTP"  # agreed upon: until there are keys nothing is sent or heard
         return f"DTLS-SRTP {self.way.keys.rtp.profile.removeprefix('SRTP_')}"
 
     @property
@@ -335,7 +337,9 @@ class DtlsPath(SearchingPath):
             self._context.fail(error)
             return
         if keys is not None:
-            sockets.keys, sockets.coming = keys, None
+            before, sockets.keys, sockets.coming = sockets.keys, keys, None
+            if before is not None:
+                before.close()
         self._use(sockets, agent)
         if keys is not None and keys.rtcp is not keys.rtp:
             try:
@@ -354,9 +358,10 @@ class DtlsPath(SearchingPath):
         sockets.rtp, sockets.rtcp = self._rtp, self._rtcp
         if keys is not None:
             keys.rtp.send = sockets.send
-        if before is not None and before is not sockets:
-            before.source = sockets.source
-            self._timers.append(asyncio.get_running_loop().call_later(LINGER, self._retire, before))
+        for other in {before, *self._transport.sockets} - {None, sockets, self._sockets}:
+            if other is not None:
+                other.source = sockets.source
+                self._timers.append(asyncio.get_running_loop().call_later(LINGER, self._retire, other))
         MEDIA.info("media goes to %s, %s", sockets.source, self.security)
         self._context.reach()
 
@@ -364,6 +369,8 @@ class DtlsPath(SearchingPath):
         """The last packets have come this way."""
         if self.way is not None and sockets.keys is not None and sockets.keys is not self.way.keys:
             sockets.keys.close()
+        if sockets.coming is not None:
+            sockets.coming.close()
         sockets.close()
         if sockets in self._transport.sockets:
             self._transport.earlier_send_errors += sockets.send_errors

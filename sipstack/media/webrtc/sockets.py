@@ -83,7 +83,9 @@ class Sockets:
             self.main.transport.send_rtcp(data, self.rtcp_destination)
 
     def await_keys(self, keys: Associations) -> None:
-        """The next records of DTLS are theirs."""
+        """The next records of DTLS are theirs, and no more of those that were awaited before."""
+        if self.coming is not None:
+            self.coming.close()
         self.coming = keys
         for over_rtcp, record in self._early:
             (keys.rtcp if over_rtcp else keys.rtp).receive(record)

@@ -81,4 +81,16 @@ async def test_srtp_that_is_optional_calls_who_has_none() -> None:
 async def test_srtp_is_needed_or_optional() -> None:
     async with command("call", "sip:bob@127.0.0.1", "--srtp", "--srtp-optional") as run:
         assert await run.status() == ExitStatus.USAGE
-    assert "--srtp and --srtp-optional exclude each other" in run.stderr
+    assert "--srtp, --srtp-optional and --webrtc exclude each other" in run.stderr
+
+
+async def test_calls_as_browsers_make_them() -> None:
+    """By DTLS-SRTP and ICE, over plain UDP signalling: no key stands in the messages."""
+    async with command("answer", "--webrtc", *ANY_PORT, "--calls", "1", "--json") as answering:
+        contact = (await answering.event("listening"))["local"]
+        arguments = ("call", contact, "--webrtc", "--duration", "1", *ANY_PORT, "--json")
+        async with command(*arguments) as run:
+            assert await run.status() == ExitStatus.DONE
+        assert await answering.status() == ExitStatus.DONE
+    assert run.events[1]["security"] == "DTLS-SRTP"
+    assert run.events[2]["packets_received"] > 10

@@ -38,11 +38,12 @@ async def until(condition: Callable[[], object], within: float = FOUND) -> None:
 
 async def connected(call: Call) -> None:
     """Both sides have keys."""
-    await until(lambda: call.alice.security and call.bob.security)
+    await until(lambda: is_secured(call.alice) and is_secured(call.bob))
 
 
 def is_secured(session: AudioSession) -> bool:
-    return session.security is not None
+    """Whether there are keys."""
+    return (session.security or "").startswith("DTLS-SRTP A")
 
 
 async def heard(speaker: AudioSession, listener: AudioSession, frequency: float) -> float:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.virtual_time
 
 async def test_both_are_heard_and_know_what_protects_them() -> None:
     async with secured(Wire()) as call:
-        assert not is_secured(call.alice)
+        assert call.alice.security == "DTLS-SRTP"  # agreed upon, and without keys yet
         await connected(call)
         assert call.alice.security == call.bob.security == "DTLS-SRTP AEAD_AES_256_GCM"
         assert await heard(call.alice, call.bob, 440) > 0.99
@@ -194,7 +194,7 @@ async def test_hold_and_resume_keep_ice_and_keys() -> None:
         handshake = [data for _, _, _, data in wire.sent if 20 <= data[0] < 64]
         held = await call.describe(Direction.SENDONLY)
         await asyncio.sleep(0.5)
-        assert call.alice.security is not None
+        assert is_secured(call.alice)
         resumed = await call.describe()
         for one, other, third in zip(before, held, resumed, strict=True):
             assert credentials(one) == credentials(other) == credentials(third)
@@ -283,7 +283,7 @@ async def test_checks_that_are_here_before_the_answer_do_not_confuse_the_roles()
     assert checks
     assert not conflicts
     await alice.answered(sdp.parse(answer))
-    await until(lambda: alice.security and bob.security)
+    await until(lambda: is_secured(alice) and is_secured(bob))
     assert await heard(alice, bob, 440) > 0.99
     await alice.close()
     await bob.close()

@@ -17,6 +17,7 @@ from tests.media.webrtc.calls import (
     connected,
     credentials,
     heard,
+    is_secured,
     listening,
     medium,
     secured,
@@ -83,7 +84,7 @@ async def test_a_move_before_the_way_was_found() -> None:
     wire = Wire(delay=0.1)
     async with secured(wire) as call:
         await asyncio.sleep(0.25)
-        assert call.alice.security is None
+        assert not is_secured(call.alice)
         call.alice.moved(ELSEWHERE)
         await call.describe()
         await connected(call)
@@ -99,7 +100,7 @@ async def test_another_certificate_is_another_association() -> None:
         carol = session(wire, "192.0.2.3", 3)
         offer = str(await carol.offer())
         await carol.answered(sdp.parse(str(await call.alice.answer(sdp.parse(offer)))))
-        await until(lambda: carol.security)
+        await until(lambda: is_secured(carol))
         await asyncio.sleep(0.5)
         assert handshakes(wire) > records
         assert await heard(call.alice, carol, 440) > 0.99
@@ -114,7 +115,7 @@ async def test_without_ice_too() -> None:
         carol = session(wire, "192.0.2.3", 3, ice=None)
         offer = str(await carol.offer())
         await carol.answered(sdp.parse(str(await call.alice.answer(sdp.parse(offer)))))
-        await until(lambda: carol.security)
+        await until(lambda: is_secured(carol))
         await asyncio.sleep(0.5)
         assert await heard(call.alice, carol, 440) > 0.99
         assert await heard(carol, call.alice, 620) > 0.99
@@ -150,7 +151,7 @@ async def test_another_fork_that_answers_gets_an_offer_of_its_own() -> None:
     offer = str(await alice.offer())
     answers = [str(await fork.answer(sdp.parse(offer))) for fork in forks]
     await alice.answered(sdp.parse(answers[0]))  # early
-    await until(lambda: alice.security)
+    await until(lambda: is_secured(alice))
     await forks[0].close()  # it is cancelled
     await alice.answered(sdp.parse(answers[1]))
     assert events == [MediaChanged()]
@@ -181,7 +182,7 @@ async def test_a_candidate_that_comes_late_is_used() -> None:
     bob_path._search.cancel()
     await alice.answered(sdp.parse(none_yet))
     await asyncio.sleep(3)
-    assert alice.security is None
+    assert not is_secured(alice)
     await alice.answered(sdp.parse(answer))
     agent = bob_path._described().agent
     assert agent is not None
@@ -193,7 +194,7 @@ async def test_a_candidate_that_comes_late_is_used() -> None:
             path._Peer.of(sdp.parse(offer), sdp.parse(offer).media[0]),
         )
     )
-    await until(lambda: alice.security and bob.security)
+    await until(lambda: is_secured(alice) and is_secured(bob))
     assert await heard(alice, bob, 440) > 0.99
     await alice.close()
     await bob.close()

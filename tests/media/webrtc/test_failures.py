@@ -22,6 +22,7 @@ from tests.media.webrtc.calls import (
     BOB,
     connected,
     heard,
+    is_secured,
     listening,
     medium,
     port,
@@ -79,7 +80,7 @@ async def test_a_peer_whose_certificate_is_another_one() -> None:
     await alice.answered(sdp.parse(answer.replace(fingerprint, OTHER)))
     await asyncio.sleep(5)
     assert "its certificate is not the one of its description" in reason(list(events))
-    assert alice.security is None
+    assert not is_secured(alice)
     assert alice.audio.statistics.packets_sent == 0
     await alice.close()
     await bob.close()
@@ -148,7 +149,7 @@ async def test_an_answer_that_cannot_be_followed(change: tuple[str, str], words:
         await described(alice, bob, change)
     # What was in force stays so: the same offer may be answered better
     await alice.answered(await bob.answer(await alice.offer()))
-    await until(lambda: alice.security)
+    await until(lambda: is_secured(alice))
     await alice.close()
     await bob.close()
 
@@ -166,7 +167,7 @@ async def test_a_fingerprint_by_a_function_that_nobody_should_trust_any_more() -
         f"a=fingerprint:{old}", f"a=fingerprint:md5 {':'.join(['AB'] * 16)}\r\na=fingerprint:{old}"
     )
     await alice.answered(await bob.answer(sdp.parse(both)))
-    await until(lambda: bob.security)
+    await until(lambda: is_secured(bob))
     await alice.close()
     await bob.close()
 
@@ -268,7 +269,7 @@ async def test_the_records_of_an_eager_peer_are_there_before_its_answer() -> Non
     await asyncio.sleep(0.05)  # its ClientHello is here
     started = asyncio.get_running_loop().time()
     await alice.answered(sdp.parse(answer))
-    await until(lambda: alice.security and bob.security)
+    await until(lambda: is_secured(alice) and is_secured(bob))
     assert asyncio.get_running_loop().time() - started < 0.2
     await alice.close()
     await bob.close()
