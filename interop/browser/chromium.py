@@ -33,6 +33,9 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
     "--ignore-certificate-errors",  # our own authority
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",  # no microphone is asked for
+    "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-port=0",
 )
 
