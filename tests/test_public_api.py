@@ -41,6 +41,7 @@ PUBLIC = [
     "MediaError",
     "MediaPort",
     "MediaStatistics",
+    "Mixer",
     "NegotiationError",
     "OutgoingInvite",
     "ParseError",

@@ -214,14 +214,25 @@ class Audio:
     # -- what the media session calls ----------------------------------------------------------------------
 
     @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self._ended is not None
+
+    @property
     def wanted(self) -> bool:
         """Whether anyone listens; if not, what is received need not be decoded."""
         return bool(self._taps)
 
     @property
-    def has_to_say(self) -> bool:
-        """Whether there is more than silence, or a background, to send."""
-        return bool(self._players) or (self._queue is not None and not self._queue.is_empty)
+    def gives_way(self) -> bool:
+        """Whether there is nothing to say but silence."""
+        speaks = self._players or (self._queue is not None and not self._queue.is_empty)
+        return not speaks and self._background is None
+
+    @property
+    def takes_packets(self) -> bool:
+        """Whether packets from elsewhere can go out in its place: nobody mutes or records what is said."""
+        return not self.muted and not self._said
 
     def read(self) -> bytes | None:
         """The frame to send now, None for silence."""

@@ -1,8 +1,8 @@
 """The tones that telephone networks make, by country: dial, ringback, busy, congestion, call waiting.
 
-Frequencies and cadences are those of ITU-T E.180 Supplement 2, as Asterisk 22 has them in its tone zones, and
-BT's SIN 350 for Britain; Japan's ringback is modulated, as the ITU has it. Where a network has several tones
-for one thing, the usual one. Countries are named by ISO 3166, as "de" or "DE".
+Frequencies and cadences are those of ITU-T E.180 Supplement 2, as the tone zones of Asterisk 22 have them,
+and BT's SIN 350 for Britain; Japan's ringback is modulated, as the ITU has it. Where a network has several
+tones for one thing, the usual one. Countries are named by ISO 3166, as "de" or "DE".
 """
 
 from __future__ import annotations

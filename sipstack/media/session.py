@@ -156,6 +156,16 @@ class AudioSession:
         return self.audio.error
 
     @property
+    def stream(self) -> AudioStream | None:
+        """The one stream; None before the first description."""
+        return self._stream
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What is agreed on; None while that is nothing."""
+        return self._negotiation.agreements.get("audio")
+
+    @property
     def security(self) -> str | None:
         """What protects the packets, in words; None while nothing does."""
         return self._path.security if self._path is not None else None

@@ -49,6 +49,7 @@ class Speaking:
         "_packets",
         "_payload_type",
         "_unconfirmed",
+        "is_relaying",
         "is_sending",
         "sender",
     )
@@ -70,6 +71,8 @@ class Speaking:
         self._insertions: list[Insertion] = []
         self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number
         self.is_sending = False
+        self.is_relaying = False
+        """Packets of another stream go out in place of silence."""
 
     def use(self, codec: AudioCodec, agreed: Codec, ptime: float) -> None:
         """Send this codec, as the peer has described it, in packets of ``ptime`` milliseconds."""
@@ -117,14 +120,21 @@ class Speaking:
 
     def tick(self, transport: RtpTransport, destination: Address | None, periods: int) -> None:
         """The packets of the next 20 ms, or of several times that after a stall."""
-        if self.is_sending and destination is not None and self._codec is not None and self._may_send():
+        is_due = self.is_sending and not (self.is_relaying and self.gives_way)
+        if is_due and destination is not None and self._codec is not None and self.may_send():
             if self._insertions:
                 self._send_insertion(transport, destination, periods)
             else:
                 self._send_audio(self._codec, transport, destination)
         self.sender.advance(self._frame_units * periods)
 
-    def _may_send(self) -> bool:
+    @property
+    def gives_way(self) -> bool:
+        """Whether there is nothing of our own to send."""
+        return not self._insertions and self._audio.gives_way
+
+    def may_send(self) -> bool:
+        """Whether another packet may go out: only so many, until ``confirm`` is called."""
         if self._unconfirmed is None:
             return True
         if not self._unconfirmed:

@@ -32,6 +32,9 @@ Beside = Callable[[RtpPacket, float], None]
 """Called with each packet of a payload type that goes beside the codecs, as telephone-event and CN do, and
 with the time when it came."""
 
+PacketTap = Callable[[RtpPacket, AudioCodec | None, float], None]
+"""Called with a packet, its codec (None for those beside the codecs), and the time when it came."""
+
 NONE: Mapping[int, Beside] = MappingProxyType({})
 
 
@@ -73,6 +76,8 @@ class AudioStream:
         self._keep_alive_at = now + KEEP_ALIVE
         self._octets_received = 0
         self._invalid = 0
+        self.tap: PacketTap | None = None
+        """Gets each packet that is accepted."""
         self.stun: Receive = ignore
         """Gets what comes of STUN to the RTP port (RFC 7983)."""
 
@@ -169,6 +174,8 @@ class AudioStream:
             self._invalid += 1
             return
         self._octets_received += len(packet.payload)
+        if self.tap is not None:
+            self.tap(packet, codec, now)
         self._hearing.put(packet, codec, anew=arrival is Arrival.RESTARTED, now=now)
 
     def _receive_foreign(self, data: bytes, source: Address, now: float) -> None:
@@ -209,6 +216,8 @@ class AudioStream:
             if self._is_doubted:
                 self.confirm()
             beside(packet, now)
+        if self.tap is not None:
+            self.tap(packet, None, now)
 
     def _count(self, packet: RtpPacket, now: float) -> bool:
         """Whether a packet that is not played is of the source that we listen to; the first is."""
@@ -223,7 +232,7 @@ class AudioStream:
         if periods > 1:
             speaking.forget()
             self._watch.stalled(now)
-        if not speaking.is_sending and now >= self._keep_alive_at:
+        if (not speaking.is_sending or speaking.is_relaying) and now >= self._keep_alive_at:
             self._keep_alive(now)
         speaking.tick(self._transport, self._rtp_peer.destination, periods)
         self._hearing.tick(now, periods)
@@ -238,6 +247,20 @@ class AudioStream:
         self._hearing.close()
         if self._reporter.is_known:
             self._send_rtcp(self._reporter.bye, now)
+
+    @property
+    def may_pass_on(self) -> bool:
+        """Whether a packet of another stream may go out now: asking counts as sending one."""
+        speaking = self.speaking
+        may = speaking.is_sending and self._rtp_peer.destination is not None and speaking.gives_way
+        return may and speaking.may_send()
+
+    def pass_on(self, packet: bytes, now: float) -> None:
+        """Send a packet that was numbered with our sender."""
+        destination = self._rtp_peer.destination
+        if destination is not None:
+            self._keep_alive_at = now + KEEP_ALIVE
+            self._transport.send_rtp(packet, destination)
 
     def _send_rtcp(self, compound: Callable[[float], bytes], now: float) -> None:
         if self._rtcp_signalled == self._rtp_peer.signalled:  # it goes the way of RTP (RFC 5761)

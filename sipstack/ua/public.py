@@ -29,6 +29,7 @@ from sipstack.media.ice_settings import Ice as Ice
 from sipstack.media.ice_settings import IceServer as IceServer
 from sipstack.media.io import AudioSink as AudioSink
 from sipstack.media.io import AudioSource as AudioSource
+from sipstack.media.mixer import Mixer as Mixer
 from sipstack.media.port import MediaPort as MediaPort
 from sipstack.media.session import AudioSession as AudioSession
 from sipstack.media.sound import SoundCard as SoundCard

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import wave
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError
 from sipstack.media.audio import Audio, Frame, MediaStatistics
 from sipstack.media.io import PcmSource
+from sipstack.media.recording import Sides
 from sipstack.media.tones import sine
-from sipstack.media.wav import load_conversion
-from tests.media.hearing import purity
+from sipstack.media.wav import load_conversion, open_source
+from tests.media.hearing import everything, purity
 
 SILENCE = None
 
@@ -301,3 +303,93 @@ async def test_nothing_complains_about_what_was_never_awaited() -> None:
     audio.end(CallEnded("remote"))
     del audio
     gc.collect()
+
+
+# Rates, lengths, barge-in, sides
+
+
+@pytest.mark.parametrize(("rate", "duration"), [(8000, 0.03), (16000, 0.02), (24000, 0.032), (48000, 0.01)])
+async def test_frames_of_any_rate_and_length(rate: int, duration: float) -> None:
+    audio = Audio()
+    await load_conversion()
+    frames = audio.frames(sample_rate=rate, duration=duration)
+    frames.begin()
+    tone = sine(1000.0, 0.2)
+    while pcm := tone.read():
+        audio.write(pcm)
+    first, second = await anext(frames), await anext(frames)
+    assert len(first.pcm) == 2 * round(rate * duration)
+    assert second.time - first.time == pytest.approx(duration)
+
+
+async def test_what_is_not_taken_is_counted_and_a_listening_that_is_dropped_costs_nothing() -> None:
+    audio = Audio()
+    frames = audio.frames()
+    frames.begin()
+    for number in range(30):
+        audio.write(_frame(number))
+    assert (frames.dropped, (await anext(frames)).pcm) == (5, _frame(5))
+    del frames
+    assert not audio.wanted
+
+
+async def test_barge_in_cuts_within_a_frame_and_tells_what_was_heard() -> None:
+    audio = Audio()
+    async with audio.playing(_frame(1) * 100) as playing:
+        assert [audio.read() for _ in range(3)] == [_frame(1)] * 3
+        playing.stop()
+        assert audio.read() is SILENCE
+        assert playing.heard == pytest.approx(0.06)
+        await playing.finished()
+
+
+async def test_clear_drops_also_what_waits_in_send() -> None:
+    audio = Audio()
+    task = asyncio.create_task(audio.send(Frame(_frame(1) * 10)))
+    await asyncio.sleep(0)
+    audio.clear()
+    await task
+    assert audio.read() is SILENCE
+
+
+async def test_queued_gained_muted_and_from_an_iterator() -> None:
+    audio = Audio()
+
+    async def words() -> AsyncIterator[bytes]:
+        yield _frame(4) + _frame(6)
+
+    async with audio.playing(_frame(2)), audio.playing(words(), queue=True, gain=-6.0205999):
+        assert await _soon(audio, 4) == [_frame(2), _frame(2), _frame(3), SILENCE]
+    async with audio.playing(_frame(1) * 2):
+        audio.muted = True
+        assert audio.read() is SILENCE
+        audio.muted = False
+        assert [audio.read(), audio.read()] == [_frame(1), SILENCE]
+
+
+@pytest.mark.parametrize(
+    ("sides", "frame"),
+    [("said", _frame(2)), ("mixed", _frame(3)), ("stereo", bytes([1, 0, 2, 0]) * 160)],
+)
+async def test_both_sides_are_recorded_in_step(tmp_path: Path, sides: Sides, frame: bytes) -> None:
+    audio = Audio()
+    async with audio.playing(_frame(2)), audio.recording(tmp_path / "out.wav", sides=sides):
+        for _ in range(2):
+            audio.read()
+            audio.write(_frame(1))
+    with wave.open(str(tmp_path / "out.wav"), "rb") as file:
+        assert file.readframes(160) == frame
+
+
+@pytest.mark.parametrize("ending", ["ogg", "opus", "mp3", "flac"])
+async def test_recordings_in_other_formats(tmp_path: Path, ending: str) -> None:
+    audio = Audio()
+    path = tmp_path / f"out.{ending}"
+    async with audio.recording(path):
+        tone = sine(1000.0, 1.0)
+        while pcm := tone.read():
+            audio.write(pcm)
+    source = open_source(path, 8000)
+    heard = b"".join(everything(source))
+    source.close()
+    assert purity(heard[3200:9600], 1000.0) > 0.95

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from sipstack import CallEnded, Frame, Invitation, LocalProtocolError, MediaError, bridge
+from sipstack import CallEnded, Frame, Invitation, MediaError, bridge
 from sipstack.identifiers import Identifiers
 from sipstack.media.io import PcmSource
 from sipstack.media.session import AudioSession
@@ -104,15 +104,35 @@ async def test_being_cancelled_leaves_the_calls_alone(world: World) -> None:
     assert world.leftovers == []
 
 
-async def test_a_call_that_somebody_listens_to_cannot_be_bridged(world: World) -> None:
-    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
-        async with bob.serving(Answering()):
-            async with alice.call("sip:bob.test") as one, alice.call("sip:bob.test") as other:
-                listener = asyncio.create_task(anext(aiter(one.audio)))
-                await asyncio.sleep(1)
-                with pytest.raises(LocalProtocolError, match="one `async for` at a time"):
-                    await bridge(one, other)
-                listener.cancel()
+async def test_packets_are_passed_on_as_they_are_and_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(audio=True)
+    heard_by_alice, heard_by_bob = Ear(), Ear()
+
+    async def speak(invitation: Invitation) -> None:
+        async with invitation.accept() as call, call.recording(heard_by_bob):
+            await call.play(tone(4, 2))
+            await call.ended()
+
+    async def connect(invitation: Invitation) -> None:
+        async with switch.call("sip:bob.test") as callee, invitation.accept() as caller:
+            joined = asyncio.create_task(bridge(caller, callee))
+            await asyncio.sleep(1)
+            assert not caller.audio.wanted
+            assert not callee.audio.wanted
+            await joined
+
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("bob") as bob,
+        world.user_agent("switch") as switch,
+    ):
+        async with bob.serving(speak), switch.serving(connect):
+            async with alice.call("sip:switch.test") as call, call.recording(heard_by_alice):
+                await call.play(tone(10, 2))
+                assert call.statistics.packets_lost == 0
+    for heard, frequency in ((heard_by_alice, 1000), (heard_by_bob, 400)):
+        assert purity(b"".join(heard.frames[50:75]), frequency) > 0.8
+    assert world.leftovers == []
 
 
 async def test_what_cannot_be_sent_on_is_raised(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
