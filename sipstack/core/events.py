@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from sipstack.transaction.flow import Flow
+from sipstack.usage.info import DigitReceived
 from sipstack.usage.invite.events import (
     Acknowledged,
     Answered,
@@ -40,6 +41,7 @@ Event = (
     Acknowledged
     | AddressChanged
     | Answered
+    | DigitReceived
     | Ended
     | Failed
     | FlowLost
@@ -64,6 +66,7 @@ __all__ = [
     "Acknowledged",
     "AddressChanged",
     "Answered",
+    "DigitReceived",
     "Ended",
     "Event",
     "Failed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipstack.errors import CallEnded, LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio
+from sipstack.media.dtmf import Dtmf
 from sipstack.media.events import Listener, MediaEvent
 from sipstack.sdp import (
     STATIC_CODECS,
@@ -25,6 +26,7 @@ class SilentMedia:
 
     def __init__(self, host: str, identifiers: Identifiers | None = None) -> None:
         self.audio = Audio()
+        self.dtmf = Dtmf(self.audio)
         self.closed = False
         self.direction: Direction | None = None
         """As agreed, seen from our side; None before there is a session, and while it has no audio."""

@@ -37,6 +37,7 @@ from sipstack.media.recording import Recording
 from sipstack.message import NameAddr, Response, Uri
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.arguments import check_text
+from sipstack.ua.digits import Dtmf, digits_of
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
@@ -120,6 +121,11 @@ class Call:
         return self._media.security if isinstance(self._media, SecuredMedia) else None
 
     @property
+    def dtmf(self) -> Dtmf:
+        """The digits that the other side presses, and ours to it."""
+        return digits_of(self._media, self._runtime, self._session)
+
+    @property
     def codec(self) -> str | None:
         """The name of the codec that we send with, such as "PCMU"."""
         audio = self._media.audio
@@ -134,8 +140,6 @@ class Call:
     def duration(self) -> float:
         """Seconds since the call was answered, until its end."""
         return (self._runtime.now() if self._ended_at is None else self._ended_at) - self._began
-
-    # -- audio ---------------------------------------------------------------------------------------------
 
     async def play(self, source: str | Path | AudioSource, *, loop: bool = False) -> None:
         """Play a file to its end. Raises MediaError when it cannot be read, CallEnded when the call ends."""

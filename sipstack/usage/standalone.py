@@ -1,5 +1,5 @@
 """One request outside of any dialog and its final response: OPTIONS, MESSAGE, and what an application
-invents.
+invents; or inside of one, where no usage owns it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import attrs
 
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import CoreServices, SentRequest
+from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import SipError
 from sipstack.message import Response
 
@@ -39,11 +40,12 @@ class Unanswered:
 
 
 class StandaloneRequest:
-    """Sends ``draft`` and tells the outcome once."""
+    """Sends ``draft``, inside of a dialog if that is given, and tells the outcome once."""
 
-    __slots__ = ("_draft", "_core", "_sent", "user")
+    __slots__ = ("_draft", "_core", "_sent", "_usages", "user")
 
-    def __init__(self, core: CoreServices, draft: Draft) -> None:
+    def __init__(self, core: CoreServices, draft: Draft, usages: DialogUsages | None = None) -> None:
+        self._usages = usages
         self.user: Any = None
         self._core = core
         self._draft = draft
@@ -53,7 +55,7 @@ class StandaloneRequest:
         return f"<StandaloneRequest {self._draft.method} {self._draft.uri}>"
 
     def start(self, now: float) -> None:
-        self._sent = self._core.send(self._draft, self, now)
+        self._sent = self._core.send(self._draft, self, now, self._usages)
 
     def response_received(self, response: Response, now: float) -> None:
         if response.status >= 200:

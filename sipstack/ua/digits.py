@@ -1,0 +1,72 @@
+"""Digits by SIP INFO: those that come go to the digits of their call, and ours are sent inside of it."""
+
+from __future__ import annotations
+
+from sipstack.core.core import Core
+from sipstack.core.registry import Method
+from sipstack.errors import CallEnded, SipError
+from sipstack.log import CALL
+from sipstack.media.dtmf import Dtmf as Dtmf
+from sipstack.media.dtmf import DtmfMedia, dtmf_of
+from sipstack.media.port import MediaPort, audio_of
+from sipstack.rtp.telephone_event import Press
+from sipstack.ua.request import PendingRequest
+from sipstack.ua.runtime import Runtime
+from sipstack.usage.info import DigitReceived, DigitServer, write_digit
+from sipstack.usage.invite.session import Session
+from sipstack.usage.standalone import StandaloneRequest
+
+
+class Digits:
+    """Takes the digits of all calls of a user agent."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def register(self, core: Core) -> None:
+        """Answer INFO, until the application does so itself."""
+        core.registry.add_method(Method("INFO", DigitServer(core, self).serve))
+
+    def _on_event(self, event: DigitReceived) -> None:
+        media = getattr(event.user, "_media", None)
+        if isinstance(media, DtmfMedia):
+            press = Press(event.key, self._runtime.now() - event.duration, event.duration)
+            media.dtmf.pressed(press, "info")
+
+
+class Informing:
+    """Sends digits in INFO requests of one call."""
+
+    def __init__(self, runtime: Runtime, session: Session, media: MediaPort) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._media = media
+
+    async def __call__(self, key: str, duration: float) -> None:
+        if not self._session.is_established:
+            raise CallEnded("local")
+        headers, body = write_digit(key, duration)
+        draft = self._session.usages.draft("INFO", headers, body)
+        request = PendingRequest(
+            self._runtime, StandaloneRequest(self._runtime.core, draft, self._session.usages)
+        )
+        audio = audio_of(self._media)
+        forget = audio.when_ended(lambda: request._abort("the call is over"))
+        try:
+            response = await request.response()
+        except SipError:
+            if audio.ended is None:
+                raise
+            raise CallEnded(audio.ended.by, audio.ended.reason) from None
+        finally:
+            forget()
+        CALL.info("%s: INFO is answered with %s", self._session.dialog.call_id, response.status)
+        response.raise_for_status()
+
+
+def digits_of(media: MediaPort, runtime: Runtime, session: Session) -> Dtmf:
+    """The digits of a call, which from now on can send INFO. Raises LocalProtocolError."""
+    dtmf = dtmf_of(media)
+    if dtmf.info is None and session.is_established:
+        dtmf.info = Informing(runtime, session, media)
+    return dtmf
