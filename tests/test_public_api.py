@@ -107,8 +107,8 @@ def test_the_names_are_kept_in_one_place() -> None:
 MEMBERS = {
     "Account": "aor credentials credentials_to_callers digest display_name from_ instance password proxy"
     " registrar registrar_uri route uri username weakest_algorithm",
-    "Call": "audio codec duration ended hang_up held hold id local play playing recording remote remote_held"
-    " response resume scope security statistics",
+    "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
+    " remote_held response resume scope security statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered answered_elsewhere call_id cancel_reason cancelled from_ offer "
     "progress redirect reject request to",

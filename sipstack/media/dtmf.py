@@ -133,6 +133,10 @@ class Dtmf:
             self._digits.append(Digit(press.key, press.began, press.duration, way))
             self._wake()
 
+    def informed(self, key: str, began: float, duration: float) -> None:
+        """The peer has pressed a key, and says so in a request: for calls."""
+        self.pressed(Press(key, began, duration), "info")
+
     def _detect(self) -> None:
         if self._detection is None and self._audio.ended is None:
             self._detection = InbandDetection(self._audio, lambda press: self.pressed(press, "inband"))

@@ -9,7 +9,6 @@ from sipstack.log import CALL
 from sipstack.media.dtmf import Dtmf as Dtmf
 from sipstack.media.dtmf import DtmfMedia, dtmf_of
 from sipstack.media.port import MediaPort, audio_of
-from sipstack.rtp.telephone_event import Press
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.info import DigitReceived, DigitServer, write_digit
@@ -30,8 +29,7 @@ class Digits:
     def _on_event(self, event: DigitReceived) -> None:
         media = getattr(event.user, "_media", None)
         if isinstance(media, DtmfMedia):
-            press = Press(event.key, self._runtime.now() - event.duration, event.duration)
-            media.dtmf.pressed(press, "info")
+            media.dtmf.informed(event.key, self._runtime.now() - event.duration, event.duration)
 
 
 class Informing:

@@ -21,7 +21,7 @@ from tests.ua.handlers import Answering
 
 pytestmark = pytest.mark.virtual_time
 
-ALONE = ("ACK", "BYE", "CANCEL", "INVITE", "OPTIONS")
+ALONE = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS")
 SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
 
@@ -50,9 +50,9 @@ async def test_a_method_is_refused_before_and_after_and_announced_while_the_bloc
                 both = await asked()
             one_again = await asked()
         after = await asked()
-    assert before == after == [(501, ALONE), (405, ALONE), (200, ALONE)]
-    with_moo = (*ALONE[:4], "MOO", "OPTIONS")
-    assert one == one_again == [(200, ()), (405, with_moo), (200, with_moo)]
+    assert before == after == [(501, ALONE), (481, ()), (200, ALONE)]
+    with_moo = (*ALONE[:5], "MOO", "OPTIONS")
+    assert one == one_again == [(200, ()), (481, ()), (200, with_moo)]
     assert both == [(200, ()), (200, ()), (200, ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MOO", "OPTIONS"))]
     assert world.leftovers == []
 

@@ -51,8 +51,8 @@ async def test_a_message_without_a_handler_is_refused_with_405_and_allow_agrees(
             await alice.message("sip:bob.test", "hello"),
             await alice.request("DANCE", "sip:bob.test"),
         ]
-    alone = ("ACK", "BYE", "CANCEL", "INVITE", "OPTIONS")
-    serving = ("ACK", "BYE", "CANCEL", "DANCE", "INVITE", "MESSAGE", "OPTIONS")
+    alone = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS")
+    serving = ("ACK", "BYE", "CANCEL", "DANCE", "INFO", "INVITE", "MESSAGE", "OPTIONS")
     assert [(answer.status, answer.allow) for answer in answers] == [
         (405, alone),
         (200, ()),
