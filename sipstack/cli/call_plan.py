@@ -38,6 +38,8 @@ class CallPlan:
     echo: bool = False
     duration: float | None = None
     audio: Handset | None = None
+    dtmf: str = ""
+    """Digits to send after the answer."""
     partner: Partner | None = None
     """Who talks in our place, made ready before the call is placed or answered."""
     talk: Talk | None = None
@@ -73,11 +75,33 @@ async def carry_out(
     """Do what ``plan`` says, hang up, and report how the call ended. The peer gets a BYE in any case."""
     try:
         with run.report.waiting("in a call"):
-            await _record_and_talk(call, plan)
+            async with _digits_shown(run, call, plan, number):
+                await _record_and_talk(call, plan)
     finally:
         ended = await _hang_up(call)
         run.report(ended_event(call, ended, number))
     return ended
+
+
+@contextlib.asynccontextmanager
+async def _digits_shown(
+    run: Run, call: sipstack.Call, plan: CallPlan, number: int | None
+) -> AsyncIterator[None]:
+    """Report what the peer presses meanwhile, unless a partner takes it."""
+    if plan.talk is not None:
+        yield
+        return
+    task = asyncio.ensure_future(_show_digits(run, call, number))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _show_digits(run: Run, call: sipstack.Call, number: int | None) -> None:
+    async for digit in call.dtmf:
+        run.report(Event("digit", call_id=call.id, number=number, text=digit.value))
 
 
 async def _hang_up(call: sipstack.Call) -> errors.CallEnded:
@@ -159,6 +183,8 @@ async def _talk(call: sipstack.Call, plan: CallPlan) -> None:
 
 
 async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
+    if plan.dtmf:
+        await call.dtmf.send(plan.dtmf)
     if plan.talk is not None:
         await plan.talk(call)
         return

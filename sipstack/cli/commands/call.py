@@ -54,6 +54,12 @@ class PlaceCall:
             await place_call(run, agent, self.target, self.plan, self.ring_timeout)
 
 
+def _check_digits(context: click.Context, option: click.Parameter, digits: str) -> str:
+    if not set(digits.upper()) <= set("0123456789*#ABCD!"):
+        raise click.BadParameter(f"{digits!r} has more than 0 to 9, *, #, A to D, and ! for flash")
+    return digits
+
+
 @click.command("call", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
 @played("Play this file, once.")
@@ -61,6 +67,9 @@ class PlaceCall:
 @seconds(
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
+)
+@click.option(
+    "--dtmf", default="", metavar="DIGITS", callback=_check_digits, help="Press these keys after the answer."
 )
 @audio_option
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
@@ -75,6 +84,7 @@ def call(
     play: Path | None,
     record: Path | None,
     duration: float | None,
+    dtmf: str,
     audio: Handset | None,
     ring_timeout: float | None,
     codecs: tuple[str, ...],
@@ -85,5 +95,5 @@ def call(
     """Call TARGET, a SIP URI, and send and record WAV files."""
     check_other_file(play, record)
     check_talk(audio, play)
-    plan = CallPlan(play=play, record=record, duration=duration, audio=audio)
+    plan = CallPlan(play=play, record=record, duration=duration, audio=audio, dtmf=dtmf)
     return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security, codecs))
