@@ -379,3 +379,34 @@ async def test_without_scapy_a_capture_is_a_usage_error(tmp_path: Path) -> None:
     _, errors = await running.communicate()
     assert running.returncode == ExitStatus.USAGE
     assert errors == b"failed      a capture file needs scapy: pip install 'sipstack[trace]'\n"
+
+
+# -- digits ------------------------------------------------------------------------------------------------
+
+
+class Keypad:
+    """A callee that takes four digits, presses two and hangs up."""
+
+    def __init__(self) -> None:
+        self.heard = ""
+
+    async def answer(self, invitation: sipstack.Invitation) -> None:
+        async with invitation.accept() as call:
+            self.heard = "".join([await call.dtmf.get() for _ in range(4)])
+            await call.dtmf.send("7*")
+            await asyncio.sleep(0.2)
+
+
+async def test_digits_are_sent_after_the_answer_and_those_of_the_peer_are_shown() -> None:
+    keypad = Keypad()
+    async with agent() as bob, bob.serving(keypad.answer):
+        async with command("call", bob.contact, "--dtmf", "159#", "--json", *ANY_PORT) as running:
+            assert await running.status() == 0
+            assert [event["text"] for event in running.events if event["event"] == "digit"] == ["7", "*"]
+    assert keypad.heard == "159#"
+
+
+async def test_what_is_no_digit_calls_nobody() -> None:
+    async with command("call", "sip:bob@127.0.0.1", "--dtmf", "12x", *ANY_PORT) as running:
+        assert await running.status() == ExitStatus.USAGE
+        assert "'12x' has more than 0 to 9" in running.stderr
