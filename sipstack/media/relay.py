@@ -30,10 +30,6 @@ class RelayEnd(Protocol):
     def stream(self) -> AudioStream | None:
         """Its packets; None before there are any."""
 
-    @property
-    def agreement(self) -> Agreement | None:
-        """Which payload types there are."""
-
 
 class Relay:
     """One direction; ``with`` it, the packets of ``source`` go out by ``sink``.
@@ -62,7 +58,8 @@ class Relay:
         self._give_back()
 
     def _take(self, packet: RtpPacket, codec: AudioCodec | None, now: float) -> None:
-        stream, agreements = self._sink.stream, (self._source.agreement, self._sink.agreement)
+        source, stream = self._source.stream, self._sink.stream
+        agreements = (source and source.agreement, stream and stream.agreement)
         if agreements[0] is not self._agreements[0] or agreements[1] is not self._agreements[1]:
             self._agreements, self._numbers = agreements, payload_types(*agreements)
         payload_type = self._numbers.get(packet.payload_type)

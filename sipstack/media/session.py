@@ -161,11 +161,6 @@ class AudioSession:
         return self._stream
 
     @property
-    def agreement(self) -> Agreement | None:
-        """What is agreed on; None while that is nothing."""
-        return self._negotiation.agreements.get("audio")
-
-    @property
     def security(self) -> str | None:
         """What protects the packets, in words; None while nothing does."""
         return self._path.security if self._path is not None else None
@@ -438,6 +433,7 @@ class AudioSession:
         codec = self._codecs[agreement.codec.key]
         self._expect_packets(stream, agreement.receive.values())
         stream.connect(rtp, rtcp)
+        stream.agreement = agreement
         direction = agreement.direction
         stream.speak(codec, agreement.codec, sends=direction.sends, ptime=agreement.ptime)
         stream.hear(direction.receives)

@@ -23,7 +23,7 @@ from sipstack.rtp.packet import RtpPacket
 from sipstack.rtp.reception import Arrival, Reception
 from sipstack.rtp.reporter import Reporter
 from sipstack.rtp.sorting import is_dtls, is_stun
-from sipstack.sdp import Codec
+from sipstack.sdp import Agreement, Codec
 
 KEEP_ALIVE = 15.0
 """Seconds between the empty packets that keep a NAT binding open while we send no audio (RFC 6263 §4.1)."""
@@ -76,6 +76,8 @@ class AudioStream:
         self._keep_alive_at = now + KEEP_ALIVE
         self._octets_received = 0
         self._invalid = 0
+        self.agreement: Agreement | None = None
+        """What was agreed on last."""
         self.tap: PacketTap | None = None
         """Gets each packet that is accepted."""
         self.stun: Receive = ignore
