@@ -59,7 +59,7 @@ class Relay:
 
     def _take(self, packet: RtpPacket, codec: AudioCodec | None, now: float) -> None:
         source, stream = self._source.stream, self._sink.stream
-        agreements = (source and source.agreement, stream and stream.agreement)
+        agreements = (source.agreement if source else None, stream.agreement if stream else None)
         if agreements[0] is not self._agreements[0] or agreements[1] is not self._agreements[1]:
             self._agreements, self._numbers = agreements, payload_types(*agreements)
         payload_type = self._numbers.get(packet.payload_type)
