@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from sipstack import Call, CallEnded, MediaError, SipError, TransportError
+from sipstack.agents.audio import heard
 from sipstack.agents.channel import Agent, Channel, connect
 from sipstack.agents.speech import Speech
 from sipstack.agents.wire import (
@@ -26,7 +27,6 @@ from sipstack.agents.wire import (
     command,
     event,
 )
-from sipstack.media.wav import load_conversion
 
 STUCK = 10.0
 """Seconds that an agent may read nothing."""
@@ -84,7 +84,7 @@ class Conversation:
             await self._channel.close()
 
     async def _hear(self, call: Call) -> None:
-        async for pcm in _heard(call, self._rate):
+        async for pcm in heard(call, self._rate):
             await self._send(self._channel.send_audio(pcm))
 
     async def _obey(self, call: Call) -> None:
@@ -129,19 +129,6 @@ class Conversation:
             raise TransportError(f"the agent has read nothing for {STUCK:g} s") from None
         finally:
             sending.close()  # it has not begun when we could not wait for our turn
-
-
-async def _heard(call: Call, sample_rate: int) -> AsyncIterator[bytes]:
-    if sample_rate == call.audio.sample_rate:
-        async for frame in call.audio:
-            yield frame.pcm
-        return
-    await load_conversion()
-    from sipstack.media.conversion import Resampler
-
-    resampler = Resampler(call.audio.sample_rate, sample_rate)
-    async for frame in call.audio:
-        yield resampler.push(frame.pcm)
 
 
 async def _first(*work: Coroutine[Any, Any, None]) -> None:
