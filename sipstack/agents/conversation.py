@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from sipstack import Call, CallEnded, MediaError, SipError, TransportError
-from sipstack.agents.audio import heard
 from sipstack.agents.channel import Agent, Channel, connect
 from sipstack.agents.speech import Speech
 from sipstack.agents.wire import (
@@ -84,8 +83,8 @@ class Conversation:
             await self._channel.close()
 
     async def _hear(self, call: Call) -> None:
-        async for pcm in heard(call, self._rate):
-            await self._send(self._channel.send_audio(pcm))
+        async for frame in call.audio.frames(sample_rate=self._rate):
+            await self._send(self._channel.send_audio(frame.pcm))
 
     async def _obey(self, call: Call) -> None:
         """Take what the agent sends, until it hangs up."""

@@ -26,16 +26,18 @@ import asyncio
 from typing import Any
 
 from sipstack import Call, CallEnded, Frame, MediaError
-from sipstack.agents.audio import heard
 
 try:
     from pipecat.frames.frames import (
         CancelFrame,
         EndFrame,
         InputAudioRawFrame,
+        InterruptionFrame,
         OutputAudioRawFrame,
         StartFrame,
     )
+    from pipecat.frames.frames import Frame as PipelineFrame
+    from pipecat.processors.frame_processor import FrameDirection
     from pipecat.transports.base_input import BaseInputTransport
     from pipecat.transports.base_output import BaseOutputTransport
     from pipecat.transports.base_transport import BaseTransport, TransportParams
@@ -103,8 +105,8 @@ class SipInput(BaseInputTransport):
 
     async def _listen(self) -> None:
         await self._transport.tell("on_client_connected")
-        async for pcm in heard(self._call, self.sample_rate):
-            await self.push_audio_frame(InputAudioRawFrame(pcm, self.sample_rate, 1))
+        async for frame in self._call.audio.frames(sample_rate=self.sample_rate):
+            await self.push_audio_frame(InputAudioRawFrame(frame.pcm, frame.sample_rate, 1))
         await self._transport.tell("on_client_disconnected")
 
     async def _end(self) -> None:
@@ -132,6 +134,11 @@ class SipOutput(BaseOutputTransport):
     async def cancel(self, frame: CancelFrame) -> None:
         await super().cancel(frame)
         await self._call.hang_up()
+
+    async def process_frame(self, frame: PipelineFrame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            self._call.audio.clear()
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Say it; False once the call is over."""
