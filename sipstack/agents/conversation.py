@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from sipstack import Call, CallEnded, MediaError, SipError, TransportError
+from sipstack import Call, CallEnded, MediaError, RequestFailed, SipError, TransportError
 from sipstack.agents.channel import Agent, Channel, connect
 from sipstack.agents.speech import Speech
 from sipstack.agents.wire import (
@@ -68,7 +68,7 @@ class Conversation:
         await self._tell("start", call=call.id, from_=str(call.remote), to=str(call.local), rate=self._rate)
         with contextlib.suppress(CallEnded):
             async with call.playing(self._speech):
-                await _first(self._hear(call), self._obey(call))
+                await _first(self._hear(call), self._hear_digits(call), self._obey(call))
 
     async def close(self) -> None:
         """Tell the agent how the call ended, and let it go."""
@@ -85,6 +85,10 @@ class Conversation:
     async def _hear(self, call: Call) -> None:
         async for frame in call.audio.frames(sample_rate=self._rate):
             await self._send(self._channel.send_audio(frame.pcm))
+
+    async def _hear_digits(self, call: Call) -> None:
+        async for digit in call.dtmf:
+            await self._tell("digit", digit=digit)
 
     async def _obey(self, call: Call) -> None:
         """Take what the agent sends, until it hangs up."""
@@ -112,8 +116,11 @@ class Conversation:
                 self._hung_up = True
             case Clear():
                 await self._tell("cleared", unsaid=round(self._speech.clear(), 3))
-            case SendDigits():
-                raise CommandError("keys cannot be pressed yet", "send_digits")
+            case SendDigits(digits):
+                try:
+                    await call.dtmf.send(digits)
+                except (MediaError, RequestFailed) as error:
+                    raise CommandError(str(error), "send_digits") from error
             case Transfer():
                 raise CommandError("calls cannot be transferred yet", "transfer")
 

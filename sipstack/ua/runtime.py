@@ -12,7 +12,7 @@ from sipstack.core.core import Core
 from sipstack.core.events import AddressChanged, Event, InvitationReceived, RequestReceived
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
-from sipstack.media.port import MediaPort, SignalledMedia
+from sipstack.media.port import MediaPort, MovableMedia, SignalledMedia
 from sipstack.media.port_pool import KEPT, PortPool
 from sipstack.media.session import AudioSession
 from sipstack.net.driver import Driver, Tracer
@@ -181,6 +181,9 @@ class Runtime:
         media = factory(host)
         if isinstance(media, SignalledMedia):
             media.signalled(flow.remote[0], flow.secure)
+        told = told_host(flow)
+        if told is not None and told != host and isinstance(media, MovableMedia):
+            media.moved(host, told)
         return media
 
     def place_to_move(self) -> float:

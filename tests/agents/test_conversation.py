@@ -301,3 +301,13 @@ async def test_ctrl_c_tells_the_agent_too() -> None:
             await placing
     assert bot.events == ["start", "end"]
     assert (bot.told[-1]["by"], bot.closed) == ("local", True)
+
+
+async def test_digits_go_to_the_bot_and_come_from_it() -> None:
+    bot = Bot()
+    async with called(bot) as (call, _, _):
+        await call.dtmf.send("4#")
+        await asyncio.sleep(0.5)
+        assert [each["digit"] for each in bot.told if each["event"] == "digit"] == ["4", "#"]
+        bot.command("send_digits", digits="159")
+        assert [await call.dtmf.get() for _ in range(3)] == ["1", "5", "9"]
