@@ -50,7 +50,7 @@ class MediaStatistics:
     """Played in place of lost packets."""
     send_errors: int = 0
     """Packets that the network refused to take."""
-    playout_delay: float = 0.0
+    playout_delay: float = 0.06
     """Seconds that packets should wait before they are played, for those that come late."""
 
     @property
