@@ -31,7 +31,7 @@ class Way:
     def numbers(self, *places: int) -> list[int | None]:
         """The sequence numbers that these go out under."""
         sent = [self.take(place) for place in places]
-        return [packet and packet.sequence_number for packet in sent]
+        return [None if packet is None else packet.sequence_number for packet in sent]
 
 
 def test_they_go_out_as_packets_of_ours() -> None:
