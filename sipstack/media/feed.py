@@ -13,24 +13,17 @@ AHEAD = 10
 """Frames (200 ms) that are asked for before they are played: then the producer waits."""
 
 
-class Feed:
-    """Plays what an async iterator gives: frames, or PCM at ``given_rate``, in pieces of any length.
+class Pumped:
+    """What a source shares whose task fills a buffer ahead of playing: ``_task`` ends when all is there."""
 
-    A task of its own asks for the next piece as long as less than 200 ms wait to be played. Needs a running
-    event loop. ``close`` cancels what the iterator waits for.
-    """
+    _task: asyncio.Task[None]
 
-    def __init__(
-        self, pieces: AsyncIterable[bytes | Frame], sample_rate: int = 8000, given_rate: int | None = None
-    ) -> None:
+    def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self._given_rate = given_rate or sample_rate
         self._octets = frame_octets(sample_rate)
         self._buffer = bytearray()
         self._room = asyncio.Event()
         self._error: Exception | None = None
-        self._converted: tuple[int, Callable[[bytes], bytes], Callable[[], bytes]] | None = None
-        self._task = asyncio.get_running_loop().create_task(self._pump(aiter(pieces)), name="sipstack feed")
 
     def read(self) -> bytes | None:
         if len(self._buffer) < self._octets and not self._task.done():
@@ -41,6 +34,22 @@ class Feed:
         del self._buffer[: self._octets]
         self._room.set()
         return frame
+
+
+class Feed(Pumped):
+    """Plays what an async iterator gives: frames, or PCM at ``given_rate``, in pieces of any length.
+
+    A task of its own asks for the next piece as long as less than 200 ms wait to be played. Needs a running
+    event loop. ``close`` cancels what the iterator waits for.
+    """
+
+    def __init__(
+        self, pieces: AsyncIterable[bytes | Frame], sample_rate: int = 8000, given_rate: int | None = None
+    ) -> None:
+        super().__init__(sample_rate)
+        self._given_rate = given_rate or sample_rate
+        self._converted: tuple[int, Callable[[bytes], bytes], Callable[[], bytes]] | None = None
+        self._task = asyncio.get_running_loop().create_task(self._pump(aiter(pieces)), name="sipstack feed")
 
     def rewind(self) -> None:
         raise MediaError("what is produced piece by piece cannot be played again")

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from sipstack.errors import MediaError
 from sipstack.media.conversion import AudioFrame, Converter, audio_frame
-from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
+from sipstack.media.feed import AHEAD, Pumped
+from sipstack.media.io import FRAMES_PER_SECOND
 
 try:
     from aiortc import MediaStreamTrack
@@ -19,36 +20,20 @@ try:
 except ImportError as error:
     raise MediaError("media tracks need aiortc: pip install 'sipstack[media]'") from error
 
-AHEAD = 10
-"""Frames (200 ms) taken from a track before they are played."""
 BEHIND = 50
 """Frames (one second) kept for a recorder that is slow; then the oldest are dropped."""
 
 
-class TrackSource:
+class TrackSource(Pumped):
     """Plays an audio track: ``await call.play(TrackSource(MediaPlayer("tune.ogg").audio))``.
 
     Needs a running event loop. ``close`` stops the track too.
     """
 
     def __init__(self, track: MediaStreamTrack, sample_rate: int = 8000) -> None:
-        self.sample_rate = sample_rate
+        super().__init__(sample_rate)
         self._track = track
-        self._octets = frame_octets(sample_rate)
-        self._buffer = bytearray()
-        self._room = asyncio.Event()
-        self._error: MediaError | None = None
         self._task = asyncio.get_running_loop().create_task(self._pump(), name="sipstack track source")
-
-    def read(self) -> bytes | None:
-        if len(self._buffer) < self._octets and not self._task.done():
-            return None
-        if not self._buffer and self._error is not None:
-            raise self._error
-        frame = bytes(self._buffer[: self._octets])
-        del self._buffer[: self._octets]
-        self._room.set()
-        return frame
 
     def rewind(self) -> None:
         raise MediaError("a track cannot be played again: let MediaPlayer loop")

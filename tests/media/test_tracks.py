@@ -13,9 +13,10 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
 from sipstack.errors import MediaError
+from sipstack.media.feed import AHEAD
 from sipstack.media.io import PcmSource
 from sipstack.media.tones import sine
-from sipstack.media.tracks import AHEAD, BEHIND, SinkTrack, TrackSource
+from sipstack.media.tracks import BEHIND, SinkTrack, TrackSource
 from sipstack.media.wav import WavSink, open_source
 from tests.media.hearing import everything, purity
 
