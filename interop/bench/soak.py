@@ -18,7 +18,7 @@ import attrs
 
 from interop.bench.caller import Caller
 from interop.bench.server import ROOT
-from interop.sipp.process import free_port
+from interop.ports import free_port
 
 GROWTH = 1.10
 DRAIN = 80.0  # seconds: 64*T1 for the last lost ACK, and again for the transactions that end it

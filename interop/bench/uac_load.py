@@ -9,7 +9,8 @@ from interop.bench import pinned_process, progress
 from interop.bench.machine import CpuTime
 from interop.bench.rate_search import Run
 from interop.bench.uas_load import CLIENT_CORE
-from interop.sipp.process import HOST, Sipp
+from interop.ports import HOST
+from interop.sipp.process import Sipp
 
 SCENARIOS = {"calls": "uas", "registrations": "uas_register"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import attrs
 
+from interop.ports import HOST, free_port
 from interop.sipp import messages, statistics
 from interop.sipp.messages import Message
 from interop.sipp.statistics import Statistics
 
-HOST = "127.0.0.1"
 SCREEN = 3000
 """Characters of sipp's screen that are kept."""
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -26,13 +25,6 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 def installed() -> bool:
     """Whether there is a ``sipp`` on PATH."""
     return shutil.which("sipp") is not None
-
-
-def free_port() -> int:
-    """A UDP port that is free right now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 LISTENING = "0A"  # the state of a socket in /proc/net/tcp

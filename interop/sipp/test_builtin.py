@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from interop.ports import free_port
 from interop.sipp.callee import Callee
-from interop.sipp.process import Launch, Result, free_port, wait_bound
+from interop.sipp.process import Launch, Result, wait_bound
 from sipstack import UserAgent
 
 
