@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
+from sipstack.core.registry import NO_WISHES
 from sipstack.core.services import Services
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
@@ -12,6 +16,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers
 from sipstack.message.headers import HeaderFields
 from sipstack.usage.invite.extended_session import ExtendedSession
+from sipstack.usage.invite.extension import NewCall
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
@@ -32,10 +37,12 @@ class Commands(Services):
         identity: Identity | None = None,
         from_: str = "",
         max_forwards: int = 70,
+        wishes: Mapping[str, Any] = NO_WISHES,
     ) -> OutgoingInviteUsage:
         """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
 
-        ``from_`` is a name-addr in place of the identity's own.
+        ``from_`` is a name-addr in place of the identity's own. ``wishes``: by the name of an extension, what
+        is asked of it in this call.
         """
         introduction = self._invite_fields
         if self.registry.requirements:
@@ -44,8 +51,9 @@ class Commands(Services):
             introduction = introduction.joined(Headers(headers))
         draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
         outgoing = OutgoingInviteUsage(self, draft)
-        if self.registry.extensions:
-            outgoing.extend(self.registry.begin_call(is_caller=True))
+        parts = self.registry.begin_call(NewCall(is_caller=True), wishes)
+        if parts:
+            outgoing.extend(parts)
         return outgoing
 
     def standalone(
@@ -91,8 +99,8 @@ class Commands(Services):
         identity = identity if record.is_caller else identity.for_callers
         usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
         session = Session.resumed(self, usages, record)
-        if self.registry.extensions:
-            parts = self.registry.begin_call(is_caller=record.is_caller)
+        parts = self.registry.begin_call(NewCall(record.is_caller))
+        if parts:
             session.extensions = Extensions(self, parts, ExtendedSession(session))
             session.extensions.restore(record.extensions, now)
         return session

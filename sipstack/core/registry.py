@@ -8,7 +8,8 @@ of RFC 3261 §8.2. A registration can be withdrawn, and then nothing announces i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -19,10 +20,11 @@ from sipstack.message import Request, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import content_refusal
-from sipstack.usage.invite.extension import CallExtension
+from sipstack.usage.invite.extension import CallExtension, NewCall
 
 Serve = Callable[[Request, AnyServer, float], None]
 Withdraw = Callable[[], None]
+NO_WISHES: Mapping[str, Any] = MappingProxyType({})
 
 KNOWN_METHODS = frozenset(
     "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905
@@ -54,12 +56,12 @@ class Extension:
     """An extension of INVITE.
 
     ``name`` is its option tag (RFC 3261 §27.1), unless it is not ``tagged``: UPDATE has none. ``begin`` makes
-    the extension's part in one call; True tells it that the call is ours. ``methods`` are those that it adds
+    the extension's part in one call, or None where it takes no part. ``methods`` are those that it adds
     inside of a call. ``required``: we refuse to call, and to be called, without it.
     """
 
     name: str
-    begin: Callable[[bool], CallExtension]
+    begin: Callable[[NewCall], CallExtension | None]
     methods: tuple[str, ...] = ()
     required: bool = False
     tagged: bool = True
@@ -145,9 +147,16 @@ class Registry:
 
     # -- what follows --------------------------------------------------------------------------------------
 
-    def begin_call(self, *, is_caller: bool) -> tuple[CallExtension, ...]:
-        """The parts of all extensions in a new call."""
-        return tuple(extension.begin(is_caller) for extension in self.extensions.values())
+    def begin_call(self, call: NewCall, wishes: Mapping[str, Any] = NO_WISHES) -> tuple[CallExtension, ...]:
+        """The parts of the extensions that take part in a new call. ``wishes``: by the extension's name, what
+        the application asks of it.
+        """
+        begun: list[CallExtension] = []
+        for name, extension in self.extensions.items():
+            part = extension.begin(attrs.evolve(call, wish=wishes[name]) if name in wishes else call)
+            if part is not None:
+                begun.append(part)
+        return tuple(begun)
 
     def is_repeatable(self, name: str) -> bool:
         """Whether a request outside of a dialog may be answered again when it is repeated: it changes

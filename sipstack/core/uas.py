@@ -17,6 +17,7 @@ from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.usage.content import SDP, content_refusal
 from sipstack.usage.invite.events import InvitationReceived
+from sipstack.usage.invite.extension import NewCall
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.received import ReceivedRequest, RequestReceived
 
@@ -123,12 +124,16 @@ class UserAgentServer:
             core.count_malformed()
             self._respond(request, transaction, error.status, now)
             return
-        registry = core.registry
-        refused = invitation.extend(registry.begin_call(is_caller=False)) if registry.extensions else None
+        refused = self._extended(invitation) if core.registry.extensions else None
         if refused is not None:
             invitation.refuse(refused[0], now, None, refused[1])
         else:
             core.emit(InvitationReceived(invitation, request))
+
+    def _extended(self, invitation: IncomingInvite) -> Refusal | None:
+        """How an extension that takes part refuses the call."""
+        parts = self._core.registry.begin_call(NewCall(is_caller=False, invite=invitation.request))
+        return invitation.extend(parts) if parts else None
 
     def _options(self, request: Request, transaction: AnyServer, now: float) -> None:
         """§11.2: what an INVITE would be answered with, as far as it depends on the endpoint."""

@@ -14,7 +14,7 @@ from sipstack.testing.agent import OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.invite.extension import CallExtension
+from sipstack.usage.invite.extension import CallExtension, NewCall
 
 
 def registry() -> Registry:
@@ -25,7 +25,7 @@ def request(method: str, *headers: tuple[str, str], uri: str = "sip:bob@example.
     return Request(method, uri, headers)
 
 
-def begin(is_caller: bool) -> CallExtension:
+def begin(call: NewCall) -> CallExtension:
     return CallExtension()
 
 
@@ -168,11 +168,15 @@ def test_what_is_withdrawn_is_not_announced_any_more() -> None:
         ("Supported", "gin"),
         ("Allow-Events", "sun"),
     )
-    assert len(registered.begin_call(is_caller=True)) == 1
+    assert len(registered.begin_call(NewCall(is_caller=True))) == 1
     for withdraw in withdrawals:
         withdraw()
         withdraw()  # once is enough
-    assert [*registered.fields, *registered.requirements, *registered.begin_call(is_caller=True)] == []
+    assert [
+        *registered.fields,
+        *registered.requirements,
+        *registered.begin_call(NewCall(is_caller=True)),
+    ] == []
     assert changes == [
         "MOO",
         "MOO",
@@ -212,15 +216,15 @@ def test_extensions_begin_in_the_order_in_which_they_were_registered() -> None:
     registered, begun = registry(), []
 
     def of(name: str) -> Extension:
-        def begin(is_caller: bool) -> CallExtension:
-            begun.append((name, is_caller))
+        def begin(call: NewCall) -> CallExtension:
+            begun.append((name, call.is_caller))
             return CallExtension()
 
         return Extension(name, begin)
 
     for name in ("rum", "gin"):
         registered.add_extension(of(name))
-    registered.begin_call(is_caller=False)
+    registered.begin_call(NewCall(is_caller=False))
     assert begun == [("rum", False), ("gin", False)]
 
 

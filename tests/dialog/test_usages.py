@@ -75,7 +75,7 @@ def register(agent: CoreAgent) -> None:
         agent.core.respond(transaction, request.response(202), now)
 
     registry = agent.core.registry
-    registry.add_extension(Extension("toy", lambda is_caller: Toy(), Toy.methods))
+    registry.add_extension(Extension("toy", lambda call: Toy(), Toy.methods))
     registry.add_package(Package("toy", None))
     registry.add_method(Method("NOTIFY", by_event=True))
     registry.add_method(Method("SUBSCRIBE", accepted, by_event=True))

@@ -89,7 +89,7 @@ class Lease(CallExtension):
 def lease(wish: int = 60, minimum: int = 10, *, required: bool = False) -> Extension:
     """The registration: what we ask for as a caller, and want at least as a callee."""
     return Extension(
-        "lease", lambda is_caller: Lease(is_caller, wish, minimum), Lease.methods, required=required
+        "lease", lambda call: Lease(call.is_caller, wish, minimum), Lease.methods, required=required
     )
 
 

@@ -77,4 +77,4 @@ class Reliable(CallExtension):
 
 def reliable() -> Extension:
     """The registration."""
-    return Extension("100rel", lambda is_caller: Reliable(), Reliable.methods)
+    return Extension("100rel", lambda call: Reliable(), Reliable.methods)

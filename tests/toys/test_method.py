@@ -253,7 +253,7 @@ class Gin(CallExtension):
 
 
 def gin(*, required: bool = False) -> Extension:
-    return Extension("gin", lambda is_caller: Gin(), required=required)
+    return Extension("gin", lambda call: Gin(), required=required)
 
 
 async def invited(world: World, *extensions: Extension) -> tuple[Request, tuple[str | None, ...]]:
@@ -276,7 +276,7 @@ async def invited(world: World, *extensions: Extension) -> tuple[Request, tuple[
         ([], (None, None, None)),
         ([gin()], ("gin", None, "asked")),
         ([gin(required=True)], ("gin", "gin", "asked")),
-        ([gin(), Extension("rum", lambda is_caller: CallExtension())], ("gin, rum", None, "asked")),
+        ([gin(), Extension("rum", lambda call: CallExtension())], ("gin, rum", None, "asked")),
     ],
 )
 async def test_supported_and_require_follow_from_the_extensions(

@@ -24,4 +24,4 @@ class Update(CallExtension):
 
 def update() -> Extension:
     """The registration. UPDATE has no option tag in truth: it is announced by Allow alone."""
-    return Extension("update", lambda is_caller: Update(), Update.methods, tagged=False)
+    return Extension("update", lambda call: Update(), Update.methods, tagged=False)

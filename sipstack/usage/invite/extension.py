@@ -7,6 +7,7 @@ comes as ``now``; what must be random is handed to it. A plain call has no exten
 from __future__ import annotations
 
 from copy import copy
+from typing import Any
 
 import attrs
 
@@ -91,6 +92,17 @@ class TakeOffer:
 
 
 Action = Retry | Close | Ask | Ignore | Confirm
+
+
+@attrs.frozen
+class NewCall:
+    """A call that begins: what an extension needs to know to take part in it, or not."""
+
+    is_caller: bool
+    invite: Request | None = None
+    """The INVITE of the peer; None for ours, and for a call that another process has recorded."""
+    wish: Any = None
+    """What the application asks of the extension in this call; None is nothing in particular."""
 
 
 class CallExtension:

@@ -13,7 +13,7 @@ from sipstack.testing.ladders import timed
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, Refuse, Resend, Retry
+from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, NewCall, Refuse, Resend, Retry
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer
 
 Due = Close | Ask | Resend | Refuse | None
@@ -46,7 +46,7 @@ def told(
     """Register it; the parts that it makes come into the list."""
     parts: list[Told] = []
 
-    def begin(is_caller: bool) -> Told:
+    def begin(call: NewCall) -> Told:
         parts.append(Told(due, at, answers or {}))
         return parts[-1]
 
@@ -178,7 +178,7 @@ def test_each_status_is_tried_again_once_in_one_invite() -> None:
 def test_the_first_of_two_that_want_a_retry_decides() -> None:
     _, alice, bob = alice_and_peer()
     alice.core.registry.add_extension(
-        Extension("other", lambda is_caller: Told(None, NEVER, {422: Retry((("X", "first"),))}))
+        Extension("other", lambda call: Told(None, NEVER, {422: Retry((("X", "first"),))}))
     )
     told(alice, answers={422: Retry((("X", "second"),))})
     alice.call(bob.uri)
@@ -196,7 +196,7 @@ def test_forks_do_not_share_what_they_know() -> None:
                 self.deadline = now + int(response.headers.get("Wait") or 0)
             return None
 
-    alice.core.registry.add_extension(Extension("told", lambda is_caller: Forked(Ask("INFO"), NEVER, {})))
+    alice.core.registry.add_extension(Extension("told", lambda call: Forked(Ask("INFO"), NEVER, {})))
     alice.call(bob.uri)
     invite = bob.request
     for phone, wait in (("phone1", 5), ("phone2", 3)):

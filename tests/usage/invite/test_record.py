@@ -19,7 +19,7 @@ from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import CallExtension
+from sipstack.usage.invite.extension import CallExtension, NewCall
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from tests.simulation.pair import alice_and_bob, established
@@ -429,7 +429,7 @@ def test_each_extension_goes_on_with_what_it_wrote(written: bool) -> None:
     alice, bob = alice_and_bob(world)
     parts: list[Countdown] = []
 
-    def begin(is_caller: bool) -> Countdown:
+    def begin(call: NewCall) -> Countdown:
         parts.append(Countdown())
         return parts[-1]
 
