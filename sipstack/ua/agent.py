@@ -23,13 +23,14 @@ from sipstack.net.network import AUTO, Listen, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.ua.account import ANONYMOUS, Account
+from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_seconds, check_text
-from sipstack.ua.client import NOT_RUNNING, UserAgentClient
-from sipstack.ua.digits import Digits
+from sipstack.ua.client import UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
+from sipstack.ua.services import start_services
 
 NO_REQUESTS: Mapping[str, RequestHandler] = MappingProxyType({})
 
@@ -152,7 +153,7 @@ class UserAgent(UserAgentClient):
             if account._web_resource is not None:
                 core.router.add_resource(account._web_resource)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
-        Digits(runtime).register(core)
+        start_services(runtime)
         calls = self._limits.calls
         if calls is None and self._media is None:
             calls = calls_by_descriptors()

@@ -93,6 +93,8 @@ class Runtime:
         self.running = True
         self.now = self.loop.time
         self.command = self.driver.command
+        self.services: dict[type, Any] = {}
+        """What answers beside calls, by its class."""
         self._media = media
         # Of the descriptors there are, half may be of ports that wait.
         self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))

@@ -1,0 +1,86 @@
+"""Placing calls."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from sipstack.log import CALL
+from sipstack.message import NameAddr
+from sipstack.message.headers import HeaderFields
+from sipstack.ua.account import Account, Sender
+from sipstack.ua.agent_base import AgentBase
+from sipstack.ua.arguments import (
+    IN_INVITES,
+    HeadersArgument,
+    header_fields,
+    target_uri,
+)
+from sipstack.ua.blocks import CallBlock, InviteBlock
+from sipstack.ua.call import Call
+from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.runtime import MediaFactory
+
+
+class Calling(AgentBase):
+    """Places calls."""
+
+    def call(
+        self,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        media: MediaFactory | None = None,
+        ring_timeout: float | None = None,
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> AbstractAsyncContextManager[Call]:
+        """Place a call and own it: entering waits for the answer, leaving hangs up.
+
+        ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
+        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
+        RemoteProtocolError, MediaError.
+        """
+        sender = self._sender(account, from_, max_forwards)
+        fields = header_fields(headers, IN_INVITES)
+        return CallBlock(partial(self._invite, target, fields, media, True, sender), ring_timeout)
+
+    def invite(
+        self,
+        target: str,
+        *,
+        headers: HeadersArgument = (),
+        media: MediaFactory | None = None,
+        offer: bool = True,
+        account: Account | None = None,
+        from_: str | NameAddr | None = None,
+        max_forwards: int = 70,
+    ) -> AbstractAsyncContextManager[OutgoingInvite]:
+        """Place a call step by step: provisional responses, early media, the answer. Leaving the block
+        cancels or hangs up. Without ``offer`` the callee makes it (late offer).
+        """
+        sender = self._sender(account, from_, max_forwards)
+        fields = header_fields(headers, IN_INVITES)
+        return InviteBlock(partial(self._invite, target, fields, media, offer, sender))
+
+    async def _invite(
+        self, target: str, headers: HeaderFields, factory: MediaFactory | None, offer: bool, sender: Sender
+    ) -> OutgoingInvite:
+        runtime = self._runtime
+        target = target_uri(target)
+        usage = runtime.core.outgoing(
+            target,
+            headers,
+            identity=sender.identity,
+            from_=sender.from_towards(target),
+            max_forwards=sender.max_forwards,
+        )
+        CALL.info("%s: calling %s", usage.call_id, target)
+        outgoing = OutgoingInvite(runtime, usage)
+        try:
+            await outgoing._start(factory, offer=offer)
+        except BaseException:
+            await outgoing._close()
+            raise
+        return outgoing

@@ -1,0 +1,215 @@
+"""Offers and answers inside of a call: hold and resume, those of the other side."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sipstack import sdp
+from sipstack.errors import (
+    CallEnded,
+    LocalProtocolError,
+    NegotiationError,
+    ParseError,
+    RemoteProtocolError,
+    SipError,
+)
+from sipstack.log import CALL
+from sipstack.sdp import Direction, SessionDescription
+from sipstack.ua.call_base import CallBase
+from sipstack.ua.result import Result
+
+T = TypeVar("T")
+
+
+class Negotiating(CallBase):
+    """The session descriptions of one call, one at a time."""
+
+    # -- hold ----------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> bool:
+        """Whether we have put the other side on hold."""
+        return self._held
+
+    @property
+    def remote_held(self) -> bool:
+        """Whether the other side has put us on hold."""
+        return self._remote_held
+
+    async def hold(self) -> None:
+        """Stop hearing the other side, by a re-INVITE. Raises RequestFailed when it is refused."""
+        await self._offer(Direction.SENDONLY)
+
+    async def resume(self) -> None:
+        """End the hold. Raises RequestFailed when the re-INVITE is refused."""
+        await self._offer(Direction.SENDRECV)
+
+    async def _offer(self, direction: Direction) -> None:
+        async with self._one_offer:
+            if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
+                await self._reoffer.settled()
+            self._check_alive()
+            self._wish = direction
+            reoffer = self._reoffer = Result()
+            try:
+                await self._make_offer()
+            except BaseException:
+                self._reoffer = None
+                raise
+            await reoffer
+
+    async def _make_offer(self) -> None:
+        offer = await self._in_turn(lambda: self._media.offer(self._wish))
+        self._check_alive()
+        self._runtime.command(self._session.reoffer, bytes(offer), self._runtime.now())
+
+    async def _offer_again(self) -> None:
+        """After glare: the same wish, but a new offer, for what was agreed meanwhile has made the old one
+        stale.
+        """
+        try:
+            await self._make_offer()
+        except SipError as error:
+            self._settle(error)
+
+    async def _renew_offer(self) -> None:
+        """Our description has changed by itself: offer it, with the direction as it is."""
+        try:
+            await self._offer(self._direction)
+        except SipError as error:  # it stays as it was
+            CALL.info("%s: a new description is not agreed: %s", self.id, error)
+
+    def _settle(self, error: Exception | None) -> None:
+        """Our re-INVITE has come to this."""
+        reoffer, self._reoffer = self._reoffer, None
+        if reoffer is None:
+            return
+        if error is None:
+            reoffer.set(None)
+        else:
+            reoffer.fail(error)
+
+    async def _reoffer_answered(self, body: bytes) -> None:
+        """The answer to our re-INVITE."""
+        try:
+            await self._take_answer(body)
+        except SipError as error:
+            self._settle(error)
+            self._hang_up_because(error)
+        else:
+            self._held = self._wish is Direction.SENDONLY
+            self._settle(None)
+
+    async def _take_late_answer(self, body: bytes) -> None:
+        """The answer, in an ACK, to the offer that a re-INVITE without one asked us for."""
+        try:
+            await self._take_answer(body)
+        except SipError as error:
+            self._hang_up_because(error)
+
+    async def _answer(self, body: bytes) -> None:
+        """A re-INVITE: answer its offer, or make one when it has none."""
+        session, now = self._session, self._runtime.now
+        try:
+            description = await self._describe(body)
+        except (NegotiationError, ParseError, RemoteProtocolError) as error:
+            CALL.info("%s: an offer is refused: %s", self.id, error)
+            self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
+        except CallEnded:
+            return
+        except Exception:
+            self._unless_withdrawn(lambda: session.refuse_offer(500, now()))
+            raise
+        else:
+            self._unless_withdrawn(lambda: session.accept_offer(bytes(description), now()))
+
+    def _unless_withdrawn(self, command: Callable[[], None]) -> None:
+        """Answer a re-INVITE, unless CANCEL or BYE was faster."""
+        with contextlib.suppress(LocalProtocolError):
+            self._runtime.command(command)
+
+    async def _acknowledged(self) -> bytes:
+        """Wait for the first ACK; the session description in it. Raises CallEnded."""
+        self._check_alive()
+        self._ack = Result()
+        return await self._ack
+
+    # -- offers and answers, one at a time -----------------------------------------------------------------
+
+    async def _in_turn(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Do ``step`` with the media after what came before it, the answer of the 2xx first. Raises CallEnded
+        once the call is over.
+        """
+        async with self._one_at_a_time:
+            self._check_alive()
+            await self._take_first_answer()
+            try:
+                return await step()
+            except LocalProtocolError:
+                self._check_alive()  # then it was because the media is closed
+                raise
+
+    async def _agreed(self) -> None:
+        """The media knows the answer of the 2xx. Raises what is wrong with it; nothing when the call ended
+        meanwhile.
+        """
+        if self._first_answer:
+            with contextlib.suppress(CallEnded):
+                async with self._one_at_a_time:
+                    self._check_alive()
+                    await self._take_first_answer()
+        if self._disagreement is not None:
+            raise self._disagreement
+
+    async def _take_first_answer(self) -> None:
+        """Raises CallEnded when there is something wrong with it: then BYE is on its way."""
+        if not self._first_answer:
+            return
+        try:
+            await self._follow(sdp.parse(self._first_answer))
+        except Exception as error:
+            self._disagree(error)
+            self._check_alive()
+        self._first_answer = b""
+
+    def _disagree(self, error: Exception) -> None:
+        """Nothing can come of the description in the 2xx: say BYE, unless the call is over already."""
+        if not self._is_over:
+            broken = isinstance(error, ParseError | RemoteProtocolError)
+            self._disagreement = NegotiationError(str(error)) if broken else error
+            self._hang_up_because(error)
+
+    def _hang_up_because(self, error: Exception) -> None:
+        """The answer of the other side cannot be followed. Does nothing when the call is over."""
+        CALL.info("%s: the answer cannot be taken: %s", self.id, error)
+        self._hang_up_nowait("SIP;cause=488")
+
+    async def _take_answer(self, body: bytes) -> None:
+        """Give the answer to our offer to the media. Raises CallEnded."""
+        answer = sdp.parse(body)
+        await self._in_turn(lambda: self._follow(answer))
+
+    async def _follow(self, answer: SessionDescription) -> None:
+        await self._media.answered(answer)
+        self._remote_held = _holds(answer)
+
+    async def _describe(self, body: bytes) -> SessionDescription:
+        """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
+        if not body:
+            return await self._in_turn(lambda: self._media.offer(self._direction))
+        offer = sdp.parse(body)
+        answer = await self._in_turn(lambda: self._media.answer(offer, self._direction))
+        self._remote_held = _holds(offer)
+        return answer
+
+    @property
+    def _direction(self) -> Direction:
+        return Direction.SENDONLY if self._held else Direction.SENDRECV
+
+
+def _holds(description: SessionDescription) -> bool:
+    """Whether the sender of this description wants to hear nothing of us."""
+    audio = [medium for medium in description.media if medium.kind == "audio" and not medium.rejected]
+    return bool(audio) and not description.direction_of(audio[0]).receives
