@@ -110,8 +110,8 @@ MEMBERS = {
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
     " remote_held response resume scope security statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
-    "Invitation": "accept agent answered answered_elsewhere call_id cancel_reason cancelled from_ offer "
-    "progress redirect reject request to",
+    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled from_"
+    " offer progress redirect reject request to",
     "OutgoingInvite": "answered audio cancel id provisionals",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",

@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from sipstack.core.registry import NO_WISHES
 from sipstack.core.services import Services
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
@@ -16,7 +15,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers
 from sipstack.message.headers import HeaderFields
 from sipstack.usage.invite.extended_session import ExtendedSession
-from sipstack.usage.invite.extension import NewCall
+from sipstack.usage.invite.extension import NO_WISHES, NewCall
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord

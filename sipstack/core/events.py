@@ -19,6 +19,7 @@ from sipstack.usage.invite.events import (
     OfferDue,
     OfferReceived,
     OfferRefused,
+    ProgressConfirmed,
     Progressed,
     Refused,
     Routed,
@@ -51,6 +52,7 @@ Event = (
     | OfferDue
     | OfferReceived
     | OfferRefused
+    | ProgressConfirmed
     | Progressed
     | Refused
     | Registered
@@ -77,6 +79,7 @@ __all__ = [
     "OfferDue",
     "OfferReceived",
     "OfferRefused",
+    "ProgressConfirmed",
     "Progressed",
     "Refused",
     "Registered",

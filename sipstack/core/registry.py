@@ -9,7 +9,6 @@ of RFC 3261 §8.2. A registration can be withdrawn, and then nothing announces i
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -20,11 +19,10 @@ from sipstack.message import Request, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import content_refusal
-from sipstack.usage.invite.extension import CallExtension, NewCall
+from sipstack.usage.invite.extension import NO_WISHES, CallExtension, Extension, NewCall
 
 Serve = Callable[[Request, AnyServer, float], None]
 Withdraw = Callable[[], None]
-NO_WISHES: Mapping[str, Any] = MappingProxyType({})
 
 KNOWN_METHODS = frozenset(
     "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905
@@ -49,22 +47,6 @@ class Method:
     by_event: bool = False
     bodies: tuple[str, ...] = ()
     repeatable: bool = False
-
-
-@attrs.frozen(eq=False)
-class Extension:
-    """An extension of INVITE.
-
-    ``name`` is its option tag (RFC 3261 §27.1), unless it is not ``tagged``: UPDATE has none. ``begin`` makes
-    the extension's part in one call, or None where it takes no part. ``methods`` are those that it adds
-    inside of a call. ``required``: we refuse to call, and to be called, without it.
-    """
-
-    name: str
-    begin: Callable[[NewCall], CallExtension | None]
-    methods: tuple[str, ...] = ()
-    required: bool = False
-    tagged: bool = True
 
 
 @attrs.frozen(eq=False)

@@ -13,7 +13,6 @@ import attrs
 
 from sipstack.core.configuration import Configuration, Timers
 from sipstack.core.core import Core
-from sipstack.core.registry import Extension
 from sipstack.core.trace import TracedMessage
 from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
@@ -31,6 +30,8 @@ from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
+from sipstack.usage.invite.extension import Extension
+from sipstack.usage.invite.standard import standard_extensions
 
 NO_REQUESTS: Mapping[str, RequestHandler] = MappingProxyType({})
 
@@ -60,6 +61,8 @@ class UserAgent(UserAgentClient):
     of a NAT; None sends none, over connections neither.
     ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
+    ``reliable``: provisional responses that are repeated until they are confirmed (RFC 3262). True: we call
+    nobody, and are called by nobody, who does not support them; False: nor do we; None: with whoever does.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
     every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
     ``limits``: how much the network may make us hold; see ``Limits``.
@@ -90,6 +93,7 @@ class UserAgent(UserAgentClient):
         policy: Policy | None = None,
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
+        reliable: bool | None = None,
         extensions: Sequence[Extension] = (),
         limits: Limits | None = None,
         timers: Timers | None = None,
@@ -115,7 +119,6 @@ class UserAgent(UserAgentClient):
         self._media = media
         self._policy = policy
         self._trace = trace
-        self._extensions = tuple(extensions)
         settings = Settings(tls=as_tls(tls), origins=tuple(origins))
         self._network = network or HostNetwork(settings)
         texts = [listen] if isinstance(listen, str) else listen
@@ -137,6 +140,10 @@ class UserAgent(UserAgentClient):
             maximum_age=limits.age,
             keep_alive=check_seconds(keep_alive),
             largest_datagram=tcp_above,
+        )
+        self._extensions = (
+            *standard_extensions(self._configuration.timers, reliable_responses=reliable),
+            *extensions,
         )
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions

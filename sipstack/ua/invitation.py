@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from sipstack import sdp
-from sipstack.core.events import InvitationCancelled
+from sipstack.core.events import InvitationCancelled, OfferAnswered, OfferReceived, ProgressConfirmed
 from sipstack.core.uas import RETRY_AFTER
-from sipstack.errors import NegotiationError, ParseError, RemoteProtocolError, TransportError
+from sipstack.errors import (
+    CallEnded,
+    LocalProtocolError,
+    NegotiationError,
+    ParseError,
+    RemoteProtocolError,
+    SipError,
+    TransportError,
+)
 from sipstack.log import CALL
-from sipstack.media.port import MediaPort
+from sipstack.media.audio import Audio
+from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Reason, Request
 from sipstack.message.grammar import split_commas
 from sipstack.message.headers import HeaderFields
@@ -20,10 +30,14 @@ from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument,
 from sipstack.ua.call import Call, hanging_up
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
+from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.policy import Redirect
+from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.usage.content import session_description
+from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.invite.reliable import TAG
 
 
 class Invitation(Incoming):
@@ -39,6 +53,8 @@ class Invitation(Incoming):
         super().__init__(agent, runtime, request)
         self._usage: IncomingInvite = usage
         self._early: tuple[MediaPort, SessionDescription] | None = None
+        self._confirmed: Result[None] | None = None  # the handler waits for it
+        self._one_at_a_time = asyncio.Lock()
         self._cancelled = False
         self._cancel_reason = ""
 
@@ -76,17 +92,39 @@ class Invitation(Incoming):
             return False
 
     async def progress(
-        self, status: int = 180, *, early_media: bool = False, headers: HeadersArgument = ()
+        self,
+        status: int = 180,
+        *,
+        early_media: bool = False,
+        reliable: bool | None = None,
+        headers: HeadersArgument = (),
     ) -> None:
         """Send a provisional response, 101 to 199. With ``early_media`` it carries our session description,
-        and audio flows before the call is accepted. Raises LocalProtocolError once it is answered.
+        and audio flows before the call is accepted: play it on ``audio``.
+
+        ``reliable``: it is repeated until the caller confirms it (RFC 3262), if the caller supports that; so
+        is by itself what carries a description, and everything where the caller demands it. Raises
+        LocalProtocolError once it is answered.
         """
         fields = header_fields(headers, IN_ACCEPTANCES)
         body = b""
         if early_media:
-            _, description = await self._begin_media(None)
+            media, description = await self._begin_media(None)
             body = bytes(description)
-        self._runtime.command(self._usage.progress, status, self._runtime.now(), fields, body)
+            if self._usage.transaction.flow.reliable:  # the caller is where its requests come from
+                media.confirmed()
+        wishes = NO_WISHES if reliable is None else {TAG: reliable}
+        self._runtime.command(self._usage.progress, status, self._runtime.now(), fields, body, wishes)
+
+    @property
+    def audio(self) -> Audio:
+        """Early media, from ``progress(early_media=True)`` on: an announcement, say, before the call is
+        accepted or refused. Until the caller has confirmed the response, or is heard, a few packets go out.
+        Raises LocalProtocolError before that.
+        """
+        if self._early is None:
+            raise LocalProtocolError("there is no early media: progress(early_media=True) begins it")
+        return audio_of(self._early[0])
 
     async def reject(
         self, status: int = 486, reason: str | None = None, *, headers: HeadersArgument = ()
@@ -121,7 +159,9 @@ class Invitation(Incoming):
         runtime = self._runtime
         media, description = await self._begin_media(factory)
         try:
-            session = runtime.command(self._usage.accept, bytes(description), runtime.now(), headers)
+            await self._until_confirmed()
+            body = b"" if self._agreed else bytes(description)
+            session = runtime.command(self._usage.accept, body, runtime.now(), headers)
         except BaseException:
             await self._close()
             raise
@@ -139,6 +179,18 @@ class Invitation(Incoming):
                 call._hang_up_nowait()
                 raise
         return call
+
+    @property
+    def _agreed(self) -> bool:
+        """Whether offer and answer are exchanged, in reliable responses and what confirmed them."""
+        early = self._usage.early_session
+        return early is not None and early.exchange.local is not None
+
+    async def _until_confirmed(self) -> None:
+        """Wait until the caller has confirmed our last response, if that is reliable."""
+        if self._usage.must_wait():
+            self._confirmed = Result()
+            await self._confirmed
 
     async def _begin_media(self, factory: MediaFactory | None) -> tuple[MediaPort, SessionDescription]:
         """The media and our description, made once for early media and the final answer."""
@@ -167,11 +219,45 @@ class Invitation(Incoming):
 
     # -- the runtime's side --------------------------------------------------------------------------------
 
-    def _on_event(self, event: InvitationCancelled) -> None:
-        """The caller gave up: so does the handler."""
-        CALL.info("%s: given up by the caller: %s", self.call_id, event.reason or "no reason given")
-        self._cancelled, self._cancel_reason = True, event.reason
-        self._close_nowait()
+    def _on_event(
+        self, event: InvitationCancelled | ProgressConfirmed | OfferReceived | OfferAnswered
+    ) -> None:
+        match event:
+            case InvitationCancelled(reason=reason):  # the caller gave up: so does the handler
+                CALL.info("%s: given up by the caller: %s", self.call_id, reason or "no reason given")
+                self._cancelled, self._cancel_reason = True, reason
+                self._close_nowait()
+            case ProgressConfirmed():
+                self._media_confirmed()
+                if self._confirmed is not None:
+                    self._confirmed.set(None)
+            case OfferReceived(session=session, body=body):
+                self._runtime.spawn(answer_offer(self._runtime, session, body, self._describe_early))
+            case OfferAnswered(body=body):
+                self._runtime.spawn(self._take_early_answer(body))
+
+    def _media_confirmed(self) -> None:
+        if self._early is not None:
+            self._early[0].confirmed()
+
+    async def _describe_early(self, offer: bytes) -> SessionDescription:
+        """Our answer to an offer that comes before the call is accepted."""
+        async with self._one_at_a_time:
+            if self._early is None:
+                raise CallEnded("local")
+            media = self._early[0]
+            answer = await media.answer(sdp.parse(offer))
+            self._early = media, answer
+            return answer
+
+    async def _take_early_answer(self, body: bytes) -> None:
+        """The answer, in a PRACK, to our offer in a reliable response."""
+        try:
+            async with self._one_at_a_time:
+                if self._early is not None:
+                    await self._early[0].answered(sdp.parse(body))
+        except SipError as error:
+            CALL.info("%s: no early media: %s", self.call_id, error)
 
     def _refuse(self, status: int) -> None:
         self._runtime.command(self._usage.refuse, status, self._runtime.now())

@@ -18,6 +18,7 @@ from sipstack.errors import (
 from sipstack.log import CALL
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.call_base import CallBase
+from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.result import Result
 
 T = TypeVar("T")
@@ -111,24 +112,7 @@ class Negotiating(CallBase):
 
     async def _answer(self, body: bytes) -> None:
         """A re-INVITE: answer its offer, or make one when it has none."""
-        session, now = self._session, self._runtime.now
-        try:
-            description = await self._describe(body)
-        except (NegotiationError, ParseError, RemoteProtocolError) as error:
-            CALL.info("%s: an offer is refused: %s", self.id, error)
-            self._unless_withdrawn(lambda: session.refuse_offer(488, now()))
-        except CallEnded:
-            return
-        except Exception:
-            self._unless_withdrawn(lambda: session.refuse_offer(500, now()))
-            raise
-        else:
-            self._unless_withdrawn(lambda: session.accept_offer(bytes(description), now()))
-
-    def _unless_withdrawn(self, command: Callable[[], None]) -> None:
-        """Answer a re-INVITE, unless CANCEL or BYE was faster."""
-        with contextlib.suppress(LocalProtocolError):
-            self._runtime.command(command)
+        await answer_offer(self._runtime, self._session, body, self._describe)
 
     async def _acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""

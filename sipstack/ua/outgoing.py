@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from sipstack import sdp
-from sipstack.core.events import Answered, Failed, Progressed, Refused, Routed
+from sipstack.core.events import Answered, Failed, OfferReceived, Progressed, Refused, Routed
 from sipstack.core.outputs import Flow
 from sipstack.errors import (
     AuthenticationFailed,
@@ -20,7 +20,9 @@ from sipstack.log import CALL
 from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Request, Response
+from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
+from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import MediaFactory, Runtime
@@ -43,6 +45,8 @@ class OutgoingInvite:
         self._call: Call | None = None
         self._cancelling = False
         self._preview = b""  # the latest, not yet taken
+        self._offered = True  # the INVITE carries our offer
+        self._answered_early: bytes | None = None  # the offer that the media has answered last
         self._began = runtime.now()
         self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
         runtime.attach(self, usage)
@@ -57,6 +61,7 @@ class OutgoingInvite:
         runtime, usage = self._runtime, self._usage
         runtime.command(usage.start, runtime.now())
         media = self._media = runtime.new_media(factory, await self._routed)
+        self._offered = offer
         description = bytes(await media.offer()) if offer else b""
         runtime.command(usage.offer, description, runtime.now())
 
@@ -129,25 +134,27 @@ class OutgoingInvite:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def _on_event(self, event: Routed | Progressed | Answered | Refused | Failed) -> None:
+    def _on_event(self, event: Routed | Progressed | OfferReceived | Answered | Refused | Failed) -> None:
         match event:
             case Routed(flow=flow):
                 self._routed.set(flow)
                 return
             case Progressed(response=response):
-                preview = session_description(response)
+                preview = session_description(response) if self._offered else b""
                 if preview and not self._preview:  # however many come, no more than one waits
                     self._runtime.spawn(self._take_preview())
                 self._preview = preview or self._preview
                 self._provisionals.put(response)
                 return
+            case OfferReceived(session=session, body=body):
+                self._runtime.spawn(answer_offer(self._runtime, session, body, self._describe_early))
+                return
             case Answered(session=session, response=response):
                 CALL.info("%s: answered", self.id)
                 answer = session.exchange.remote
                 assert self._media is not None
-                self._call = Call(
-                    self._runtime, session, self._media, response, answer or b"", self._one_at_a_time
-                )
+                news = b"" if answer == self._answered_early else answer or b""
+                self._call = Call(self._runtime, session, self._media, response, news, self._one_at_a_time)
                 if answer is None:
                     self._runtime.spawn(self._answer_offer(self._call, session))
                     return
@@ -181,6 +188,15 @@ class OutgoingInvite:
                 self._runtime.command(session.answer, bytes(answer), self._runtime.now())
         self._result.set(call)
         self._finish()
+
+    async def _describe_early(self, offer: bytes) -> SessionDescription:
+        """Our answer to an offer in a reliable response, or in an UPDATE before the call is accepted."""
+        async with self._one_at_a_time:
+            if self._call is not None or self._media is None:
+                raise CallEnded("local", "the call was accepted meanwhile")
+            answer = await self._media.answer(sdp.parse(offer))
+            self._answered_early = offer
+            return answer
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""

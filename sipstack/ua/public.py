@@ -5,7 +5,6 @@
 
 from sipstack.core.configuration import Timers as Timers
 from sipstack.core.events import InvitationReceived as InvitationReceived
-from sipstack.core.registry import Extension as Extension
 from sipstack.core.trace import TracedMessage as TracedMessage
 from sipstack.errors import AuthenticationFailed as AuthenticationFailed
 from sipstack.errors import CallEnded as CallEnded
@@ -57,3 +56,4 @@ from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState
 from sipstack.usage.content import session_description as session_description
 from sipstack.usage.invite.extension import CallExtension as CallExtension
+from sipstack.usage.invite.extension import Extension as Extension

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipstack.core.registry import KNOWN_METHODS, Extension, Method, Package, Registry
+from sipstack.core.registry import KNOWN_METHODS, Method, Package, Registry
 from sipstack.dialog.usages import INVITE_USAGE
 from sipstack.errors import ParseError
 from sipstack.message import Request
@@ -14,7 +14,7 @@ from sipstack.testing.agent import OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.layer import AnyServer
-from sipstack.usage.invite.extension import CallExtension, NewCall
+from sipstack.usage.invite.extension import CallExtension, Extension, NewCall
 
 
 def registry() -> Registry:

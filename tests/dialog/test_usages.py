@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from sipstack.core.events import Ended, OfferReceived
-from sipstack.core.registry import Extension, Method, Package
+from sipstack.core.registry import Method, Package
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import INVITE_USAGE, DialogUsages
 from sipstack.errors import RemoteProtocolError, SipError
@@ -20,7 +20,7 @@ from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import NOBODY
-from sipstack.usage.invite.extension import CallExtension, Reply
+from sipstack.usage.invite.extension import CallExtension, Extension, Reply
 from sipstack.usage.received import RequestReceived
 from tests.usage.invite.callers import called_by_peer, called_peer
 

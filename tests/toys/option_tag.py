@@ -7,12 +7,13 @@ method LEASE at half time. A callee that hears nothing for the whole time ends t
 
 from __future__ import annotations
 
-from sipstack.core.registry import Extension
+from typing import Any
+
 from sipstack.dialog.services import Refusal
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, Reply, Retry
+from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, Extension, Reply, Retry
 
 TOO_SHORT = 475
 
@@ -52,13 +53,15 @@ class Lease(CallExtension):
         wish = _seconds(request, "Lease")
         return (TOO_SHORT, (("Min-Lease", self._minimum),)) if 0 < wish < self._minimum else None
 
-    def answering(self, request: Request, status: int, now: float) -> HeaderFields:
-        wish = _seconds(request, "Lease")
-        if not wish:
+    def answering(
+        self, request: Request, status: int, now: float, *, described: bool = False, wish: Any = None
+    ) -> HeaderFields:
+        wanted = _seconds(request, "Lease")
+        if not wanted:
             return ()
         if status >= 200:
-            self._begin(wish, now)
-        return (("Lease", wish),)
+            self._begin(wanted, now)
+        return (("Lease", wanted),)
 
     def request_received(self, request: Request, now: float) -> Reply:
         self._begin(self._agreed, now)

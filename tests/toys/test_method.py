@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sipstack import (
@@ -21,7 +23,6 @@ from tests.ua.handlers import Answering
 
 pytestmark = pytest.mark.virtual_time
 
-ALONE = ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS")
 SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
 
@@ -50,10 +51,13 @@ async def test_a_method_is_refused_before_and_after_and_announced_while_the_bloc
                 both = await asked()
             one_again = await asked()
         after = await asked()
-    assert before == after == [(501, ALONE), (481, ()), (200, ALONE)]
-    with_moo = (*ALONE[:5], "MOO", "OPTIONS")
+    alone = before[0][1]
+    assert {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS"} <= {*alone}
+    assert "MOO" not in alone
+    assert before == after == [(501, alone), (481, ()), (200, alone)]
+    with_moo = tuple(sorted((*alone, "MOO")))
     assert one == one_again == [(200, ()), (481, ()), (200, with_moo)]
-    assert both == [(200, ()), (200, ()), (200, ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MOO", "OPTIONS"))]
+    assert both == [(200, ()), (200, ()), (200, with_moo)]
     assert world.leftovers == []
 
 
@@ -248,7 +252,9 @@ class Gin(CallExtension):
     def outgoing(self, method: str) -> tuple[tuple[str, object], ...]:
         return (("X-Gin", "asked"),)
 
-    def answering(self, request: Request, status: int, now: float) -> tuple[tuple[str, object], ...]:
+    def answering(
+        self, request: Request, status: int, now: float, *, described: bool = False, wish: Any = None
+    ) -> tuple[tuple[str, object], ...]:
         return (("X-Gin", "poured"),)
 
 
@@ -267,7 +273,8 @@ async def invited(world: World, *extensions: Extension) -> tuple[Request, tuple[
             async with alice.call("sip:carol.test"):
                 pass
         headers = carol.invite.headers
-        return carol.invite, tuple(headers.get(name) for name in ("Supported", "Require", "X-Gin"))
+        ours = [tag for tag in carol.invite.supported if tag in ("gin", "rum")]
+        return carol.invite, (", ".join(ours) or None, headers.get("Require"), headers.get("X-Gin"))
 
 
 @pytest.mark.parametrize(
@@ -322,4 +329,5 @@ async def test_a_tag_is_announced_in_each_response_that_makes_a_dialog(world: Wo
     ):
         answer = await called_bob(world, carol, bob)
         await inside(carol, answer, "BYE", 2)
-    assert (answer.headers.get("Supported"), answer.headers.get("X-Gin")) == ("gin", "poured")
+    assert "gin" in answer.supported
+    assert answer.headers.get("X-Gin") == "poured"

@@ -45,13 +45,14 @@ class OfOutgoing:
 
 @attrs.define(eq=False)
 class OfSession:
-    """Of a session, accepted by either side."""
+    """Of a session; before it is accepted it goes to the user of its INVITE."""
 
     session: Session
 
     @property
     def receiver(self) -> Any:
-        return self.session.user
+        session = self.session
+        return session.origin.user if session.user is None and session.origin is not None else session.user
 
 
 @attrs.define(eq=False)
@@ -71,6 +72,11 @@ class InvitationCancelled(OfInvitation):
     """
 
     reason: str
+
+
+@attrs.define(eq=False)
+class ProgressConfirmed(OfInvitation):
+    """A reliable provisional response of ours has reached the caller: the next response may go out."""
 
 
 @attrs.define(eq=False)

@@ -48,7 +48,7 @@ class ExtendedSession:
 
     def refuse(self, status: int, now: float) -> None:
         if self._session.origin is not None:
-            self._session.origin.refuse(status, now)
+            self._session.origin.give_up(status, now)
 
     def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None:
         """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""

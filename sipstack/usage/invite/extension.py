@@ -6,7 +6,9 @@ comes as ``now``; what must be random is handed to it. A plain call has no exten
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -15,6 +17,9 @@ from sipstack.dialog.services import Refusal
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
+
+NO_WISHES: Mapping[str, Any] = MappingProxyType({})
+"""By the name of an extension, what the application asks of it: nothing in particular."""
 
 
 @attrs.frozen
@@ -131,8 +136,12 @@ class CallExtension:
         """How it refuses an INVITE of the peer, the first or a further one."""
         return None
 
-    def answering(self, request: Request, status: int, now: float) -> HeaderFields:
-        """The fields that it adds to our response, 101 to 299, to an INVITE or another offer request."""
+    def answering(
+        self, request: Request, status: int, now: float, *, described: bool = False, wish: Any = None
+    ) -> HeaderFields:
+        """The fields that it adds to our response, 101 to 299, to an INVITE or another offer request.
+        ``described``: with a session description; ``wish``: what the application asks of this response.
+        """
         return ()
 
     def answered(self, response: Response, now: float) -> Action | None:
@@ -153,3 +162,19 @@ class CallExtension:
 
     def restore(self, record: dict[str, object], now: float) -> None:
         """Go on with what ``record`` gave, in another process perhaps."""
+
+
+@attrs.frozen(eq=False)
+class Extension:
+    """An extension of INVITE.
+
+    ``name`` is its option tag (RFC 3261 §27.1), unless it is not ``tagged``: UPDATE has none. ``begin`` makes
+    the extension's part in one call, or None where it takes no part. ``methods`` are those that it adds
+    inside of a call. ``required``: we refuse to call, and to be called, without it.
+    """
+
+    name: str
+    begin: Callable[[NewCall], CallExtension | None]
+    methods: tuple[str, ...] = ()
+    required: bool = False
+    tagged: bool = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.services import CoreServices, Refusal
@@ -14,6 +15,7 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import ClientUser
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.extension import (
+    NO_WISHES,
     Action,
     Ask,
     CallExtension,
@@ -73,11 +75,22 @@ class Extensions:
         """The fields of a request of ours."""
         return tuple(field for part in self._parts for field in part.outgoing(method))
 
-    def answering(self, request: Request, status: int, now: float) -> HeaderFields:
+    def answering(
+        self,
+        request: Request,
+        status: int,
+        now: float,
+        *,
+        described: bool = False,
+        wishes: Mapping[str, Any] = NO_WISHES,
+    ) -> HeaderFields:
         """The fields of our response."""
-        fields = tuple(field for part in self._parts for field in part.answering(request, status, now))
+        fields: list[tuple[str, object]] = []
+        for part in self._parts:
+            wish = wishes.get(part.name)
+            fields += part.answering(request, status, now, described=described, wish=wish)
         self._schedule()
-        return fields
+        return tuple(fields)
 
     def refusal(self, request: Request) -> Refusal | None:
         """The first that refuses an INVITE decides."""

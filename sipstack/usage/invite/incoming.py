@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
@@ -15,9 +15,9 @@ from sipstack.message.headers import HeaderFields
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.events import InvitationCancelled
+from sipstack.usage.invite.events import InvitationCancelled, ProgressConfirmed
 from sipstack.usage.invite.extended_session import ExtendedSession
-from sipstack.usage.invite.extension import CallExtension
+from sipstack.usage.invite.extension import NO_WISHES, CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import carrier_of, give_response, take_request
 from sipstack.usage.invite.session import Origin, Session
@@ -37,6 +37,7 @@ class IncomingInvite(Origin):
         "_provisional",
         "_repeat_at",
         "_unanswered",
+        "_unconfirmed",
         "answered",
         "core",
         "request",
@@ -73,6 +74,7 @@ class IncomingInvite(Origin):
         self._provisional: Response | None = None
         self._repeat_at = NEVER
         self._expires_at = NEVER
+        self._unconfirmed = False  # a reliable response waits for its confirmation
         self._held: list[Callable[[float], Any]] | None = None
         """Responses that wait until the one before is confirmed; none while nothing has to wait."""
         if "Expires" in request.headers:  # a date, or no number: as if it were not there, it is only a wish
@@ -108,19 +110,38 @@ class IncomingInvite(Origin):
     def deadline(self) -> float:
         return min(self._repeat_at, self._expires_at)
 
+    @property
+    def early_session(self) -> Session | None:
+        """Its session until it is answered."""
+        return self._unanswered
+
+    def must_wait(self) -> bool:
+        """Whether the next response waits until the one before is confirmed."""
+        session = self._unanswered
+        return session is not None and session.extensions is not None and session.extensions.must_wait()
+
     # -- answers -------------------------------------------------------------------------------------------
 
-    def progress(self, status: int, now: float, headers: HeaderFields = (), body: bytes = b"") -> None:
-        """Send a 101-199. A body is a preview of the answer: the 2xx carries it again (RFC 6337 §3.1.1)."""
+    def progress(
+        self,
+        status: int,
+        now: float,
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        wishes: Mapping[str, Any] = NO_WISHES,
+    ) -> None:
+        """Send a 101-199. A body is a preview of the answer: the 2xx carries it again (RFC 6337 §3.1.1),
+        unless an extension makes the response reliable. ``wishes``: what is asked of each, by its name.
+        """
         session = self._session
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not a provisional response to send")
-        extensions = session.extensions
-        if extensions is not None and extensions.must_wait():
-            self._hold(lambda later: self.progress(status, later, headers, body))
+        if self.must_wait():
+            self._hold(lambda later: self.progress(status, later, headers, body, wishes))
             return
-        self._provisional = self._response(status, now, headers, body)
-        if extensions is not None and extensions.must_wait():  # for its own confirmation: it is reliable
+        self._provisional = self._response(status, now, headers, body, wishes)
+        self._unconfirmed = self.must_wait()
+        if self._unconfirmed:  # for its own confirmation: it is reliable
             give_response(session.exchange, self.carrier, body)
         self.core.respond(self.transaction, self._provisional, now)
         self._repeat_at = now + PROVISIONAL_INTERVAL
@@ -132,7 +153,7 @@ class IncomingInvite(Origin):
         the session is an early one.
         """
         session = self._session
-        if session.extensions is not None and session.extensions.must_wait():
+        if self.must_wait():
             self._hold(lambda later: self.accept(body, later, headers))
             return session
         request, transaction = self.request, self.transaction
@@ -167,6 +188,9 @@ class IncomingInvite(Origin):
         held, self._held = self._held, None
         for respond in held or ():
             respond(now)
+        if self._unconfirmed and not self.answered and not self.must_wait():
+            self._unconfirmed = False
+            self.core.emit(ProgressConfirmed(self))
 
     def resend(self, now: float) -> None:
         if self._provisional is not None:
@@ -177,12 +201,20 @@ class IncomingInvite(Origin):
         self._provisional = self._held = self._unanswered = None
         self._repeat_at = self._expires_at = NEVER
 
-    def _response(self, status: int, now: float, headers: HeaderFields, body: bytes) -> Response:
+    def _response(
+        self,
+        status: int,
+        now: float,
+        headers: HeaderFields,
+        body: bytes,
+        wishes: Mapping[str, Any] = NO_WISHES,
+    ) -> Response:
         request, session = self.request, self._session
         flow, usages = self.transaction.flow, session.usages
         fields = self.core.dialog_fields(flow, usages, session_description=bool(body))
         if session.extensions is not None:
-            headers = (*session.extensions.answering(request, status, now), *headers)
+            added = session.extensions.answering(request, status, now, described=bool(body), wishes=wishes)
+            headers = (*added, *headers)
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
         if headers:
@@ -197,6 +229,12 @@ class IncomingInvite(Origin):
             return
         self.refuse(487, now)
         self.core.emit(InvitationCancelled(self, reason))
+
+    def give_up(self, status: int, now: float) -> None:
+        """An extension refuses the call: nobody confirms what we say."""
+        if not self.answered:
+            self.refuse(status, now)
+            self.core.emit(InvitationCancelled(self, "no answer to a reliable response"))
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """BYE in the early dialog."""

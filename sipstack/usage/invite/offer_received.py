@@ -52,7 +52,7 @@ class ReceivedOffer:
         session.dialog.remote_target = self._target
         headers = session.core.dialog_fields(transaction.flow, session.usages, session_description=True)
         if session.extensions is not None:
-            headers = headers.joined(Headers(session.extensions.answering(request, 200, now)))
+            headers = headers.joined(Headers(session.extensions.answering(request, 200, now, described=True)))
         response = request.response(200, headers=headers, body=body)
         session.core.respond(transaction, response, now)
         if request.method == "INVITE":

@@ -57,6 +57,7 @@ class Origin:
     __slots__ = ("carrier",)
 
     carrier: Carrier
+    user: Any
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """The peer has said BYE; 200 is sent."""
@@ -68,8 +69,8 @@ class Origin:
     def resend(self, now: float) -> None:
         """Send our latest provisional response again."""
 
-    def refuse(self, status: int, now: float) -> None:
-        """Send a final response other than 2xx."""
+    def give_up(self, status: int, now: float) -> None:
+        """Refuse it with this status, which nobody but an extension has asked for."""
 
     def faulted(self, error: SipError, now: float) -> None:
         """The dialog is of no use any more: give the INVITE up."""

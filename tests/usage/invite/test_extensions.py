@@ -6,14 +6,23 @@ import attrs
 import pytest
 
 from sipstack.core.events import Ended
-from sipstack.core.registry import Extension
 from sipstack.message import Response
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import timed
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import Action, Ask, CallExtension, Close, NewCall, Refuse, Resend, Retry
+from sipstack.usage.invite.extension import (
+    Action,
+    Ask,
+    CallExtension,
+    Close,
+    Extension,
+    NewCall,
+    Refuse,
+    Resend,
+    Retry,
+)
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer
 
 Due = Close | Ask | Resend | Refuse | None

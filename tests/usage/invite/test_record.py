@@ -12,14 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipstack.core.events import Acknowledged, Ended, OfferAnswered, OfferReceived
-from sipstack.core.registry import Extension
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.extension import CallExtension, NewCall
+from sipstack.usage.invite.extension import CallExtension, Extension, NewCall
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from tests.simulation.pair import alice_and_bob, established

@@ -12,8 +12,8 @@ from sipstack.testing.ladders import ladder
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from sipstack.usage.invite.update import update
 from tests.simulation.pair import alice_and_bob
-from tests.toys.update import update
 from tests.usage.invite.callers import agreed, bob_and_peer
 
 HOLD, HELD = b"v=0 a=sendonly\r\n", b"v=0 a=recvonly\r\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipstack.core.configuration import Timers
 from sipstack.core.events import Answered, Event, OfferAnswered, OfferReceived, Progressed
 from sipstack.errors import LocalProtocolError
 from sipstack.message import Request
@@ -11,10 +12,10 @@ from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from sipstack.usage.invite.reliable import reliable
 from sipstack.usage.invite.session import Session
+from sipstack.usage.invite.update import update
 from tests.simulation.pair import alice_and_bob
-from tests.toys.reliable import reliable
-from tests.toys.update import update
 from tests.usage.invite.callers import agreed, alice_and_peer, bob_and_peer, methods, statuses
 
 OTHER = b"v=0 another answer\r\n"
@@ -29,7 +30,7 @@ def rel(number: int) -> list[tuple[str, object]]:
 def calling(offer: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer, Request]:
     """Alice, who calls bob; and her INVITE."""
     world, alice, bob = alice_and_peer()
-    for tag in (reliable(), update()):
+    for tag in (reliable(Timers()), update()):
         alice.core.registry.add_extension(tag)
     alice.call(bob.uri, offer)
     invite = bob.request
@@ -40,7 +41,7 @@ def calling(offer: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer, Reque
 def called(body: bytes = OFFER) -> tuple[World, CoreAgent, ScriptedPeer]:
     """Bob, called by carol, who supports it."""
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_extension(reliable())
+    bob.core.registry.add_extension(reliable(Timers()))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=body, headers=SUPPORTED))
     world.ladder()
     return world, bob, carol
@@ -60,7 +61,7 @@ def test_two_of_us_agree_in_a_reliable_183() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_extension(reliable())
+        agent.core.registry.add_extension(reliable(Timers()))
     alice.call(bob.uri)
     world.run()
     bob.invitation.progress(183, world.now, (), ANSWER)
@@ -86,7 +87,7 @@ def test_a_late_offer_travels_in_the_183_and_its_answer_in_the_prack() -> None:
     world = World()
     alice, bob = alice_and_bob(world)
     for agent in (alice, bob):
-        agent.core.registry.add_extension(reliable())
+        agent.core.registry.add_extension(reliable(Timers()))
 
     def answer(event: Event) -> None:
         if isinstance(event, OfferReceived):
@@ -183,7 +184,7 @@ def test_a_refusal_after_a_reliable_answer_leaves_nothing(status: int) -> None:
 
 def test_cancel_after_a_reliable_answer_leaves_nothing() -> None:
     world, alice, bob = alice_and_peer()
-    alice.core.registry.add_extension(reliable())
+    alice.core.registry.add_extension(reliable(Timers()))
     outgoing = alice.call(bob.uri)
     invite = bob.request
     bob.answer(invite, 183, headers=rel(1), body=ANSWER)
@@ -287,7 +288,7 @@ def test_a_call_that_is_cancelled_repeats_nothing() -> None:
 def test_what_comes_after_a_reliable_response_waits_for_its_prack() -> None:
     world, bob, carol = called()
     bob.invitation.progress(183, world.now, (), ANSWER)
-    bob.invitation.progress(180, world.now)
+    bob.invitation.progress(180, world.now, wishes={"100rel": True})
     bob.accept(b"")
     assert [each.status for each in carol.responses] == [183]
     carol.send(bob.address, prack(carol, "1 1 INVITE"))
@@ -327,7 +328,7 @@ def test_prack_with_an_offer_is_answered_in_its_2xx() -> None:
 
 def test_a_caller_that_does_not_support_it_gets_plain_responses() -> None:
     world, bob, carol = bob_and_peer()
-    bob.core.registry.add_extension(reliable())
+    bob.core.registry.add_extension(reliable(Timers()))
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     bob.invitation.progress(183, world.now, (), ANSWER)
     bob.accept()

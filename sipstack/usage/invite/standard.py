@@ -1,0 +1,16 @@
+"""The extensions of INVITE that every user agent has: each in a file of its own, and a line here."""
+
+from __future__ import annotations
+
+from sipstack.transaction.timers import Timers
+from sipstack.usage.invite.extension import Extension
+from sipstack.usage.invite.reliable import reliable
+from sipstack.usage.invite.update import update
+
+
+def standard_extensions(timers: Timers, *, reliable_responses: bool | None = None) -> tuple[Extension, ...]:
+    """In the order in which they take part. ``reliable_responses``: see ``UserAgent``."""
+    extensions = [update()]
+    if reliable_responses is not False:
+        extensions.insert(0, reliable(timers, required=bool(reliable_responses)))
+    return tuple(extensions)
