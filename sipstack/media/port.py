@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from sipstack.errors import LocalProtocolError
 from sipstack.media.audio import Audio
@@ -83,6 +83,11 @@ class SecuredMedia(Protocol):
     @property
     def security(self) -> str | None:
         """What protects the packets now, in words; None while nothing does."""
+
+
+def wants_signalling(media: object) -> TypeGuard[SignalledMedia]:
+    """``isinstance(media, SignalledMedia)``, which takes ten times as long, for each call."""
+    return hasattr(media, "signalled")
 
 
 def audio_of(media: MediaPort) -> Audio:

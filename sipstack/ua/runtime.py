@@ -12,7 +12,7 @@ from sipstack.core.core import Core
 from sipstack.core.events import AddressChanged, Event, InvitationReceived, RequestReceived
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
-from sipstack.media.port import MediaPort, MovableMedia, SignalledMedia
+from sipstack.media.port import MediaPort, MovableMedia, wants_signalling
 from sipstack.media.port_pool import KEPT, PortPool
 from sipstack.media.session import AudioSession
 from sipstack.net.driver import Driver, Tracer
@@ -181,7 +181,7 @@ class Runtime:
             session.signalled(flow.remote[0], flow.secure)
             return session
         media = factory(host)
-        if isinstance(media, SignalledMedia):
+        if wants_signalling(media):
             media.signalled(flow.remote[0], flow.secure)
         told = told_host(flow)
         if told is not None and told != host and isinstance(media, MovableMedia):

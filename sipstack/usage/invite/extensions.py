@@ -62,12 +62,12 @@ class Extensions:
         self._core = core
         self._parts = parts
         self._call = call
-        self._retried: set[tuple[int, int]] = set()
+        self._retried: set[tuple[int, int]] | None = None
         self.scheduled = NEVER
 
     def fork(self, call: ExtendedCall) -> Extensions:
         """Those of one dialog."""
-        return Extensions(self._core, tuple(part.fork() for part in self._parts), call)
+        return Extensions(self._core, tuple([part.fork() for part in self._parts]), call)
 
     # -- what they add -------------------------------------------------------------------------------------
 
@@ -102,6 +102,8 @@ class Extensions:
         """A provisional response to an INVITE of ours: whether it counts."""
         for part in self._parts:
             action = part.answered(response, now)
+            if action is None:
+                continue
             if isinstance(action, Ignore):
                 return False
             if isinstance(action, Confirm) and self._call is not None:
@@ -119,13 +121,14 @@ class Extensions:
         for number, part in enumerate(self._parts):
             action = part.answered(response, now)
             if isinstance(action, Retry):
-                if retry is None and (number, response.status) not in self._retried:
-                    self._retried.add((number, response.status))
+                cause = number, response.status
+                if retry is None and cause not in (self._retried or ()):
+                    self._retried = {*(self._retried or ()), cause}
                     retry = action
-            else:
+            elif action is not None:
                 self.perform(part, action, now)
         if retry is None and response.status >= 200:  # the next INVITE may be tried again as well
-            self._retried.clear()
+            self._retried = None
         self._schedule()
         return retry
 
@@ -175,7 +178,11 @@ class Extensions:
 
     @property
     def deadline(self) -> float:
-        return min(part.deadline for part in self._parts)
+        first = NEVER
+        for part in self._parts:
+            if part.deadline < first:
+                first = part.deadline
+        return first
 
     def timeout(self, now: float) -> None:
         for part in self._parts:

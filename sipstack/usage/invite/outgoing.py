@@ -93,9 +93,9 @@ class OutgoingInviteUsage(Origin):
     def extend(self, parts: tuple[CallExtension, ...]) -> None:
         """Take the extensions that are registered, before the start."""
         self._extensions = extensions = Extensions(self.core, parts)
-        self._draft = attrs.evolve(
-            self._draft, headers=self._draft.headers.joined(Headers(extensions.outgoing("INVITE")))
-        )
+        added = extensions.outgoing("INVITE")
+        if added:
+            self._draft.headers = self._draft.headers.joined(Headers(added))  # nobody else has the draft yet
 
     def start(self, now: float) -> None:
         """Find the flow: ``Routed`` tells it, and ``offer`` sends the INVITE."""

@@ -44,6 +44,9 @@ class Reliable(CallExtension):
         self._interval = timers.t1
         self._expires_at = NEVER
 
+    def fork(self) -> Reliable:
+        return Reliable(self._timers, demanded=self._demanded)
+
     # -- the caller ----------------------------------------------------------------------------------------
 
     def answered(self, response: Response, now: float) -> Action | None:
