@@ -1,105 +1,157 @@
-"""Two-way PCMU calls in one process: ``python -m interop.bench.media_load ENDPOINTS SECONDS`` prints JSON.
+"""The load of ``media``: it talks to all calls of another process, and notes when their packets come.
 
-An endpoint is one end of a call: it sends a tone, and takes what it hears as frames from the playout buffer.
-Endpoints are joined in pairs over loopback, so each sends and receives 50 packets a second.
+It runs on a core of its own. A packet is built once for all calls; of what comes it keeps the headers, with
+the time at which the kernel got them, and looks at them afterwards.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import sys
+import gc
+import random
+import select
+import socket
+import struct
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 import attrs
 
-from sipstack import AudioSession
-from sipstack.media.clock import PERIOD, SLOTS, MediaClock
-from sipstack.media.io import FRAMES_PER_SECOND, PcmSource
-from sipstack.media.tones import sine
+from interop.bench.media_seat import HOST
+from sipstack.media.transport import bind_pair
+from sipstack.rtp.packet import HEADER
+from sipstack.rtp.sorting import is_rtcp
 
-WARM_UP = 1.0
-"""Seconds before the measurement begins."""
+PERIOD = 0.02
+GROUPS = 20
+"""The calls are sent to in as many groups, one each millisecond."""
+PAIRS = 4
+"""Ports to send from and to be sent to."""
+READ = 64
+"""Packets read from one socket at once."""
+BUFFER = 4 << 20
+_TIMESTAMPS = 35  # SO_TIMESTAMPNS, which the socket module does not name
+_SPACE = socket.CMSG_SPACE(16)
+_SECONDS = struct.Struct("@qq")
 
-
-class Probe:
-    """A member of the media clock that keeps the time of each tick and the number of periods before it."""
-
-    def __init__(self) -> None:
-        self.ticks: list[tuple[float, int]] = []
-        self._periods = 0
-
-    def __call__(self, now: float, periods: int) -> None:
-        """A tick."""
-        self._periods += periods
-        self.ticks.append((time.monotonic(), self._periods))
-
-    def lateness(self, first: Probe, since: float) -> list[float]:
-        """Seconds from the moments due to our ticks. ``first`` is ticked first in our slot of the clock.
-
-        The moments due are a grid of 20 ms, laid through the most punctual tick of ``first``.
-        """
-        origin = min(at - periods * PERIOD for at, periods in first.ticks)
-        began, count = self.ticks[0]
-        before = max(periods for at, periods in first.ticks if at <= began) - count
-        return [at - origin - (periods + before) * PERIOD for at, periods in self.ticks if at >= since]
+Arrived = tuple[int, bytes, bytes]
+"""The port that it came from, the RTP header, the kernel's time."""
 
 
 @attrs.frozen
-class Result:
-    """The figures of one run."""
+class Traffic:
+    """What was seen of one run. Times are seconds; shares are of the packets that were due."""
 
-    cpu: float
-    """CPU seconds a second."""
     p50: float
+    """Lateness of the packets that came, half of them and 99 of 100 of them."""
     p99: float
-    skipped: int
-    lost: int
+    missing: float
+    """Share of the packets that should have come, and did not."""
+    own: float
+    """How late we were with 99 of 100 packets ourselves."""
+    sent: int
+    """Packets that we sent in all."""
 
 
-async def listen(session: AudioSession) -> None:
-    """Receives all frames."""
-    async for _ in session.audio:
-        pass
+class Load:
+    """``with`` it, there are ports to send to, and ``run`` makes calls."""
+
+    def __init__(self, packets: Callable[[int], bytes], clock_rate: int) -> None:
+        self._packets = packets
+        self._rate = clock_rate
+        self._arrived: list[Arrived] = []
+        self._late: list[float] = []
+        self._sent = self._number = 0
+        self._stack = ExitStack()
+        self.ports: list[int] = []
+        """Where the calls send to: the first to the first, and so in turn."""
+
+    def __enter__(self) -> Load:
+        self._sockets: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        for _ in range(PAIRS):
+            rtp, rtcp = bind_pair(HOST, (0, 0), random.uniform)
+            for port in (rtp, rtcp):  # what comes of RTCP is not read
+                self._stack.callback(port.close)
+            rtp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+            rtp.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+            self._sockets[rtp.socket.fileno()] = rtp.socket
+            self._poll.register(rtp.socket.fileno(), select.EPOLLIN)
+            self.ports.append(rtp.number)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._poll.close()
+        self._stack.close()
+
+    def run(self, calls: Sequence[int], warm_up: float, seconds: float, began: Callable[[], object]) -> Traffic:
+        """Talk to these ports for ``warm_up`` and ``seconds``. ``began`` is called between the two."""
+        sockets = list(self._sockets.values())
+        to = [(sockets[at % PAIRS].sendto, (HOST, port)) for at, port in enumerate(calls)]
+        groups = [to[first::GROUPS] for first in range(GROUPS)]
+        gc.disable()
+        try:
+            self._talk(groups, warm_up)
+            self._late.clear()
+            self._arrived.clear()
+            began()
+            since = time.time()
+            self._talk(groups, seconds)
+            self._receive(0.05)
+        finally:
+            gc.enable()
+        return self._seen(set(calls), since, seconds)
+
+    def _talk(self, groups: Sequence[Sequence[tuple[Callable[[bytes, object], int], object]]], seconds: float) -> None:
+        start = time.monotonic()
+        for period in range(round(seconds / PERIOD)):
+            packet = self._packets(self._number)
+            self._number += 1
+            for at, group in enumerate(groups):
+                due = start + (period + at / GROUPS) * PERIOD
+                while (early := due - time.monotonic()) > 0:
+                    self._receive(early)
+                self._late.append(-early)
+                for send, address in group:
+                    send(packet, address)
+                self._sent += len(group)
+
+    def _receive(self, patience: float) -> None:
+        """What has come, or comes within this time."""
+        arrived = self._arrived
+        for descriptor, _ in self._poll.poll(patience):
+            receive = self._sockets[descriptor].recvmsg
+            try:
+                for _ in range(READ):
+                    data, ancillary, _, source = receive(12, _SPACE)
+                    arrived.append((source[1], data, ancillary[0][2]))
+            except BlockingIOError:
+                pass
+
+    def _seen(self, calls: set[int], since: float, seconds: float) -> Traffic:
+        streams: dict[int, list[tuple[float, int]]] = defaultdict(list)
+        for port, data, stamp in self._arrived:
+            whole, fraction = _SECONDS.unpack(stamp)
+            at = whole + fraction * 1e-9
+            if port in calls and not is_rtcp(data) and len(data) == 12 and since <= at < since + seconds:
+                streams[port].append((at, HEADER.unpack(data)[3]))
+        late = sorted(one for stream in streams.values() for one in lateness(stream, self._rate))
+        due = len(calls) * seconds / PERIOD
+        own = sorted(self._late)
+        p50, p99 = (late[len(late) * share // 100] for share in (50, 99)) if late else (0.0, 0.0)
+        return Traffic(p50, p99, max(1 - len(late) / due, 0.0), own[len(own) * 99 // 100], self._sent)
 
 
-async def connect(sessions: list[AudioSession]) -> None:
-    """Joins them in pairs, by offer and answer."""
-    for caller, callee in zip(sessions[::2], sessions[1::2], strict=True):
-        await caller.answered(await callee.answer(await caller.offer()))
+def lateness(stream: Sequence[tuple[float, int]], clock_rate: int) -> Iterator[float]:
+    """Seconds by which each packet of one call, (arrival, RTP timestamp), comes after the moment that the most
+    punctual of them tells.
+    """
+    first = stream[0][1]
+    offsets = [at - _since(first, timestamp) / clock_rate for at, timestamp in stream]
+    earliest = min(offsets)
+    return (offset - earliest for offset in offsets)
 
 
-async def main(endpoints: int, seconds: float) -> Result:
-    """One run. The number of endpoints is a multiple of the clock's slots, so that each has as many."""
-    clock = MediaClock(asyncio.get_running_loop())
-    firsts, lasts = [Probe() for _ in range(SLOTS)], [Probe() for _ in range(SLOTS)]
-    source = sine(440, 1.0)
-    tone = b"".join(source.read() or b"" for _ in range(FRAMES_PER_SECOND))
-    sessions = [AudioSession("127.0.0.1", codecs=("PCMU",), clock=clock) for _ in range(endpoints)]
-    for probe in firsts:
-        clock.join(probe)
-    await connect(sessions)
-    for probe in lasts:
-        clock.join(probe)
-    async with contextlib.AsyncExitStack() as stack:
-        for session in sessions:
-            await stack.enter_async_context(session.audio.playing(PcmSource(tone), loop=True))
-            stack.push_async_callback(session.close)
-        tasks = [asyncio.create_task(listen(session)) for session in sessions]
-        await asyncio.sleep(WARM_UP)
-        since, cpu, skipped = time.monotonic(), time.process_time(), clock.skipped
-        await asyncio.sleep(seconds)
-        cpu = (time.process_time() - cpu) / (time.monotonic() - since)
-        late = sorted(
-            one for first, last in zip(firsts, lasts, strict=True) for one in last.lateness(first, since)
-        )
-        lost = sum(session.audio.statistics.packets_lost for session in sessions)
-        skipped = clock.skipped - skipped
-    await asyncio.gather(*tasks)
-    return Result(cpu, late[len(late) // 2], late[len(late) * 99 // 100], skipped, lost)
-
-
-if __name__ == "__main__":
-    outcome = asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
-    sys.stdout.write(json.dumps(attrs.asdict(outcome)) + "\n")
+def _since(first: int, timestamp: int) -> int:
+    return (timestamp - first + 0x80000000 & 0xFFFFFFFF) - 0x80000000
