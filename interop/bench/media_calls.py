@@ -1,7 +1,8 @@
-"""Our calls under measurement: ``python -m interop.bench.media_calls plain|sdes|opus|relay CALLS PORT...``.
+"""Our calls under measurement: ``media_calls plain|sink|sdes|opus|relay CALLS PORT...``; see ``media_seat``.
 
-Each call plays a tone, and a task of its own takes what is heard, frame by frame. With ``relay`` the packets
-of two calls are passed on to each other instead, as ``sipstack.bridge`` does where the codecs match.
+Each call plays a tone, and a task of its own takes what is heard, frame by frame; with ``sink`` it is written
+to a sink instead, as a recording is. With ``relay`` the packets of two calls are passed on to each other, as
+``sipstack.bridge`` does where the codecs match.
 """
 
 from __future__ import annotations
@@ -33,13 +34,26 @@ async def listen(session: AudioSession) -> None:
         pass
 
 
-async def talk(session: AudioSession, stack: contextlib.AsyncExitStack) -> None:
+class Nowhere:
+    """A sink that keeps nothing."""
+
+    def write(self, pcm: bytes) -> None:
+        """Gets what is heard."""
+
+    def close(self) -> None:
+        """There is nothing to complete."""
+
+
+async def talk(kind: str, session: AudioSession, stack: contextlib.AsyncExitStack) -> None:
     """Say a tone, and listen."""
     rate = session.audio.sample_rate
     source = sine(440, 1.0, sample_rate=rate)
     tone = b"".join(source.read() or b"" for _ in range(FRAMES_PER_SECOND))
     await stack.enter_async_context(session.audio.playing(PcmSource(tone, rate), loop=True))
-    stack.callback(asyncio.create_task(listen(session)).cancel)
+    if kind == "sink":
+        await stack.enter_async_context(session.audio.recording(Nowhere()))
+    else:
+        stack.callback(asyncio.create_task(listen(session)).cancel)
 
 
 def join(one: AudioSession, other: AudioSession, stack: contextlib.AsyncExitStack) -> None:
@@ -60,7 +74,7 @@ async def main(kind: str, arguments: list[str]) -> None:
                 join(one, other, stack)
         else:
             for session in sessions:
-                await talk(session, stack)
+                await talk(kind, session, stack)
         await serve(
             [port for _, port in calls],
             lambda: sum(session.audio.statistics.packets_received for session in sessions),

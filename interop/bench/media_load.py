@@ -19,7 +19,8 @@ from contextlib import ExitStack
 import attrs
 
 from interop.bench.media_seat import HOST
-from sipstack.media.transport import bind_pair
+from sipstack.media.peer_address import Address
+from sipstack.media.transport import SendTo, bind_pair
 from sipstack.rtp.packet import HEADER
 from sipstack.rtp.sorting import is_rtcp
 
@@ -37,6 +38,9 @@ _SECONDS = struct.Struct("@qq")
 
 Arrived = tuple[int, bytes, bytes]
 """The port that it came from, the RTP header, the kernel's time."""
+
+Way = tuple[SendTo, Address]
+"""To one call."""
 
 
 @attrs.frozen
@@ -85,10 +89,12 @@ class Load:
         self._poll.close()
         self._stack.close()
 
-    def run(self, calls: Sequence[int], warm_up: float, seconds: float, began: Callable[[], object]) -> Traffic:
+    def run(
+        self, calls: Sequence[int], warm_up: float, seconds: float, began: Callable[[], object]
+    ) -> Traffic:
         """Talk to these ports for ``warm_up`` and ``seconds``. ``began`` is called between the two."""
         sockets = list(self._sockets.values())
-        to = [(sockets[at % PAIRS].sendto, (HOST, port)) for at, port in enumerate(calls)]
+        to: list[Way] = [(sockets[at % PAIRS].sendto, (HOST, port)) for at, port in enumerate(calls)]
         groups = [to[first::GROUPS] for first in range(GROUPS)]
         gc.disable()
         try:
@@ -103,7 +109,7 @@ class Load:
             gc.enable()
         return self._seen(set(calls), since, seconds)
 
-    def _talk(self, groups: Sequence[Sequence[tuple[Callable[[bytes, object], int], object]]], seconds: float) -> None:
+    def _talk(self, groups: Sequence[Sequence[Way]], seconds: float) -> None:
         start = time.monotonic()
         for period in range(round(seconds / PERIOD)):
             packet = self._packets(self._number)
@@ -144,8 +150,8 @@ class Load:
 
 
 def lateness(stream: Sequence[tuple[float, int]], clock_rate: int) -> Iterator[float]:
-    """Seconds by which each packet of one call, (arrival, RTP timestamp), comes after the moment that the most
-    punctual of them tells.
+    """Seconds by which each packet of one call, (arrival, RTP timestamp), comes later than the most punctual
+    of them would have it.
     """
     first = stream[0][1]
     offsets = [at - _since(first, timestamp) / clock_rate for at, timestamp in stream]

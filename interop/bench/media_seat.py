@@ -1,7 +1,7 @@
-"""The frame of every process that ``media`` measures. It needs no package: peers have interpreters of their own.
+"""The frame of every process that ``media`` measures, without a package: peers have their own interpreters.
 
-``... CALLS PORT...``: each call has its own RTP port, and sends to one of the load's ports in turn. Printed are
-the ports of the calls, and once the standard input ends, how many packets of audio they were given.
+``... CALLS PORT...``: each call has its own RTP port, and sends to one of the load's ports in turn. Printed
+are the ports of the calls, and once the standard input ends, how many packets of audio they were given.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class Stream:
 
 STREAMS = {
     "plain": Stream("PCMU"),
+    "sink": Stream("PCMU"),
     "sdes": Stream("PCMU", is_protected=True),
     "opus": Stream("opus", 111),
     "relay": Stream("PCMU"),

@@ -9,16 +9,23 @@ from pathlib import Path
 
 from interop.bench.server import ROOT, Recipe, StartError
 
-RELEASES = {"aiosipua": "aiosipua==0.7.1", "sippy": "sippy==2.5.0", "sipua": "sipua==0.5.7"}
+RELEASES = {
+    "aiosipua": "aiosipua==0.7.1",
+    "sippy": "sippy==2.5.0",
+    "sipua": "sipua==0.5.7",
+    "aiortp": "aiortp==0.8.0",
+}
 """The releases measured, so that figures of two runs compare."""
 
 
 def recipe(peer: str) -> Recipe:
     """How to start the peer's server; raises `StartError` where pip cannot install it."""
-    module = f"interop.bench.peers.{peer}_uas"
-    return Recipe(
-        RELEASES[peer], [str(_interpreter(peer)), "-m", module, "{port}"], {"PYTHONPATH": str(ROOT)}
-    )
+    return Recipe(RELEASES[peer], [*command(peer, "uas"), "{port}"], {"PYTHONPATH": str(ROOT)})
+
+
+def command(peer: str, what: str) -> list[str]:
+    """What of the peer is to be run, by the interpreter that has it; raises as `recipe` does."""
+    return [str(_interpreter(peer)), "-m", f"interop.bench.peers.{peer}_{what}"]
 
 
 def _interpreter(peer: str) -> Path:
