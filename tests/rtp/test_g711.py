@@ -10,6 +10,16 @@ import pytest
 
 from sipstack.rtp import g711
 
+
+@pytest.fixture(params=["in C", "by table"], autouse=True)
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first only where Python has audioop."""
+    if request.param == "by table":
+        monkeypatch.setattr(g711, "_LIBRARY", None)
+    elif g711._LIBRARY is None:
+        pytest.skip("this Python has no audioop")
+
+
 ALL = struct.pack("<65536h", *range(-32768, 32768))
 CODES = bytes(range(256))
 
