@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from interop.asterisk.sound import RATE, SILENCE, TONE, Samples, loudness, samples_of, tone_share
+from interop.asterisk.sound import RATE, SILENCE, Samples, consists_of, loudness, samples_of
 from sipstack import Audio, Call, Frame, Invitation, UserAgent
 
 TIMEOUT = 5.0  # seconds; on an idle machine each wait takes a fraction of one
@@ -26,14 +26,16 @@ async def hear(audio: Audio, duration: float) -> Samples:
     raise EOFError(f"the media ended after {len(heard) / RATE} s")
 
 
-async def hear_tone(audio: Audio, frequency: float) -> None:
-    """Listen until there is this tone and nothing else; raises TimeoutError when it does not come."""
+async def hear_tone(audio: Audio, *frequencies: float) -> None:
+    """Listen until there is this tone, or are these together, and nothing else; raises TimeoutError when that
+    does not come.
+    """
     length = int(WINDOW * RATE)
     latest = np.empty(0)
     async with asyncio.timeout(TIMEOUT):
         async for frame in audio:
             latest = np.concatenate((latest, _samples(frame)))[-length:]
-            if len(latest) == length and loudness(latest) > SILENCE and tone_share(latest, frequency) >= TONE:
+            if len(latest) == length and loudness(latest) > SILENCE and consists_of(latest, *frequencies):
                 return
     raise EOFError("the media ended")
 

@@ -39,6 +39,14 @@ def tone_share(samples: Samples, frequency: float) -> float:
     return float(2 * np.abs(samples @ turns) ** 2 / (len(samples) * energy))
 
 
+def consists_of(samples: Samples, *frequencies: float) -> bool:
+    """Whether these tones are all that there is, none of them less than half as loud as it would be if all
+    were alike.
+    """
+    shares = [tone_share(samples, frequency) for frequency in frequencies]
+    return sum(shares) >= TONE and min(shares) >= TONE / len(shares) / 4
+
+
 def tone_duration(samples: Samples, frequency: float, window: float = 0.1) -> float:
     """For how many seconds the tone is heard: in windows with at least 0.9 of their energy at the frequency.
 
@@ -60,6 +68,17 @@ def similarity(sent: Samples, heard: Samples, window: float = 0.2) -> float:
     length = int(window * RATE)
     parts = [sent[at : at + length] for at in range(0, len(sent) - length + 1, length)]
     return float(np.median([_best_correlation(part, heard) for part in parts])) if parts else 0.0
+
+
+def signal_to_noise(sent: Samples, heard: Samples) -> float:
+    """In dB, over the second in the middle of what was sent, found in what was heard."""
+    middle = (len(sent) - RATE) // 2
+    part = sent[middle : middle + RATE]
+    size = len(heard) + len(part)
+    product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size))
+    at = int(np.argmax(np.fft.irfft(product, size)[: len(heard) - len(part)]))
+    noise = heard[at : at + len(part)] - part
+    return float(10 * np.log10(np.sum(part**2) / np.sum(noise**2)))
 
 
 def _best_correlation(part: Samples, heard: Samples) -> float:

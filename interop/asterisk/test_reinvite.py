@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from interop.asterisk.agents import AgentFactory
 from interop.asterisk.configuration import HOLD_TONE
-from interop.asterisk.listening import answering, eventually, hear_tone, next_call
+from interop.asterisk.listening import eventually, hear_tone
+from interop.asterisk.phones import OUR_TONE, THEIR_TONE, connected
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
-from sipstack import Call, TracedMessage
-
-OUR_TONE, THEIR_TONE = 440, 620  # Hz
-
-
-@asynccontextmanager
-async def connected(
-    asterisk: Asterisk,
-    caller: str,
-    callee: str,
-    agent: AgentFactory,
-    folder: Path,
-    trace: list[TracedMessage],
-) -> AsyncIterator[tuple[Call, Call]]:
-    """Two user agents of ours, connected through Asterisk, each sends a tone. Both are traced."""
-    ours = write_wav(folder / "ours.wav", tone(OUR_TONE, 1.0))
-    theirs = write_wav(folder / "theirs.wav", tone(THEIR_TONE, 1.0))
-    async with (
-        agent(callee, trace=trace.append) as there,
-        there.register(),
-        answering(there) as calls,
-        agent(caller, trace=trace.append) as here,
-        here.call(asterisk.uri(f"dial-{callee}")) as our_call,
-    ):
-        their_call = await next_call(calls)
-        async with our_call.playing(ours, loop=True), their_call.playing(theirs, loop=True):
-            await hear_tone(our_call.audio, THEIR_TONE)
-            await hear_tone(their_call.audio, OUR_TONE)
-            yield our_call, their_call
+from sipstack import TracedMessage
 
 
 async def test_the_party_on_hold_hears_the_hold_tone(
     asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 ) -> None:
-    async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):
+    async with connected(agent("alice"), agent("bob"), asterisk.uri("dial-bob"), tmp_path) as (alice, bob):
         await alice.hold()
         assert alice.held
         await hear_tone(bob.audio, HOLD_TONE)
@@ -58,7 +29,7 @@ async def test_the_party_on_hold_hears_the_hold_tone(
 
 
 async def test_the_callee_holds(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
-    async with connected(asterisk, "alice", "bob", agent, tmp_path, []) as (alice, bob):
+    async with connected(agent("alice"), agent("bob"), asterisk.uri("dial-bob"), tmp_path) as (alice, bob):
         await bob.hold()
         await hear_tone(alice.audio, HOLD_TONE)
         await bob.resume()
@@ -66,7 +37,7 @@ async def test_the_callee_holds(asterisk: Asterisk, agent: AgentFactory, tmp_pat
 
 
 async def test_asterisk_holds_us(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
-    async with connected(asterisk, "alice", "held", agent, tmp_path, []) as (alice, held):
+    async with connected(agent("alice"), agent("held"), asterisk.uri("dial-held"), tmp_path) as (alice, held):
         await alice.hold()
         await eventually(lambda: held.remote_held)
         await alice.resume()
@@ -76,7 +47,7 @@ async def test_asterisk_holds_us(asterisk: Asterisk, agent: AgentFactory, tmp_pa
 
 
 async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
-    async with connected(asterisk, "alice", "held", agent, tmp_path, []) as (alice, held):
+    async with connected(agent("alice"), agent("held"), asterisk.uri("dial-held"), tmp_path) as (alice, held):
         await alice.hold()
         await eventually(lambda: held.remote_held)
         await held.hold()
@@ -90,7 +61,8 @@ async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
 async def test_offers_cross(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
     """Both hold at the same time, so that each refuses the other's re-INVITE with 491 and tries again."""
     trace: list[TracedMessage] = []
-    async with connected(asterisk, "alice", "held", agent, tmp_path, trace) as (alice, held):
+    here, there = agent("alice", trace=trace.append), agent("held", trace=trace.append)
+    async with connected(here, there, asterisk.uri("dial-held"), tmp_path) as (alice, held):
         async with asyncio.timeout(30):
             while not any(entry.data.startswith(b"SIP/2.0 491") for entry in trace):
                 await asyncio.gather(alice.hold(), held.hold())
@@ -125,7 +97,8 @@ async def test_the_call_goes_on_after_an_update(
 
 async def test_asterisk_connects_us_directly(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
     trace: list[TracedMessage] = []
-    async with connected(asterisk, "near", "far", agent, tmp_path, trace) as (near, far):
+    here, there = agent("near", trace=trace.append), agent("far", trace=trace.append)
+    async with connected(here, there, asterisk.uri("dial-far"), tmp_path) as (near, far):
         await eventually(
             lambda: any(media_port(request) not in asterisk.media for request in requests(trace, "INVITE"))
         )

@@ -9,8 +9,10 @@ import pytest
 
 from interop.asterisk.sound import (
     RATE,
+    consists_of,
     loudness,
     read_wav,
+    signal_to_noise,
     similarity,
     speech_like_noise,
     tone,
@@ -27,6 +29,15 @@ def test_the_share_of_a_tone() -> None:
     assert tone_share(tone(440, 1.0) + tone(1004, 1.0), 440) == pytest.approx(0.5, abs=0.01)
 
 
+def test_tones_that_sound_together() -> None:
+    both = tone(440, 1.0) + tone(1004, 1.0, amplitude=0.2)
+    assert consists_of(both, 440, 1004)
+    assert not consists_of(both, 440)
+    assert not consists_of(both, 440, 620)
+    assert not consists_of(both + tone(620, 1.0), 440, 1004)
+    assert not consists_of(tone(440, 1.0), 440, 1004)
+
+
 def test_a_tone_is_heard_for_as_long_as_it_sounds() -> None:
     sounds = np.concatenate((np.zeros(RATE), tone(440, 0.5), speech_like_noise(1.0), tone(1004, 1.0)))
     assert tone_duration(sounds, 440) == pytest.approx(0.5)
@@ -40,6 +51,13 @@ def test_a_recording_is_like_its_original_also_when_delayed_and_with_gaps() -> N
     assert similarity(sent, speech_like_noise(2.0, seed=2)) < 0.2
     assert similarity(sent, np.zeros(RATE)) == pytest.approx(0)
     assert similarity(sent, sent[:100]) == 0
+
+
+def test_noise_counts_where_the_sound_fits() -> None:
+    sent = speech_like_noise(3.0)
+    noise = np.random.default_rng(3).standard_normal(len(sent)) * loudness(sent) / 100
+    heard = np.concatenate((np.zeros(777), sent + noise, np.zeros(RATE)))
+    assert signal_to_noise(sent, heard) == pytest.approx(40, abs=1)
 
 
 def test_a_file_holds_what_was_written(tmp_path: Path) -> None:

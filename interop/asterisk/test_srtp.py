@@ -3,92 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import attrs
-import numpy as np
 import pytest
 
+from interop.asterisk import phones
 from interop.asterisk.configuration import HOLD_TONE
 from interop.asterisk.listening import answering, eventually, hear, hear_tone, next_call
+from interop.asterisk.phones import OUR_TONE, THEIR_TONE, Phone, connected
 from interop.asterisk.server import Asterisk
-from interop.asterisk.sound import RATE, Samples, speech_like_noise, tone, write_wav
+from interop.asterisk.sound import signal_to_noise, speech_like_noise, tone, write_wav
 from interop.asterisk.wires import Wire
-from sipstack import AudioSession, Call, CallRejected, NegotiationError, Tls, TracedMessage, UserAgent
+from sipstack import Call, CallRejected, NegotiationError
 
 SHA1_80 = "SDES-SRTP AES_CM_128_HMAC_SHA1_80"
 SHA1_32 = "SDES-SRTP AES_CM_128_HMAC_SHA1_32"
 TLS, UDP = Wire("tls4"), Wire("udp4")
-OUR_TONE, THEIR_TONE = 440, 620  # Hz
 pytestmark = pytest.mark.usefixtures("agent")  # nothing is left afterwards
 
 
-@attrs.frozen
-class Phone:
-    """A user agent with the account of an endpoint of etc/pjsip_srtp.conf, and the media of its calls."""
-
-    agent: UserAgent
-    media: list[AudioSession]
-    trace: list[TracedMessage]
-
-    def offered(self) -> list[str]:
-        """The m-lines of the descriptions that came from the other side."""
-        lines = (line for message in self.trace if not message.sent for line in message.data.split(b"\r\n"))
-        return [line.decode() for line in lines if line.startswith(b"m=audio")]
-
-
 def phone(asterisk: Asterisk, name: str, security: str | Sequence[str] = "sdes", wire: Wire = TLS) -> Phone:
-    media: list[AudioSession] = []
-    trace: list[TracedMessage] = []
-
-    def make(host: str) -> AudioSession:
-        media.append(AudioSession(host, security=security))
-        return media[-1]
-
-    agent = UserAgent(
-        f"sip:{name}@{wire.host}:{wire.port(asterisk)}",
-        password="secret",
-        registrar=wire.uri(asterisk),
-        listen=f"udp:{wire.host}:0",
-        tls=Tls(authority=asterisk.authority),
-        media=make,
-        trace=trace.append,
-    )
-    return Phone(agent, media, trace)
-
-
-@asynccontextmanager
-async def connected(
-    asterisk: Asterisk, here: Phone, there: Phone, name: str, folder: Path
-) -> AsyncIterator[tuple[Call, Call]]:
-    """Two of ours connected through Asterisk, each sends a tone."""
-    ours = write_wav(folder / "ours.wav", tone(OUR_TONE, 1.0))
-    theirs = write_wav(folder / "theirs.wav", tone(THEIR_TONE, 1.0))
-    async with (
-        there.agent,
-        there.agent.register(),
-        answering(there.agent) as calls,
-        here.agent,
-        here.agent.call(TLS.uri(asterisk, f"dial-{name}")) as our_call,
-    ):
-        their_call = await next_call(calls)
-        async with our_call.playing(ours, loop=True), their_call.playing(theirs, loop=True):
-            await hear_tone(our_call.audio, THEIR_TONE)
-            await hear_tone(their_call.audio, OUR_TONE)
-            yield our_call, their_call
-
-
-def signal_to_noise(sent: Samples, heard: Samples) -> float:
-    """In dB, over the second in the middle of what was sent, found in what was heard."""
-    part = sent[RATE : 2 * RATE]
-    size = len(heard) + len(part)
-    product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size))
-    at = int(np.argmax(np.fft.irfft(product, size)[: len(heard) - len(part)]))
-    noise = heard[at : at + len(part)] - part
-    return float(10 * np.log10(np.sum(part**2) / np.sum(noise**2)))
+    return phones.phone(asterisk, name, wire, security=security)
 
 
 def nothing_was_refused(call: Call) -> bool:
@@ -107,7 +44,7 @@ async def test_the_echo_is_as_clean_as_the_codec(asterisk: Asterisk, tmp_path: P
         assert signal_to_noise(sent, heard) >= 36.0
         assert nothing_was_refused(call)
         assert call.statistics.packets_lost == 0
-    assert ours.offered()[0].split()[2] == "RTP/SAVP"
+    assert ours.described(sent=False)[0].protocol == "RTP/SAVP"
 
 
 async def test_the_suite_with_short_tags_is_taken_where_the_peer_wants_it(asterisk: Asterisk) -> None:
@@ -138,7 +75,10 @@ async def test_asterisk_calls_us(asterisk: Asterisk) -> None:
 async def test_two_of_ours_with_hold_and_resume(asterisk: Asterisk, tmp_path: Path) -> None:
     """Asterisk decrypts the one leg and encrypts the other, with keys of each leg's own."""
     alice, bob = phone(asterisk, "srtp"), phone(asterisk, "srtp-far")
-    async with connected(asterisk, alice, bob, "srtp-far", tmp_path) as (ours, theirs):
+    async with connected(alice.agent, bob.agent, TLS.uri(asterisk, "dial-srtp-far"), tmp_path) as (
+        ours,
+        theirs,
+    ):
         assert (ours.security, theirs.security) == (SHA1_80, SHA1_80)
         await ours.hold()
         await ours.resume()
@@ -198,7 +138,7 @@ async def test_asterisk_offers_keys_beside_plain_rtp(
         await asterisk.originate("optional", "milliwatt", contact)
         call = await next_call(calls)
         assert call.security == told
-        assert ours.offered()[0].split()[2] == "RTP/AVP"
+        assert ours.described(sent=False)[0].protocol == "RTP/AVP"
         await hear_tone(call.audio, 1004)
         assert nothing_was_refused(call)
         await call.hang_up()
