@@ -63,22 +63,19 @@ def loudness(samples: Samples) -> float:
     return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
 
 
-def similarity(sent: Samples, heard: Samples, window: float = 0.2) -> float:
+def similarity(sent: Samples, heard: Samples, window: float = 0.2, rate: int = RATE) -> float:
     """How much of ``sent`` is in ``heard``: the median, over its windows, of the best correlation."""
-    length = int(window * RATE)
+    length = int(window * rate)
     parts = [sent[at : at + length] for at in range(0, len(sent) - length + 1, length)]
     return float(np.median([_best_correlation(part, heard) for part in parts])) if parts else 0.0
 
 
-def signal_to_noise(sent: Samples, heard: Samples) -> float:
-    """In dB, over the second in the middle of what was sent, found in what was heard."""
-    middle = (len(sent) - RATE) // 2
-    part = sent[middle : middle + RATE]
-    size = len(heard) + len(part)
-    product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size))
-    at = int(np.argmax(np.fft.irfft(product, size)[: len(heard) - len(part)]))
-    noise = heard[at : at + len(part)] - part
-    return float(10 * np.log10(np.sum(part**2) / np.sum(noise**2)))
+def signal_to_noise(sent: Samples, heard: Samples, rate: int = RATE) -> float:
+    """In dB, 120 at the most: the median over windows, each where it fits best, so that one late packet does
+    not count for all.
+    """
+    correlation = similarity(sent, heard, rate=rate)
+    return float(10 * np.log10(correlation**2 / max(1 - correlation**2, 1e-12)))
 
 
 def _best_correlation(part: Samples, heard: Samples) -> float:
@@ -87,7 +84,8 @@ def _best_correlation(part: Samples, heard: Samples) -> float:
     size = len(heard) + len(part)
     product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size))
     dots = np.fft.irfft(product, size)[: len(heard) - len(part) + 1]
-    energy = np.convolve(heard**2, np.ones(len(part)), "valid")
+    until = np.concatenate(([0.0], np.cumsum(heard**2)))
+    energy = until[len(part) :] - until[: len(until) - len(part)]
     norms = np.sqrt(np.maximum(energy, 1e-9) * np.sum(part**2))
     return float(np.max(dots / norms))
 
