@@ -139,11 +139,11 @@ def rendered(installation: Installation) -> Iterator[Asterisk]:
 
 
 @contextmanager
-def booted(asterisk: Asterisk, entering: Sequence[str] = ()) -> Iterator[None]:
+def booted(asterisk: Asterisk, entering: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
     """Start it and wait until it takes calls; stop it afterwards. ``entering`` stands before its command."""
     with _process(asterisk, entering) as process:
         _wait_until_booted(asterisk, process)
-        yield
+        yield process
 
 
 @contextmanager

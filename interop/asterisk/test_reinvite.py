@@ -40,10 +40,20 @@ async def test_asterisk_holds_us(asterisk: Asterisk, agent: AgentFactory, tmp_pa
     async with connected(agent("alice"), agent("held"), asterisk.uri("dial-held"), tmp_path) as (alice, held):
         await alice.hold()
         await eventually(lambda: held.remote_held)
+        await hear_tone(held.audio, OUR_TONE)  # who holds goes on, with music
         await alice.resume()
         await eventually(lambda: not held.remote_held)
         await hear_tone(held.audio, OUR_TONE)
         await hear_tone(alice.audio, THEIR_TONE)
+
+
+async def test_music_of_asterisk(asterisk: Asterisk, agent: AgentFactory) -> None:
+    """Also while we hold, and after it."""
+    async with agent() as ua, ua.call(asterisk.uri("music")) as call:
+        await hear_tone(call.audio, HOLD_TONE)
+        await call.hold()
+        await call.resume()
+        await hear_tone(call.audio, HOLD_TONE)
 
 
 async def test_both_hold(asterisk: Asterisk, agent: AgentFactory, tmp_path: Path) -> None:
