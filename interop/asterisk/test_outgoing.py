@@ -21,7 +21,7 @@ from interop.asterisk.sound import (
     tone_duration,
     write_wav,
 )
-from sipstack import Call
+from sipstack import Call, Invitation, bridge
 
 
 async def test_the_echo_of_a_file_is_recorded(
@@ -82,6 +82,26 @@ async def test_early_media_is_heard_before_the_answer(asterisk: Asterisk, agent:
         call = await outgoing.answered()
         await hear_tone(call.audio, 1004)
     assert statuses[-1] == 183
+
+
+async def test_early_media_is_heard_through_a_bridge_of_ours(asterisk: Asterisk, agent: AgentFactory) -> None:
+    """From Asterisk by way of bob, who calls on before he answers, and Asterisk again to alice."""
+
+    async def call_on(invitation: Invitation) -> None:
+        async with bob.invite(asterisk.uri("early")) as outgoing:
+            await anext(outgoing.provisionals())
+            await invitation.progress(183, early_media=True)
+            bridging = asyncio.ensure_future(bridge(invitation, outgoing))
+            await outgoing.answered()
+            async with invitation.accept():
+                await bridging
+
+    async with agent("bob") as bob, bob.register(), bob.serving(call_on), agent("alice") as alice:
+        async with alice.invite(asterisk.uri("dial-bob")) as outgoing:
+            await hear_tone(outgoing.audio, 440)
+            call = await outgoing.answered()
+            await hear_tone(call.audio, 1004)
+        await asterisk.idle()
 
 
 async def test_the_offer_may_come_from_asterisk(asterisk: Asterisk, agent: AgentFactory) -> None:
