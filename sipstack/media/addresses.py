@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from sipstack.errors import NegotiationError
 from sipstack.media.peer_address import Address
+from sipstack.sdp import Connection
 
 LOOKUPS = 4
 """Names looked up at once, by the whole process: descriptions come from anybody, and a name server of theirs
@@ -44,6 +45,13 @@ async def resolve(host: str, port: int, family: socket.AddressFamily) -> Address
         raise NegotiationError(f"no way to send media to {host!r}: it is not found in time") from None
     except (OSError, ValueError) as error:
         raise NegotiationError(f"no way to send media to {host!r}: {error}") from error
+
+
+async def destination(host: str, port: int, local: str) -> Address | None:
+    """Where to send from ``local``; None for those that mean "send me nothing". Raises NegotiationError."""
+    if not port or Connection(host).nowhere:
+        return None
+    return await resolve(host, port, socket.AF_INET6 if ":" in local else socket.AF_INET)
 
 
 def _is_ipv4(host: str) -> bool:

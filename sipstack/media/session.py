@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
@@ -12,7 +11,7 @@ import attrs
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.log import MEDIA
-from sipstack.media.addresses import is_ours, local_address, resolve
+from sipstack.media.addresses import destination, is_ours, local_address
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.chosen_codecs import known_codecs
 from sipstack.media.clock import MediaClock
@@ -22,7 +21,7 @@ from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFaile
 from sipstack.media.formats import FORMATS, Format, FormatsOfCall
 from sipstack.media.ice_settings import Ice
 from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
-from sipstack.media.peer_address import Address, Latch
+from sipstack.media.peer_address import Latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import Bind, RtpTransport, UdpTransport
@@ -423,8 +422,8 @@ class AudioSession:
     ) -> None:
         rtp = rtcp = None
         if not isinstance(path, SearchingPath):
-            rtp = await self._resolve(agreement.address, agreement.port)
-            rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
+            rtp = await destination(agreement.address, agreement.port, self._local)
+            rtcp = await destination(agreement.rtcp_address, agreement.rtcp_port, self._local)
         self._check_still_open()
         await path.agree(agreement, offered=offered)
         self._check_still_open()
@@ -451,13 +450,6 @@ class AudioSession:
             self._watch.begin(asyncio.get_running_loop().time())
         else:
             self._watch.end()
-
-    async def _resolve(self, host: str, port: int) -> Address | None:
-        """The address to send to; None for those that mean "send me nothing"."""
-        if not port or Connection(host).nowhere:
-            return None
-        family = socket.AF_INET6 if ":" in self._local else socket.AF_INET
-        return await resolve(host, port, family)
 
     def _fail(self, error: TransportError) -> None:
         self._tell(MediaFailed(error))

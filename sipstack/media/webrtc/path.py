@@ -7,7 +7,6 @@ needs the other again: ICE may begin anew under keys that stay, and the keys cha
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ import attrs
 
 from sipstack.errors import NegotiationError, ParseError, TransportError
 from sipstack.log import MEDIA
-from sipstack.media.addresses import resolve
+from sipstack.media.addresses import destination
 from sipstack.media.path import DTLS_PROTOCOLS, PathContext, Peer, SearchingPath
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, Receive, RtpTransport
@@ -26,7 +25,6 @@ from sipstack.media.webrtc.sockets import Associations, Sockets
 from sipstack.sdp import (
     Agreement,
     Attribute,
-    Connection,
     DtlsDescription,
     IceDescription,
     MediaDescription,
@@ -277,8 +275,8 @@ class DtlsPath(SearchingPath):
         if offered and self._is_turning and sockets.agent is None:
             return  # to an offer that is no more in force; the next one is on its way
         if agent is None:
-            rtp = await self._resolve(agreement.address, agreement.port)
-            rtcp = await self._resolve(agreement.rtcp_address, agreement.rtcp_port)
+            rtp = await destination(agreement.address, agreement.port, self._host)
+            rtcp = await destination(agreement.rtcp_address, agreement.rtcp_port, self._host)
             sockets.destination = rtp or sockets.destination
             sockets.rtcp_destination = rtcp or sockets.rtcp_destination
         elif agent.remote is not None and peer.ice is not None:
@@ -375,11 +373,6 @@ class DtlsPath(SearchingPath):
         if sockets in self._transport.sockets:
             self._transport.earlier_send_errors += sockets.send_errors
             self._transport.sockets.remove(sockets)
-
-    async def _resolve(self, host: str, port: int) -> Address | None:
-        if not port or Connection(host).nowhere:
-            return None
-        return await resolve(host, port, socket.AF_INET6 if ":" in self._host else socket.AF_INET)
 
     # The end
 
