@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
 from interop.asterisk.agents import AgentFactory
-from interop.asterisk.listening import eventually, hear_tone
+from interop.asterisk.listening import eventually, hear, hear_tone
 from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import Samples, samples_of, signal_to_noise, speech_like_noise, tone
 from sipstack import AudioSession, Call, Frame
@@ -78,6 +79,29 @@ async def test_asterisk_goes_over_to_another_codec(
         async with call.playing(beep, loop=True):
             await hear_tone(call.audio, 440)
     assert before == first
+
+
+async def test_we_go_over_to_another_codec_and_back(asterisk: Asterisk, agent: AgentFactory) -> None:
+    """By re-INVITEs of ours: Asterisk's answers have the codec, and so has its audio."""
+    media: list[AudioSession] = []
+
+    def make(host: str) -> AudioSession:
+        media.append(AudioSession(host, codecs=("PCMU", "G722", "opus", "PCMA"), sample_rate=NARROW))
+        return media[-1]
+
+    beep = PcmSource((tone(440, 1.0) * 32767).astype("<i2").tobytes())
+    async with agent("codecs") as ua, ua.call(asterisk.uri("echo"), media=make) as call:
+        async with call.playing(beep, loop=True):
+            for codec in ("PCMU", "G722", "opus", "PCMA", "PCMU"):
+                media[0].use_codecs(codec)
+                await eventually(partial(sends, call, codec))
+                await hear(call.audio, 0.2)  # what was on its way
+                await hear_tone(call.audio, 440)
+        assert call.statistics.packets_invalid == 0
+
+
+def sends(call: Call, codec: str) -> bool:
+    return call.codec == codec
 
 
 def choosing(*codecs: str, sample_rate: int = RATE) -> Callable[[str], AudioSession]:

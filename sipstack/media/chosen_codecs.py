@@ -27,6 +27,16 @@ class ChosenCodecs:
     sample_rate: int
     """Of the audio of the call."""
 
+    def only(self, *wanted: str | AudioCodec) -> Capabilities:
+        """Some of them, in this order of preference. Raises MediaError when one is not among them."""
+        named = [codec_named(each, self.sample_rate) if isinstance(each, str) else each for each in wanted]
+        keys = dict.fromkeys(codec.description.key for codec in named)
+        if not keys or not keys.keys() <= self.by_key.keys():
+            ours = ", ".join(codec.name for codec in self.capabilities.codecs)
+            raise MediaError(f"a call changes to codecs that it was made with, which are {ours}")
+        described = [self.by_key[key].description for key in keys]
+        return attrs.evolve(self.capabilities, codecs=tuple(described))
+
 
 @lru_cache(maxsize=32)  # an application has few sets of codecs, and opens each for many calls
 def known_codecs(

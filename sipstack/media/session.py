@@ -107,7 +107,7 @@ class AudioSession:
         is_ours: Callable[[str], bool] = is_ours,
     ) -> None:
         known = known_codecs(tuple(codecs), prefer_own, sample_rate)
-        self._codecs, self._capabilities = known.by_key, known.capabilities
+        self._known, self._codecs, self._capabilities = known, known.by_key, known.capabilities
         self._receives = self._playable(self._capabilities.codecs)
         self.audio = Audio(self._statistics, known.sample_rate)
         self.dtmf = Dtmf(self.audio, inband)
@@ -232,6 +232,14 @@ class AudioSession:
         elif host != self._local and Connection(host).family == Connection(self._local).family:
             self._move(self._path, self._path.move(host), host)
         self._host, self._told = host, advertised or host.partition("%")[0]
+
+    def use_codecs(self, *codecs: str | AudioCodec) -> None:
+        """Have these alone of our codecs, in this order, in our next descriptions, and ask for one, as
+        ``rekey`` does. A peer that has none of them refuses that and all our further offers, until it has
+        others again: the call stays as it is. Raises MediaError for a codec that is not ours.
+        """
+        self._capabilities = self._formats.described(self._known.only(*codecs))
+        self._change()
 
     def rekey(self) -> None:
         """Have new keys in our next description, and ask for it (``MediaChanged``): a call then sends a
