@@ -36,6 +36,8 @@ FLAGS = (
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",  # no microphone is asked for
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
     "--remote-debugging-port=0",
 )
 
@@ -50,7 +52,7 @@ def program() -> str | None:
 
 
 class Page:
-    """One page, which is empty but for the script."""
+    """One page, which is empty but for the script: from a file, so that it may ask for the microphone."""
 
     def __init__(self, tab: ClientConnection) -> None:
         self._tab = tab
@@ -72,26 +74,38 @@ class Page:
             raise ScriptError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"]["result"].get("value")
 
+    async def loaded(self) -> None:
+        """Wait until the script has been run."""
+        async with asyncio.timeout(START_TIMEOUT):
+            while not await self.evaluate("location.protocol == 'file:' && document.readyState == 'complete'"):
+                await asyncio.sleep(0.02)
+
     async def call(self, function: str, *arguments: object) -> Any:
         """The value of a function of the page, of values that JSON can hold."""
         return await self.evaluate(f"{function}({', '.join(map(json.dumps, arguments))})")
 
 
 @asynccontextmanager
-async def page(script: str, folder: Path) -> AsyncIterator[Page]:
-    """A page of a browser of its own, whose profile and log are in ``folder``."""
-    async with _browser(folder) as port:
+async def page(script: str, folder: Path, microphone: Path | None = None) -> AsyncIterator[Page]:
+    """A page of a browser of its own, whose profile and log are in ``folder``. A WAV file takes the place of
+    the microphone.
+    """
+    (folder / "page.js").write_text(script, encoding="utf-8")
+    document = folder / "page.html"
+    document.write_text('<!doctype html><meta charset="utf-8"><script src="page.js"></script>')
+    flags = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
+    async with _browser(folder, [*flags, document.as_uri()]) as port:
         address = await asyncio.to_thread(_tab, port)
         async with connect(address, max_size=None, compression=None) as tab:
             opened = Page(tab)
-            await opened.evaluate(script)
+            await opened.loaded()
             yield opened
 
 
 @asynccontextmanager
-async def _browser(folder: Path) -> AsyncIterator[int]:
+async def _browser(folder: Path, arguments: list[str]) -> AsyncIterator[int]:
     profile = folder / "profile"
-    command = [*ended_with_us(), program() or "chromium", *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    command = [*ended_with_us(), program() or "chromium", *FLAGS, f"--user-data-dir={profile}", *arguments]
     with (folder / "chromium.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -1,4 +1,4 @@
-"""Fixtures of the tests with a browser: its page, and the registrar of interop/kamailio."""
+"""Fixtures of the tests with a browser: its page, ours that it calls, and the registrar of interop/kamailio."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from interop.browser import chromium, libraries
 from interop.browser.chromium import Page
+from interop.browser.pair import Phones, phones
 from interop.kamailio.conftest import agent, kamailio
 
 __all__ = ["agent", "kamailio"]
@@ -36,3 +37,10 @@ async def page(script: str, tmp_path: Path) -> AsyncIterator[Page]:
 def library(request: pytest.FixtureRequest) -> str:
     """Each of the two."""
     return str(request.param)
+
+
+@pytest.fixture
+async def pair(page: Page, library: str, tmp_path: Path) -> AsyncIterator[Phones]:
+    """The phone of a page, and ours that it is connected to."""
+    async with phones(page, library, tmp_path) as both:
+        yield both

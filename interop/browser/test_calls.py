@@ -1,0 +1,178 @@
+"""Calls between SIP.js or JsSIP in a browser and us, over its connection to our secure WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from interop.asterisk.listening import TIMEOUT, hear_tone
+from interop.browser.pair import OUR_TONE, THEIR_TONE, US, Phones, connect, open_files
+from sipstack import CallRejected, Invitation
+
+CODECS = pytest.mark.parametrize("codec", ["opus", "PCMU"])
+
+
+@CODECS
+async def test_the_page_calls_us(pair: Phones, codec: str) -> None:
+    pair.codecs[:] = [codec]
+    async with pair.called_by_page() as call:
+        await pair.both_are_heard(call)
+        assert call.codec == codec
+        assert (call.security or "").startswith("DTLS-SRTP A")
+        await pair.page.call("phone.hangUp")
+        assert (await call.ended()).by == "remote"
+
+
+@CODECS
+async def test_we_call_the_page(pair: Phones, codec: str) -> None:
+    pair.codecs[:] = [codec]
+    async with pair.calling_page() as call:
+        await pair.both_are_heard(call)
+        assert call.codec == codec
+        await call.hang_up()
+        await pair.page_is("ended")
+
+
+async def test_we_hang_up_on_a_page_that_called(pair: Phones) -> None:
+    async with pair.called_by_page() as call:
+        await hear_tone(call.audio, THEIR_TONE)
+        await call.hang_up()
+        await pair.page_is("ended")
+
+
+async def test_the_page_hangs_up_on_us_who_called(pair: Phones) -> None:
+    async with pair.calling_page() as call:
+        await hear_tone(call.audio, THEIR_TONE)
+        await pair.page.call("phone.hangUp")
+        assert (await call.ended()).by == "remote"
+
+
+# Hold
+
+
+async def test_the_page_holds_and_resumes(pair: Phones) -> None:
+    async with pair.called_by_page() as call:
+        await pair.both_are_heard(call)
+        assert await pair.page.call("phone.hold") == 200
+        assert call.remote_held
+        await pair.page_hears(0)
+        assert await pair.page.call("phone.resume") == 200
+        assert not call.remote_held
+        await pair.both_are_heard(call)
+
+
+async def test_we_hold_and_resume(pair: Phones) -> None:
+    """Who is held hears what we say to it, and is not heard."""
+    async with pair.calling_page() as call:
+        await pair.both_are_heard(call)
+        await call.hold()
+        await pair.page_hears(OUR_TONE)
+        before = call.statistics.packets_received
+        await asyncio.sleep(0.3)
+        assert call.statistics.packets_received <= before + 2  # a last one may have been on its way
+        await call.resume()
+        await pair.both_are_heard(call)
+    
+
+# Digits
+
+
+@pytest.mark.parametrize("way", ["rtp", "info"])
+@CODECS
+async def test_the_page_presses_keys(pair: Phones, codec: str, way: str) -> None:
+    """By RTCDTMFSender (RFC 4733 at the clock rate of the codec), and by INFO."""
+    pair.codecs[:] = [codec]
+    async with pair.called_by_page() as call:
+        await hear_tone(call.audio, THEIR_TONE)
+        await pair.page.call("phone.press", "159#", way)
+        async with asyncio.timeout(TIMEOUT):
+            digits = [await call.dtmf.get() for _ in range(4)]
+        assert digits == ["1", "5", "9", "#"]
+        assert {digit.way for digit in digits} == {way}
+        assert all(abs(digit.duration - 0.1) < 0.05 for digit in digits)
+        await pair.both_are_heard(call)
+
+
+async def test_we_press_keys(pair: Phones) -> None:
+    """By INFO it tells the script; of RFC 4733 a browser makes the tones that its user hears."""
+    async with pair.called_by_page() as call:
+        await pair.both_are_heard(call)
+        await call.dtmf.send("159#", way="info", gap=0.02)
+        assert await pair.page.call("phone.pressed") == "159#"
+        async with asyncio.TaskGroup() as group:
+            group.create_task(call.dtmf.send("5", way="rtp", duration=1.5))
+            await pair.page_hears(770, 600, 1000)
+            await pair.page_hears(1336, 1100, 1700)
+        await pair.both_are_heard(call)
+        assert await pair.page.call("phone.pressed") == "159#"
+
+
+# No call
+
+
+@pytest.mark.parametrize("status", [486, 603])
+async def test_we_refuse_the_page(pair: Phones, status: int) -> None:
+    async def refuse(invitation: Invitation) -> None:
+        await invitation.reject(status)
+
+    async with pair.ua.serving(refuse):
+        assert await pair.page.call("phone.call", US) == status
+
+
+async def test_the_page_is_busy(pair: Phones) -> None:
+    async with pair.ua.invite(pair.contact) as outgoing:
+        await pair.page_is("ringing")
+        await pair.page.call("phone.refuse", 486)
+        with pytest.raises(CallRejected) as refused:
+            await outgoing.answered()
+    assert refused.value.status == 486
+
+
+async def test_the_page_gives_up_before_we_answer(pair: Phones) -> None:
+    rings = asyncio.Event()
+    cancelled = asyncio.Event()
+
+    async def ring(invitation: Invitation) -> None:
+        await invitation.progress(180)
+        rings.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            if invitation.cancelled:
+                cancelled.set()
+
+    async with pair.ua.serving(ring):
+        await pair.page.call("phone.dial", US)
+        async with asyncio.timeout(TIMEOUT):
+            await rings.wait()
+            await pair.page.call("phone.hangUp")
+            await cancelled.wait()
+        await pair.page_is("ended")
+
+
+async def test_we_give_up_before_the_page_answers(pair: Phones) -> None:
+    async with pair.ua.invite(pair.contact) as outgoing:
+        await pair.page_is("ringing")
+        await outgoing.cancel()
+        await pair.page_is("ended")
+        with pytest.raises(CallRejected) as refused:
+            await outgoing.answered()
+    assert refused.value.status == 487
+
+
+# A page that is loaded again
+
+
+async def test_a_page_that_is_loaded_again_in_a_call_leaves_nothing(pair: Phones) -> None:
+    """It says no BYE; its media and its connection end. The call ends by that, and it may call again."""
+    files = open_files()
+    for _ in range(2):
+        async with pair.called_by_page() as call:
+            await pair.both_are_heard(call)
+            await pair.reload()
+            async with asyncio.timeout(TIMEOUT):
+                ending = await call.ended()
+            assert (ending.by, ending.reason) == ("transport", "the peer has closed its media (DTLS)")
+        await connect(pair)
+        await pair.nothing_is_left(files)
