@@ -8,12 +8,15 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import time
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 from websockets.asyncio.client import ClientConnection, connect
 
 from interop.processes import ended_with_us, tail
@@ -21,6 +24,7 @@ from interop.processes import ended_with_us, tail
 START_TIMEOUT = 30.0  # seconds; two are usual
 CALL_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
+IS_LOADED = "location.protocol == 'file:' && document.readyState == 'complete'"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -38,6 +42,8 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
 )
 
@@ -77,7 +83,7 @@ class Page:
     async def loaded(self) -> None:
         """Wait until the script has been run."""
         async with asyncio.timeout(START_TIMEOUT):
-            while not await self.evaluate("location.protocol == 'file:' && document.readyState == 'complete'"):
+            while not await self.evaluate(IS_LOADED):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def call(self, function: str, *arguments: object) -> Any:
@@ -86,64 +92,86 @@ class Page:
 
 
 @asynccontextmanager
-async def page(script: str, folder: Path, microphone: Path | None = None) -> AsyncIterator[Page]:
-    """A page of a browser of its own, whose profile and log are in ``folder``. A WAV file takes the place of
-    the microphone.
-    """
+async def page(browser: Browser, script: str, folder: Path) -> AsyncIterator[Page]:
+    """A new page of the browser, whose files are in ``folder``."""
     (folder / "page.js").write_text(script, encoding="utf-8")
     document = folder / "page.html"
     document.write_text('<!doctype html><meta charset="utf-8"><script src="page.js"></script>')
-    flags = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
-    async with _browser(folder, [*flags, document.as_uri()]) as port:
-        address = await asyncio.to_thread(_tab, port)
-        async with connect(address, max_size=None, compression=None) as tab:
-            opened = Page(tab)
+    tab = await asyncio.to_thread(browser.open, document.as_uri())
+    try:
+        async with connect(tab["webSocketDebuggerUrl"], max_size=None, compression=None) as connection:
+            opened = Page(connection)
             await opened.loaded()
             yield opened
+    finally:
+        await asyncio.to_thread(browser.close, tab["id"])
 
 
-@asynccontextmanager
-async def _browser(folder: Path, arguments: list[str]) -> AsyncIterator[int]:
-    profile = folder / "profile"
-    command = [*ended_with_us(), program() or "chromium", *FLAGS, f"--user-data-dir={profile}", *arguments]
-    with (folder / "chromium.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+@attrs.frozen
+class Browser:
+    """A running browser, by the port of its DevTools."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def open(self, address: str) -> dict[str, str]:
+        """A new tab, as DevTools describes it."""
+        found: dict[str, str] = json.loads(self._ask("PUT", f"new?{address}"))
+        return found
+
+    def close(self, tab: str) -> None:
+        """Does nothing when the browser is gone."""
+        with contextlib.suppress(OSError):
+            self._ask("GET", f"close/{tab}")
+
+    def kill(self) -> None:
+        """With all its processes, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _ask(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/json/{path}", method=method)
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT) as answer:
+            return bytes(answer.read())
+
+
+@contextmanager
+def running(folder: Path, microphone: Path) -> Iterator[Browser]:
+    """A browser, whose profile and log are in ``folder``. A WAV file takes the place of the microphone."""
+    profile, log = folder / "profile", folder / "chromium.log"
+    own = [f"--use-file-for-fake-audio-capture={microphone}", f"--user-data-dir={profile}"]
+    command = [*ended_with_us(), program() or "chromium", *FLAGS, *own, "about:blank"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             start_new_session=True,  # its processes are ended with it
         )
     try:
-        yield await _port(process, profile / "DevToolsActivePort", folder / "chromium.log")
+        browser = Browser(process, _port(process, profile / "DevToolsActivePort", log))
+        yield browser
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        process.wait()
 
 
-async def _port(process: asyncio.subprocess.Process, written: Path, log: Path) -> int:
+def _port(process: subprocess.Popen[bytes], written: Path, log: Path) -> int:
     """The port of its DevTools, which it writes into a file when it is up."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(START_TIMEOUT):
-            while process.returncode is None:
-                if port := _written_port(written):
-                    return port
-                await asyncio.sleep(0.05)
+    until = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < until:
+        if port := _written_port(written):
+            return port
+        time.sleep(0.05)
     raise RuntimeError(f"Chromium did not start:\n{tail(log)}")
 
 
 def _written_port(path: Path) -> int | None:
     text = path.read_text() if path.exists() else ""
     return int(text.split()[0]) if "\n" in text else None
-
-
-def _tab(port: int) -> str:
-    """The address of the one page that it has."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=START_TIMEOUT) as answer:
-        pages = [each for each in json.load(answer) if each["type"] == "page"]
-    return str(pages[0]["webSocketDebuggerUrl"])

@@ -1,25 +1,35 @@
-"""Fixtures of the tests with a browser: its page, ours that it calls, and the registrar of interop/kamailio."""
+"""Fixtures of the tests with a browser: the page, our phone, and the registrar of interop/kamailio."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from interop.asterisk.sound import tone, write_wav
 from interop.browser import chromium, libraries
-from interop.browser.chromium import Page
-from interop.browser.pair import Phones, phones
+from interop.browser.chromium import Browser, Page
+from interop.browser.pair import THEIR_TONE, Phones, phones
 from interop.kamailio.conftest import agent, kamailio
 
 __all__ = ["agent", "kamailio"]
 
 
 @pytest.fixture(scope="session")
-def script() -> str:
-    """The script of the page: both libraries."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One for all tests. Into its microphone somebody whistles."""
     if not chromium.program():
         pytest.skip("there is no Chromium on PATH (Debian: apt-get install chromium)")
+    folder = tmp_path_factory.mktemp("chromium")
+    microphone = write_wav(folder / "microphone.wav", tone(THEIR_TONE, 1.0))
+    with chromium.running(folder, microphone) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def script() -> str:
+    """The script of the page: both libraries."""
     try:
         return libraries.script()
     except libraries.Unavailable as reason:
@@ -27,9 +37,9 @@ def script() -> str:
 
 
 @pytest.fixture
-async def page(script: str, tmp_path: Path) -> AsyncIterator[Page]:
-    """A page in a browser that is new."""
-    async with chromium.page(script, tmp_path) as opened:
+async def page(browser: Browser, script: str, tmp_path: Path) -> AsyncIterator[Page]:
+    """A page that is new."""
+    async with chromium.page(browser, script, tmp_path) as opened:
         yield opened
 
 
@@ -40,7 +50,13 @@ def library(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def pair(page: Page, library: str, tmp_path: Path) -> AsyncIterator[Phones]:
+def codec() -> str | None:
+    """That of the calls, where a test has none of its own; None is what we know without being told."""
+    return "opus"
+
+
+@pytest.fixture
+async def pair(page: Page, library: str, tmp_path: Path, codec: str | None) -> AsyncIterator[Phones]:
     """The phone of a page, and ours that it is connected to."""
-    async with phones(page, library, tmp_path) as both:
+    async with phones(page, library, tmp_path, codec) as both:
         yield both

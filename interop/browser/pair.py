@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import attrs
 from interop.asterisk.listening import answering, eventually, hear_tone, next_call
 from interop.asterisk.sound import RATE, tone, write_wav
 from interop.browser.chromium import Page
-from sipstack import AudioSession, Call, IncomingRequest, Tls, TracedMessage, UserAgent
+from sipstack import AudioSession, Call, IncomingRequest, Tls, UserAgent
+from sipstack.core.configuration import Timers
 from sipstack.testing.certificates import CertificateAuthority
+from sipstack.ua.runtime import MediaFactory
 
 HOST = "127.0.0.1"
 US = f"sip:us@{HOST}"
@@ -24,17 +27,19 @@ NEAR = 15.0  # Hz: the page has bins of some 12
 
 @attrs.define
 class Phones:
-    """``ua`` is ours. ``codec`` is what our calls know, one alone, so that there is no doubt about it."""
+    """``ua`` is ours, and ``us`` what the page calls it; ``account`` is the page's, ``contact`` what we call
+    it. ``media`` is that of the calls that we begin, where it is not the user agent's. ``folder`` is for
+    files.
+    """
 
     page: Page
     library: str
     folder: Path
     ua: UserAgent
-    trace: list[TracedMessage]
-    codecs: list[str]
-    """What calls begun from now on know."""
+    us: str
+    account: Mapping[str, str]
     contact: str = ""
-    """Where the page is, once it has registered."""
+    media: MediaFactory | None = None
 
     @property
     def beep(self) -> Path:
@@ -46,7 +51,7 @@ class Phones:
     async def called_by_page(self) -> AsyncIterator[Call]:
         """Our end of a call that the page has begun; we say our tone."""
         async with answering(self.ua) as calls:
-            assert await self.page.call("phone.call", US) == 200
+            assert await self.page.call("phone.call", self.us) == 200
             call = await next_call(calls)
             async with call.playing(self.beep, loop=True):
                 yield call
@@ -54,7 +59,7 @@ class Phones:
     @asynccontextmanager
     async def calling_page(self) -> AsyncIterator[Call]:
         """Our end of a call that we have begun; we say our tone."""
-        async with self.ua.invite(self.contact) as outgoing:
+        async with self.ua.invite(self.contact, media=self.media) as outgoing:
             await self.page_is("ringing")
             await self.page.call("phone.answer")
             call = await outgoing.answered()
@@ -68,6 +73,13 @@ class Phones:
 
     # -- the page --------------------------------------------------------------------------------------------
 
+    async def connect(self, frequency: float | None = THEIR_TONE) -> None:
+        """It connects and registers, after it was loaded. In calls it says a tone, or with None what its
+        microphone takes up.
+        """
+        await self.page.call("phone.start", self.library, {**self.account, "frequency": frequency})
+        assert await self.page.call("phone.register") == 200
+
     async def page_is(self, state: str) -> None:
         """Wait until its call stands so."""
 
@@ -80,7 +92,7 @@ class Phones:
         """Wait until this is the loudest frequency in a band; 0 is silence."""
 
         async def heard() -> bool:
-            return abs(await self.page.call("phone.heard", low, high) - frequency) <= NEAR
+            return bool(abs(await self.page.call("phone.heard", low, high) - frequency) <= NEAR)
 
         await eventually(heard)
 
@@ -96,30 +108,48 @@ class Phones:
 
     # -- what is left ----------------------------------------------------------------------------------------
 
-    async def nothing_is_left(self, files: int) -> None:
-        """No call, dialog, task, or more open ``files`` than these; see ``open_files``."""
-        await eventually(lambda: not leftovers(self.ua) and open_files() <= files)
+    async def nothing_is_left(self, before: Held) -> None:
+        """No call, no dialog, and no task or open file that was not there ``before``."""
+        runtime = self.ua._running
+        assert runtime is not None
+
+        def left() -> list[str]:
+            return [*map(repr, runtime.live), *runtime.core.leftovers(), *before.grown()]
+
+        with contextlib.suppress(TimeoutError):
+            await eventually(lambda: not left())
+        assert left() == [], "; ".join(left())
 
 
-def open_files() -> int:
-    """Descriptors of this process."""
+class Held:
+    """What this process holds now, to be compared with later."""
+
+    def __init__(self) -> None:
+        self._files = _open_files()
+        self._tasks = asyncio.all_tasks()
+
+    def grown(self) -> list[str]:
+        """What it holds beyond that, in words."""
+        files = _open_files() - self._files
+        tasks = [repr(task) for task in asyncio.all_tasks() - self._tasks]
+        return [*tasks, *([f"{files} more files are open"] if files > 0 else [])]
+
+
+def _open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def leftovers(ua: UserAgent) -> list[str]:
-    """What a user agent still holds of its calls."""
-    runtime = ua._running
-    assert runtime is not None
-    tasks = [task.get_name() for task in asyncio.all_tasks() if "sipstack" in task.get_name()]
-    return [*map(repr, runtime.live), *runtime.core.leftovers(), *tasks]
-
-
 @asynccontextmanager
-async def phones(page: Page, library: str, folder: Path) -> AsyncIterator[Phones]:
-    """Both, connected and registered; the page says its tone in calls."""
-    trace: list[TracedMessage] = []
-    codecs = ["opus"]
+async def phones(
+    page: Page, library: str, folder: Path, codec: str | None, *, timers: Timers | None = None
+) -> AsyncIterator[Phones]:
+    """Both, connected and registered; the page says its tone in calls. Ours knows one codec alone, so that
+    there is no doubt about it; None is a user agent that was told nothing of media.
+    """
     certificate, key = CertificateAuthority().issue(HOST).write(folder, "server")
+
+    def media(host: str) -> AudioSession:
+        return AudioSession(host, codecs=[codec or ""], security="dtls", sample_rate=RATE)
 
     async def bind(request: IncomingRequest) -> None:
         (contact,) = request.request.headers.raw("Contact")
@@ -131,23 +161,13 @@ async def phones(page: Page, library: str, folder: Path) -> AsyncIterator[Phones
             US,
             listen=f"wss:{HOST}:0",
             tls=Tls(certificate=certificate, key=key),
-            media=lambda host: AudioSession(host, codecs=codecs, security="dtls", sample_rate=RATE),
-            trace=trace.append,
+            media=media if codec else None,
+            timers=timers,
         ) as ua,
         ua.serving(requests={"REGISTER": bind}),
     ):
-        both = Phones(page, library, folder, ua, trace, codecs)
-        await connect(both)
+        ((_, _, port),) = ua.listening
+        account = {"user": "carol", "domain": HOST, "server": f"wss://{HOST}:{port}/", "password": ""}
+        both = Phones(page, library, folder, ua, US, account)
+        await both.connect()
         yield both
-        await page.call("phone.stop")
-
-
-async def connect(both: Phones) -> None:
-    """The page connects and registers, after it was loaded."""
-    ((_, _, port),) = both.ua.listening
-    server = f"wss://{HOST}:{port}/"
-    settings = {
-        "user": "carol", "domain": HOST, "server": server, "password": "", "frequency": THEIR_TONE
-    }  # fmt: skip
-    await both.page.call("phone.start", both.library, settings)
-    assert await both.page.call("phone.register") == 200

@@ -11,7 +11,7 @@ import pytest
 from interop.asterisk.listening import hear_tone
 from interop.asterisk.sound import tone, write_wav
 from interop.browser import chromium
-from interop.browser.chromium import Page
+from interop.browser.chromium import Browser, Page
 from sipstack import AudioSession, sdp
 from sipstack.media import MediaEvent, MediaFailed
 
@@ -63,10 +63,8 @@ window.media = {
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    if not chromium.program():
-        pytest.skip("there is no Chromium on PATH (Debian: apt-get install chromium)")
-    async with chromium.page(SCRIPT, tmp_path) as opened:
+async def page(browser: Browser, tmp_path: Path) -> AsyncIterator[Page]:
+    async with chromium.page(browser, SCRIPT, tmp_path) as opened:
         await opened.evaluate(f"media.open({THEIR_TONE})")
         yield opened
 
