@@ -62,7 +62,7 @@ EXCEPTIONS_TO_PURITY = {("identifiers.py", "random"), ("identifiers.py", "os")}
 THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "attrs": "",
     "dns": "net/resolver.py",
-    "aioice": "media/webrtc/ice.py",
+    "aioice": ("media/webrtc/ice.py", "media/webrtc/turn.py"),
     "aiortc": ("media/tracks.py", "media/webrtc/dtls.py"),
     "av": ("media/conversion.py", "media/avcodec.py"),
     "opuslib_next": "media/libopus.py",

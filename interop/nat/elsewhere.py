@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
 from interop.namespace import Namespace
@@ -42,3 +42,17 @@ def elsewhere(namespace: Namespace) -> Iterator[Elsewhere]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+async def over_there(life: AsyncExitStack, there: Elsewhere, block: AbstractAsyncContextManager[T]) -> T:
+    """Enter a block in the other event loop, and leave it there when ``life`` is over."""
+
+    async def enter() -> T:
+        return await block.__aenter__()
+
+    async def leave() -> None:
+        await block.__aexit__(None, None, None)
+
+    entered = await there.do(enter())
+    life.push_async_callback(lambda: there.do(leave()))
+    return entered

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from interop.nat.conftest import IDLE, KEEP_ALIVE, Nat
-from interop.nat.elsewhere import Elsewhere
+from interop.nat.elsewhere import over_there
 from interop.nat.networks import OTHER_PUBLIC, PUBLIC
 from interop.nat.phones import CLIENT_TONE, EXPIRES, SERVER_TONE, Phone, Registrar, hears
 from sipstack import Call, SipError
 from sipstack.media.tones import sine
-
-T = TypeVar("T")
 
 ARRIVES = 3.0  # seconds
 
@@ -89,20 +86,6 @@ async def called(nat: Nat, registrar: Registrar, phone: Phone) -> AsyncIterator[
         theirs = await over_there(life, nat.server, registrar.place(phone.user))
         await over_there(life, nat.server, theirs.playing(sine(SERVER_TONE, 1.0), loop=True))
         yield theirs, await nat.home.do(asyncio.wait_for(phone.calls.get(), ARRIVES))
-
-
-async def over_there(life: AsyncExitStack, there: Elsewhere, block: AbstractAsyncContextManager[T]) -> T:
-    """Enter a block in the other event loop, and leave it there when ``life`` is over."""
-
-    async def enter() -> T:
-        return await block.__aenter__()
-
-    async def leave() -> None:
-        await block.__aexit__(None, None, None)
-
-    entered = await there.do(enter())
-    life.push_async_callback(lambda: there.do(leave()))
-    return entered
 
 
 async def both_hear(nat: Nat, theirs: Call, ours: Call) -> None:

@@ -1,7 +1,6 @@
 """ICE (RFC 8445) by aioice, over sockets of ours: who is checked, and over which pair the packets go.
 
-Needs the ``media`` extra; this is the only file that imports aioice. It uses what is private there, which
-``tests/media/webrtc/test_private_parts.py`` watches.
+Needs the ``media`` extra. ``tests/media/webrtc/test_private_parts.py`` watches what is private in aioice.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from typing import Any, cast
 from sipstack.errors import MediaError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.log import MEDIA
-from sipstack.media.ice_settings import Ice
+from sipstack.media.ice_settings import Ice, IceServer
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import RtpTransport
+from sipstack.media.webrtc.turn import borrow
 from sipstack.sdp import IceCandidate, IceDescription
 
 try:
@@ -74,10 +74,14 @@ class IceSocket:
 class _Connection(aioice.Connection):
     """aioice's own, that gathers on our sockets, and hands over data when it comes, without a queue."""
 
-    def __init__(self, sockets: Sequence[IceSocket], take: Take, **arguments: Any) -> None:
+    def __init__(
+        self, sockets: Sequence[IceSocket], take: Take, relay: IceServer | None, **arguments: Any
+    ) -> None:
         super().__init__(ice_controlling=False, **arguments)
         self.sockets = sockets
         self.take = take
+        self.relay = relay
+        self.no_relay: TransportError | None = None
         self.lost: Callable[[], None] | None = None  # called when it closes by itself
 
     async def get_component_candidates(
@@ -88,12 +92,16 @@ class _Connection(aioice.Connection):
         return [*(stun.local_candidate for stun in hosts), *found[0], *found[1]]
 
     async def _relayed(self) -> list[aioice.Candidate]:
-        if self.turn_server is None:
+        if self.relay is None:
             return []
-        found = await super().get_component_candidates(COMPONENT, [], GATHERING)  # type: ignore[arg-type]
-        if not found:
-            MEDIA.warning("the TURN server %s lends us no address", self.turn_server[0])
-        return found
+        try:
+            stun = await borrow(self.relay, COMPONENT, self)
+        except TransportError as error:
+            self.no_relay = error
+            MEDIA.warning("ICE goes on without a relay: %s", error)
+            return []
+        self._protocols.append(stun)
+        return [stun.local_candidate]
 
     def _add_host(self, each: IceSocket) -> StunProtocol:
         stun = StunProtocol(self)
@@ -151,16 +159,12 @@ class IceAgent:
         self._gathered: asyncio.Task[None] | None = None
         self._remote: IceDescription | None = None
         self._closing: asyncio.Task[None] | None = None
-        stun, turn = settings.first("stun"), settings.first("turn", "turns")
+        stun = settings.first("stun")
         self._connection = _Connection(
             self.sockets,
             take,
+            settings.first("turn", "turns"),
             stun_server=stun and (stun.host, stun.port),
-            turn_server=turn and (turn.host, turn.port),
-            turn_username=turn and turn.username,
-            turn_password=turn and turn.password,
-            turn_ssl=turn is not None and turn.scheme == "turns",
-            turn_transport=turn.transport if turn else "udp",
             local_username=random.octets(6).hex(),
             local_password=random.octets(16).hex(),
         )
@@ -209,7 +213,7 @@ class IceAgent:
                     await connection.add_remote_candidate(None)
                 await connection.connect()
         except (ConnectionError, TimeoutError) as error:
-            raise TransportError(_no_way(remote)) from error
+            raise TransportError(_no_way(remote, connection.no_relay)) from error
 
     async def add(self, remote: IceDescription) -> None:
         """The peer's further description in the same run: it may have candidates that are new."""
@@ -259,9 +263,10 @@ async def _close(connection: aioice.Connection) -> None:
         await connection.close()
 
 
-def _no_way(remote: IceDescription) -> str:
-    tried = ", ".join(f"{each.address}:{each.port}" for each in remote.candidates[:4])
-    return f"no way to the peer's media (ICE): none of its addresses answers ({tried or 'it named none'})"
+def _no_way(remote: IceDescription, no_relay: TransportError | None) -> str:
+    tried = ", ".join(f"{each.address}:{each.port}" for each in remote.candidates[:4]) or "it named none"
+    too = f"; {no_relay}" if no_relay is not None else ""
+    return f"no way to the peer's media (ICE): none of its addresses answers ({tried}){too}"
 
 
 def _described(candidate: aioice.Candidate) -> IceCandidate:
