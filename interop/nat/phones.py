@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 
 from interop.asterisk.listening import hear_tone
 from interop.nat.networks import SERVER
-from sipstack import Call, IncomingRequest, Invitation, Registration, UserAgent
+from sipstack import AudioSession, Call, IncomingRequest, Invitation, Registration, UserAgent
 from sipstack.media.tones import sine
 from sipstack.message.uri import SipUri
+from sipstack.ua.runtime import MediaFactory
 
 EXPIRES = 10
 """Seconds, where a change has to be noticed soon."""
@@ -19,15 +20,24 @@ SECOND = 50  # packets
 PATIENCE = 20.0  # seconds until the sound has to be there again
 
 
+def plain(host: str) -> AudioSession:
+    return AudioSession(host)
+
+
+def dtls(host: str) -> AudioSession:
+    """DTLS-SRTP over ICE."""
+    return AudioSession(host, security="dtls")
+
+
 class Registrar:
     """A user agent that takes any REGISTER, and calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, media: MediaFactory = plain) -> None:
         self.contacts: list[str] = []
         """Of every REGISTER that left one, in order."""
         self.by_user: dict[str, str] = {}
         """The latest, by user."""
-        self.agent = UserAgent("sip:pbx@example.test", listen=f"udp:{SERVER}:5060")
+        self.agent = UserAgent("sip:pbx@example.test", listen=f"udp:{SERVER}:5060", media=media)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Registrar]:
@@ -54,7 +64,9 @@ class Registrar:
 class Phone:
     """Registers through the NAT, and answers every call with a tone."""
 
-    def __init__(self, user: str, keep_alive: float | None, expires: int = 3600) -> None:
+    def __init__(
+        self, user: str, keep_alive: float | None, expires: int = 3600, media: MediaFactory = plain
+    ) -> None:
         self.user = user
         self.calls: asyncio.Queue[Call] = asyncio.Queue()
         self.registration: Registration | None = None
@@ -64,6 +76,7 @@ class Phone:
             registrar=f"sip:{SERVER}",
             advertise="auto",
             keep_alive=keep_alive,
+            media=media,
         )
 
     @contextlib.asynccontextmanager

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from interop.nat.conftest import IDLE, KEEP_ALIVE, Nat
 from interop.nat.elsewhere import over_there
 from interop.nat.networks import OTHER_PUBLIC, PUBLIC
-from interop.nat.phones import CLIENT_TONE, EXPIRES, SERVER_TONE, Phone, Registrar, hears
+from interop.nat.phones import CLIENT_TONE, EXPIRES, SERVER_TONE, Phone, Registrar, dtls, hears, plain
 from sipstack import Call, SipError
 from sipstack.media.tones import sine
+from sipstack.ua.runtime import MediaFactory
 
 ARRIVES = 3.0  # seconds
 
@@ -30,10 +33,11 @@ async def test_after_minutes_of_silence_a_call_comes_in(nat: Nat) -> None:
         assert bob.calls.empty()
 
 
-async def test_the_mapping_changes_during_a_call(nat: Nat) -> None:
+@pytest.mark.parametrize("media", [plain, dtls])
+async def test_the_mapping_changes_during_a_call(nat: Nat, media: MediaFactory) -> None:
     """The router has another address all of a sudden. That is believed half a minute after the first one."""
-    alice = Phone("alice", KEEP_ALIVE, EXPIRES)
-    async with talking(nat, alice) as registrar:
+    alice = Phone("alice", KEEP_ALIVE, EXPIRES, media)
+    async with talking(nat, alice, media=media) as registrar:
         async with called(nat, registrar, alice) as (theirs, ours):
             await both_hear(nat, theirs, ours)
             await asyncio.to_thread(nat.networks.give_another_public_address)
@@ -47,9 +51,11 @@ async def test_the_mapping_changes_during_a_call(nat: Nat) -> None:
             await both_hear(nat, theirs, ours)
 
 
-async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat) -> None:
-    alice = Phone("alice", KEEP_ALIVE)
-    async with talking(nat, alice) as registrar:
+@pytest.mark.parametrize("media", [plain, dtls])
+async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat, media: MediaFactory) -> None:
+    """With ICE, its re-INVITE begins that anew (RFC 8445 §9)."""
+    alice = Phone("alice", KEEP_ALIVE, media=media)
+    async with talking(nat, alice, media=media) as registrar:
         async with called(nat, registrar, alice) as (theirs, ours):
             await both_hear(nat, theirs, ours)
             before, known = registrar.by_user["alice"], len(registrar.contacts)
@@ -68,10 +74,10 @@ async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat) -> N
 
 
 @asynccontextmanager
-async def talking(nat: Nat, *phones: Phone) -> AsyncIterator[Registrar]:
+async def talking(nat: Nat, *phones: Phone, media: MediaFactory = plain) -> AsyncIterator[Registrar]:
     """The registrar runs, and the phones are registered there, at the address that they have learned."""
     async with AsyncExitStack() as life:
-        registrar = Registrar()
+        registrar = Registrar(media)
         await over_there(life, nat.server, registrar.open())
         for phone in phones:
             await over_there(life, nat.home, phone.open())

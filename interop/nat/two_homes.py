@@ -55,6 +55,8 @@ class Home:
         nft(self.gate, f'add rule ip nat in iifname "outside" tcp dport {SIP} dnat to {self.address}')
         nft(self.gate, "add chain ip nat own { type filter hook input priority 0; }")
         nft(self.gate, 'add rule ip nat own iifname "outside" meta l4proto udp drop')
+        nft(self.gate, "add chain ip nat through { type filter hook forward priority 0; }")
+        nft(self.gate, 'add rule ip nat through iifname "outside" meta l4proto udp ct state new drop')
 
 
 @attrs.frozen
@@ -68,17 +70,18 @@ class TwoHomes:
     def make(self) -> None:
         self.alice.make(self.world, "left")
         self.bob.make(self.world, "right")
+        # coturn gives a relay up when there is no route to one of the addresses that it is to send to
+        ip(self.world, f"route add default via {self.alice.public}")
         sysctl(self.world, "net.ipv4.ip_forward=1")
         nft(self.world, "add table ip world")
 
     def forbid(self, *, udp: bool) -> None:
-        """From now on nothing but SIP goes from home to home. ``udp`` tells whether the server may be asked
-        over UDP: it takes, and sends, nothing from and to the homes but at its own ports.
+        """From now on nothing but SIP goes from home to home. The server takes nothing from them but at its
+        own ports, ``udp`` tells whether over UDP too: what it relays has to come from a relay.
         """
         self._add("through", "forward", f"tcp dport {SIP}", f"tcp sport {SIP}")
-        for name, hook, port, link in (("to", "input", "dport", "iif"), ("from", "output", "sport", "oif")):
-            wires = [f"{each} {port} {SERVER_PORTS}" for each in (("tcp", "udp") if udp else ("tcp",))]
-            self._add(name, hook, *wires, f"{link} lo")
+        wires = [f"{each} dport {SERVER_PORTS}" for each in (("tcp", "udp") if udp else ("tcp",))]
+        self._add("to", "input", *wires, "iif lo")
 
     def _add(self, chain: str, hook: str, *accepted: str) -> None:
         nft(self.world, f"add chain ip world {chain} {{ type filter hook {hook} priority 0; policy drop; }}")
