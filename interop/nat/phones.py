@@ -32,12 +32,12 @@ def dtls(host: str) -> AudioSession:
 class Registrar:
     """A user agent that takes any REGISTER, and calls."""
 
-    def __init__(self, media: MediaFactory = plain) -> None:
+    def __init__(self) -> None:
         self.contacts: list[str] = []
         """Of every REGISTER that left one, in order."""
         self.by_user: dict[str, str] = {}
         """The latest, by user."""
-        self.agent = UserAgent("sip:pbx@example.test", listen=f"udp:{SERVER}:5060", media=media)
+        self.agent = UserAgent("sip:pbx@example.test", listen=f"udp:{SERVER}:5060")
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Registrar]:
@@ -56,9 +56,9 @@ class Registrar:
         headers = [("Contact", f"<{each.uri}>;expires={granted}") for each in kept]
         await request.respond(200, headers=headers)
 
-    def place(self, user: str) -> contextlib.AbstractAsyncContextManager[Call]:
+    def place(self, user: str, media: MediaFactory) -> contextlib.AbstractAsyncContextManager[Call]:
         """A call to where the user is registered."""
-        return self.agent.call(self.by_user[user])
+        return self.agent.call(self.by_user[user], media=media)
 
 
 class Phone:
@@ -68,6 +68,7 @@ class Phone:
         self, user: str, keep_alive: float | None, expires: int = 3600, media: MediaFactory = plain
     ) -> None:
         self.user = user
+        self.media = media
         self.calls: asyncio.Queue[Call] = asyncio.Queue()
         self.registration: Registration | None = None
         self._expires = expires

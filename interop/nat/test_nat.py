@@ -33,29 +33,32 @@ async def test_after_minutes_of_silence_a_call_comes_in(nat: Nat) -> None:
         assert bob.calls.empty()
 
 
-@pytest.mark.parametrize("media", [plain, dtls])
-async def test_the_mapping_changes_during_a_call(nat: Nat, media: MediaFactory) -> None:
+async def test_the_mapping_changes_during_a_call(nat: Nat) -> None:
     """The router has another address all of a sudden. That is believed half a minute after the first one."""
-    alice = Phone("alice", KEEP_ALIVE, EXPIRES, media)
-    async with talking(nat, alice, media=media) as registrar:
-        async with called(nat, registrar, alice) as (theirs, ours):
-            await both_hear(nat, theirs, ours)
+    alice, bob = Phone("alice", KEEP_ALIVE, EXPIRES), Phone("bob", KEEP_ALIVE, EXPIRES, dtls)
+    async with talking(nat, alice, bob) as registrar:
+        async with called(nat, registrar, alice) as plainly, called(nat, registrar, bob) as secured:
+            for call in (plainly, secured):
+                await both_hear(nat, *call)
             await asyncio.to_thread(nat.networks.give_another_public_address)
-            await both_hear(nat, theirs, ours)  # at once: the sound follows its source
-            await until(lambda: f"@{OTHER_PUBLIC}:" in registrar.by_user["alice"], 50)
+            for call in (plainly, secured):
+                await both_hear(nat, *call)  # at once: the sound follows its source
+            await until(lambda: all(f"@{OTHER_PUBLIC}:" in each for each in registrar.by_user.values()), 50)
             await asyncio.sleep(1)  # the re-INVITE
-            await both_hear(nat, theirs, ours)
-        ended = await nat.home.do(ours.ended())
-        assert ended.by == "remote"  # their BYE has found us
-        async with called(nat, registrar, alice) as (theirs, ours):
-            await both_hear(nat, theirs, ours)
+            for call in (plainly, secured):
+                await both_hear(nat, *call)
+        for call in (plainly, secured):
+            ended = await nat.home.do(call[1].ended())
+            assert ended.by == "remote"  # their BYE has found us
+        async with called(nat, registrar, alice) as call:
+            await both_hear(nat, *call)
 
 
 @pytest.mark.parametrize("media", [plain, dtls])
 async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat, media: MediaFactory) -> None:
     """With ICE, its re-INVITE begins that anew (RFC 8445 §9)."""
     alice = Phone("alice", KEEP_ALIVE, media=media)
-    async with talking(nat, alice, media=media) as registrar:
+    async with talking(nat, alice) as registrar:
         async with called(nat, registrar, alice) as (theirs, ours):
             await both_hear(nat, theirs, ours)
             before, known = registrar.by_user["alice"], len(registrar.contacts)
@@ -74,10 +77,10 @@ async def test_the_phone_moves_into_another_network_during_a_call(nat: Nat, medi
 
 
 @asynccontextmanager
-async def talking(nat: Nat, *phones: Phone, media: MediaFactory = plain) -> AsyncIterator[Registrar]:
+async def talking(nat: Nat, *phones: Phone) -> AsyncIterator[Registrar]:
     """The registrar runs, and the phones are registered there, at the address that they have learned."""
     async with AsyncExitStack() as life:
-        registrar = Registrar(media)
+        registrar = Registrar()
         await over_there(life, nat.server, registrar.open())
         for phone in phones:
             await over_there(life, nat.home, phone.open())
@@ -89,7 +92,7 @@ async def talking(nat: Nat, *phones: Phone, media: MediaFactory = plain) -> Asyn
 async def called(nat: Nat, registrar: Registrar, phone: Phone) -> AsyncIterator[tuple[Call, Call]]:
     """The registrar calls the phone: both ends of the call. It hangs up when the block is left."""
     async with AsyncExitStack() as life:
-        theirs = await over_there(life, nat.server, registrar.place(phone.user))
+        theirs = await over_there(life, nat.server, registrar.place(phone.user, phone.media))
         await over_there(life, nat.server, theirs.playing(sine(SERVER_TONE, 1.0), loop=True))
         yield theirs, await nat.home.do(asyncio.wait_for(phone.calls.get(), ARRIVES))
 
@@ -103,7 +106,7 @@ async def both_hear(nat: Nat, theirs: Call, ours: Call) -> None:
 
 async def does_not_arrive(registrar: Registrar, user: str) -> bool:
     try:
-        async with asyncio.timeout(ARRIVES), registrar.place(user):
+        async with asyncio.timeout(ARRIVES), registrar.place(user, plain):
             return False
     except (SipError, TimeoutError):
         return True
