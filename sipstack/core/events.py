@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from sipstack.transaction.flow import Flow
-from sipstack.usage.info import DigitReceived
+from sipstack.usage.info import CandidatesReceived, DigitReceived
 from sipstack.usage.invite.events import (
     Acknowledged,
     Answered,
@@ -42,6 +42,7 @@ Event = (
     Acknowledged
     | AddressChanged
     | Answered
+    | CandidatesReceived
     | DigitReceived
     | Ended
     | Failed
@@ -68,6 +69,7 @@ __all__ = [
     "Acknowledged",
     "AddressChanged",
     "Answered",
+    "CandidatesReceived",
     "DigitReceived",
     "Ended",
     "Event",

@@ -16,7 +16,7 @@ from sipstack.log import MEDIA
 from sipstack.media.ice_settings import Ice
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Bind, PortSharing, RtpTransport
-from sipstack.sdp import PLAIN_RTP, Agreement, MediaDescription, Profile, SessionDescription
+from sipstack.sdp import PLAIN_RTP, Agreement, IceFragment, MediaDescription, Profile, SessionDescription
 
 
 class MediaPath(Protocol):
@@ -88,6 +88,10 @@ class SearchingPath(MediaPath, ABC):
         """Get ready for our answer to ``offer``, or for our offer when it is None. The peer knows our
         address as ``told``. Raises TransportError when there is no port.
         """
+
+    @abstractmethod
+    def trickled(self, *fragments: IceFragment) -> None:
+        """Candidates of the peer that come after its description."""
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 from sipstack.errors import LocalProtocolError
 from sipstack.media.audio import Audio
 from sipstack.media.events import Listener
-from sipstack.sdp import Direction, SessionDescription
+from sipstack.sdp import Direction, IceFragment, SessionDescription
 
 
 class MediaPort(Protocol):
@@ -74,6 +74,14 @@ class SignalledMedia(Protocol):
 
     def signalled(self, peer: str, secure: bool) -> None:
         """The host that the call is signalled from, and whether that is protected: then keys may travel."""
+
+
+@runtime_checkable
+class TrickledMedia(Protocol):
+    """Media whose peer may tell its addresses one by one (RFC 8838)."""
+
+    def trickled(self, *fragments: IceFragment) -> None:
+        """These have come after its description. Those of another description are left out."""
 
 
 @runtime_checkable

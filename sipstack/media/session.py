@@ -31,6 +31,7 @@ from sipstack.sdp import (
     Codec,
     Connection,
     Direction,
+    IceFragment,
     MediaStream,
     Negotiation,
     Origin,
@@ -180,7 +181,7 @@ class AudioSession:
         path, transport, stream = await self._open()
         if isinstance(path, SearchingPath):
             await path.prepare(None, self._told)
-            self._check_still_open()
+            self._check_open()
         self._negotiation = self._negotiation.offer(self._streams(path, transport, direction))
         # The peer may use any codec that was offered, at once.
         payload_types = self._negotiation.payload_types
@@ -205,7 +206,7 @@ class AudioSession:
         try:
             if isinstance(path, SearchingPath):
                 await path.prepare(offer, self._told_at(local))
-                self._check_still_open()
+                self._check_open()
             negotiation = self._negotiation.answer(offer, self._streams(path, transport, direction, local))
         except BaseException:
             self._abandon(path, transport)
@@ -256,6 +257,10 @@ class AudioSession:
         if self._stream is not None:
             self._stream.confirm()
 
+    def trickled(self, *fragments: IceFragment) -> None:
+        if isinstance(self._path, SearchingPath):
+            self._path.trickled(*fragments)
+
     async def close(self) -> None:
         if self._transport is not None and not self._closed:
             MEDIA.info("%s is closed", self)
@@ -278,10 +283,6 @@ class AudioSession:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
 
-    def _check_still_open(self) -> None:
-        if self._closed:
-            raise LocalProtocolError("the media session was closed meanwhile")
-
     def _context(self) -> PathContext:
         return PathContext(
             self._ports,
@@ -303,10 +304,8 @@ class AudioSession:
             self._stream.speaking.renumber(self._random)
 
     def _refuse(self, repeated: bool) -> None:
-        if repeated:
-            self._replayed += 1
-        else:
-            self._unproved += 1
+        self._replayed += repeated
+        self._unproved += not repeated
 
     async def _open(self) -> tuple[MediaPath, RtpTransport, AudioStream]:
         self._check_open()
@@ -432,9 +431,9 @@ class AudioSession:
         if not isinstance(path, SearchingPath):
             rtp = await destination(agreement.address, agreement.port, self._local)
             rtcp = await destination(agreement.rtcp_address, agreement.rtcp_port, self._local)
-        self._check_still_open()
+        self._check_open()
         await path.agree(agreement, offered=offered)
-        self._check_still_open()
+        self._check_open()
         if isinstance(path, SearchingPath):
             rtp, rtcp = path.peer
         codec = self._codecs[agreement.codec.key]

@@ -23,9 +23,11 @@ from sipstack.sdp.negotiation import Negotiation
 from sipstack.sdp.parser import parse
 from sipstack.sdp.payload_types import PayloadTypes
 from sipstack.sdp.stream import PLAIN_RTP, MediaStream, PlainRtp, Profile, reachable
+from sipstack.sdp.trickle import SDP_FRAGMENT, IceFragment, read_fragment
 
 __all__ = [
     "PLAIN_RTP",
+    "SDP_FRAGMENT",
     "STATIC_CODECS",
     "Agreement",
     "Attribute",
@@ -40,6 +42,7 @@ __all__ = [
     "Fingerprint",
     "IceCandidate",
     "IceDescription",
+    "IceFragment",
     "MediaDescription",
     "MediaLine",
     "Negotiation",
@@ -57,4 +60,5 @@ __all__ = [
     "name_of",
     "parse",
     "reachable",
+    "read_fragment",
 ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sipstack.core.core import Core
-from sipstack.core.registry import Method
+from typing import Any
+
 from sipstack.errors import CallEnded, SipError
 from sipstack.log import CALL
 from sipstack.media.dtmf import Dtmf as Dtmf
 from sipstack.media.dtmf import DtmfMedia, dtmf_of
 from sipstack.media.port import MediaPort, audio_of
+from sipstack.message import Request
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.runtime import Runtime
-from sipstack.usage.info import DigitReceived, DigitServer, write_digit
+from sipstack.usage.info import DigitReceived, read_digit, write_digit
 from sipstack.usage.invite.session import Session
 from sipstack.usage.standalone import StandaloneRequest
 
@@ -22,9 +23,8 @@ class Digits:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def register(self, core: Core) -> None:
-        """Answer INFO, until the application does so itself."""
-        core.registry.add_method(Method("INFO", DigitServer(core, self).serve))
+    def read(self, request: Request, user: Any) -> DigitReceived:
+        return DigitReceived(self, user, *read_digit(request))
 
     def _on_event(self, event: DigitReceived) -> None:
         media = getattr(event.user, "_media", None)

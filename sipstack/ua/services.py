@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipstack.core.core import Core
-from sipstack.ua.digits import Digits
+from sipstack.ua.info import Info
 from sipstack.ua.runtime import Runtime
 
 
@@ -17,7 +17,7 @@ class Service(Protocol):
         """Have ``core`` answer, until the application does so itself."""
 
 
-SERVICES: tuple[Callable[[Runtime], Service], ...] = (Digits,)
+SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info,)
 
 
 def start_services(runtime: Runtime) -> None:

@@ -1,8 +1,11 @@
-"""Digits in INFO as before RFC 6086: ``application/dtmf-relay`` and ``application/dtmf``."""
+"""INFO inside of a call: who answers it, and digits in the two bodies from before RFC 6086,
+``application/dtmf-relay`` and ``application/dtmf``.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -11,6 +14,7 @@ from sipstack.dialog.services import CoreServices
 from sipstack.errors import ParseError
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
+from sipstack.sdp import IceFragment
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import body_of_type
 
@@ -34,15 +38,35 @@ class DigitReceived:
     duration: float
 
 
-class DigitServer:
-    """Answers INFO inside of a call, and tells ``receiver`` of each digit."""
+@attrs.frozen
+class CandidatesReceived:
+    """The peer of a call has told more addresses of its media (RFC 8840). ``user`` as that of a digit."""
 
-    def __init__(self, core: CoreServices, receiver: Any) -> None:
+    receiver: Any
+    user: Any
+    fragments: tuple[IceFragment, ...]
+
+
+@attrs.frozen
+class InfoBody:
+    """What an INFO may carry.
+
+    ``read`` makes an event of it, for the user of a session. It raises ParseError for what it cannot read.
+    """
+
+    types: tuple[str, ...]
+    read: Callable[[Request, Any], DigitReceived | CandidatesReceived]
+
+
+class InfoServer:
+    """Answers INFO inside of a call, and tells what one of these bodies says."""
+
+    def __init__(self, core: CoreServices, bodies: Sequence[InfoBody]) -> None:
         self._core = core
-        self._receiver = receiver
+        self._bodies = bodies
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """200 where somebody takes the digit, and for no body at all; 415 for another body."""
+        """200 where somebody takes what is in it, and for no body at all; 415 for another body."""
         core = self._core
         usages = core.dialog_of(request)
         session: Any = usages.invite if usages is not None else None
@@ -54,12 +78,17 @@ class DigitServer:
         status, headers = 200, ()  # type: tuple[int, HeaderFields]
         if request.body:
             try:
-                key, duration = read_digit(request)
+                core.emit(self._body_of(request).read(request, user))
             except ParseError as error:
-                status, headers = error.status, (("Accept", f"{RELAY}, {PLAIN}"),)
-            else:
-                core.emit(DigitReceived(self._receiver, user, key, duration))
+                types = ", ".join(each for body in self._bodies for each in body.types)
+                status, headers = error.status, (("Accept", types),)
         core.respond(transaction, request.response(status, headers=headers), now)
+
+    def _body_of(self, request: Request) -> InfoBody:
+        for body in self._bodies:
+            if any(body_of_type(request, each) for each in body.types):
+                return body
+        raise ParseError("INFO with a body that nobody here reads", 415)
 
 
 def read_digit(request: Request) -> tuple[str, float]:

@@ -7,6 +7,7 @@ import random
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from sipstack import sdp
 from sipstack.identifiers import Identifiers
@@ -30,7 +31,7 @@ class Call:
     def __init__(self, alice: AudioSession, bob: AudioSession) -> None:
         self.alice, self.bob = alice, bob
 
-    async def __aenter__(self) -> Call:
+    async def __aenter__(self) -> Self:
         self._files = _files_watched()
         await self.describe()
         return self

@@ -148,7 +148,7 @@ def test_the_call_may_end_while_a_name_is_looked_up() -> None:
             task = asyncio.create_task(call.alice.answered(named))
             await asyncio.sleep(0)
             await call.alice.close()
-            with pytest.raises(LocalProtocolError, match="closed meanwhile"):
+            with pytest.raises(LocalProtocolError, match="is closed"):
                 await task
 
     run(main())

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
+
+import attrs
 
 from sipstack.errors import MediaError, TransportError
 from sipstack.identifiers import Identifiers
@@ -18,6 +21,7 @@ from sipstack.media.peer_address import Address
 from sipstack.media.transport import RtpTransport
 from sipstack.media.webrtc.turn import borrow
 from sipstack.sdp import IceCandidate, IceDescription
+from sipstack.sdp.ice import MAX_CANDIDATES
 
 try:
     import aioice
@@ -30,6 +34,8 @@ GATHERING = 2.0
 """Seconds that servers have to tell our addresses; a call waits for them."""
 PATIENCE = 20.0
 """Seconds until a path is found, or the call has none."""
+EARLY = 16
+"""Fragments that are kept until the description that they belong to is here."""
 COMPONENT = 1
 """RTP and RTCP go over one port."""
 
@@ -158,6 +164,7 @@ class IceAgent:
         self._told: list[IceCandidate] = []
         self._gathered: asyncio.Task[None] | None = None
         self._remote: IceDescription | None = None
+        self._early: deque[IceDescription] = deque(maxlen=EARLY)
         self._closing: asyncio.Task[None] | None = None
         stun = settings.first("stun")
         self._connection = _Connection(
@@ -211,6 +218,8 @@ class IceAgent:
                 await self._add(remote.candidates)
                 if not remote.more:
                     await connection.add_remote_candidate(None)
+                while self._early:
+                    await self.trickle(self._early.popleft())
                 await connection.connect()
         except (ConnectionError, TimeoutError) as error:
             raise TransportError(_no_way(remote, connection.no_relay)) from error
@@ -224,6 +233,16 @@ class IceAgent:
         await self._add([each for each in remote.candidates if each not in known])
         if not remote.more:
             await self._connection.add_remote_candidate(None)
+
+    async def trickle(self, fragment: IceDescription) -> None:
+        """Candidates that come after their description (RFC 8838); those of another one are left out."""
+        remote = self._remote
+        if remote is None:
+            self._early.append(fragment)
+        elif fragment.credentials == remote.credentials:
+            room = MAX_CANDIDATES - len(remote.candidates)
+            new = [each for each in fragment.candidates if each not in remote.candidates][:room]
+            await self.add(attrs.evolve(remote, candidates=(*remote.candidates, *new), more=fragment.more))
 
     async def _add(self, candidates: Iterable[IceCandidate]) -> None:
         usable = (each for each in candidates if each.transport == "udp" and each.component == COMPONENT)

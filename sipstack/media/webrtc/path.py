@@ -27,6 +27,7 @@ from sipstack.sdp import (
     Attribute,
     DtlsDescription,
     IceDescription,
+    IceFragment,
     MediaDescription,
     Profile,
     SessionDescription,
@@ -141,6 +142,7 @@ class DtlsPath(SearchingPath):
         self._rtp: Receive | None = None
         self._rtcp: Receive | None = None
         self._search: asyncio.Task[None] | None = None
+        self._adding: set[asyncio.Task[None]] = set()
         self._timers: deque[asyncio.TimerHandle] = deque(maxlen=8)  # the last; older ones are over
         # What browsers offer comes first, or what peers without ICE do; both are answered.
         browsers, others = DTLS_PROTOCOLS[:2], DTLS_PROTOCOLS[2:]
@@ -374,6 +376,14 @@ class DtlsPath(SearchingPath):
             self._transport.earlier_send_errors += sockets.send_errors
             self._transport.sockets.remove(sockets)
 
+    def trickled(self, *fragments: IceFragment) -> None:
+        agent = self._described().agent
+        for fragment in fragments:
+            if agent is not None and fragment.name in (None, self._name):
+                adding = asyncio.get_running_loop().create_task(agent.trickle(fragment.ice))
+                self._adding.add(adding)
+                adding.add_done_callback(self._adding.discard)
+
     # The end
 
     def _lose(self, sockets: Sockets) -> None:
@@ -392,6 +402,8 @@ class DtlsPath(SearchingPath):
     def close(self) -> None:
         if self._search is not None:
             self._search.cancel()
+        for adding in self._adding:
+            adding.cancel()
         for timer in self._timers:
             timer.cancel()
         for sockets in {*self._transport.sockets, *filter(None, (self.way,))}:

@@ -10,6 +10,7 @@ import aiortc
 import pylibsrtp
 import pytest
 from aioice.ice import CandidatePair, StunProtocol, server_reflexive_candidate
+from aioice.turn import TurnClientMixin, TurnClientUdpProtocol, TurnTransport, create_turn_endpoint
 from aiortc import RTCCertificate, RTCDtlsTransport
 from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS, State
 
@@ -102,3 +103,13 @@ def test_what_comes_and_what_ends() -> None:
 @pytest.mark.parametrize("name", ["ice_controlling", "remote_is_lite", "remote_username", "remote_password"])
 async def test_what_is_set_before_it_connects(name: str) -> None:
     assert name in vars(aioice.Connection(ice_controlling=True))
+
+
+def test_a_relay_sends_over_the_channels_of_its_client() -> None:
+    client = TurnClientUdpProtocol(("192.0.2.9", 3478), "alice", "secret", 600, 240)
+    assert vars(TurnTransport(client))["_TurnTransport__inner_protocol"] is client
+    for name in ("peer_to_channel", "channel_refresh_at"):
+        assert vars(client)[name] == {}
+    uses(TurnClientMixin.send_data, 'struct.pack("!HH", channel, len(data))', "self._send(header + data)")
+    uses(create_turn_endpoint, "channel_refresh_time=channel_refresh_time", "ssl=ssl")
+    uses(TurnTransport._connect, "protocol.connection_made(")
