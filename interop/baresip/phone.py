@@ -36,6 +36,7 @@ audio_source aubridge,echo
 audio_alert aubridge,alert
 rtp_ports {rtp}-{rtp_last}
 ctrl_tcp_listen {host}:{control}
+rtcp_mux yes
 module_path {modules}
 {loaded}
 module_tmp uuid.so

@@ -7,61 +7,19 @@ hold: both are tested with Asterisk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from interop.asterisk.listening import answering, hear_tone, next_call
-from interop.asterisk.sound import tone, write_wav
+from interop.asterisk.listening import answering, next_call
 from interop.baresip.conftest import Start
-from interop.baresip.phone import Baresip
-from sipstack import AudioSession, Call, CallRejected, Tls, TracedMessage, UserAgent
+from interop.baresip.ours import Ours, sounding
+from sipstack import CallRejected
 
 SDES = "SDES-SRTP AES_CM_128_HMAC_SHA1_80"
 MODULES = ("g711", "srtp")
 FREQUENCY = 440  # Hz
-
-
-class Ours:
-    """Our user agent, its media and its messages."""
-
-    def __init__(self, phone: Baresip, security: str | Sequence[str]) -> None:
-        self.media: list[AudioSession] = []
-        self.trace: list[TracedMessage] = []
-        self._security = security
-        folder = phone.folder
-        tls = Tls(
-            certificate=folder / "server.crt", key=folder / "server.key", authority=folder / "authority.crt"
-        )
-        self.agent = UserAgent(
-            "sip:alice@127.0.0.1",
-            listen="tls:127.0.0.1:0",
-            tls=tls,
-            media=self._make,
-            trace=self.trace.append,
-        )
-
-    def _make(self, host: str) -> AudioSession:
-        self.media.append(AudioSession(host, security=self._security))
-        return self.media[-1]
-
-    @property
-    def protocol(self) -> str:
-        """Of the last description of baresip's."""
-        lines = (line for message in self.trace if not message.sent for line in message.data.split(b"\r\n"))
-        return [line.decode() for line in lines if line.startswith(b"m=audio")][-1].split()[2]
-
-
-@asynccontextmanager
-async def sounding(call: Call, folder: Path) -> AsyncIterator[None]:
-    """Our tone comes back while the block runs."""
-    beep = write_wav(folder / "beep.wav", tone(FREQUENCY, 1.0))
-    async with call.playing(beep, loop=True):
-        await hear_tone(call.audio, FREQUENCY)
-        yield
-        await hear_tone(call.audio, FREQUENCY)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from sipstack.errors import MediaError, TransportError
 from sipstack.log import MEDIA
@@ -39,10 +39,22 @@ CERTIFICATE_LIFETIME = 7 * 86400
 ALGORITHMS = frozenset(X509_DIGEST_ALGORITHMS)
 """The hash functions by which we know a certificate again: sha-256 and more."""
 
+CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES+SHA1"
+"""As browsers have them, all with forward secrecy: for certificates on curves (RFC 8827 §6.5), and of RSA."""
+
+
+class Certificate(RTCCertificate):
+    """aiortc's own talks to nobody whose certificate is of RSA, as that of many phones and servers is."""
+
+    def _create_ssl_context(self, srtp_profiles: list[Any]) -> Any:
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_cipher_list(CIPHERS)
+        return context
+
 
 @lru_cache(maxsize=2)
 def _certificate(_: int) -> RTCCertificate:
-    return RTCCertificate.generateCertificate()
+    return Certificate.generateCertificate()
 
 
 def certificate() -> RTCCertificate:

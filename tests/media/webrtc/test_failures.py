@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 from aiortc import RTCCertificate
+from aiortc.rtcdtlstransport import generate_certificate
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sipstack import sdp
 from sipstack.errors import NegotiationError
 from sipstack.media.events import MediaFailed
 from sipstack.media.session import AudioSession
 from sipstack.media.webrtc import path
+from sipstack.media.webrtc.dtls import Certificate
 from sipstack.media.webrtc.ice import PATIENCE
 from sipstack.sdp import Direction
 from tests.media.calls import Call
@@ -273,6 +277,19 @@ async def test_the_records_of_an_eager_peer_are_there_before_its_answer() -> Non
     assert asyncio.get_running_loop().time() - started < 0.2
     await alice.close()
     await bob.close()
+
+
+@pytest.mark.parametrize("client", [True, False])
+async def test_a_certificate_of_rsa(monkeypatch: pytest.MonkeyPatch, client: bool) -> None:
+    """Many phones and servers have one, on either side of the handshake; the answer is its client."""
+    key: Any = rsa.generate_private_key(65537, 2048)
+    rsa_one, other = Certificate(key, generate_certificate(key)), Certificate.generateCertificate()
+    made = iter([other, rsa_one] if client else [rsa_one, other])
+    monkeypatch.setattr(path, "certificate", lambda: next(made))
+    async with secured(Wire()) as call:
+        await connected(call)
+        assert await heard(call.alice, call.bob, 440) > 0.99
+        assert await heard(call.bob, call.alice, 620) > 0.99
 
 
 async def test_a_certificate_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:

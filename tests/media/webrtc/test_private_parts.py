@@ -57,6 +57,11 @@ async def test_its_keys_and_its_state() -> None:
     association.close()
 
 
+def test_the_ciphers_are_those_of_its_context() -> None:
+    uses(RTCDtlsTransport.start, "._create_ssl_context(")
+    uses(RTCCertificate._create_ssl_context, "ctx.set_cipher_list(")
+
+
 def test_stopping_never_waits() -> None:
     """It is driven by one ``send(None)``."""
     uses(RTCDtlsTransport.stop, "await self._write_ssl()")
