@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -15,7 +16,12 @@ from interop.processes import tail
 LINES_OF_LOG = 300
 TEST_TIMEOUT = 30.0  # seconds
 
-Start = Callable[[Sequence[str], str], Baresip]
+
+class Start(Protocol):
+    """Starts a phone; see ``running``."""
+
+    def __call__(self, modules: Sequence[str], parameters: str, *, rtcp_mux: bool = True) -> Baresip: ...
+
 
 _logs = pytest.StashKey[list[Path]]()
 
@@ -29,10 +35,10 @@ def baresip(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
     request.node.stash[_logs] = logs
     with ExitStack() as stack:
 
-        def start(modules: Sequence[str], parameters: str) -> Baresip:
+        def start(modules: Sequence[str], parameters: str, *, rtcp_mux: bool = True) -> Baresip:
             folder = tmp_path / f"baresip-{len(logs)}"
             folder.mkdir()
-            phone = stack.enter_context(running(folder, modules, parameters))
+            phone = stack.enter_context(running(folder, modules, parameters, rtcp_mux=rtcp_mux))
             logs.append(phone.log)
             return phone
 

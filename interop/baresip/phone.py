@@ -36,7 +36,7 @@ audio_source aubridge,echo
 audio_alert aubridge,alert
 rtp_ports {rtp}-{rtp_last}
 ctrl_tcp_listen {host}:{control}
-rtcp_mux yes
+rtcp_mux {rtcp_mux}
 module_path {modules}
 {loaded}
 module_tmp uuid.so
@@ -93,12 +93,14 @@ class Baresip:
 
 
 @contextmanager
-def running(folder: Path, modules: Sequence[str], parameters: str) -> Iterator[Baresip]:
+def running(
+    folder: Path, modules: Sequence[str], parameters: str, *, rtcp_mux: bool = True
+) -> Iterator[Baresip]:
     """Start it with these modules and parameters of its account, such as ``;mediaenc=srtp-mand``, and wait
     until it takes calls; stop it afterwards. Raises RuntimeError with its last words when it does not start.
     """
     phone = Baresip(folder, _free_pair(), free_port())
-    _write_configuration(phone, modules, parameters)
+    _write_configuration(phone, modules, parameters, rtcp_mux)
     with (
         phone.log.open("wb") as log,
         subprocess.Popen(
@@ -119,7 +121,7 @@ def running(folder: Path, modules: Sequence[str], parameters: str) -> Iterator[B
                 process.kill()
 
 
-def _write_configuration(phone: Baresip, modules: Sequence[str], parameters: str) -> None:
+def _write_configuration(phone: Baresip, modules: Sequence[str], parameters: str, rtcp_mux: bool) -> None:
     issuer = CertificateAuthority()
     issuer.write(phone.folder)
     certificate, key = issuer.issue(HOST).write(phone.folder, "server")
@@ -130,6 +132,7 @@ def _write_configuration(phone: Baresip, modules: Sequence[str], parameters: str
         sip=phone.sip,
         folder=phone.folder,
         control=phone.control,
+        rtcp_mux="yes" if rtcp_mux else "no",
         rtp=first,
         rtp_last=first + RTP_PORTS,
         modules=MODULES,

@@ -39,3 +39,15 @@ async def test_baresip_calls_us(baresip: Start, tmp_path: Path, ice: Ice | None)
             assert (call.security or "").startswith(DTLS)
         await phone.tell("hangup")
         assert (await call.ended()).by == "remote"
+
+
+@HAS_ADDRESS
+async def test_what_baresip_needs_for_ice_is_told(baresip: Start) -> None:
+    """Without its ``rtcp_mux yes`` it wants two ports, or none."""
+    phone = baresip(MODULES, ";mediaenc=dtls_srtp;medianat=ice", rtcp_mux=False)
+    we = Ours(phone, "dtls")
+    async with we.agent as ua, answering(ua) as calls:
+        await phone.tell("dial", ua.contact)
+        call = await next_call(calls)
+        ended = await call.ended()
+        assert "(rtcp-mux)" in str(ended.reason)

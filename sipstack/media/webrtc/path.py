@@ -20,7 +20,7 @@ from sipstack.media.path import DTLS_PROTOCOLS, PathContext, Peer, SearchingPath
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, Receive, RtpTransport
 from sipstack.media.webrtc.dtls import Association, certificate, fingerprints, known
-from sipstack.media.webrtc.ice import IceAgent, IceSocket
+from sipstack.media.webrtc.ice import COMPONENT, IceAgent, IceSocket
 from sipstack.media.webrtc.sockets import Associations, Sockets
 from sipstack.sdp import (
     Agreement,
@@ -41,14 +41,18 @@ FAREWELL = 2.0
 """Seconds from the end of the DTLS association to that of the call: there may be a BYE on its way."""
 LINGER = 1.0
 """Seconds that packets are still taken at the sockets that we had before: the peer may use them yet."""
+ONE_PORT = "the peer wants ICE at two ports, and we have one: it needs RTCP at the port of RTP (rtcp-mux)"
 
 
 @attrs.frozen
 class _Peer:
-    """What a description of the peer says of the way to it. ``ice`` is None where it does without."""
+    """What a description of the peer says of the way to it. ``ice`` is None where it does without, and of
+    ``two_ports`` where RTCP has one of its own.
+    """
 
     ice: IceDescription | None
     dtls: DtlsDescription
+    two_ports: bool
 
     @classmethod
     def of(cls, description: SessionDescription, medium: MediaDescription) -> _Peer:
@@ -64,7 +68,8 @@ class _Peer:
         if not known(dtls.fingerprints):
             names = ", ".join(each.algorithm for each in dtls.fingerprints)
             raise NegotiationError(f"no certificate can be compared by {names} (a=fingerprint)")
-        return cls(ice, dtls)
+        candidates = ice.candidates if ice is not None and not medium.rtcp_mux else ()
+        return cls(ice, dtls, any(each.component != COMPONENT for each in candidates))
 
 
 @attrs.frozen
@@ -333,8 +338,9 @@ class DtlsPath(SearchingPath):
             if keys is not None:
                 await keys.rtp.connect()
         except TransportError as error:
-            MEDIA.warning("%s", error)
-            self._context.fail(error)
+            told = TransportError(f"{error}; {ONE_PORT}") if peer.two_ports else error
+            MEDIA.warning("%s", told)
+            self._context.fail(told)
             return
         if keys is not None:
             before, sockets.keys, sockets.coming = sockets.keys, keys, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.virtual_time
 OTHER = "sha-256 " + ":".join(["AB"] * 32)
 
 
-def reason(events: list[object]) -> str:
+def reason(events: Sequence[object]) -> str:
     """Of the one failure that was told."""
     (event,) = events
     assert isinstance(event, MediaFailed)
@@ -68,6 +69,22 @@ async def test_a_peer_that_nobody_can_reach() -> None:
     await asyncio.sleep(PATIENCE + 1)
     assert "no way to the peer's media (ICE)" in reason(list(events))
     assert f"{BOB}:{port(bob)}" in reason(list(events))
+    await alice.close()
+    await bob.close()
+
+
+async def test_a_peer_with_ice_at_two_ports() -> None:
+    """It is checked at the first; when that fails, what it lacks is told."""
+    wire = Wire(loss=1.0)
+    alice, bob = session(wire, ALICE, 1), session(wire, BOB, 2)
+    events = listening(alice)
+    second = "a=candidate:1 2 udp 1 192.0.2.2 9 typ host\r\n"
+    await described(
+        alice, bob, ("a=rtcp-mux\r\n", ""), ("a=end-of-candidates", f"{second}a=end-of-candidates")
+    )
+    await asyncio.sleep(PATIENCE + 1)
+    assert "none of its addresses answers" in reason(events)
+    assert "it needs RTCP at the port of RTP (rtcp-mux)" in reason(events)
     await alice.close()
     await bob.close()
 
