@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Protocol
 
 import attrs
 
 from sipstack.errors import MediaError
+from sipstack.media.comfort_noise import ComfortNoiseOfCall, describe_noise
 from sipstack.media.dtmf import Dtmf
-from sipstack.media.speaking import Speaking
-from sipstack.media.stream import Beside
+from sipstack.media.stream import AudioStream, Beside
 from sipstack.media.telephone_events import TelephoneEvents, describe_events
-from sipstack.sdp import Agreement, Capabilities, Codec
+from sipstack.sdp import STATIC_CODECS, Agreement, Capabilities, Codec
 
 
 class FormatOfCall(Protocol):
@@ -23,8 +23,8 @@ class FormatOfCall(Protocol):
     def receiver(self, codec: Codec) -> Beside:
         """Who takes the packets of this payload type, which ``codec`` describes. Asked again, the same."""
 
-    def agree(self, agreement: Agreement | None, speaking: Speaking) -> None:
-        """What both sides have agreed on from now on; None for no stream at all."""
+    def agree(self, agreement: Agreement | None, stream: AudioStream) -> None:
+        """What both sides have agreed on from now on; None for nothing at all."""
 
 
 @attrs.frozen
@@ -38,10 +38,16 @@ class Format:
     have; None where there is nothing to go beside it."""
     begin: Callable[[Dtmf], FormatOfCall]
     """Called once for each call, with its digits."""
+    is_offered: bool = True
+    """Whether our offers name it. Else it is accepted, and taken under a static number at any time."""
 
+
+COMFORT_NOISE = Format("cn", describe_noise, ComfortNoiseOfCall, is_offered=False)
+SPOKEN_COMFORT_NOISE = Format("cn", describe_noise, partial(ComfortNoiseOfCall, speaks=True))
+"""In place of the pauses of what we say, too."""
 
 FORMATS = MappingProxyType(
-    {each.name: each for each in (Format("telephone-event", describe_events, TelephoneEvents),)}
+    {each.name: each for each in (Format("telephone-event", describe_events, TelephoneEvents), COMFORT_NOISE)}
 )
 """Those that can be asked for by name."""
 
@@ -51,10 +57,12 @@ class FormatsOfCall:
 
     __slots__ = ("_formats", "_named", "_receivers")
 
-    def __init__(self, wanted: Sequence[str | Format], dtmf: Dtmf) -> None:
-        self._formats = formats_of(wanted)
+    def __init__(self, wanted: Sequence[str | Format], dtmf: Dtmf, *, comfort_noise: bool = False) -> None:
+        self._formats = formats_of((SPOKEN_COMFORT_NOISE, *wanted) if comfort_noise else wanted)
         self._named = {each.name: each.begin(dtmf) for each in self._formats}
         self._receivers: dict[int, Beside] = {}
+        static = (STATIC_CODECS[number] for number in STATIC_CODECS if STATIC_CODECS[number].auxiliary)
+        self.receivers(static)
 
     def described(self, capabilities: Capabilities) -> Capabilities:
         """Our capabilities with these formats."""
@@ -68,10 +76,10 @@ class FormatsOfCall:
                 self._receivers[codec.payload_type] = each.receiver(codec)
         return self._receivers
 
-    def agree(self, agreement: Agreement | None, speaking: Speaking) -> None:
+    def agree(self, agreement: Agreement | None, stream: AudioStream) -> None:
         """Tell all of them what is agreed on."""
         for each in self._named.values():
-            each.agree(agreement, speaking)
+            each.agree(agreement, stream)
 
 
 def formats_of(wanted: Sequence[str | Format]) -> tuple[Format, ...]:
@@ -80,13 +88,19 @@ def formats_of(wanted: Sequence[str | Format]) -> tuple[Format, ...]:
     unknown = [each for each in found if isinstance(each, str)]
     if unknown:
         raise MediaError(f"no such format: {', '.join(unknown)} (there are {', '.join(FORMATS)})")
-    return tuple(each for each in found if isinstance(each, Format))
+    by_name = {each.name: each for each in reversed(found) if isinstance(each, Format)}
+    return tuple(reversed(by_name.values()))
 
 
 @lru_cache(maxsize=32)  # an application has few sets of codecs, and opens each for many calls
 def with_formats(capabilities: Capabilities, formats: tuple[Format, ...]) -> Capabilities:
     """The capabilities with these formats, once for each clock rate of the codecs."""
-    return attrs.evolve(capabilities, codecs=(*capabilities.codecs, *_described(capabilities, formats)))
+    offered = tuple(each for each in formats if each.is_offered)
+    capabilities = attrs.evolve(
+        capabilities, codecs=(*capabilities.codecs, *_described(capabilities, offered))
+    )
+    accepted = tuple(each for each in formats if not each.is_offered)
+    return attrs.evolve(capabilities, accepted=tuple(_described(capabilities, accepted)))
 
 
 def _described(capabilities: Capabilities, formats: tuple[Format, ...]) -> Iterator[Codec]:

@@ -91,9 +91,19 @@ class Hearing:
         if self._hears and self._audio.wanted:
             if anew or not self._is_listening:
                 self._listen_anew()
-            decoder = self._decoder or self._open(codec)
+            decoder = self._decoder
+            if decoder is None:
+                decoder = self._decoder = self._opened(codec)
             payload = packet.payload
             self._playout.put(packet.timestamp, codec.duration(payload), (decoder, payload), now)
+
+    def put_beside(self, packet: RtpPacket, codec: AudioCodec, now: float) -> None:
+        """A packet of a codec beside the one that was followed last, and of the same clock."""
+        if self._hears and self._audio.wanted:
+            if not self._is_listening:
+                self._listen_anew()
+            payload = packet.payload
+            self._playout.put(packet.timestamp, codec.duration(payload), (self._opened(codec), payload), now)
 
     def tick(self, now: float, periods: int) -> None:
         """20 ms have passed, or several times that after a stall: the application hears."""
@@ -112,10 +122,12 @@ class Hearing:
         self._decoder = self._played = None
         self._hears = False
 
-    def _open(self, codec: AudioCodec) -> Decoder:
+    def _opened(self, codec: AudioCodec) -> Decoder:
         """Not before somebody listens: a decoder takes memory."""
-        self._decoder = self._decoders[codec] = self._coders.decoder(codec, self._audio.sample_rate)
-        return self._decoder
+        decoder = self._decoders.get(codec)
+        if decoder is None:
+            decoder = self._decoders[codec] = self._coders.decoder(codec, self._audio.sample_rate)
+        return decoder
 
     def _listen_anew(self) -> None:
         self._playout.reset()
@@ -160,7 +172,7 @@ class Hearing:
             is_next = following and playout.until == playout.missing and following[0][0] is decoder
             piece = decoder.conceal(octets // 2, following[0][1] if is_next else None)
             if piece is not None:
-                self._concealer.concealed += 1
+                self._concealer.concealed += not decoder.is_silent  # else nothing was lost
                 return piece
         until = self._pcm_octets(playout.until)
         return self._concealer.conceal(octets, b"".join(map(self._decode_ahead, following)), until)

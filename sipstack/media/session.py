@@ -78,7 +78,8 @@ class AudioSession:
     RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless
     ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can. "dtls" is DTLS-SRTP,
     as browsers have it: by ``ice``, or with None to the address of the description.
-    ``beside``: payload formats that go beside the codecs. ``inband``: see ``Dtmf``.
+    ``beside``: payload formats that go beside the codecs. ``inband``: see ``Dtmf``. ``comfort_noise`` offers
+    it (RFC 3389) and sends it in place of pauses, in 8 kHz codecs; the peer's is played in any case.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class AudioSession:
         insecure_keys: bool = False,
         ice: Ice | None = Ice(),  # noqa: B008  (a value)
         beside: Sequence[str | Format] = tuple(FORMATS),
+        comfort_noise: bool = False,
         inband: Inband = "auto",
         route: Callable[[str], str | None] = local_address,
         is_ours: Callable[[str], bool] = is_ours,
@@ -112,7 +114,7 @@ class AudioSession:
         self._receives = self._playable(self._capabilities.codecs)
         self.audio = Audio(self._statistics, known.sample_rate)
         self.dtmf = Dtmf(self.audio, inband)
-        self._formats = FormatsOfCall(beside, self.dtmf)
+        self._formats = FormatsOfCall(beside, self.dtmf, comfort_noise=comfort_noise)
         self._capabilities = self._formats.described(self._capabilities)
         self._host = host
         self._local = host  # where we are now
@@ -418,7 +420,7 @@ class AudioSession:
         agreement = negotiation.agreements.get("audio")
         if agreement is None:
             stream.disconnect()
-            self._formats.agree(None, stream.speaking)
+            self._formats.agree(None, stream)
             self._expect(False)
         else:
             await self._connect(path, stream, agreement, offered)
@@ -443,7 +445,7 @@ class AudioSession:
         direction = agreement.direction
         stream.speak(codec, agreement.codec, sends=direction.sends, ptime=agreement.ptime)
         stream.hear(direction.receives)
-        self._formats.agree(agreement, stream.speaking)
+        self._formats.agree(agreement, stream)
         self._expect(direction is Direction.SENDRECV)
         self.audio.codec = codec.name
         MEDIA.info("%s is connected to %s, %s", self, rtp or "nobody", agreement.direction.value)
@@ -493,7 +495,5 @@ class AudioSession:
     def _statistics(self) -> MediaStatistics:
         if self._stream is None:
             return MediaStatistics()
-        counters = self._stream.statistics()
-        if not self._replayed and not self._unproved:
-            return counters
-        return attrs.evolve(counters, packets_replayed=self._replayed, packets_unproved=self._unproved)
+        refused = {"packets_replayed": self._replayed, "packets_unproved": self._unproved}
+        return attrs.evolve(self._stream.statistics(), **refused)

@@ -12,6 +12,7 @@ from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
 from sipstack.media.packets import LONGEST, SHORTEST, Packets
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import RtpTransport
+from sipstack.rtp.pauses import Pauses
 from sipstack.rtp.sender import Sender
 from sipstack.sdp import Codec
 
@@ -45,8 +46,10 @@ class Speaking:
         "_fmtp",
         "_frame_units",
         "_insertions",
+        "_noise",
         "_octets",
         "_packets",
+        "_pauses",
         "_payload_type",
         "_unconfirmed",
         "is_relaying",
@@ -69,6 +72,8 @@ class Speaking:
         self._octets = frame_octets(audio.sample_rate)
         self._packets = Packets(audio.sample_rate)
         self._insertions: list[Insertion] = []
+        self._pauses: Pauses | None = None  # None: all is sent
+        self._noise = 0  # the payload type that describes what is left out
         self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number
         self.is_sending = False
         self.is_relaying = False
@@ -89,6 +94,11 @@ class Speaking:
         self.hold()
         self._coders.close(self._encoder)
         self._encoder = self._codec = None
+
+    def leave_out(self, pauses: Pauses | None, payload_type: int | None) -> None:
+        """Send comfort noise of this payload type in place of what is no voice; None: all is sent."""
+        self._pauses = pauses if payload_type is not None else None
+        self._noise = payload_type or 0
 
     def renumber(self, random: Identifiers) -> None:
         """Go on as another source, if anything was sent."""
@@ -151,9 +161,19 @@ class Speaking:
             del self._insertions[0]
             self._packets.forget()
 
+    def _send_noise(self, noise: bytes, transport: RtpTransport, destination: Address) -> None:
+        self._packets.forget()
+        if noise:
+            transport.send_rtp(self.sender.aside(self._noise, noise), destination)
+
     def _send_audio(self, codec: AudioCodec, transport: RtpTransport, destination: Address) -> None:
         encoder, pcm = self._encoder, self._audio.read()
         assert encoder is not None
+        if self._pauses is not None:
+            noise = self._pauses.instead(pcm)
+            if noise is not None:
+                self._send_noise(noise, transport, destination)
+                return
         if self._packets.octets == self._octets:
             # With nothing to say we send silence: it opens NATs, and some peers wait for our first packet.
             payload = encoder.silence if pcm is None else encoder.encode(pcm)

@@ -57,6 +57,8 @@ class AudioStream:
         latch: Latch = "auto",
         coders: Coders | None = None,
     ) -> None:
+        self.sample_rate = audio.sample_rate
+        """Of what is said and heard."""
         self._transport = transport
         self._earlier_send_errors = 0  # over transports before this one
         coders = coders or Coders()
@@ -130,6 +132,10 @@ class AudioStream:
     def hear(self, hears: bool) -> None:
         """Whether what comes is played. What is not is counted all the same."""
         self._hearing.hear(hears)
+
+    def hear_beside(self, packet: RtpPacket, codec: AudioCodec, now: float) -> None:
+        """Play what ``beside`` was called with, as a packet of this codec, whose clock is the same."""
+        self._hearing.put_beside(packet, codec, now)
 
     def statistics(self) -> MediaStatistics:
         """The counters up to now."""
@@ -247,6 +253,7 @@ class AudioStream:
         """Say goodbye, if the peer has heard of us."""
         self.speaking.close()
         self._hearing.close()
+        self._beside = NONE  # they know us
         if self._reporter.is_known:
             self._send_rtcp(self._reporter.bye, now)
 

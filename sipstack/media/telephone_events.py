@@ -11,7 +11,7 @@ from sipstack.errors import CallEnded, MediaError, SipError
 from sipstack.media.dtmf import Dtmf
 from sipstack.media.io import FRAMES_PER_SECOND
 from sipstack.media.speaking import Speaking
-from sipstack.media.stream import Beside
+from sipstack.media.stream import AudioStream, Beside
 from sipstack.rtp.packet import RtpPacket
 from sipstack.rtp.sender import Sender
 from sipstack.rtp.telephone_event import ENDS, EventReceiver, EventSender, Press
@@ -45,8 +45,8 @@ class TelephoneEvents:
             self._receivers[rate] = EventReceiver(rate)
         return partial(self._receive, self._receivers[rate])
 
-    def agree(self, agreement: Agreement | None, speaking: Speaking) -> None:
-        self._speaking = speaking
+    def agree(self, agreement: Agreement | None, stream: AudioStream) -> None:
+        self._speaking = stream.speaking
         self.codec = agreement.telephone_event if agreement is not None else None
         self._dtmf.rtp = self if self.codec is not None else None
         if self.codec is None and self._dialling is not None:

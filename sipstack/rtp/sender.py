@@ -56,6 +56,13 @@ class Sender:
         self.octets += len(payload)
         return header + payload
 
+    def aside(self, payload_type: int, payload: bytes) -> bytes:
+        """The next packet, which is of no talkspurt: the one behind it begins one (RFC 3389 §4)."""
+        self._marker = 0
+        packet = self.packet(payload_type, payload)
+        self._marker = 0x80
+        return packet
+
     def advance(self, units: int) -> None:
         """Time passes: ``units`` of the RTP clock, whether or not a packet was made of them."""
         self.timestamp = (self.timestamp + units) & 0xFFFFFFFF

@@ -18,13 +18,15 @@ class Capabilities:
     ``codecs`` carry the payload type numbers and fmtp of our own descriptions; telephone-event and CN
     stand among them, once for each clock rate. ``ptime`` is what we ask for, in milliseconds.
     ``prefer_own`` lets our order choose the codec of an answer, instead of the offerer's.
-    ``rtcp_mux`` offers and accepts RTP and RTCP on one port (RFC 5761).
+    ``rtcp_mux`` offers and accepts RTP and RTCP on one port (RFC 5761). ``accepted`` is what we take beside
+    ``codecs`` when the other side offers it, and do not offer ourselves.
     """
 
     codecs: tuple[Codec, ...]
     ptime: int | None = 20
     prefer_own: bool = False
     rtcp_mux: bool = False
+    accepted: tuple[Codec, ...] = ()
     by_key: Mapping[tuple[str | int, ...], Codec] = attrs.field(init=False, eq=False, repr=False)
     """Our codecs by ``Codec.key``: the lookup for what the other side names."""
 
@@ -34,7 +36,7 @@ class Capabilities:
             raise LocalProtocolError("each codec needs a payload type number of its own, 0 to 127")
         if all(codec.auxiliary for codec in self.codecs):
             raise LocalProtocolError("capabilities need a codec that a stream can consist of")
-        by_key = {codec.key: codec for codec in reversed(self.codecs)}
+        by_key = {codec.key: codec for codec in reversed((*self.codecs, *self.accepted))}
         object.__setattr__(self, "by_key", MappingProxyType(by_key))
 
     def choose(self, offered: Iterable[Codec]) -> tuple[Codec, ...]:

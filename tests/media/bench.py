@@ -35,7 +35,7 @@ class Bench:
         self.stream.connect(PEER, PEER_RTCP)
         self.stream.speak(PCMU, PCMU.description, sends=sends)
         self.ear = Ear()
-        self._number = 0
+        self._number = self._left_out = 0
 
     def ticks(self, count: int) -> None:
         for _ in range(count):
@@ -50,8 +50,13 @@ class Bench:
         """The peer talks for ``count`` frames of 20 ms."""
         for _ in range(count):
             number, self._number = self._number, self._number + 1
-            self.receive(RtpPacket(payload_type, number, number * 160, 0xCAFE, payload))
+            timestamp = (number + self._left_out) * 160
+            self.receive(RtpPacket(payload_type, number, timestamp, 0xCAFE, payload))
             self.ticks(1)
+
+    def skip(self, count: int) -> None:
+        """So many frames are no packets: the peer was silent."""
+        self._left_out += count
 
     async def listen(self) -> None:
         await self.audio.recording(self.ear).__aenter__()

@@ -56,6 +56,11 @@ def test_a_noise_that_begins_is_taken_for_a_voice_until_the_floor_has_risen() ->
     assert not begun[-1]
 
 
+def test_a_call_may_begin_with_a_word() -> None:
+    assert not VoiceActivity().hear(_tone(-20))  # it could be a noise
+    assert VoiceActivity(8000, -55.0).hear(_tone(-20))
+
+
 def test_what_is_too_faint_is_no_voice() -> None:
     activity = VoiceActivity()
     activity.hear(bytes(320))
