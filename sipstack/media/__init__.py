@@ -8,9 +8,9 @@ imported when used.
 
 from __future__ import annotations
 
-from sipstack.media.audio import Audio, Frame, MediaStatistics
+from sipstack.media.audio import Audio, Frame, MediaStatistics, PeerReport
 from sipstack.media.clock import MediaClock
-from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
+from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost, SourceLeft
 from sipstack.media.io import AudioSink, AudioSource, PcmSource
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.recording import Recording
@@ -32,7 +32,9 @@ __all__ = [
     "MediaStatistics",
     "PcmSource",
     "PeerLost",
+    "PeerReport",
     "Recording",
+    "SourceLeft",
     "audio_of",
     "melody",
     "sine",

@@ -18,10 +18,26 @@ from sipstack.media.playing import Player, Playing
 from sipstack.media.recording import COMBINED, Recording, Sides
 from sipstack.media.sending import SendQueue
 from sipstack.media.wav import create_sink, load_conversion, open_off_loop
-from sipstack.rtp.quality import mean_opinion_score
+from sipstack.rtp.quality import impairment_of, mean_opinion_score
 
 Playable = str | Path | bytes | AudioSource | AsyncIterable[bytes | Frame]
 """What can be played: a file, PCM, a source, or what yields PCM or frames piece by piece."""
+
+
+@attrs.frozen
+class PeerReport:
+    """What the peer says of the audio that it gets from us, in its last RTCP report."""
+
+    loss: float
+    """Of the packets since the report before, 0 to 1."""
+    packets_lost: int
+    """In all; negative when the network duplicates packets."""
+    jitter: float
+    """Seconds."""
+    mos: float | None = None
+    """How good it sounds, delay included, 1 to 5: None unless it sends VoIP metrics (RFC 3611 §4.7)."""
+    discarded: float | None = None
+    """Of all packets those that came too late to be played, 0 to 1; likewise."""
 
 
 @attrs.frozen
@@ -52,18 +68,24 @@ class MediaStatistics:
     """Packets that the network refused to take."""
     playout_delay: float = 0.06
     """Seconds that packets should wait before they are played, for those that come late."""
+    codec_heard: str | None = None
+    """That of the last packet, by its name in SDP."""
+    peer: PeerReport | None = None
+    """None until the peer has reported on what we sent."""
 
     @property
     def mos(self) -> float | None:
         """How good what we hear sounds, 1 to 4.4: an estimate by the E-model (ITU-T G.107), simplified.
 
-        From loss, the playout delay and half the round trip, for G.711; None before anything has come.
+        From loss, the playout delay, half the round trip and the codec (``rtp.quality.IMPAIRMENTS``); None
+        before anything has come.
         """
         if not self.packets_received:
             return None
         lost = self.packets_lost + self.packets_late
         delay = self.playout_delay + (self.round_trip or 0.0) / 2
-        return mean_opinion_score(lost / max(self.packets_received + self.packets_lost, 1), delay)
+        loss = lost / max(self.packets_received + self.packets_lost, 1)
+        return mean_opinion_score(loss, delay, impairment_of(self.codec_heard))
 
 
 class Audio:

@@ -28,5 +28,15 @@ class PeerLost:
     silence: float
 
 
-MediaEvent = MediaFailed | MediaChanged | PeerLost
+@attrs.frozen
+class SourceLeft:
+    """The source that is heard has said that it sends no more (RTCP BYE), with a ``reason`` or "".
+
+    It ends no call, for signalling does that: another source may follow, as after a transfer.
+    """
+
+    reason: str = ""
+
+
+MediaEvent = MediaFailed | MediaChanged | PeerLost | SourceLeft
 Listener = Callable[[MediaEvent], None]

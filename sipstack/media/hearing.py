@@ -71,6 +71,11 @@ class Hearing:
         """What packets should wait before they are played, in seconds."""
         return self._playout.target
 
+    @property
+    def most_delay(self) -> float:
+        """What ``delay`` can be."""
+        return self._playout.maximum
+
     def hear(self, hears: bool) -> None:
         """Whether what comes is played."""
         self._hears = hears
@@ -104,6 +109,10 @@ class Hearing:
                 self._listen_anew()
             payload = packet.payload
             self._playout.put(packet.timestamp, codec.duration(payload), (self._opened(codec), payload), now)
+
+    def finish(self) -> None:
+        """The source has said that it sends no more: what is there is heard to its end."""
+        self._playout.finish()
 
     def tick(self, now: float, periods: int) -> None:
         """20 ms have passed, or several times that after a stall: the application hears."""

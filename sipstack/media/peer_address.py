@@ -5,7 +5,9 @@ Behind a NAT the peer cannot tell its address; it is learned from what arrives.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from sipstack.errors import MediaError
 
 Address = tuple[Any, ...]
 """As sockets give it: (host, port), for IPv6 (host, port, flow, scope)."""
@@ -14,6 +16,7 @@ Latch = Literal["off", "once", "auto"]
 """Whose packets are the peer's, beside those from the address that it signalled: nobody's; those of the
 first source after each description; those of whom ``PeerAddress`` believes."""
 
+LATCHES: tuple[Latch, ...] = get_args(Latch)
 PROBATION = 4
 """Packets in a row, by their sequence numbers, until an address that nobody named is believed."""
 STRAGGLERS = 25
@@ -22,6 +25,14 @@ SILENCE = 0.5
 """Seconds without a packet of the present source, before another one may take its place."""
 CANDIDATES = 16
 """Addresses on probation at once."""
+
+
+def known_latch(latch: str) -> Latch:
+    """The one of this name. Raises MediaError."""
+    for each in LATCHES:
+        if each == latch:
+            return each
+    raise MediaError(f"no such latch: {latch!r} (there are {', '.join(LATCHES)})")
 
 
 class PeerAddress:

@@ -17,11 +17,11 @@ from sipstack.media.chosen_codecs import known_codecs
 from sipstack.media.clock import MediaClock
 from sipstack.media.codecs import AudioCodec
 from sipstack.media.dtmf import Dtmf, Inband
-from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost
+from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost, SourceLeft
 from sipstack.media.formats import FORMATS, Format, FormatsOfCall
 from sipstack.media.ice_settings import Ice
 from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
-from sipstack.media.peer_address import Latch
+from sipstack.media.peer_address import Latch, known_latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import Bind, RtpTransport, UdpTransport
@@ -127,9 +127,7 @@ class AudioSession:
         self._bind = bind or partial(UdpTransport.bind, dscp=dscp)
         self._rtcp_mux = rtcp_mux
         self._signalling = signalling
-        if latch not in ("off", "once", "auto"):
-            raise MediaError(f"no such latch: {latch!r} (there are off, once, auto)")
-        self._latch: Latch = latch
+        self._latch = known_latch(latch)
         self._kinds = kinds_of(security)
         self._kind = self._kinds[0]
         self._ice = ice
@@ -330,6 +328,7 @@ class AudioSession:
                 latch=self._latch,
                 coders=self._clock.coders,
             )
+            self._stream.left = lambda reason: self._tell(SourceLeft(reason))
             transport.start(self._stream.receive_rtp, self._stream.receive_rtcp, self._fail)
             self._clock.join(self._tick)
             MEDIA.info("%s is open", self)
@@ -479,7 +478,7 @@ class AudioSession:
     def _tell(self, event: MediaEvent) -> None:
         if self._listener is not None:
             self._listener(event)
-        elif not self._closed:
+        elif not self._closed and not isinstance(event, SourceLeft):  # of those some other may come
             self._untold = event
 
     def _expect_packets(self, stream: AudioStream, codecs: Collection[Codec]) -> None:
@@ -495,5 +494,5 @@ class AudioSession:
     def _statistics(self) -> MediaStatistics:
         if self._stream is None:
             return MediaStatistics()
-        refused = {"packets_replayed": self._replayed, "packets_unproved": self._unproved}
-        return attrs.evolve(self._stream.statistics(), **refused)
+        counters = self._stream.statistics()
+        return attrs.evolve(counters, packets_replayed=self._replayed, packets_unproved=self._unproved)

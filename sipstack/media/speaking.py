@@ -139,6 +139,11 @@ class Speaking:
         self.sender.advance(self._frame_units * periods)
 
     @property
+    def clock_rate(self) -> int:
+        """Of the codec that is sent."""
+        return self._frame_units * FRAMES_PER_SECOND
+
+    @property
     def gives_way(self) -> bool:
         """Whether there is nothing of our own to send."""
         return not self._insertions and self._audio.gives_way

@@ -13,13 +13,16 @@ from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
 from sipstack.media.coders import Coders
+from sipstack.media.feedback import peer_report, wants_metrics
 from sipstack.media.hearing import Hearing
 from sipstack.media.peer_address import Address, Latch, PeerAddress
 from sipstack.media.silence import SilenceWatch, ignore
 from sipstack.media.speaking import Speaking
 from sipstack.media.transport import Receive, RtpTransport
 from sipstack.rtp import rtcp
+from sipstack.rtp.metrics import metrics_of
 from sipstack.rtp.packet import RtpPacket
+from sipstack.rtp.quality import impairment_of
 from sipstack.rtp.reception import Arrival, Reception
 from sipstack.rtp.reporter import Reporter
 from sipstack.rtp.sorting import is_dtls, is_stun
@@ -84,6 +87,8 @@ class AudioStream:
         """Gets each packet that is accepted."""
         self.stun: Receive = ignore
         """Gets what comes of STUN to the RTP port (RFC 7983)."""
+        self.left: Callable[[str], None] = ignore
+        """Called when the source that we listen to has said that it sends no more (RTCP BYE), and why."""
 
     def expect(self, receives: Mapping[int, AudioCodec], beside: Mapping[int, Beside] = NONE) -> None:
         """Take packets of these payload types."""
@@ -153,6 +158,8 @@ class AudioStream:
             frames_concealed=self._hearing.concealed,
             send_errors=self._earlier_send_errors + self._transport.send_errors,
             playout_delay=self._hearing.delay,
+            codec_heard=self._heard.name if self._heard is not None else None,
+            peer=peer_report(self._reporter, self.speaking.clock_rate),
         )
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:
@@ -204,7 +211,11 @@ class AudioStream:
         if source == self._rtcp_signalled or (rtp_peer is not None and source[0] == rtp_peer[0]):
             self._rtcp_source = source
             self._watch.heard_at = now
-            self._reporter.receive(packets, now)
+            bye = self._reporter.receive(packets, now)
+            if bye is not None:
+                self._hearing.finish()
+                self._reception.let_in()
+                self.left(bye.reason)
         else:
             self._invalid += 1
 
@@ -245,7 +256,7 @@ class AudioStream:
         speaking.tick(self._transport, self._rtp_peer.destination, periods)
         self._hearing.tick(now, periods)
         if now >= self._reporter.deadline:
-            self._send_rtcp(self._reporter.report, now)
+            self._send_rtcp(self._report, now)
         if now >= self._watch.due:
             self._watch.check(now)
 
@@ -253,7 +264,7 @@ class AudioStream:
         """Say goodbye, if the peer has heard of us."""
         self.speaking.close()
         self._hearing.close()
-        self._beside = NONE  # they know us
+        self._beside, self.left = NONE, ignore  # they know us
         if self._reporter.is_known:
             self._send_rtcp(self._reporter.bye, now)
 
@@ -278,6 +289,18 @@ class AudioStream:
             destination = self._rtcp_signalled and (self._rtcp_source or self._rtcp_signalled)
         if destination is not None:
             self._transport.send_rtcp(compound(now), destination)
+
+    def _report(self, now: float) -> bytes:
+        """With metrics, for a peer that asks for them (RFC 3611 §5.1)."""
+        source, agreement, hearing = self._reception.source, self.agreement, self._hearing
+        if source is None or agreement is None or not wants_metrics(agreement):
+            return self._reporter.report(now)
+        codec = self._heard.name if self._heard is not None else None
+        trip = self._reporter.round_trip
+        metrics = metrics_of(
+            source, hearing.late, hearing.delay, hearing.most_delay, trip, impairment_of(codec)
+        )
+        return self._reporter.report(now, metrics)
 
     def _keep_alive(self, now: float) -> None:
         self._keep_alive_at = now + KEEP_ALIVE

@@ -66,6 +66,7 @@ class PlayoutBuffer(Generic[Item]):
         "_delay",
         "_end",
         "_frame",
+        "_last",
         "_line",
         "_misfits",
         "_missed",
@@ -100,6 +101,11 @@ class PlayoutBuffer(Generic[Item]):
         return self._delay.target
 
     @property
+    def maximum(self) -> float:
+        """Seconds that the target can be."""
+        return self._delay.maximum
+
+    @property
     def excess(self) -> int:
         """Units by which the delay has been longer than it must be for a while: so much may be left out."""
         wanted = self._delay.wanted
@@ -121,6 +127,7 @@ class PlayoutBuffer(Generic[Item]):
         self._delay.begin()
         self._packets: dict[int, tuple[int, Item]] = {}
         self._end = 0  # after the newest packet; timestamps in here are not reduced to 32 bits
+        self._last: int | None = None  # after what the source has said to be the last of it
         self._shift = 0  # what those of the sender have to be moved by
         self._next: int | None = None  # to play next; None while the delay is built up
         self._start = 0.0  # when it is built up
@@ -204,6 +211,10 @@ class PlayoutBuffer(Generic[Item]):
         self._next = due + duration
         return item
 
+    def finish(self) -> None:
+        """The source sends no more: what is here is played, and nothing is taken for missing behind it."""
+        self._last = self._end
+
     def following(self, units: int) -> list[Item]:
         """The packets behind a gap, in a row and ``units`` long, as far as they are there already."""
         found: list[Item] = []
@@ -274,7 +285,7 @@ class PlayoutBuffer(Generic[Item]):
         self.missing = self._step
         self.until = 0
         self._waited += self._step
-        if self._waited <= IDLE * self._rate:
+        if self._waited <= IDLE * self._rate and due != self._last:
             return Gap.LOST
         self._next, self._waited = None, 0
         return self._idle()

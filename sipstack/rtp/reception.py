@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 
+from sipstack.rtp.bursts import Bursts
 from sipstack.rtp.rtcp import ReportBlock
 
 MAX_DROPOUT = 3000
@@ -41,6 +42,8 @@ class Source:
         "_max_seq",
         "_received_prior",
         "_transit",
+        "_whole_since",
+        "bursts",
         "earlier_lost",
         "earlier_received",
         "heard_at",
@@ -66,6 +69,9 @@ class Source:
         self._base_seq = self._max_seq = sequence_number
         self._bad_seq: int | None = None
         self._cycles = 0
+        self._whole_since = sequence_number  # the first after the last that was lost, with its cycles
+        self.bursts = Bursts()
+        """How losses lie since the (re)start."""
         self._transit: int | None = None
         self._received_prior = self._expected_prior = 0
 
@@ -85,6 +91,11 @@ class Source:
     def expected(self) -> int:
         """Packets that the source sent since the (re)start, by its sequence numbers."""
         return self._cycles + self._max_seq - self._base_seq + 1
+
+    @property
+    def whole(self) -> int:
+        """Packets since the last that was lost."""
+        return self._cycles + self._max_seq - self._whole_since + 1
 
     @property
     def lost(self) -> int:
@@ -116,6 +127,9 @@ class Source:
         arrival = Arrival.ACCEPTED
         ahead = (sequence_number - self._max_seq) & 0xFFFF
         if ahead < MAX_DROPOUT:
+            if ahead > 1:
+                self.bursts.lost(self.whole, ahead - 1)
+                self._whole_since = self._cycles + self._max_seq + ahead
             if sequence_number < self._max_seq:
                 self._cycles += 0x10000
             self._max_seq = sequence_number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipstack.rtp import rtcp
+from sipstack.rtp.extended_report import ExtendedReport, VoipMetrics
 from sipstack.rtp.reception import Reception
 from sipstack.rtp.sender import Sender
 
@@ -31,6 +32,8 @@ class Reporter:
         "_sender",
         "_uniform",
         "deadline",
+        "feedback",
+        "metrics",
         "round_trip",
     )
 
@@ -54,31 +57,49 @@ class Reporter:
         """When the next report is due."""
         self.round_trip: float | None = None
         """Seconds; None until the peer has reported on what we sent."""
+        self.feedback: rtcp.ReportBlock | None = None
+        """What the peer said last of what we sent."""
+        self.metrics: VoipMetrics | None = None
+        """The same in more words, if it has them (RFC 3611)."""
 
     @property
     def is_known(self) -> bool:
         """Whether the peer may have heard of us: who has sent neither RTP nor RTCP says no BYE (§6.3.7)."""
         return self._has_reported or self._sender.packets > 0
 
-    def report(self, now: float) -> bytes:
-        """The report that is due: an SR when we sent since the last one, else an RR (§6.4), and the CNAME."""
+    def report(self, now: float, metrics: VoipMetrics | None = None) -> bytes:
+        """The report that is due: an SR when we sent since the last one, else an RR (§6.4), the CNAME, and
+        the metrics, if there are any."""
         self.deadline = now + self._interval(INTERVAL)
         self._has_reported = True
-        return rtcp.write(self._compound(now))
+        compound = self._compound(now)
+        if metrics is not None:
+            compound.append(ExtendedReport(self._sender.ssrc, (metrics,)))
+        return rtcp.write(compound)
 
     def bye(self, now: float) -> bytes:
         """The last report, and BYE (§6.6)."""
         return rtcp.write([*self._compound(now), rtcp.Bye((self._sender.ssrc,))])
 
-    def receive(self, packets: Iterable[rtcp.RtcpPacket], now: float) -> None:
-        """One compound of the peer."""
+    def receive(self, packets: Iterable[rtcp.RtcpPacket], now: float) -> rtcp.Bye | None:
+        """One compound of the peer; gives the BYE of the source that we listen to, if it has one."""
+        bye = None
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):
                 self._last_sr = packet.ntp_time >> 16 & 0xFFFFFFFF
                 self._last_sr_arrival = now
             if isinstance(packet, rtcp.SenderReport | rtcp.ReceiverReport):
                 for block in packet.reports:
-                    self._measure_round_trip(block, now)
+                    if block.ssrc == self._sender.ssrc:
+                        self.feedback = block
+                        self._measure_round_trip(block, now)
+            elif isinstance(packet, ExtendedReport):
+                ours = [each for each in packet.blocks if isinstance(each, VoipMetrics)]
+                self.metrics = next((each for each in ours if each.ssrc == self._sender.ssrc), self.metrics)
+            elif isinstance(packet, rtcp.Bye):
+                source = self._reception.source
+                bye = packet if source is not None and source.ssrc in packet.sources else bye
+        return bye
 
     def _compound(self, now: float) -> list[rtcp.RtcpPacket]:
         sender, report = self._sender, self._report(now)
@@ -98,7 +119,7 @@ class Reporter:
         return source.report(self._last_sr, delay)
 
     def _measure_round_trip(self, block: rtcp.ReportBlock, now: float) -> None:
-        if block.ssrc != self._sender.ssrc or not block.last_sr:
+        if not block.last_sr:
             return
         elapsed = ((_ntp(now) >> 16) - block.last_sr - block.delay_since_last_sr) & 0xFFFFFFFF
         if elapsed < 0x80000000:  # otherwise it is negative: the peer's clock and ours disagree, or it lies

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from sipstack.errors import ParseError
+from sipstack.rtp.extended_report import XR, ExtendedReport
 
 SR, RR, SDES, BYE = 200, 201, 202, 203
 CNAME = 1
@@ -81,14 +82,14 @@ class Bye:
 
 @attrs.frozen
 class Unknown:
-    """Any other packet type (APP, feedback, extended reports), kept as it came."""
+    """Any other packet type (APP, feedback), kept as it came."""
 
     packet_type: int
     count: int
     body: bytes = b""
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye | Unknown
+RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye | ExtendedReport | Unknown
 
 
 def parse(data: bytes) -> tuple[RtcpPacket, ...]:
@@ -146,6 +147,8 @@ def _parse_body(packet_type: int, count: int, body: bytes) -> RtcpPacket:
             return SourceDescription(_parse_chunks(body, count))
         case 203:
             return _parse_bye(body, count)
+        case 207:
+            return ExtendedReport.parse(body)
         case _:
             return Unknown(packet_type, count, body)
 
@@ -225,6 +228,8 @@ def _write_packet(packet: RtcpPacket) -> bytes:
             reason = _counted(packet.reason) if packet.reason else b""
             sources = struct.pack(f"!{len(packet.sources)}I", *packet.sources)
             return _framed(BYE, len(packet.sources), sources + reason + bytes(-len(reason) % 4))
+        case ExtendedReport():
+            return _framed(XR, 0, packet.body())
         case Unknown():
             return _framed(packet.packet_type, packet.count, packet.body)
 

@@ -165,7 +165,7 @@ async def test_what_the_peer_says_is_heard_60_ms_later() -> None:
     assert bench.ear.frames[:3] == [bytes(320)] * 3
     assert bench.statistics.jitter < 0.0001
     assert attrs.evolve(bench.statistics, jitter=0.0) == MediaStatistics(
-        packets_sent=10, octets_sent=1600, packets_received=10, octets_received=1600
+        packets_sent=10, octets_sent=1600, packets_received=10, octets_received=1600, codec_heard="PCMU"
     )
 
 
@@ -344,7 +344,9 @@ def test_comfort_noise_and_dtmf_are_counted_as_received(kind: int) -> None:
     bench._number = 19
     bench.hear(10)
     counted = attrs.evolve(bench.statistics, packets_sent=0, octets_sent=0, jitter=0.0)
-    assert counted == MediaStatistics(packets_received=29, octets_received=20 * 160 + 9 * 4)
+    assert counted == MediaStatistics(
+        packets_received=29, octets_received=20 * 160 + 9 * 4, codec_heard="PCMU"
+    )
     assert bench.statistics.jitter < 0.001
     bench.stream.close(bench.now)
     assert [block.fraction_lost for block in _blocks(bench)] == [0] * len(_blocks(bench))
