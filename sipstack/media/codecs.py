@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -26,6 +26,14 @@ class Encoder(Protocol):
 
         Takes 20 ms, or as many (10 to 120) as the peer's a=ptime asks for.
         """
+
+
+@runtime_checkable
+class AdaptiveEncoder(Encoder, Protocol):
+    """An encoder that can make up for losses."""
+
+    def lost(self, fraction: float) -> None:
+        """The peer reports that it has lost this much of what was sent lately, 0 to 1."""
 
 
 class Decoder(Protocol):

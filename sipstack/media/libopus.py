@@ -6,7 +6,7 @@ import ctypes
 from typing import Any
 
 from sipstack.errors import MediaError
-from sipstack.media.opus import CLOCK_RATE, LONGEST, OpusSettings, duration
+from sipstack.media.opus import CLOCK_RATE, LONGEST, ExpectedLoss, OpusSettings, duration
 
 __all__ = ["Decoder", "Encoder"]
 
@@ -22,8 +22,6 @@ except Exception as error:  # without the system's library it raises just that
 
 _LARGEST = 1400
 """Octets of a payload at most: it has to fit into a datagram."""
-_EXPECTED_LOSS = 10
-"""Percent. It decides how much forward error correction is worth; without any, there is none."""
 _COMPLEXITY = 5
 """Of 10: 60 % of the CPU time of libopus's own default, for a loss of quality that one has to look for."""
 _NOTHING_TO_SEND = 2
@@ -41,7 +39,7 @@ _Samples = ctypes.POINTER(ctypes.c_int16)
 class Encoder:
     """One voice, at ``sample_rate``."""
 
-    __slots__ = ("_buffer", "_dtx", "_encoder", "_is_silent", "_state")
+    __slots__ = ("_buffer", "_dtx", "_encoder", "_expected", "_is_silent", "_state")
 
     silence = None
 
@@ -53,7 +51,8 @@ class Encoder:
         encoder.vbr = not settings.cbr
         encoder.dtx = settings.dtx
         encoder.inband_fec = settings.fec
-        encoder.packet_loss_perc = _EXPECTED_LOSS if settings.fec else 0
+        self._expected = ExpectedLoss() if settings.fec else None
+        encoder.packet_loss_perc = self._expected.percent if self._expected else 0
         self._encoder = encoder  # frees the state with itself
         self._state: Any = encoder.encoder_state
         self._dtx = settings.dtx
@@ -72,6 +71,11 @@ class Encoder:
             if was_silent and self._is_silent:
                 return b""
         return ctypes.string_at(self._buffer, octets)
+
+    def lost(self, fraction: float) -> None:
+        """The peer reports so much loss: send more or less of what makes up for it, if it wants any."""
+        if self._expected is not None and self._expected.report(fraction):
+            self._encoder.packet_loss_perc = self._expected.percent
 
 
 class Decoder:

@@ -18,7 +18,7 @@ CLOCK_RATE = 48000
 """Of the timestamps, whatever the PCM has (§4.1)."""
 PAYLOAD_TYPE = 111
 """What most others use; any dynamic number would do."""
-PACKET_TIMES = (10, 20, 40, 60, 80, 100, 120)
+PACKET_TIMES = (5, 10, 20, 40, 60, 80, 100, 120)
 """Milliseconds that one packet of ours can last."""
 LONGEST = 5760
 """Timestamp units of a packet at most: 120 ms (RFC 6716 §3.2.5)."""
@@ -28,6 +28,13 @@ BANDWIDTHS = (8000, 12000, 16000, 24000, 48000)
 _BIT_RATES = {8000: 16_000, 12000: 20_000, 16000: 24_000, 24000: 32_000, 48000: 40_000}
 """Bits a second for one voice, by the band: those of §3.1.1, and some more for forward error correction."""
 _LEAST, _MOST = 6_000, 510_000  # of maxaveragebitrate (§6.1)
+
+EXPECTED_LOSS = 10
+"""Percent that are expected to be lost before the peer has reported. It decides how much forward error
+correction is worth; without any, there is none."""
+LEAST_LOSS, NOTICED_LOSS, MOST_LOSS = 3, 8, 30
+"""Without any loss for a while; with the first that is reported, from which on libopus finds it worth while;
+and what cannot be made up for any more."""
 
 _SILK_AND_HYBRID = (480, 960, 1920, 2880) * 3 + (480, 960) * 2
 _CELT = (120, 240, 480, 960) * 4
@@ -77,6 +84,25 @@ class OpusSettings:
             parameters.get("usedtx") == "1",
             parameters.get("cbr") == "1",
         )
+
+
+class ExpectedLoss:
+    """Percent of packets that are expected to be lost, by the peer's reports: more at once, less in time."""
+
+    __slots__ = ("_mean", "percent")
+
+    def __init__(self) -> None:
+        self._mean = float(EXPECTED_LOSS)
+        self.percent = EXPECTED_LOSS
+
+    def report(self, fraction: float) -> bool:
+        """The peer has lost so much since its last report; tells whether ``percent`` has changed for it."""
+        percent = min(max(100 * fraction, NOTICED_LOSS), MOST_LOSS) if fraction else LEAST_LOSS
+        self._mean = percent if percent > self._mean else self._mean + (percent - self._mean) / 4
+        if abs(self._mean - self.percent) < 1.5:
+            return False
+        self.percent = round(self._mean)
+        return True
 
 
 def _between(text: str | None, least: int, most: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-SHORTEST, LONGEST = 10, 120
+SHORTEST, LONGEST = 5, 120
 """Milliseconds of a packet that we make, whatever the peer asks for: 120 ms of G.711 fit into a datagram.
 Some codecs need shorter ones."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipstack.media.codecs import Decoder, Encoder
+from sipstack.media.codecs import AdaptiveEncoder, Decoder, Encoder
 
 
 class EvenResampler:
@@ -48,6 +48,10 @@ class ResampledEncoder:
 
     def encode(self, pcm: bytes) -> bytes:
         return self._encoder.encode(self._resampler.push(pcm))
+
+    def lost(self, fraction: float) -> None:
+        if isinstance(self._encoder, AdaptiveEncoder):
+            self._encoder.lost(fraction)
 
 
 class ResampledDecoder:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import Audio
-from sipstack.media.codecs import AudioCodec, Encoder
+from sipstack.media.codecs import AdaptiveEncoder, AudioCodec, Encoder
 from sipstack.media.coders import Coders
 from sipstack.media.io import FRAMES_PER_SECOND, frame_octets
 from sipstack.media.packets import LONGEST, SHORTEST, Packets
@@ -137,6 +137,11 @@ class Speaking:
             else:
                 self._send_audio(self._codec, transport, destination)
         self.sender.advance(self._frame_units * periods)
+
+    def lost(self, fraction: float) -> None:
+        """The peer reports that it has lost this much of what was sent lately."""
+        if isinstance(self._encoder, AdaptiveEncoder):
+            self._encoder.lost(fraction)
 
     @property
     def clock_rate(self) -> int:

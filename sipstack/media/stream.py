@@ -5,7 +5,7 @@ All of it is synchronous and without a task, future or timer of its own: hundred
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from sipstack.errors import ParseError
@@ -211,13 +211,21 @@ class AudioStream:
         if source == self._rtcp_signalled or (rtp_peer is not None and source[0] == rtp_peer[0]):
             self._rtcp_source = source
             self._watch.heard_at = now
-            bye = self._reporter.receive(packets, now)
-            if bye is not None:
-                self._hearing.finish()
-                self._reception.let_in()
-                self.left(bye.reason)
+            self._heed(packets, now)
         else:
             self._invalid += 1
+
+    def _heed(self, packets: Iterable[rtcp.RtcpPacket], now: float) -> None:
+        """What the peer reports."""
+        reporter = self._reporter
+        before = reporter.feedback
+        bye = reporter.receive(packets, now)
+        if reporter.feedback is not None and reporter.feedback is not before:
+            self.speaking.lost(reporter.feedback.fraction_lost / 256)
+        if bye is not None:
+            self._hearing.finish()
+            self._reception.let_in()
+            self.left(bye.reason)
 
     def _receive_other(self, packet: RtpPacket, source: Address, now: float) -> None:
         """A payload type that is not played: comfort noise, DTMF. It has come, so it is not lost."""

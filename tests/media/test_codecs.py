@@ -40,6 +40,12 @@ def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
         codec_named("G729")
 
 
+@pytest.mark.parametrize("name", ["L16", "L16/11025", "L16/96000", "L16/8000/3", "opus/48000"])
+def test_a_rate_that_a_codec_has_not_is_refused_by_name(name: str) -> None:
+    with pytest.raises(MediaError, match=rf"no such codec: {name} \(there are .*L16/44100/2\)|L16/48000/2\)"):
+        codec_named(name)
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_a_codec_keeps_its_promises(name: str) -> None:
     codec = codec_named(name)
@@ -84,6 +90,7 @@ def test_any_payload_can_be_decoded(name: str, payload: bytes) -> None:
 def test_packets_are_as_long_as_the_peer_asks_for_or_shorter() -> None:
     assert [PCMA.packet_time(ptime) for ptime in (10, 25, 30, 120)] == [10, 25, 30, 120]
     opus = codec_named("opus")
+    assert [opus.packet_time(ptime) for ptime in (5, 9)] == [5, 5]
     assert [opus.packet_time(ptime) for ptime in (10, 15, 20, 30, 50, 120)] == [10, 10, 20, 20, 40, 120]
     # What does not fit into a datagram is cut smaller.
     assert [codec_named("L16/48000").packet_time(ptime) for ptime in (10, 20, 60)] == [10, 10, 10]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import struct
 
+import attrs
 import pytest
 
 from sipstack.media.audio import MediaStatistics, PeerReport
+from sipstack.media.codecs import PCMU, Stateless
 from sipstack.media.events import MediaEvent, SourceLeft
 from sipstack.media.session import AudioSession
-from sipstack.rtp import rtcp
+from sipstack.rtp import g711, rtcp
 from sipstack.rtp.extended_report import Block, ExtendedReport, VoipMetrics
 from sipstack.rtp.packet import RtpPacket
 from sipstack.rtp.rtcp import Bye, ReceiverReport, ReportBlock
@@ -81,6 +83,26 @@ async def test_two_of_us_tell_each_other() -> None:
     assert 0.02 < told.loss < 0.25
     assert 40 < told.packets_lost <= heard.packets_lost
     assert told.mos is None
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_the_encoder_is_told_of_losses(rate: int) -> None:
+    pytest.importorskip("av", reason="another rate than the codec's needs PyAV")
+    told: list[float] = []
+
+    class Adaptive(Stateless):
+        def lost(self, fraction: float) -> None:
+            told.append(fraction)
+
+    encoder = Adaptive(g711.encode_ulaw, g711.decode_ulaw, b"")
+    codec = attrs.evolve(PCMU, encoder=lambda agreed: encoder, sample_rate=rate)
+    bench = Bench()
+    bench.stream.speak(codec, PCMU.description, sends=True)
+    block = ReportBlock(ssrc(bench), 64, 0, 0, 0)
+    tell(bench, ReceiverReport(9, (block,)))
+    tell(bench, ReceiverReport(9), Bye())  # says nothing of us
+    tell(bench, ReceiverReport(9, (attrs.evolve(block, fraction_lost=0),)))
+    assert told == [0.25, 0.0]
 
 
 # --- its source has left ---

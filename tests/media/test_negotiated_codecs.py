@@ -18,7 +18,7 @@ from sipstack.media.tones import sine
 from sipstack.rtp.packet import RtpPacket
 from sipstack.rtp.playout import PlayoutBuffer
 from sipstack.testing.loop import run
-from tests.media.calls import numbers, talking
+from tests.media.calls import numbers, rtp_of, talking
 from tests.media.hearing import Ear, lag, loudness, purity
 from tests.media.peers import ScriptedPeer
 from tests.media.saying import hum, needs_libopus, voice
@@ -148,7 +148,18 @@ def test_a_number_that_the_peer_gives_to_another_codec_means_that_one() -> None:
         ("G722", ("maxptime:10",), 10),
         ("L16/16000", ("ptime:40",), 40),
         ("L16/48000", ("ptime:20",), 10),  # 1920 octets would not fit into a datagram
+        ("L16/44100", ("ptime:20",), 10),
+        ("L16/48000/2", ("ptime:20",), 5),
         ("PCMU", ("ptime:30", "maxptime:60"), 30),
+        ("PCMU", ("ptime:1",), 5),  # nobody needs shorter ones
+        ("PCMU", ("ptime:500",), 120),
+        *((name, ("ptime:5",), 5) for name in ("opus", "G722", "L16/8000", "L16/16000", "PCMU", "PCMA")),
+        *((name, ("ptime:20", "maxptime:5"), 5) for name in ("opus", "G722", "L16/48000", "PCMA")),
+        *((name, ("maxptime:10",), 10) for name in ("L16/16000", "L16/44100", "PCMU", "PCMA")),
+        *((name, ("ptime:20",), 20) for name in ("opus", "G722", "L16/8000", "L16/16000", "PCMA")),
+        *((name, ("ptime:40",), 40) for name in ("opus", "G722", "L16/8000", "PCMU", "PCMA")),
+        *((name, ("ptime:60",), 60) for name in ("G722", "L16/8000", "PCMU", "PCMA")),
+        *((name, ("ptime:60",), 40) for name in ("L16/16000",)),  # what fits
     ],
 )
 def test_packets_last_what_the_peer_asks_for(
@@ -172,10 +183,49 @@ def test_packets_last_what_the_peer_asks_for(
     assert {length for _, length in packets} == {units}
     steps = [(later[0] - sooner[0]) & 0xFFFFFFFF for sooner, later in zip(packets, packets[1:], strict=False)]
     assert set(steps) == {units}
-    assert len(packets) == pytest.approx(1200 / milliseconds, abs=2)
+    assert len(packets) == pytest.approx(1200 / milliseconds, abs=max(2, 20 / milliseconds))
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+@pytest.mark.parametrize("name", ["L16/44100", "L16/48000", "L16/44100/2"])
+def test_l16_in_a_call_of_another_rate(name: str, rate: int) -> None:
+    """Packets of 10 or 5 ms, and 44.1 kHz has no whole samples in these: the clock is right all the same."""
+    codec = codec_named(name)
+
+    async def main() -> tuple[list[RtpPacket], bytes]:
+        wire, ear = Wire(), Ear()
+        async with talking(wire, (name,), (name,), sample_rate=rate) as call:
+            async with call.bob.audio.recording(ear):
+                await call.alice.audio.play(sine(500.0, 1.0, sample_rate=rate))
+                await asyncio.sleep(0.2)
+        return rtp_of(wire, "192.0.2.1"), b"".join(ear.frames)
+
+    packets, pcm = run(main())
+    first, last = packets[0], packets[-1]
+    octets = sum(len(packet.payload) for packet in packets[:-1])
+    elapsed = (last.timestamp - first.timestamp) & 0xFFFFFFFF
+    assert codec.duration(bytes(octets)) == pytest.approx(elapsed, abs=2)
+    assert purity(pcm[rate:][: rate // 5 * 2], 500.0, rate) > 0.99
 
 
 # What is asked for by fmtp
+
+
+@needs_libopus
+@pytest.mark.parametrize("fmtp", ["stereo=1;sprop-stereo=1", "sprop-stereo=1", ""])
+def test_of_opus_we_play_and_send_one_channel_whatever_the_peer_has(fmtp: str) -> None:
+    """RFC 7587 §6.1: the defaults of stereo and sprop-stereo are 0; a=rtpmap has 2 in any case."""
+
+    async def main() -> str:
+        session = ours(Wire(), "opus")
+        lines = [f"fmtp:96 {fmtp}"] if fmtp else []
+        answer = await session.answer(ScriptedPeer(Wire()).describes("96", OPUS, *lines))
+        await session.close()
+        return bytes(answer).decode()
+
+    answer = run(main())
+    assert "a=rtpmap:96 opus/48000/2" in answer
+    assert "stereo" not in answer
 
 
 @needs_libopus

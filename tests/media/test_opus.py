@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from sipstack.media.opus import BANDWIDTHS, OpusSettings, description, duration, opus
+from sipstack.media.codecs import AdaptiveEncoder
+from sipstack.media.opus import BANDWIDTHS, ExpectedLoss, OpusSettings, description, duration, opus
 from sipstack.media.tones import sine
 from sipstack.sdp import Codec
 from tests.media.hearing import everything, lag, loudness, purity
@@ -51,7 +52,7 @@ def test_what_cannot_be_a_packet_lasts_nothing(payload: bytes) -> None:
     assert duration(payload) == 0  # none, no count, no frames, more than 120 ms
 
 
-@pytest.mark.parametrize("milliseconds", [10, 20, 40, 60, 80, 100, 120])
+@pytest.mark.parametrize("milliseconds", [5, 10, 20, 40, 60, 80, 100, 120])
 def test_all_lengths_that_we_send(milliseconds: int) -> None:
     codec = opus()
     pcm = b"".join(everything(sine(300.0, milliseconds / 1000, sample_rate=48000)))
@@ -130,12 +131,18 @@ def test_a_rate_that_opus_does_not_know_is_converted() -> None:
     assert opus(44100).sample_rate == opus(11025).sample_rate == 48000
 
 
-def test_stereo_is_heard_as_mono() -> None:
+@pytest.mark.parametrize("library", ["libopus", "PyAV"])
+def test_stereo_is_heard_as_mono(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sides are in the mix, one as loud as the other."""
     import opuslib_next
 
+    codec = opus()
+    if library == "PyAV":
+        av = pytest.importorskip("sipstack.media.avcodec", reason="PyAV is not installed")
+        codec = av.opus(codec.description, duration, codec.packet_times)
     left, right = (everything(sine(frequency, 0.4, sample_rate=48000)) for frequency in (400.0, 1000.0))
     encoder = opuslib_next.Encoder(48000, 2, opuslib_next.APPLICATION_AUDIO)
-    decoder, heard = opus().decoder(), b""
+    decoder, heard = codec.decoder(), b""
     for one, two in zip(left, right, strict=True):
         both = b"".join(one[at : at + 2] + two[at : at + 2] for at in range(0, len(one), 2))
         payload = encoder.encode(both, 960)
@@ -176,6 +183,60 @@ def test_the_guess_goes_on_where_the_sound_ended_and_fades_out() -> None:
     assert loudness(made[0]) > 0.5 * loudness(before[-640:])
     assert purity(made[0], 300.0, 16000) > 0.75
     assert loudness(made[-1]) < 0.05 * loudness(made[0])
+
+
+def test_more_loss_is_believed_at_once_and_less_by_and_by() -> None:
+    expected = ExpectedLoss()
+    seen = [expected.percent]
+    for fraction in (0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0):
+        expected.report(fraction)
+        seen.append(expected.percent)
+    assert seen[:2] == [10, 25]
+    assert seen[1:] == sorted(seen[1:], reverse=True)
+    assert seen[3] > 12
+    assert seen[-1] <= 4
+    expected.report(1.0)
+    assert expected.percent == 30
+    assert not expected.report(0.3)
+
+
+def test_what_differs_little_changes_nothing() -> None:
+    expected = ExpectedLoss()
+    assert not any(expected.report(fraction) for fraction in (0.10, 0.11, 0.09, 0.11) * 5)
+
+
+def repeated(payloads: list[bytes]) -> float:
+    """How much of each lost packet the next one has: 1.0 for all of it."""
+    complete, repeating = opus(16000).decoder(), opus(16000).decoder()
+    said, made = b"", b""
+    for index, payload in enumerate(payloads[:-1]):
+        whole = complete.decode(payload)
+        if index % 4 == 3:
+            said += whole
+            made += repeating.conceal(320, payloads[index + 1]) or b""
+        else:
+            repeating.decode(payload)
+    return lag(made, said, most=0)[1]
+
+
+@pytest.mark.parametrize(("reports", "repeats"), [([0.0] * 20, False), ([0.0] * 20 + [0.004], True)])
+def test_the_peer_s_reports_tell_whether_it_is_worth_to_send_twice(
+    reports: list[float], repeats: bool
+) -> None:
+    """Where nothing is lost all octets go into the voice; one packet of 250 is a reason."""
+    encoder = opus(16000).encoder(peer("useinbandfec=1"))
+    assert isinstance(encoder, AdaptiveEncoder)
+    for fraction in reports:
+        encoder.lost(fraction)
+    payloads = [encoder.encode(frame) for frame in voice(2.0)]
+    assert (repeated(payloads) > 0.95) is repeats
+
+
+def test_without_fec_reports_change_nothing() -> None:
+    encoder = opus(16000).encoder(peer(""))
+    assert isinstance(encoder, AdaptiveEncoder)
+    encoder.lost(0.3)
+    assert [encoder.encode(frame) for frame in voice(0.5)] == encoded(voice(0.5))
 
 
 @pytest.mark.parametrize("samples", [0, 1, 39, 40, 41, 160, 320, 333, 1920, 4000])

@@ -199,9 +199,9 @@ async def test_headers_with_everything_are_understood() -> None:
     assert bench.statistics.octets_received == 8 * 160
 
 
-@pytest.mark.parametrize("octets", [80, 240, 320, 480, 1600])
+@pytest.mark.parametrize("octets", [20, 40, 80, 240, 320, 480, 1600])
 async def test_packets_of_any_length_become_frames_of_20_ms(octets: int) -> None:
-    """10 to 200 ms in a packet: the tone goes on without a gap."""
+    """2.5 to 200 ms in a packet: the tone goes on without a gap."""
     bench = Bench()
     await bench.listen()
     payload = (TONE * 10)[:octets]
@@ -360,7 +360,7 @@ def test_a_payload_type_never_agreed_is_invalid_from_anybody_else() -> None:
     assert (bench.statistics.packets_received, bench.statistics.packets_invalid) == (2, 2)
 
 
-@pytest.mark.parametrize("octets", [80, 160, 240, 480])
+@pytest.mark.parametrize("octets", [40, 80, 160, 240, 480])
 async def test_lost_packets_of_any_length_are_concealed(octets: int) -> None:
     """One in twenty: the tone does not stop, and keeps its place."""
     bench = Bench()
@@ -376,7 +376,8 @@ async def test_lost_packets_of_any_length_are_concealed(octets: int) -> None:
     heard = bench.ear.frames[10:]
     assert all(loudness(frame) > 0.3 * loudness(heard[0]) for frame in heard)
     assert all(purity(frame, 400.0) > 0.95 for frame in heard)
-    assert bench.statistics.frames_concealed >= bench.statistics.packets_lost > 0
+    # The last one may not be due yet.
+    assert bench.statistics.frames_concealed >= bench.statistics.packets_lost - 1 > 0
 
 
 # Reports
