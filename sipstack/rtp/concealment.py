@@ -17,6 +17,8 @@ FADE = 0.06
 """Seconds until silence, for a voice that nothing is known of any more."""
 HOLD = 0.01
 """Seconds before that begins."""
+FARTHEST = 4.0
+"""Seconds to what is gone over to, at the most: no gap is as long."""
 MERGE = 0.005
 """Seconds of the cross-fade into a packet that came unforeseen."""
 ALIKE = 0.5
@@ -59,7 +61,7 @@ class Concealer:
         """
         count = octets // 2
         self.concealed += 1
-        if not self._bridge and following and until >= octets:
+        if not self._bridge and following and octets <= until <= 2 * self._rate * FARTHEST:
             self._bridge = self._made_up_to(following, until // 2)
         bridge = self._bridge or []
         self._bridge = bridge[count:] if len(bridge) >= count else None

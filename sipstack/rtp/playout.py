@@ -242,7 +242,9 @@ class PlayoutBuffer(Generic[Item]):
         again = [each for each in run if self._take_back(each)]
         first = run[0]
         ends = [start + duration for start, (duration, _) in self._packets.items()]
-        place = max(round(self._line + first.arrival * self._rate), self._next or 0, *ends)
+        if self._next is not None:
+            ends.append(self._next)
+        place = max([round(self._line + first.arrival * self._rate), *ends])
         move = place - first.extended
         self._shift = (self._shift + move) & 0xFFFFFFFF
         self._line = first.offset + move

@@ -16,14 +16,16 @@ from typing import Any
 
 from sipstack import sdp
 from sipstack.identifiers import Identifiers
-from sipstack.media.events import MediaEvent
+from sipstack.media.events import MediaEvent, SourceLeft
 from sipstack.media.io import PcmSource
 from sipstack.media.peer_address import Address
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 from sipstack.rtp import rtcp
+from sipstack.rtp.extended_report import Block, ExtendedReport, VoipMetrics
 from sipstack.rtp.packet import Extension, RtpPacket
 from sipstack.testing.loop import run
+from tests.media.hearing import purity
 from tests.media.wire import Wire
 
 ALICE, BOB, STRANGER = "192.0.2.1", "192.0.2.2", "203.0.113.66"
@@ -34,12 +36,15 @@ AFTER = 2.0
 VALUES = (0, 1, 0x7F, 0x80, 0xC8, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def corpus() -> list[bytes]:
-    """Good packets of every kind that may come to a port for media."""
-    block = rtcp.ReportBlock(7, 1, 2, 3, 4, 5, 6)
+def corpus(theirs: int = 7, ours: int = 8) -> list[bytes]:
+    """Good packets of every kind that may come to a port for media; the SSRCs are those of the call."""
+    block = rtcp.ReportBlock(ours, 1, 2, 3, 4, 5, 6)
+    metrics = VoipMetrics(ours, 1, 2, 3, 4, 5, 6, 7, 8, mos_cq=40)
     reports: list[list[rtcp.RtcpPacket]] = [
         [rtcp.ReceiverReport(7)],
-        [rtcp.ReceiverReport(7, (block,) * 3), rtcp.Bye((7,), "over")],
+        [rtcp.ReceiverReport(7, (block,) * 3), rtcp.Bye((theirs,), "over")],
+        [rtcp.ReceiverReport(7, (block,)), ExtendedReport(7, (Block(4, 0, bytes(8)), metrics, Block(7, 0)))],
+        [ExtendedReport(7, (metrics,) * 9)],
         [rtcp.SenderReport(7, 1 << 63, 160, 1, 160, (block,))],
         [rtcp.ReceiverReport(7), rtcp.SourceDescription((rtcp.Chunk(7, ((rtcp.CNAME, "x"),)),))],
     ]
@@ -51,13 +56,14 @@ def corpus() -> list[bytes]:
         RtpPacket(0, 4, 640, 7, sound * 9),
         RtpPacket(0, 5, 800, 7, sound, csrc=(1, 2), extension=Extension(0xBEDE, bytes(8)), padding=4),
         RtpPacket(13, 6, 960, 7, b"\x40"),
+        RtpPacket(13, 7, 1120, theirs, b"\x20\x90\x70\x80"),
+        RtpPacket(13, 8, 1120, theirs, b""),
         RtpPacket(101, 7, 960, 7, bytes((5, 0x8A, 0, 160))),
         RtpPacket(127, 8, 960, 7, sound),
     ]
     stun = bytes.fromhex("000100142112a442") + bytes(12) + bytes.fromhex("00060004") + b"a:b\0"
     dtls = bytes.fromhex("16feff0000000000000000002e010000220000000000000022fefd") + bytes(32)
-    xr = bytes.fromhex("80cf00080000000707000008") + bytes(28)
-    return [*map(bytes, packets), *map(rtcp.write, reports), stun, dtls, xr, b""]
+    return [*map(bytes, packets), *map(rtcp.write, reports), stun, dtls, b""]
 
 
 def spoiled(seeds: list[bytes], source: random.Random) -> bytes:
@@ -86,11 +92,11 @@ class Fuzz:
     def __init__(self, seed: int, security: str) -> None:
         self.source = random.Random(seed)
         self.wire = Wire(seed=seed)
-        self.news: list[MediaEvent] = []
+        self.news: list[MediaEvent] = []  # but those of a BYE, which anybody at the peer's host can say
         self.faults: list[dict[str, Any]] = []
         self.count = 0
         self.alice, self.bob = (self._session(host, security) for host in (ALICE, BOB))
-        self._seeds = corpus()
+        self._seeds: list[bytes] = []
 
     def _session(self, host: str, security: str) -> AudioSession:
         numbers = Identifiers(random.Random(self.source.random()))
@@ -103,9 +109,10 @@ class Fuzz:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.faults.append(context))
         for session in (self.alice, self.bob):
-            session.attach(self.news.append)
+            session.attach(lambda event: None if isinstance(event, SourceLeft) else self.news.append(event))
         await self.alice.answered(sdp.parse(bytes(await self.bob.answer(await self.alice.offer()))))
         self.bob.confirmed()
+        self._seeds = corpus(*map(_ssrc, (self.alice, self.bob)))
         tone = sine(400.0, 1.0).read() or b""
         async with self.alice.audio.playing(PcmSource(tone), loop=True), asyncio.TaskGroup() as group:
             heard = group.create_task(self._listen())
@@ -129,7 +136,7 @@ class Fuzz:
     async def _listen(self) -> None:
         self.sound = []
         async for frame in self.bob.audio:
-            self.sound.append(any(frame.pcm))
+            self.sound.append(purity(frame.pcm, 400.0) > 0.9)
 
     def _throw(self) -> None:
         ports = [address for address in self.wire.ports if address[0] == BOB]
@@ -155,6 +162,15 @@ class Fuzz:
         assert 0 <= statistics.packets_invalid <= self.count
         assert 0 <= statistics.packets_received <= self.count + len(self.wire.sent)
         assert statistics.send_errors == 0
+        assert statistics.mos is not None
+        assert 1.0 <= statistics.mos <= 4.5
+        peer = statistics.peer
+        assert peer is None or (0 <= peer.loss <= 1 and (peer.mos is None or 1 <= peer.mos <= 5))
+
+
+def _ssrc(session: AudioSession) -> int:
+    assert session.stream is not None
+    return session.stream.speaking.sender.ssrc
 
 
 def search(seconds: float, seed: int = 0, security: str = "none") -> int:

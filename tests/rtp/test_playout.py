@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sipstack.rtp.playout import CAPACITY, Gap, PlayoutBuffer
+from sipstack.rtp.playout import CAPACITY, FAR, Gap, PlayoutBuffer
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -347,3 +347,17 @@ def test_no_input_breaks_it(seed: int) -> None:
         if numbers.random() < 0.5:
             assert isinstance(buffer.get(now), int | Gap)
         assert 0.06 <= buffer.target <= 0.2
+        assert buffer.until <= 2 * FAR * 8000
+
+
+def test_a_jump_before_anything_is_played_leads_to_no_gap_that_cannot_be() -> None:
+    """The first timestamp is as far from those behind it as 32 bits allow."""
+    for first in (0x80000000, 0x7FFFFFFF):
+        buffer = PlayoutBuffer[str]()
+        buffer.put(first, 160, "a", 0.0)
+        for number in range(10):
+            buffer.put(160 * number, 160, "b", 0.02 * number)
+        heard = [buffer.get(0.08 + 0.02 * number) for number in range(12)]
+        assert heard[0] == "a"
+        assert heard.count("b") == 10
+        assert buffer.until < 1600
