@@ -60,14 +60,21 @@ def _best_lag(samples: Sequence[float], matched: int, low: int, high: int) -> tu
     start = len(samples) - matched
     end = samples[start:]
     energy = sumprod(end, end)
+    high = min(high, start)
     best, best_lag = 0.0, 0
-    for lag in range(low, min(high, start) + 1):
-        earlier = samples[start - lag : start - lag + matched]
-        likeness = sumprod(end, earlier)
+    place = max(start - low, 0)
+    earlier = samples[place : place + matched]
+    earlier_energy = sumprod(earlier, earlier)
+    for lag in range(low, high + 1):
+        place = start - lag
+        likeness = sumprod(end, samples[place : place + matched])
         if likeness > 0.0:
-            likeness /= math.sqrt(energy * sumprod(earlier, earlier))
+            likeness /= math.sqrt(energy * earlier_energy)
             if likeness > best:
                 best, best_lag = likeness, lag
+        if place:
+            before, last = samples[place - 1], samples[place + matched - 1]
+            earlier_energy += before * before - last * last
     return best_lag, best
 
 
