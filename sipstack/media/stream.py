@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
+from sipstack.log import MEDIA
 from sipstack.media.audio import Audio, MediaStatistics
 from sipstack.media.codecs import AudioCodec
 from sipstack.media.coders import Coders
@@ -223,6 +224,7 @@ class AudioStream:
         if reporter.feedback is not None and reporter.feedback is not before:
             self.speaking.lost(reporter.feedback.fraction_lost / 256)
         if bye is not None:
+            MEDIA.info("the source that was heard has left: %s", bye.reason or "no reason given")
             self._hearing.finish()
             self._reception.let_in()
             self.left(bye.reason)

@@ -147,23 +147,23 @@ class PlayoutBuffer(Generic[Item]):
         """A packet of ``duration`` timestamp units has arrived."""
         if duration <= 0:
             return
-        end = self._end
+        end, rate, delay = self._end, self._rate, self._delay
         extended = end + ((timestamp + self._shift - end + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-        offset = extended - now * self._rate
+        offset = extended - now * rate
         if self._next is None and not self._packets:
-            self._start = now + self._delay.target
+            self._start = now + delay.target
             self._line = offset
-            self._delay.begin()
+            delay.begin()
             self._end = extended  # what was announced before a pause does not count
         deviation = offset - self._line
-        fits = abs(deviation) <= MISFIT * self._rate
+        fits = abs(deviation) <= MISFIT * rate
         if fits:
             self._line += deviation / 16
             if self._misfits:
                 self._misfits.clear()
-        if (fits or -self._delay.maximum * self._rate <= deviation < 0.0) and self._delay.heard(offset, now):
-            self._delay.measure(self._played if self._next is not None else offset)
-        if abs(deviation) <= FAR * self._rate:
+        if (fits or -delay.maximum * rate <= deviation < 0.0) and delay.heard(offset, now):
+            delay.measure(self._played if self._next is not None else offset)
+        if fits or abs(deviation) <= FAR * rate:
             is_placed = self._place(extended, duration, item)
         else:
             self.dropped += 1
