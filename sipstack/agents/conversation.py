@@ -26,6 +26,7 @@ from sipstack.agents.wire import (
     command,
     event,
 )
+from sipstack.until_first import until_first
 
 STUCK = 10.0
 """Seconds that an agent may read nothing."""
@@ -68,7 +69,7 @@ class Conversation:
         await self._tell("start", call=call.id, from_=str(call.remote), to=str(call.local), rate=self._rate)
         with contextlib.suppress(CallEnded):
             async with call.playing(self._speech):
-                await _first(self._hear(call), self._hear_digits(call), self._obey(call))
+                await until_first(self._hear(call), self._hear_digits(call), self._obey(call))
 
     async def close(self) -> None:
         """Tell the agent how the call ended, and let it go."""
@@ -135,16 +136,3 @@ class Conversation:
             raise TransportError(f"the agent has read nothing for {STUCK:g} s") from None
         finally:
             sending.close()  # it has not begun when we could not wait for our turn
-
-
-async def _first(*work: Coroutine[Any, Any, None]) -> None:
-    """Do all of it until one has ended. Raises what ended it."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

@@ -13,6 +13,7 @@ from sipstack.media.relay import Relay, RelayEnd
 from sipstack.ua.call import Call
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.until_first import until_first
 
 
 async def bridge(one: Call | OutgoingInvite | Invitation, other: Call | OutgoingInvite | Invitation) -> None:
@@ -24,16 +25,7 @@ async def bridge(one: Call | OutgoingInvite | Invitation, other: Call | Outgoing
     are answered. Raises MediaError when the sample rate of one cannot be made that of the other.
     """
     ends = _media_of(one), _media_of(other)
-    carriers = [asyncio.ensure_future(_carry(source, sink)) for source, sink in (ends, (ends[1], ends[0]))]
-    try:
-        await asyncio.wait(carriers, return_when=asyncio.FIRST_COMPLETED)
-        for carrier in carriers:
-            if carrier.done():
-                carrier.result()
-    finally:
-        for carrier in carriers:
-            carrier.cancel()
-        await asyncio.gather(*carriers, return_exceptions=True)
+    await until_first(_carry(*ends), _carry(*reversed(ends)))
 
 
 def _media_of(party: Call | OutgoingInvite | Invitation) -> MediaPort:

@@ -25,6 +25,7 @@ from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
+from sipstack.until_first import until_first
 
 EXAMPLES = (
     ("an echo service at port 5060, until Ctrl-C", "sipstack answer --echo"),
@@ -72,17 +73,7 @@ class AnswerCalls:
     async def _registered(self, run: Run, agent: sipstack.UserAgent, finished: asyncio.Event) -> None:
         """Stay registered until the last call is over. Raises what ends the registration for good."""
         async with registered(agent, EXPIRES) as registration:
-            tasks = [
-                asyncio.ensure_future(finished.wait()),
-                asyncio.ensure_future(follow(run, registration, self.identity.aor)),
-            ]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                for task in tasks:
-                    task.cancel()
+            await until_first(finished.wait(), follow(run, registration, self.identity.aor))
         run.report(Event("unregistered", local=self.identity.aor))
 
 
