@@ -110,9 +110,10 @@ MEMBERS = {
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
     " remote_held response resume scope security statistics",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
-    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled from_"
-    " offer progress redirect reject request to",
-    "OutgoingInvite": "answered audio cancel id provisionals",
+    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
+    " from_ offer play playing progress recording redirect reject request security statistics to",
+    "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
+    " statistics",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
     "UserAgent": "accounts aor call calls contact invite listening message options register request running"

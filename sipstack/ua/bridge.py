@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from sipstack.errors import CallEnded, LocalProtocolError
+from sipstack.errors import CallEnded
 from sipstack.media.audio import Audio
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.media.relay import Relay, RelayEnd
@@ -24,19 +24,8 @@ async def bridge(one: Call | OutgoingInvite | Invitation, other: Call | Outgoing
     outgoing call, and the invitation once it has ``progress(early_media=True)``: the bridge goes on when both
     are answered. Raises MediaError when the sample rate of one cannot be made that of the other.
     """
-    ends = _media_of(one), _media_of(other)
+    ends = one._port, other._port
     await until_first(_carry(*ends), _carry(*reversed(ends)))
-
-
-def _media_of(party: Call | OutgoingInvite | Invitation) -> MediaPort:
-    media = (
-        party._early[0] if isinstance(party, Invitation) and party._early else getattr(party, "_media", None)
-    )
-    if media is None:
-        raise LocalProtocolError(
-            "an invitation is bridged after progress(early_media=True), or once accepted"
-        )
-    return media
 
 
 async def _carry(source: MediaPort, sink: MediaPort) -> None:

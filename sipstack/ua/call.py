@@ -24,7 +24,7 @@ from sipstack.log import CALL, MEDIA, TRANSPORT, legible
 from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLost
 from sipstack.media.port import MediaPort, MovableMedia
 from sipstack.message import Response
-from sipstack.ua.call_audio import CallAudio
+from sipstack.ua.digits import Dtmf, digits_of
 from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
@@ -33,7 +33,7 @@ from sipstack.usage.invite.session import Session
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
 
 
-class Call(CallAudio, Negotiating):
+class Call(Negotiating):
     """An established session with media, made by ``UserAgent.call``, ``OutgoingInvite.answered`` and
     ``Invitation.accept``.
 
@@ -56,6 +56,11 @@ class Call(CallAudio, Negotiating):
     def __repr__(self) -> str:
         state = "ended" if self._ended.done else "established"
         return legible(f"<Call {self.id} {state} with {self.remote}>")
+
+    @property
+    def dtmf(self) -> Dtmf:
+        """The digits that the other side presses, and ours to it."""
+        return digits_of(self._media, self._runtime, self._session)
 
     # -- the end -------------------------------------------------------------------------------------------
 

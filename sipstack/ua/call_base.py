@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from sipstack.errors import (
-    CallEnded,
-)
+from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Response, Uri
 from sipstack.sdp import Direction
 from sipstack.ua.arguments import check_text
+from sipstack.ua.leg import Leg
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.invite.session import Session
 
 
-class CallBase:
+class CallBase(Leg):
     """The state of one call; each part of ``Call`` derives from it."""
 
     def __init__(
@@ -30,7 +29,7 @@ class CallBase:
     ) -> None:
         self._runtime = runtime
         self._session = session
-        self._media = media
+        self._media: MediaPort = media
         self._began = runtime.now()
         self._ended_at: float | None = None
         self._said_bye = False

@@ -7,9 +7,10 @@ from typing import Any
 from sipstack.errors import CallEnded, SipError
 from sipstack.log import CALL
 from sipstack.media.dtmf import Dtmf as Dtmf
-from sipstack.media.dtmf import DtmfMedia, dtmf_of
+from sipstack.media.dtmf import dtmf_of
 from sipstack.media.port import MediaPort, audio_of
 from sipstack.message import Request
+from sipstack.ua.leg import Leg
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.info import DigitReceived, read_digit, write_digit
@@ -27,9 +28,8 @@ class Digits:
         return DigitReceived(self, user, *read_digit(request))
 
     def _on_event(self, event: DigitReceived) -> None:
-        media = getattr(event.user, "_media", None)
-        if isinstance(media, DtmfMedia):
-            media.dtmf.informed(event.key, self._runtime.now() - event.duration, event.duration)
+        if isinstance(event.user, Leg):
+            event.user._informed(event.key, self._runtime.now() - event.duration, event.duration)
 
 
 class Informing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -12,7 +13,6 @@ from sipstack.core.events import InvitationCancelled, OfferAnswered, OfferReceiv
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import (
     CallEnded,
-    LocalProtocolError,
     NegotiationError,
     ParseError,
     RemoteProtocolError,
@@ -20,8 +20,8 @@ from sipstack.errors import (
     TransportError,
 )
 from sipstack.log import CALL
-from sipstack.media.audio import Audio
-from sipstack.media.port import MediaPort, audio_of
+from sipstack.media.dtmf import KEPT
+from sipstack.media.port import MediaPort
 from sipstack.message import Reason, Request
 from sipstack.message.grammar import split_commas
 from sipstack.message.headers import HeaderFields
@@ -30,6 +30,7 @@ from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument,
 from sipstack.ua.call import Call, hanging_up
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
+from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.policy import Redirect
 from sipstack.ua.result import Result
@@ -40,11 +41,13 @@ from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.reliable import TAG
 
 
-class Invitation(Incoming):
+class Invitation(Incoming, Leg):
     """An INVITE received and not yet answered. Accept, reject or redirect it; ``progress`` tells how it goes.
 
     When the caller gives up, the task that handles the invitation is cancelled, and ``cancelled`` is true;
     ``cancel_reason`` says why, and ``answered_elsewhere`` whether it is a missed call at all.
+
+    Its audio is early media: there is some after ``progress(early_media=True)``, and it goes on in the call.
     """
 
     def __init__(
@@ -52,11 +55,12 @@ class Invitation(Incoming):
     ) -> None:
         super().__init__(agent, runtime, request)
         self._usage: IncomingInvite = usage
-        self._early: tuple[MediaPort, SessionDescription] | None = None
         self._confirmed: Result[None] | None = None  # the handler waits for it
         self._one_at_a_time = asyncio.Lock()
+        self._description: SessionDescription | None = None
         self._cancelled = False
         self._cancel_reason = ""
+        self._pressed: deque[tuple[str, float, float]] = deque(maxlen=KEPT)
 
     @property
     def offer(self) -> SessionDescription | None:
@@ -116,16 +120,6 @@ class Invitation(Incoming):
         wishes = NO_WISHES if reliable is None else {TAG: reliable}
         self._runtime.command(self._usage.progress, status, self._runtime.now(), fields, body, wishes)
 
-    @property
-    def audio(self) -> Audio:
-        """Early media, from ``progress(early_media=True)`` on: an announcement, say, before the call is
-        accepted or refused. Until the caller has confirmed the response, or is heard, a few packets go out.
-        Raises LocalProtocolError before that.
-        """
-        if self._early is None:
-            raise LocalProtocolError("there is no early media: progress(early_media=True) begins it")
-        return audio_of(self._early[0])
-
     async def reject(
         self, status: int = 486, reason: str | None = None, *, headers: HeadersArgument = ()
     ) -> None:
@@ -166,7 +160,7 @@ class Invitation(Incoming):
             await self._close()
             raise
         CALL.info("%s: answered by us", self.call_id)
-        self._early = None
+        self._media = None
         call = Call(runtime, session, media)
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
@@ -194,8 +188,8 @@ class Invitation(Incoming):
 
     async def _begin_media(self, factory: MediaFactory | None) -> tuple[MediaPort, SessionDescription]:
         """The media and our description, made once for early media and the final answer."""
-        if self._early is not None:
-            return self._early
+        if self._media is not None and self._description is not None:
+            return self._media, self._description
         media = self._runtime.new_media(factory, self._usage.transaction.flow)
         try:
             offer = self.offer
@@ -214,8 +208,17 @@ class Invitation(Incoming):
         except BaseException:
             await media.close()
             raise
-        self._early = (media, description)
-        return self._early
+        self._media, self._description = media, description
+        while self._pressed:
+            self._informed(*self._pressed.popleft())
+        return media, description
+
+    def _informed(self, key: str, began: float, duration: float) -> None:
+        """Keys that are pressed while it rings wait for the media."""
+        if self._media is None:
+            self._pressed.append((key, began, duration))
+        else:
+            super()._informed(key, began, duration)
 
     # -- the runtime's side --------------------------------------------------------------------------------
 
@@ -237,25 +240,23 @@ class Invitation(Incoming):
                 self._runtime.spawn(self._take_early_answer(body))
 
     def _media_confirmed(self) -> None:
-        if self._early is not None:
-            self._early[0].confirmed()
+        if self._media is not None:
+            self._media.confirmed()
 
     async def _describe_early(self, offer: bytes) -> SessionDescription:
         """Our answer to an offer that comes before the call is accepted."""
         async with self._one_at_a_time:
-            if self._early is None:
+            if self._media is None:
                 raise CallEnded("local")
-            media = self._early[0]
-            answer = await media.answer(sdp.parse(offer))
-            self._early = media, answer
-            return answer
+            self._description = await self._media.answer(sdp.parse(offer))
+            return self._description
 
     async def _take_early_answer(self, body: bytes) -> None:
         """The answer, in a PRACK, to our offer in a reliable response."""
         try:
             async with self._one_at_a_time:
-                if self._early is not None:
-                    await self._early[0].answered(sdp.parse(body))
+                if self._media is not None:
+                    await self._media.answered(sdp.parse(body))
         except SipError as error:
             CALL.info("%s: no early media: %s", self.call_id, error)
 
@@ -265,6 +266,6 @@ class Invitation(Incoming):
 
     async def _close(self) -> None:
         """Early media that did not become a call is closed."""
-        early, self._early = self._early, None
-        if early is not None:
-            await early[0].close()
+        media, self._media = self._media, None
+        if media is not None:
+            await media.close()

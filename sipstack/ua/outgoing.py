@@ -17,11 +17,11 @@ from sipstack.errors import (
     SipError,
 )
 from sipstack.log import CALL
-from sipstack.media.audio import Audio
-from sipstack.media.port import MediaPort, audio_of
+from sipstack.media.port import MediaPort
 from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
+from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
@@ -32,8 +32,11 @@ from sipstack.usage.invite.outgoing import OutgoingInviteUsage as Usage
 from sipstack.usage.invite.session import Session
 
 
-class OutgoingInvite:
-    """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``."""
+class OutgoingInvite(Leg):
+    """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``.
+
+    Its audio is early media, such as an announcement of the network, and goes on in the call.
+    """
 
     def __init__(self, runtime: Runtime, usage: Usage) -> None:
         self._runtime = runtime
@@ -69,12 +72,6 @@ class OutgoingInvite:
     def id(self) -> str:
         """The Call-ID."""
         return self._usage.call_id
-
-    @property
-    def audio(self) -> Audio:
-        """Early media: what is heard before the call is answered."""
-        assert self._media is not None
-        return audio_of(self._media)
 
     def provisionals(self) -> AsyncIterator[Response]:
         """The provisional responses other than 100; ends with the final response."""
