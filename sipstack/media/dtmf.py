@@ -15,6 +15,7 @@ from sipstack.rtp.telephone_event import KEYS, Press
 Way = Literal["rtp", "info", "inband"]
 """RFC 4733, a SIP INFO request, tones in the audio."""
 Inband = Literal["auto", "on", "off"]
+SENDABLE = ("auto", "rtp", "info", "info-plain", "inband")
 
 KEPT = 64
 """Digits that wait to be taken; then the oldest is lost."""
@@ -68,8 +69,10 @@ class Sending(Protocol):
 class Informing(Protocol):
     """Digits to the peer by requests of the call."""
 
-    async def __call__(self, key: str, duration: float) -> None:
-        """Send one key in an INFO. Raises RequestFailed when the peer does not take it."""
+    async def __call__(self, key: str, duration: float, *, plain: bool = False) -> None:
+        """Send one key in an INFO, in a ``plain`` body without its duration. Raises RequestFailed when the
+        peer does not take it.
+        """
 
 
 class Dtmf:
@@ -144,13 +147,19 @@ class Dtmf:
     # -- digits of ours ------------------------------------------------------------------------------------
 
     async def send(
-        self, digits: str, *, duration: float = 0.1, gap: float = 0.1, way: Way | Literal["auto"] = "auto"
+        self,
+        digits: str,
+        *,
+        duration: float = 0.1,
+        gap: float = 0.1,
+        way: Way | Literal["auto", "info-plain"] = "auto",
     ) -> None:
         """Press keys for ``duration`` seconds each, ``gap`` seconds apart, and wait until that is done.
 
         ``digits`` are ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D`` and ``!`` for flash. "auto" is RFC 4733
-        where it is agreed on, else INFO, and tones where the peer refuses INFO. Tones sound in place of what
-        is said or played; flash has none.
+        where it is agreed on, else INFO, and tones where the peer refuses INFO. "info" has a body of
+        application/dtmf-relay, "info-plain" one of application/dtmf, which tells no duration: for peers that
+        know no other. Tones sound in place of what is said or played; flash has none.
 
         Cancelled, it releases the key. While the call is on hold it waits. Raises MediaError when there is no
         such way in this call, RequestFailed when the peer refuses INFO that was asked for, CallEnded.
@@ -158,8 +167,8 @@ class Dtmf:
         keys = _keys(digits)
         if not 0 < duration <= LONGEST or not 0 <= gap <= LONGEST:
             raise LocalProtocolError(f"duration and gap are seconds, {LONGEST:g} at the most")
-        if way not in ("auto", "rtp", "info", "inband"):
-            raise LocalProtocolError(f"no such way: {way!r} (there are auto, rtp, info, inband)")
+        if way not in SENDABLE:
+            raise LocalProtocolError(f"no such way: {way!r} (there are {', '.join(SENDABLE)})")
         self._turn = self._turn or asyncio.Lock()
         async with self._turn:
             self._check_ended()
@@ -168,14 +177,14 @@ class Dtmf:
             elif way == "inband":
                 await play_tones(self._audio, keys, duration, gap)
             else:
-                await self._inform(keys, duration, gap, or_tones=way == "auto")
+                await self._inform(keys, duration, gap, plain=way == "info-plain", or_tones=way == "auto")
 
     async def _send_events(self, keys: str, duration: float, gap: float) -> None:
         if self.rtp is None:
             raise MediaError("the peer has not agreed on telephone-event: send digits by INFO or in-band")
         await self.rtp.press(keys, duration, gap)
 
-    async def _inform(self, keys: str, duration: float, gap: float, *, or_tones: bool) -> None:
+    async def _inform(self, keys: str, duration: float, gap: float, *, plain: bool, or_tones: bool) -> None:
         loop = asyncio.get_running_loop()
         for number, key in enumerate(keys):
             began = loop.time()
@@ -185,7 +194,7 @@ class Dtmf:
             if self.info is None:
                 raise MediaError("there is no call yet that could send INFO")
             try:
-                await self.info(key, duration)
+                await self.info(key, duration, plain=plain)
             except RequestFailed:
                 if not or_tones:
                     raise

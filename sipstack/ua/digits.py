@@ -6,6 +6,7 @@ from typing import Any
 
 from sipstack.errors import CallEnded, SipError
 from sipstack.log import CALL
+from sipstack.media.audio import Audio
 from sipstack.media.dtmf import Dtmf as Dtmf
 from sipstack.media.dtmf import dtmf_of
 from sipstack.media.port import MediaPort, audio_of
@@ -13,9 +14,8 @@ from sipstack.message import Request
 from sipstack.ua.leg import Leg
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.runtime import Runtime
-from sipstack.usage.info import DigitReceived, read_digit, write_digit
+from sipstack.usage.info import DigitReceived, InfoRequest, read_digit, write_digit
 from sipstack.usage.invite.session import Session
-from sipstack.usage.standalone import StandaloneRequest
 
 
 class Digits:
@@ -40,26 +40,29 @@ class Informing:
         self._session = session
         self._media = media
 
-    async def __call__(self, key: str, duration: float) -> None:
+    async def __call__(self, key: str, duration: float, *, plain: bool = False) -> None:
         if not self._session.is_established:
             raise CallEnded("local")
-        headers, body = write_digit(key, duration)
-        draft = self._session.usages.draft("INFO", headers, body)
-        request = PendingRequest(
-            self._runtime, StandaloneRequest(self._runtime.core, draft, self._session.usages)
-        )
+        usages = self._session.usages
+        draft = usages.draft("INFO", *write_digit(key, duration, plain=plain))
+        request = PendingRequest(self._runtime, InfoRequest(self._runtime.core, draft, usages))
         audio = audio_of(self._media)
         forget = audio.when_ended(lambda: request._abort("the call is over"))
         try:
             response = await request.response()
         except SipError:
-            if audio.ended is None:
-                raise
-            raise CallEnded(audio.ended.by, audio.ended.reason) from None
+            _check_ended(audio)
+            raise
         finally:
             forget()
+        _check_ended(audio)  # its answer may be that there is no call
         CALL.info("%s: INFO is answered with %s", self._session.dialog.call_id, response.status)
         response.raise_for_status()
+
+
+def _check_ended(audio: Audio) -> None:
+    if audio.ended is not None:
+        raise CallEnded(audio.ended.by, audio.ended.reason) from None
 
 
 def digits_of(media: MediaPort, runtime: Runtime, session: Session) -> Dtmf:

@@ -11,12 +11,13 @@ from typing import Any
 import attrs
 
 from sipstack.dialog.services import CoreServices
-from sipstack.errors import ParseError
-from sipstack.message import Request
+from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout
+from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp import IceFragment
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import body_of_type
+from sipstack.usage.standalone import StandaloneRequest
 
 RELAY = "application/dtmf-relay"
 PLAIN = "application/dtmf"
@@ -104,8 +105,35 @@ def read_digit(request: Request) -> tuple[str, float]:
     return _key(fields.get("signal", "")), _seconds(fields.get("duration", ""))
 
 
-def write_digit(key: str, duration: float) -> tuple[HeaderFields, bytes]:
-    """The fields and the body of an INFO with one digit."""
+class InfoRequest(StandaloneRequest):
+    """One INFO of ours inside of a call. When the answer, or that there is none, says that the peer does not
+    know the dialog any more, the call is over (RFC 3261 §12.2.1.2, RFC 5057 §5.1).
+    """
+
+    __slots__ = ()
+
+    def response_received(self, response: Response, now: float) -> None:
+        super().response_received(response, now)
+        outcome = f"{response.status} {response.reason}"
+        if response.status == 481:
+            self._lose(RemoteProtocolError(outcome, 481), now)
+        elif response.status == 408:
+            self._lose(TransactionTimeout(outcome), now)
+
+    def request_failed(self, error: SipError, now: float) -> None:
+        super().request_failed(error, now)
+        if isinstance(error, TransactionTimeout):
+            self._lose(error, now)
+
+    def _lose(self, error: SipError, now: float) -> None:
+        if self._usages is not None:
+            self._usages.lost(error, now)
+
+
+def write_digit(key: str, duration: float, *, plain: bool = False) -> tuple[HeaderFields, bytes]:
+    """The fields and the body of an INFO with one digit; a ``plain`` one tells no duration."""
+    if plain:
+        return (("Content-Type", PLAIN),), key.encode()
     body = f"Signal={key}\r\nDuration={round(duration * 1000)}\r\n"
     return (("Content-Type", RELAY),), body.encode()
 

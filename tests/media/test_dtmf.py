@@ -378,7 +378,7 @@ class Informed:
         self.keys: list[str] = []
         self._refuses_after = refuses_after
 
-    async def __call__(self, key: str, duration: float) -> None:
+    async def __call__(self, key: str, duration: float, *, plain: bool = False) -> None:
         if len(self.keys) >= self._refuses_after:
             raise RequestFailed(Response(415, "Unsupported Media Type"))
         self.keys.append(key)

@@ -64,3 +64,10 @@ def test_what_we_write_is_read(key: str) -> None:
     headers, body = write_digit(key, 0.12)
     assert headers == (("Content-Type", RELAY),)
     assert read_digit(info(RELAY, body)) == (key, 0.12)
+
+
+@pytest.mark.parametrize("key", "0123456789*#ABCD!")
+def test_what_we_write_alone_is_read(key: str) -> None:
+    headers, body = write_digit(key, 0.12, plain=True)
+    assert (headers, body) == ((("Content-Type", PLAIN),), key.encode())
+    assert read_digit(info(PLAIN, body)) == (key, DURATION)
