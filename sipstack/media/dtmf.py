@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, Protocol, Self, runtime_checkable
 
 from sipstack.errors import CallEnded, LocalProtocolError, MediaError, RequestFailed
@@ -87,8 +88,7 @@ class Dtmf:
     def __init__(self, audio: Audio, inband: Inband = "auto") -> None:
         if inband not in ("auto", "on", "off"):
             raise MediaError(f"no such inband: {inband!r} (there are auto, on, off)")
-        self.rtp: Sending | None = None
-        """RFC 4733, where both sides have agreed on it: set by the media session."""
+        self._rtp: Sending | None = None
         self.info: Informing | None = None
         """SIP INFO: set by the call."""
         self._audio = audio
@@ -97,11 +97,23 @@ class Dtmf:
         self._known = SamePress()
         self._digits: deque[Digit] = deque(maxlen=KEPT)
         self._waiter: asyncio.Future[None] | None = None
+        self._listeners: list[Callable[[Digit], None]] = []
         self._turn: asyncio.Lock | None = None  # made with the first digit that we send
         self._info_refused = False
         audio.when_ended(self._end)
         if inband == "on":
-            self._detect()
+            self.detect()
+
+    @property
+    def rtp(self) -> Sending | None:
+        """RFC 4733, where both sides have agreed on it: set by the media session."""
+        return self._rtp
+
+    @rtp.setter
+    def rtp(self, sending: Sending | None) -> None:
+        self._rtp = sending
+        if sending is not None and self._inband == "auto":
+            self._stop_detecting()
 
     # -- digits of the peer --------------------------------------------------------------------------------
 
@@ -109,8 +121,8 @@ class Dtmf:
         """The next digit, in the order they came. Raises CallEnded when the call ends without one."""
         if self._waiter is not None:
             raise LocalProtocolError("another task waits for the digits of this call")
-        if self._inband == "auto" and self.rtp is None:
-            self._detect()
+        if self.rtp is None:
+            self.detect()
         while not self._digits:
             self._check_ended()
             self._waiter = asyncio.get_running_loop().create_future()
@@ -133,16 +145,30 @@ class Dtmf:
         """The peer has pressed a key: for media sessions and calls."""
         held = self.rtp.pressed if self.rtp is not None else None
         if self._audio.ended is None and not self._known.is_known(press, way, held):
-            self._digits.append(Digit(press.key, press.began, press.duration, way))
+            digit = Digit(press.key, press.began, press.duration, way)
+            self._digits.append(digit)
+            for listener in tuple(self._listeners):
+                listener(digit)
             self._wake()
 
     def informed(self, key: str, began: float, duration: float) -> None:
         """The peer has pressed a key, and says so in a request: for calls."""
         self.pressed(Press(key, began, duration), "info")
 
-    def _detect(self) -> None:
-        if self._detection is None and self._audio.ended is None:
+    def when_pressed(self, listener: Callable[[Digit], None]) -> Callable[[], None]:
+        """Call this with each digit, beside who asks for them. What it gives takes that back."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def detect(self) -> None:
+        """Look for tones from now on, unless that is "off"."""
+        if self._detection is None and self._inband != "off" and self._audio.ended is None:
             self._detection = InbandDetection(self._audio, lambda press: self.pressed(press, "inband"))
+
+    def _stop_detecting(self) -> None:
+        if self._detection is not None:
+            self._detection.close()
+            self._detection = None
 
     # -- digits of ours ------------------------------------------------------------------------------------
 
@@ -209,9 +235,9 @@ class Dtmf:
         """The call is over: who waits is told."""
         if self.rtp is not None:
             self.rtp.end(self._audio.ended or CallEnded("local"))
-        if self._detection is not None:
-            self._detection.close()
-        self.rtp = self.info = self._detection = None  # they know us
+        self._stop_detecting()
+        self.rtp = self.info = None  # they know us
+        self._listeners.clear()
         self._wake()
 
     def _check_ended(self) -> None:

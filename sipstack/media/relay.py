@@ -10,10 +10,13 @@ from sipstack.media.codecs import AudioCodec
 from sipstack.media.stream import AudioStream
 from sipstack.rtp.packet import HEADER, RtpPacket
 from sipstack.rtp.sender import Sender
-from sipstack.sdp import Agreement
+from sipstack.sdp import Agreement, Codec
 
 WINDOW = 64
 """Packets by which one may be late: older ones are not sent, nor is any twice (SRTP forbids it)."""
+PATIENCE = 250
+"""Periods of 20 ms for which the sink's peer hears nothing when nothing comes; then it gets silence, for its
+time-outs."""
 JUMP = 3000
 """Sequence numbers from one packet to the next that are no loss: the source has begun anew."""
 
@@ -42,36 +45,55 @@ class Relay:
         self._source, self._sink = source, sink
         self._changed = changed
         self._numbers: dict[int, int] = {}  # the sink's payload types, by the source's
+        self._events: set[int] = set()  # those of telephone-event, of the source
+        self._tapped: AudioStream | None = None
         self._agreements: tuple[Agreement | None, Agreement | None] = (None, None)
         self._numbering = Numbering()
-        self.passes = True
+        self.passes = source.stream is not None
         """Whether the last packet of audio could be passed on."""
+        self.events_pass = False
+        """Whether the last packet of telephone-event was."""
 
     def __enter__(self) -> Self:
-        if self._source.stream is not None:
-            self._source.stream.tap = self._take
+        self.attach()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._source.stream is not None:
-            self._source.stream.tap = None
+        if self._tapped is not None:
+            self._tapped.tap = None
         self._give_back()
+
+    def attach(self) -> None:
+        """Take the packets of the source, once there are any."""
+        stream = self._source.stream
+        if stream is not None and self._tapped is None:
+            self._tapped = stream
+            stream.tap = self._take
 
     def _take(self, packet: RtpPacket, codec: AudioCodec | None, now: float) -> None:
         source, stream = self._source.stream, self._sink.stream
-        agreements = (source.agreement if source else None, stream.agreement if stream else None)
-        if agreements[0] is not self._agreements[0] or agreements[1] is not self._agreements[1]:
-            self._agreements, self._numbers = agreements, payload_types(*agreements)
+        self._agree(source.agreement if source else None, stream.agreement if stream else None)
         payload_type = self._numbers.get(packet.payload_type)
         if codec is not None:
             self._follow(payload_type is not None and self._sink.audio.takes_packets)
-        if stream is None or payload_type is None or not stream.may_pass_on:
+        data = None
+        if stream is not None and payload_type is not None and self.passes and stream.may_pass_on:
+            stream.speaking.relaying = PATIENCE
+            duration = codec.duration(packet.payload) if codec is not None else None
+            data = self._numbering.renumbered(packet, payload_type, stream.speaking.sender, duration)
+            if data is not None:
+                stream.pass_on(data, now)
+        if packet.payload_type in self._events:
+            self.events_pass = data is not None
+
+    def _agree(self, source: Agreement | None, sink: Agreement | None) -> None:
+        """Follow what is agreed on in both calls."""
+        if source is self._agreements[0] and sink is self._agreements[1]:
             return
-        stream.speaking.is_relaying = self.passes
-        duration = codec.duration(packet.payload) if codec is not None else None
-        data = self._numbering.renumbered(packet, payload_type, stream.speaking.sender, duration)
-        if data is not None:
-            stream.pass_on(data, now)
+        self._agreements, self._numbers = (source, sink), payload_types(source, sink)
+        receive = source.receive if source is not None else {}
+        self._events = {number for number, codec in receive.items() if is_event(codec)}
+        self._changed()
 
     def _follow(self, passes: bool) -> None:
         if passes is not self.passes:
@@ -83,9 +105,14 @@ class Relay:
     def _give_back(self) -> None:
         """The sink says what it has to say itself."""
         stream = self._sink.stream
-        if stream is not None and stream.speaking.is_relaying:
-            stream.speaking.is_relaying = False
+        if stream is not None and stream.speaking.relaying:
+            stream.speaking.relaying = 0
             stream.speaking.sender.pause()
+
+
+def is_event(codec: Codec) -> bool:
+    """Whether it is telephone-event (RFC 4733)."""
+    return codec.name.lower() == "telephone-event"
 
 
 def payload_types(source: Agreement | None, sink: Agreement | None) -> dict[int, int]:

@@ -52,8 +52,8 @@ class Speaking:
         "_pauses",
         "_payload_type",
         "_unconfirmed",
-        "is_relaying",
         "is_sending",
+        "relaying",
         "sender",
     )
 
@@ -76,8 +76,8 @@ class Speaking:
         self._noise = 0  # the payload type that describes what is left out
         self._unconfirmed: int | None = None  # packets that may be sent yet; None: any number
         self.is_sending = False
-        self.is_relaying = False
-        """Packets of another stream go out in place of silence."""
+        self.relaying = 0
+        """Periods for which packets of another stream go out in place of silence."""
 
     def use(self, codec: AudioCodec, agreed: Codec, ptime: float) -> None:
         """Send this codec, as the peer has described it, in packets of ``ptime`` milliseconds."""
@@ -130,13 +130,17 @@ class Speaking:
 
     def tick(self, transport: RtpTransport, destination: Address | None, periods: int) -> None:
         """The packets of the next 20 ms, or of several times that after a stall."""
-        is_due = self.is_sending and not (self.is_relaying and self.gives_way)
+        is_due = self.is_sending and not (self.relaying and self.gives_way)
         if is_due and destination is not None and self._codec is not None and self.may_send():
             if self._insertions:
                 self._send_insertion(transport, destination, periods)
             else:
                 self._send_audio(self._codec, transport, destination)
         self.sender.advance(self._frame_units * periods)
+        if self.relaying:
+            self.relaying = max(self.relaying - periods, 0)
+            if not self.relaying:
+                self.sender.pause()
 
     def lost(self, fraction: float) -> None:
         """The peer reports that it has lost this much of what was sent lately."""

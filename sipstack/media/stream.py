@@ -241,12 +241,12 @@ class AudioStream:
             return
         self._watch.heard_at = now
         self._octets_received += len(packet.payload)
+        if self.tap is not None:
+            self.tap(packet, None, now)
         if beside is not None:
             if self._is_doubted:
                 self.confirm()
             beside(packet, now)
-        if self.tap is not None:
-            self.tap(packet, None, now)
 
     def _count(self, packet: RtpPacket, now: float) -> bool:
         """Whether a packet that is not played is of the source that we listen to; the first is."""
@@ -261,7 +261,7 @@ class AudioStream:
         if periods > 1:
             speaking.forget()
             self._watch.stalled(now)
-        if (not speaking.is_sending or speaking.is_relaying) and now >= self._keep_alive_at:
+        if (not speaking.is_sending or speaking.relaying) and now >= self._keep_alive_at:
             self._keep_alive(now)
         speaking.tick(self._transport, self._rtp_peer.destination, periods)
         self._hearing.tick(now, periods)

@@ -122,12 +122,16 @@ class World:
             self.names[host] = [next(str(free) for free in ADDRESSES.hosts() if str(free) not in taken)]
         return self.names[host][0]
 
-    def audio_session(self, host: str) -> AudioSession:
-        """Media whose RTP travels over this network: ``call.play`` and ``call.recording`` work."""
-        random = Identifiers(self._random)
-        return AudioSession(
-            host, bind=self._rtp.bind, random=random, route=lambda _: None, is_ours=lambda _: True
-        )
+    def audio_session(self, host: str, **options: Any) -> AudioSession:
+        """Media whose RTP travels over this network: ``call.play`` and ``call.recording`` work. Options are
+        those of AudioSession.
+        """
+        defaults: dict[str, Any] = {
+            "random": Identifiers(self._random),
+            "route": lambda _: None,
+            "is_ours": lambda _: True,
+        }
+        return AudioSession(host, bind=self._rtp.bind, **(defaults | options))
 
     def _new_media(self, host: str) -> SilentMedia:
         media = SilentMedia(host, Identifiers(self._random))

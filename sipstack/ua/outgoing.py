@@ -159,6 +159,7 @@ class OutgoingInvite(Leg):
             case Refused(response=response):
                 CALL.info("%s: refused with %s %s", self.id, response.status, response.reason)
                 self._result.fail(rejection(response, self._usage.request))
+                self._end_audio(CallEnded("remote", f"{response.status} {response.reason}"))
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
                 self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
@@ -169,6 +170,13 @@ class OutgoingInvite(Leg):
         CALL.info("%s: failed: %s", self.id, error)
         self._routed.fail(error)
         self._result.fail(error)
+        self._end_audio(error if isinstance(error, CallEnded) else CallEnded("local", str(error)))
+
+    def _end_audio(self, end: CallEnded) -> None:
+        """Who plays or bridges early media is told that it comes to nothing."""
+        audio = self._media.audio if self._media is not None else None
+        if audio is not None:
+            audio.end(end)
 
     def _finish(self) -> None:
         self._runtime.detach(self, self._usage)
