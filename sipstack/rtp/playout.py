@@ -243,7 +243,7 @@ class PlayoutBuffer(Generic[Item]):
         first = run[0]
         ends = [start + duration for start, (duration, _) in self._packets.items()]
         if self._next is not None:
-            ends.append(self._next)
+            ends.append(self._next)  # it may be negative
         place = max([round(self._line + first.arrival * self._rate), *ends])
         move = place - first.extended
         self._shift = (self._shift + move) & 0xFFFFFFFF

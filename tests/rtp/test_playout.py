@@ -257,6 +257,16 @@ def test_a_jump_of_the_timestamps_is_healed_within_200_ms(jump: float, duration:
     assert set(later) == {"t"}
 
 
+@pytest.mark.parametrize("start", [50_000, 0x90000000, 0xFFFFFF00])
+def test_a_jump_before_anything_is_played_makes_no_gap_but_its_own(start: int) -> None:
+    """Timestamps begin anywhere, the upper half of their numbers included."""
+    buffer = PlayoutBuffer[str](target=0.1)
+    arrivals = [(0.02 * number, start + 160 * number + (number > 0) * 4000, "a") for number in range(40)]
+    heard = _play(buffer, arrivals, 40)
+    assert heard[5:] == "a" * 35
+    assert buffer.until <= 2 * 8000
+
+
 def _play_units(
     buffer: PlayoutBuffer[str], arrivals: list[Arrival], duration: int, change: float
 ) -> tuple[str, str]:
