@@ -1,24 +1,56 @@
 """Calls set up and torn down: ``python -m interop.bench.churn [--rate 1000] [--minutes 1]``, calls a minute.
 
-Each is a call between two user agents with media, a third of them with a hold. At the end no socket, task or
-thread may be left over. Exit status 0 when nothing is, and no call failed.
+Calls between two user agents of this process: audio and digits in all of them, a third is held and resumed,
+four of ten are protected by keys in SDP, one by DTLS, one speaks Opus (``churn_calls``). At the end no
+descriptor, socket, port, task, thread or object of a call may be left over, and memory must not have grown
+since the first 40 seconds, after which transactions end as fast as others begin. A machine that cannot keep
+the rate gets a lower one, and that is told. Exit status 0 when all calls were as they should be and nothing
+is left.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
 
 import attrs
 
-from sipstack import Invitation, UserAgent
-from sipstack.errors import SipError
+from interop.bench import progress
+from interop.bench.churn_calls import Callee, Caller, answering_media
+from interop.bench.leftovers import Holdings, resident
+from sipstack import UserAgent
 
-LENGTH = 1.0
-"""Seconds of a call."""
+WARM = 20
+"""Calls before what there is is counted: libraries are loaded, and a certificate is made."""
+BEHIND = 0.5
+"""Seconds that the next call may be late until the rate is lowered."""
+SETTLED = 40.0
+"""Seconds until the memory of ended transactions is used again: 64*T1, and a call."""
+GROWTH = 8192
+"""KB that memory may grow from then on, however long: the noise of the allocator."""
+DRAIN = 5.0
+"""Seconds in which what is closing has to be closed."""
+
+
+@attrs.define
+class Pace:
+    """When the next call is due. Falling behind lowers the rate by a tenth."""
+
+    rate: float
+    """Calls a minute."""
+    due: float
+
+    def next(self, now: float) -> float:
+        """Seconds to wait from ``now`` to the next call."""
+        self.due += 60 / self.rate
+        if now - self.due > BEHIND:
+            self.rate *= 0.9
+            self.due = now
+        return max(self.due - now, 0.0)
 
 
 @attrs.frozen
@@ -26,64 +58,113 @@ class Outcome:
     """What a run did, and what is left after it beyond what was there before."""
 
     calls: int
-    failed: int
-    silent: int
-    """Calls in which the caller received no packet."""
-    descriptors: int
-    tasks: int
-    threads: int
+    seconds: float
+    rate: float
+    """Calls a minute at the end, lower than asked for where the machine could not keep that."""
+    wrong: Mapping[str, int]
+    """What was wrong with calls, and with how many."""
+    left: Mapping[str, int]
+    grown: int | None
+    """KB of memory, from the time it should have settled to the last call; None in a short run."""
 
     @property
     def clean(self) -> bool:
         """Whether all went well."""
-        return self.calls > 0 and not any(attrs.astuple(self)[1:])
+        return self.calls > 0 and not self.wrong and not self.left and (self.grown or 0) <= GROWTH
+
+    def __str__(self) -> str:
+        memory = "not long enough to judge memory" if self.grown is None else f"memory {self.grown:+} KB"
+        return (
+            f"{self.calls} calls in {self.seconds:.0f} s, {self.rate:.0f} a minute at the end; "
+            f"wrong: {dict(self.wrong) or 'nothing'}; left over: {dict(self.left) or 'nothing'}; {memory}"
+        )
 
 
-async def answer(invitation: Invitation) -> None:
-    """Takes a call until it ends."""
-    async with invitation.accept() as call:
-        await call.ended()
+class Run:
+    """The calls of one run, as they come and go."""
 
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._done = 0
+        self.wrong: Counter[str] = Counter()
+        self._told = 0  # minutes
+        self._began = time.monotonic()
+        self._settled: int | None = None  # KB
+        self.grown: int | None = None
 
-async def call_once(caller: UserAgent, target: str, number: int) -> bool:
-    """One call; tells whether something was received."""
-    async with caller.call(target) as call:
-        await asyncio.sleep(LENGTH / 2)
-        if number % 3 == 0:
-            await call.hold()
-            await call.resume()
-        await asyncio.sleep(LENGTH / 2)
-        return call.statistics.packets_received > 0
+    async def place(self, calls_a_minute: float, seconds: float) -> tuple[int, float]:
+        """Place calls for so long, and wait for the last. Returns how many, and the rate at the end."""
+        loop = asyncio.get_running_loop()
+        pace, until = Pace(calls_a_minute, loop.time()), loop.time() + seconds
+        number = 0
+        while loop.time() < until:
+            self._begin(number)
+            number += 1
+            await asyncio.sleep(pace.next(loop.time()))
+            self._look(pace.rate)
+        await asyncio.gather(*self._under_way)
+        return number, pace.rate
+
+    def _begin(self, number: int) -> None:
+        task = asyncio.create_task(self._call(number))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _call(self, number: int) -> None:
+        wrong = await self._caller.call(number)
+        self._done += 1
+        if wrong:
+            self.wrong[wrong] += 1
+
+    def _look(self, rate: float) -> None:
+        """Tell how it goes: each minute in a line that stays."""
+        passed, memory = time.monotonic() - self._began, resident()
+        if passed >= SETTLED:
+            self._settled = self._settled or memory
+            self.grown = memory - self._settled
+        line = (
+            f"{passed / 60:4.1f} min {self._done:6} calls, {self.wrong.total()} wrong; "
+            f"{len(self._under_way)} under way, {rate:.0f} a minute; resident {memory} KB"
+        )
+        progress.show(line)
+        if passed >= (self._told + 1) * 60:
+            self._told += 1
+            progress.clear()
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
 
 async def churn(calls_a_minute: float, seconds: float) -> Outcome:
     """One run."""
-    before = _open()
-    failed = silent = 0
+    await _run(60.0 * WARM, 1.0)
+    before = Holdings.now()
+    began = time.monotonic()
+    run, calls, rate = await _run(calls_a_minute, seconds)
+    passed = time.monotonic() - began
+    return Outcome(calls, passed, rate, run.wrong, await _left(before), run.grown)
+
+
+async def _run(calls_a_minute: float, seconds: float) -> tuple[Run, int, float]:
+    callee = Callee()
     async with (
-        UserAgent("sip:bob@127.0.0.1", listen="udp:127.0.0.1:0") as callee,
-        UserAgent("sip:alice@127.0.0.1", listen="udp:127.0.0.1:0") as caller,
-        callee.serving(answer),
+        UserAgent("sip:bob@127.0.0.1", listen="udp:127.0.0.1:0", media=answering_media) as bob,
+        UserAgent("sip:alice@127.0.0.1", listen="udp:127.0.0.1:0") as alice,
+        bob.serving(callee.answer),
     ):
-        _, host, port = callee.listening[0]
-        tasks = []
-        for number in range(max(1, round(calls_a_minute * seconds / 60))):
-            target = f"sip:bob@{host}:{port}"
-            tasks.append(asyncio.create_task(call_once(caller, target, number)))
-            await asyncio.sleep(60 / calls_a_minute)
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, SipError):
-                raise outcome
-            failed += isinstance(outcome, SipError)
-            silent += outcome is False
-    await asyncio.sleep(0.1)
-    left = [now - then for now, then in zip(_open(), before, strict=True)]
-    return Outcome(len(tasks), failed, silent, *left)
+        _, host, port = bob.listening[0]
+        run = Run(Caller(alice, f"sip:bob@{host}:{port}", callee))
+        calls, rate = await run.place(calls_a_minute, seconds)
+    return run, calls, rate
 
 
-def _open() -> tuple[int, int, int]:
-    """Descriptors, tasks and threads of this process."""
-    return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), threading.active_count()
+async def _left(before: Holdings) -> dict[str, int]:
+    """What is left over once there is nothing, or there should be."""
+    for _ in range(round(DRAIN / 0.1)):
+        if not Holdings.now().beyond(before):
+            break
+        await asyncio.sleep(0.1)
+    return Holdings.now().beyond(before)
 
 
 def main() -> int:
@@ -93,6 +174,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     options = parser.parse_args()
     outcome = asyncio.run(churn(options.rate, options.minutes * 60))
+    progress.clear()
+    if outcome.rate < options.rate:
+        sys.stdout.write(f"this machine cannot keep {options.rate:.0f} calls a minute now\n")
     sys.stdout.write(f"{outcome}\n")
     return 0 if outcome.clean else 1
 
