@@ -17,9 +17,7 @@ from tests.media.hearing import Ear, everything, loudness, purity
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of what it imports, not of what we do
-    pytest.importorskip(
-        "pipecat.workers.runner", reason="pipecat-ai is not installed: it brings half a gigabyte"
-    )
+    pytest.importorskip("pipecat.workers.runner", reason="pipecat-ai is not installed; .ci/run has it")
 
 from pipecat.frames.frames import (
     EndFrame,
