@@ -73,11 +73,14 @@ def test_a_machine_that_keeps_up_keeps_the_rate() -> None:
     assert pace.rate == 600.0
 
 
-def test_a_machine_that_falls_behind_gets_a_lower_rate_from_there_on() -> None:
+def test_a_machine_that_falls_behind_gets_a_lower_rate_which_climbs_again() -> None:
     pace = Pace(600.0, due=10.0)
     assert pace.next(11.0) == 0.0
     assert pace.rate == pytest.approx(540.0)
     assert pace.next(11.0) == pytest.approx(60 / 540)
+    while pace.next(pace.due) and pace.rate < 600.0:
+        assert pace.due < 20.0
+    assert pace.rate == 600.0
 
 
 @pytest.mark.parametrize(
