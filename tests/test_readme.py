@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import importlib.util
 import inspect
+import itertools
 import os
 import random
 import re
@@ -22,17 +25,20 @@ import pytest
 
 import sipstack
 from sipstack import Invitation, UserAgent
+from sipstack.agents.wire import AUDIO, CONTROL, framed
 from sipstack.cli.identity import PASSWORD
 from sipstack.cli.main import program
 from sipstack.cli.status import ExitStatus
 from sipstack.identifiers import Identifiers
+from sipstack.media.dtmf import Way
+from sipstack.media.io import AudioSource
 from sipstack.media.session import AudioSession
-from sipstack.media.tones import melody
+from sipstack.media.tones import melody, sine
 from sipstack.rtp.g711 import decode_ulaw, encode_ulaw
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from tests.cli.streams import environment
-from tests.media.hearing import everything
+from tests.media.hearing import Ear, everything, purity
 from tests.media.wire import Wire
 
 PROJECT = Path(__file__).parents[1]
@@ -63,8 +69,9 @@ class Stage:
         self.world = world
         self.folder = folder
         self.wire = Wire(delay=0.01)
+        self.seeds = itertools.count(1)
         self.program: dict[str, Any] = {}
-        exec("import asyncio, contextlib, sipstack", self.program)
+        exec("import asyncio, contextlib, itertools, sipstack", self.program)
         for block in blocks("python"):
             exec(block, self.program)
 
@@ -73,8 +80,10 @@ class Stage:
         name = aor.removeprefix("sip:").partition("@")[0]
         return self.world.user_agent(name, **({"aor": aor, "media": self.media} | options))
 
-    def media(self, host: str) -> AudioSession:
-        return AudioSession(host, bind=self.wire.bind, random=Identifiers(random.Random(1)))
+    def media(self, host: str, **options: Any) -> AudioSession:
+        """What ``sipstack.AudioSession`` gives."""
+        numbers = Identifiers(random.Random(next(self.seeds)))
+        return AudioSession(host, bind=self.wire.bind, random=numbers, **options)
 
     def found_as_example_com(self, name: str) -> None:
         """Where ``sip:...@example.com`` leads."""
@@ -95,6 +104,12 @@ class Stage:
         async with invitation.accept() as call, call.recording(self.folder / "heard.wav"):
             await call.ended()
 
+    def file(self, name: str, source: AudioSource) -> None:
+        """One that the programs play."""
+        with wave.open(str(self.folder / name), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(b"".join(everything(source)))
+
     @property
     def heard(self) -> bytes:
         with wave.open(str(self.folder / "heard.wav")) as file:
@@ -104,12 +119,11 @@ class Stage:
 
 @pytest.fixture
 def stage(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(HELLO)
     stage = Stage(world, tmp_path)
+    stage.file("hello.wav", melody())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sipstack, "UserAgent", stage.user_agent)
+    monkeypatch.setattr(sipstack, "AudioSession", stage.media)
     yield stage
     assert stage.wire.ports == {}
 
@@ -252,12 +266,128 @@ async def test_bridge_a_call_to_somebody_else(stage: Stage) -> None:
     assert stage.world.leftovers == []
 
 
+@pytest.mark.parametrize(("key", "way"), [("1", "rtp"), ("2", "info")])
+async def test_a_menu_of_digits(stage: Stage, key: str, way: Way) -> None:
+    stage.file("menu.wav", sine(350.0, 2.0))
+    async with stage.user_agent("sip:alice@example.com") as alice, stage.user_agent("sip:ivr@i.test") as ivr:
+        async with ivr.serving(stage.program["menu"]), alice.call(ivr.contact) as call:
+            async with call.recording("heard.wav"):
+                await asyncio.sleep(5)
+                await call.dtmf.send(key, way=way)
+                pressed = [digit async for digit in call.dtmf]
+    assert purity(stage.heard[16000:32000], 350.0) > 0.9, "the announcement"
+    if key == "1":
+        assert "".join(pressed) == "159#"
+    else:
+        assert AS_HEARD[:-MOMENT] in stage.heard
+    assert stage.world.leftovers == []
+
+
+async def test_a_menu_ends_when_nobody_presses_anything(stage: Stage) -> None:
+    stage.file("menu.wav", sine(350.0, 2.0))
+    async with stage.user_agent("sip:alice@example.com") as alice, stage.user_agent("sip:ivr@i.test") as ivr:
+        async with ivr.serving(stage.program["menu"]), alice.call(ivr.contact) as call:
+            assert (await call.ended()).by == "remote"
+            assert call.duration == pytest.approx(10.0, abs=0.2)
+    assert stage.world.leftovers == []
+
+
+@pytest.mark.parametrize("patience", [1.0, 4.0], ids=["interrupted", "heard to its end"])
+async def test_a_bot_that_lets_itself_be_interrupted(stage: Stage, patience: float) -> None:
+    stage.file("question.wav", sine(350.0, 3.0))
+    async with stage.user_agent("sip:alice@example.com") as alice, stage.user_agent("sip:bot@b.test") as bot:
+        async with bot.serving(stage.program["ask"]), alice.call(bot.contact) as call:
+            async with call.recording("heard.wav"):
+                await asyncio.sleep(patience)
+                await call.play(sine(1000.0, 1.0))
+                await call.ended()
+    frames = [stage.heard[at : at + 320] for at in range(0, len(stage.heard), 320)]
+    asked = sum(purity(frame, 350.0) > 0.9 for frame in frames) / 50
+    answered = sum(purity(frame, 1000.0) > 0.9 for frame in frames) / 50
+    assert asked == pytest.approx(min(patience, 3.0), abs=0.2)
+    assert answered == pytest.approx(1.0, abs=0.2)
+    assert stage.world.leftovers == []
+
+
+async def test_a_conference_whose_parties_hear_one_another_and_are_recorded(stage: Stage) -> None:
+    tones = {"a": 400.0, "b": 900.0, "c": 1500.0}
+    ears = {name: Ear() for name in tones}
+
+    async def party(name: str) -> None:
+        async with stage.user_agent(f"sip:{name}@{name}.test") as ua, ua.call("sip:room@room.test") as call:
+            async with (
+                call.recording(ears[name]),
+                call.playing(sine(tones[name], 1.0, level=-20.0), loop=True),
+            ):
+                await asyncio.sleep(3)
+
+    async with stage.running("conference"):
+        await asyncio.sleep(0)
+        await asyncio.gather(*map(party, tones))
+    for name, ear in ears.items():
+        heard = b"".join(ear.frames[75:100])
+        others = [purity(heard, tones[other]) for other in tones if other != name]
+        assert others == pytest.approx([0.5, 0.5], abs=0.1), "each other half of it"
+        assert purity(heard, tones[name]) < 0.01, "and nothing of itself"
+    for number in (1, 2, 3):
+        with wave.open(f"party-{number}.wav") as file:
+            assert file.getnchannels() == 2
+            assert file.getnframes() > 2 * 8000
+    assert stage.world.leftovers == []
+
+
+async def test_a_call_in_secret(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_tls = functools.partial(stage.user_agent, listen="tls:0.0.0.0:5061")
+    monkeypatch.setattr(sipstack, "UserAgent", with_tls)
+    bob = with_tls("sip:bob@example.com")
+    async with bob, bob.serving(stage.record):
+        stage.found_as_example_com("bob")
+        await stage.program["call_in_secret"]()
+        await asyncio.sleep(1)
+    assert capsys.readouterr().out == "SDES-SRTP AES_CM_128_HMAC_SHA1_80 PCMU\n"
+    assert AS_HEARD[:-MOMENT] in stage.heard
+    assert HELLO[1600:1760] not in b"".join(packet for *_, packet in stage.wire.sent)
+    assert stage.world.leftovers == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_test_of_an_application(stage: Stage, seed: int) -> None:
     test = stage.program["test_a_call_survives_a_bad_network"]
     assert [mark.name for mark in test.pytestmark] == ["parametrize", "virtual_time"]
     await test(seed)
     assert asyncio.get_running_loop().time() > 3600
+
+
+async def test_media_for_browsers() -> None:
+    program: dict[str, Any] = {}
+    (block,) = [each for each in blocks("python") if "for_browsers" in each]
+    exec("import sipstack\n" + block.replace("stun.example.com", "127.0.0.1:9"), program)
+    media: AudioSession = program["for_browsers"]("127.0.0.1")
+    offer = (await media.offer()).media[0]
+    assert offer.protocol == "UDP/TLS/RTP/SAVPF"
+    assert [codec.name for codec in offer.codecs][:2] == ["opus", "PCMU"]
+    assert offer.attribute("fingerprint")
+    assert offer.attribute("ice-ufrag")
+    await media.close()
+
+
+def test_a_bot_in_a_file(tmp_path: Path) -> None:
+    (block,) = blocks("py")
+    (tmp_path / "bot.py").write_text(block, encoding="utf-8")
+    frames = [
+        framed(CONTROL, b'{"event": "start", "rate": 16000}'),
+        framed(AUDIO, HELLO[:640]),
+        framed(CONTROL, b'{"event": "digit", "digit": "1"}'),
+        framed(AUDIO, HELLO[640:1280]),
+        framed(CONTROL, b'{"event": "digit", "digit": "#"}'),
+    ]
+    done = subprocess.run(
+        [sys.executable, "bot.py"], cwd=tmp_path, input=b"".join(frames), capture_output=True
+    )
+    assert done.stdout == frames[1] + frames[3] + framed(CONTROL, b'{"command": "hang_up"}')
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # --- the command line ---
@@ -294,8 +424,13 @@ def table(title: str) -> dict[str, str]:
 
 
 def code(text: str) -> list[str]:
-    """What stands in back quotes."""
-    return re.findall(r"`([^`]+)`", text)
+    """What stands in back quotes; in a table a bar is escaped there too."""
+    return [quoted.replace("\\|", "|") for quoted in re.findall(r"`([^`]+)`", text)]
+
+
+def test_every_row_of_a_table_has_its_two_columns() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("|")]
+    assert [row for row in rows if len(re.findall(r"(?<!\\)\|", row)) != 3] == []
 
 
 EVERYWHERE = next(line for line in README.split("\n\n") if line.startswith("Everywhere:"))
@@ -368,9 +503,9 @@ def test_the_command_lines_that_register_and_answer_parse(
     monkeypatch.chdir(tmp_path)
     for name in ("pbx.crt", "pbx.key"):
         (tmp_path / name).touch()
-    words = shlex.split(line)
-    assert words[:2] == ["sipstack", "answer"]
-    program.commands["answer"].make_context("answer", words[2:], obj=environment(variables={PASSWORD: "x"}))
+    sipstack, name, *arguments = shlex.split(line)
+    assert sipstack == "sipstack"
+    program.commands[name].make_context(name, arguments, obj=environment(variables={PASSWORD: "x"}))
 
 
 def test_the_arguments_that_it_names_exist() -> None:
@@ -392,7 +527,13 @@ def test_the_folders_and_modules_that_it_names_are_there() -> None:
     assert [name for name in folders if not (PROJECT / "interop" / name).is_dir()] == []
 
 
+def test_the_modules_that_it_names_are_there() -> None:
+    named = set(re.findall(r"\bsipstack\.(agents\.[a-z_]+)\b", README))
+    assert named == {"agents.echo_bot", "agents.wire", "agents.pipecat"}
+    assert [name for name in named if importlib.util.find_spec(f"sipstack.{name}") is None] == []
+
+
 def test_the_names_that_it_mentions_are_public() -> None:
-    mentioned = set(re.findall(r"\bsipstack\.([A-Za-z]+)\b(?!/)", README)) - {"testing"}
+    mentioned = set(re.findall(r"\bsipstack\.([A-Za-z]+)\b(?!/)", README)) - {"testing", "agents"}
     assert mentioned <= set(sipstack.__all__)
     assert {"CallRejected", "CallEnded", "UserAgent"} <= mentioned

@@ -22,7 +22,7 @@ ENOUGH = 10
 """Frames of tone (200 ms) that each side has to hear, and again after a hold."""
 PRESS = 0.06
 """Seconds of a key, and between two."""
-MOMENT = 0.3
+MOMENT = 0.5
 """Seconds of talk after the keys."""
 PATIENCE = 20.0
 """Seconds in which audio has to come, and the end of a call: plenty, for machines with other work."""
