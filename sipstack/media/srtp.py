@@ -11,7 +11,8 @@ from types import MappingProxyType
 from sipstack.errors import MediaError
 from sipstack.log import MEDIA
 from sipstack.media.peer_address import Address
-from sipstack.media.transport import Failed, PortSharing, Receive, RtpTransport
+from sipstack.media.transport import Failed, Receive, RtpTransport
+from sipstack.media.wrapped import WrappedTransport
 from sipstack.rtp.sorting import is_dtls, is_stun
 
 try:
@@ -184,21 +185,13 @@ class Srtp:
             )
 
 
-class SrtpTransport:
+class SrtpTransport(WrappedTransport):
     """Hands everything on, protected on its way out and without its protection on its way in."""
 
     def __init__(self, transport: RtpTransport, srtp: Srtp) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._srtp = srtp
         self._errors = 0
-
-    @property
-    def port(self) -> int:
-        return self._transport.port
-
-    @property
-    def rtcp_port(self) -> int:
-        return self._transport.rtcp_port
 
     @property
     def send_errors(self) -> int:
@@ -218,11 +211,6 @@ class SrtpTransport:
                 rtcp(packet, source, now)
 
         self._transport.start(rtp_received, rtcp_received, failed)
-
-    def share_port(self, shared: bool) -> None:
-        """Of the transport inside, if it can."""
-        if isinstance(self._transport, PortSharing):
-            self._transport.share_port(shared)
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
         try:
@@ -246,6 +234,3 @@ class SrtpTransport:
         self._errors += 1
         if self._errors == 1:
             MEDIA.warning("media from port %s cannot be protected, so it is not sent: %s", self.port, error)
-
-    def close(self) -> None:
-        self._transport.close()

@@ -9,6 +9,7 @@ import attrs
 
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Bind, Failed, PortSharing, Receive, RtpTransport, UdpTransport
+from sipstack.media.wrapped import WrappedTransport
 
 
 @attrs.frozen
@@ -39,27 +40,15 @@ def traced_rtp(trace: Trace, bind: Bind = UdpTransport.bind) -> Bind:
     return bind_traced
 
 
-class TracedTransport:
+class TracedTransport(WrappedTransport):
     """Hands everything on, and tells of it."""
 
     def __init__(self, transport: RtpTransport, host: str, trace: Trace) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._trace = trace
         self._time = asyncio.get_running_loop().time
         self._rtp: Address = (host, transport.port)
         self._rtcp: Address = (host, transport.rtcp_port)
-
-    @property
-    def port(self) -> int:
-        return self._transport.port
-
-    @property
-    def rtcp_port(self) -> int:
-        return self._transport.rtcp_port
-
-    @property
-    def send_errors(self) -> int:
-        return self._transport.send_errors
 
     def start(self, rtp: Receive, rtcp: Receive, failed: Failed) -> None:
         def rtp_received(data: bytes, source: Address, now: float) -> None:
@@ -73,8 +62,8 @@ class TracedTransport:
         self._transport.start(rtp_received, rtcp_received, failed)
 
     def share_port(self, shared: bool) -> None:
+        super().share_port(shared)
         if isinstance(self._transport, PortSharing):
-            self._transport.share_port(shared)
             port = self._transport.port if shared else self._transport.rtcp_port
             self._rtcp = self._rtp[0], port
 
@@ -85,6 +74,3 @@ class TracedTransport:
     def send_rtcp(self, data: bytes, destination: Address) -> None:
         self._trace(TracedPacket(self._time(), True, self._rtcp, destination, data))
         self._transport.send_rtcp(data, destination)
-
-    def close(self) -> None:
-        self._transport.close()
