@@ -3,7 +3,7 @@
 Calls between two user agents of this process: audio and digits in all of them, a third is held and resumed,
 four of ten are protected by keys in SDP, one by DTLS, one speaks Opus (``churn_calls``). At the end no
 descriptor, socket, port, task, thread or object of a call may be left over, and memory must not have grown
-since the first 40 seconds, after which transactions end as fast as others begin. A machine that cannot keep
+in the second half of the run, after 40 seconds, when transactions end as fast as others begin. A machine that cannot keep
 the rate gets a lower one, and that is told. Exit status 0 when all calls were as they should be and nothing
 is left.
 """
@@ -33,7 +33,7 @@ CLIMB = 1.005
 SETTLED = 40.0
 """Seconds until the memory of ended transactions is used again: 64*T1, and a call."""
 GROWTH = 8192
-"""KB that memory may grow from then on, however long: the noise of the allocator."""
+"""KB that memory may grow from then on, or in the second half of a long run: the noise of the allocator."""
 DRAIN = 5.0
 """Seconds in which what is closing has to be closed."""
 
@@ -70,7 +70,7 @@ class Outcome:
     """What was wrong with calls, and with how many."""
     left: Mapping[str, int]
     grown: int | None
-    """KB of memory, from the time it should have settled to the last call; None in a short run."""
+    """KB of memory, from when it should have settled to the last call; None in a short run."""
 
     @property
     def clean(self) -> bool:
@@ -95,12 +95,14 @@ class Run:
         self.wrong: Counter[str] = Counter()
         self._told = 0  # minutes
         self._began = time.monotonic()
+        self._settles = SETTLED
         self._settled: int | None = None  # KB
         self.grown: int | None = None
 
     async def place(self, calls_a_minute: float, seconds: float) -> int:
         """Place calls for so long, and wait for the last. Returns how many."""
         loop = asyncio.get_running_loop()
+        self._settles = max(SETTLED, seconds / 2)
         pace, until = Pace(calls_a_minute, loop.time()), loop.time() + seconds
         number = 0
         while loop.time() < until:
@@ -125,7 +127,7 @@ class Run:
     def _look(self, rate: float) -> None:
         """Tell how it goes: each minute in a line that stays."""
         passed, memory = time.monotonic() - self._began, resident()
-        if passed >= SETTLED:
+        if passed >= self._settles:
             self._settled = self._settled or memory
             self.grown = memory - self._settled
         line = (
