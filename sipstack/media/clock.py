@@ -14,6 +14,8 @@ SLOTS = 8
 """Calls are spread over this many moments of the period, so that they do not send all at once."""
 STALL = 0.2
 """Seconds of lateness that are made up for by ticking faster; beyond it ticks are left out."""
+BEHIND = 0.1
+"""Seconds of lateness that no short pause explains: the loop has more to do than it can."""
 
 Tick = Callable[[float, int], None]
 """Called with the loop's time and the number of periods since the last tick: 1, or more after a stall."""
@@ -112,6 +114,7 @@ class MediaClock:
             # Sending what was missed in one burst would only overrun the peer's playout buffer.
             periods += int(lag / PERIOD)
             self.skipped += periods - 1
+        self.coders.are_behind = lag > BEHIND
         if lag > PERIOD:
             self.late += 1
         self._due[slot] += periods * SLOTS

@@ -14,9 +14,11 @@ class Coders:
     All of them work in the event loop, without threads: so the count tells what the loop has to do.
     """
 
-    __slots__ = ("_open",)
+    __slots__ = ("_open", "are_behind")
 
     def __init__(self) -> None:
+        self.are_behind = False
+        """Whether the loop has more to do than it can: what can be done without is left out."""
         self._open: dict[Encoder | Decoder, str] = {}
 
     @property

@@ -96,6 +96,16 @@ def test_a_short_stall_is_made_up_for() -> None:
     assert clock.late == 6  # those due from 2.5 to 102.5 ms of the 150
 
 
+def test_a_clock_that_is_far_behind_says_so_until_it_has_caught_up() -> None:
+    loop, told = SteppedLoop(), []
+    clock = MediaClock(loop)
+    clock.join(lambda now, periods: told.append(clock.coders.are_behind))
+    loop.pass_time(0.1)
+    loop.stall(0.15)
+    loop.pass_time(0.25)
+    assert told == [False] * 5 + [True] * 2 + [False] * 18  # two of them 130 and 110 ms late
+
+
 def test_a_long_stall_is_skipped_and_told() -> None:
     loop, counter = SteppedLoop(), Counter()
     clock = MediaClock(loop)
