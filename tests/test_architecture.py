@@ -110,6 +110,7 @@ CACHES = {
     ("message/other_uri.py", "_parse_cached"): 1024,
     ("sdp/codec.py", "read_codecs"): 64,
     ("sdp/fields.py", "_family"): 256,
+    ("sdp/negotiation.py", "_first_answer"): 128,
     ("sdp/section.py", "_known_views"): 256,
     ("rtp/prediction.py", "_window"): 8,
 }

@@ -11,7 +11,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.sdp.codec import MAX_PAYLOAD_TYPE, Codec
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)  # it is looked up by, for each call
 class Capabilities:
     """The codecs we send and receive, in our order of preference, and how we want to use them.
 

@@ -11,7 +11,7 @@ from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.sdp.codec import Codec, read_codecs
 from sipstack.sdp.fields import MAX_PORT, Connection, Direction, MediaLine, Origin, Timing
 from sipstack.sdp.grammar import decimal, shortened
-from sipstack.sdp.section import NOTHING, Section, readable, types_of, views
+from sipstack.sdp.section import NOTHING, Section, copy_of, readable, types_of, views
 
 MAX_PTIME = 1000.0
 """Milliseconds; a longer packet than this is not meant."""
@@ -96,6 +96,15 @@ class MediaDescription(Section):
         if not port or len(address) not in (0, 3):
             return None
         return port, address[2] if address else None
+
+    def at_port(self, port: int) -> Self:
+        """A copy with another port, and all else the same: it costs less than ``with_line``."""
+        line = self.line
+        moved = MediaLine(line.kind, port, line.protocol, line.formats, line.count)
+        copy = copy_of(self, (f"m={moved}", *self.lines[1:]))
+        object.__setattr__(copy, "line", moved)
+        object.__setattr__(copy, "_codecs", self._codecs)
+        return copy
 
     def with_line(self, line: MediaLine) -> Self:
         """A copy with another m= line and the same lines below it."""
@@ -183,6 +192,12 @@ class SessionDescription(Section):
 
     def with_origin(self, origin: Origin) -> Self:
         return self.with_lines("o", str(origin))
+
+    def anew(self, origin: Origin, media: Iterable[MediaDescription]) -> Self:
+        """A copy by another maker, with other media and all else the same: it costs less than the others."""
+        copy = copy_of(self, tuple([f"o={origin}" if line[0] == "o" else line for line in self.lines]))
+        object.__setattr__(copy, "media", tuple(media))
+        return copy
 
     def with_media(self, media: Iterable[MediaDescription]) -> Self:
         return attrs.evolve(self, media=tuple(media))

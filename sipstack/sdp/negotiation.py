@@ -12,6 +12,7 @@ sent after all, leaves everything as it was: the caller just keeps the one it ha
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 import attrs
@@ -22,6 +23,7 @@ from sipstack.sdp.bundle import answered_group, offered_group
 from sipstack.sdp.description import MediaDescription, SessionDescription
 from sipstack.sdp.fields import Connection, Origin
 from sipstack.sdp.payload_types import PayloadTypes
+from sipstack.sdp.repeated import Shape, like, shape_of
 from sipstack.sdp.stream import MediaStream, rejecting
 
 MAX_SESSION_NUMBER = 2**63 - 1
@@ -91,6 +93,20 @@ class Negotiation:
         used; every other one is rejected in place. An offer without m-lines, or with all of them at port 0,
         is answered likewise. Raises NegotiationError when nothing fits.
         """
+        shape = None
+        if self.sent is None:
+            shape = shape_of(offer, self.address, streams, partial(self._answer, offer, streams))
+        if shape is None:
+            return self._answer(offer, streams)
+        known = _first_answer(shape)
+        agreement = known.agreements[shape.name]
+        local, again = like(known.local, agreement, self.origin, streams[shape.name].port, offer)
+        agreements = {shape.name: again}
+        return Negotiation(
+            self.origin, self.address, local, known.slots, False, agreements, known.payload_types
+        )
+
+    def _answer(self, offer: SessionDescription, streams: Streams) -> Negotiation:
         taken = self._matched(offer, streams)
         if not taken and not all(medium.rejected for medium in offer.media):
             raise NegotiationError("the offer has no stream that we can take")
@@ -185,6 +201,13 @@ class Negotiation:
         if sent is None or described == sent:
             return sent or described
         return described.with_origin(attrs.evolve(origin, session_version=origin.session_version + 1))
+
+
+@lru_cache(maxsize=128)
+def _first_answer(shape: Shape) -> Negotiation:
+    answer = shape.answer()
+    assert isinstance(answer, Negotiation)
+    return answer
 
 
 def _keeping(known: PayloadTypes, remote: SessionDescription, kinds: Collection[str]) -> PayloadTypes:

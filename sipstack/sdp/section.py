@@ -139,13 +139,28 @@ class Section:
         return attrs.evolve(self, lines=tuple(lines))
 
 
+S = TypeVar("S", bound=Section)
+
+
+def copy_of(section: S, lines: tuple[str, ...]) -> S:
+    """With other lines that say the same to the views; what else the class has must be set."""
+    copy = object.__new__(type(section))
+    object.__setattr__(copy, "lines", lines)
+    object.__setattr__(copy, "_views", section._views)
+    return copy
+
+
 def views(lines: tuple[str, ...]) -> Views:
     """The views of lines that may come again in the next call. Raises LocalProtocolError."""
+    return _known_views(lines) if may_be_kept(lines) else new_views(lines)
+
+
+def may_be_kept(lines: tuple[str, ...]) -> bool:
+    """Whether lines may be remembered for other calls. Keys do not come again, and must not be kept."""
     text = "".join(lines)
-    # Keys do not come again, and must not be kept.
-    if len(text) > LONGEST_KNOWN or "crypto" in text or "key" in text or "k=" in text or "ice-" in text:
-        return new_views(lines)
-    return _known_views(lines)
+    return len(text) <= LONGEST_KNOWN and not (
+        "crypto" in text or "key" in text or "k=" in text or "ice-" in text
+    )
 
 
 def new_views(lines: tuple[str, ...]) -> Views:
