@@ -3,6 +3,7 @@ without; both directions, hold, and who begins the handshake."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from interop.asterisk.configuration import HOLD_TONE
 from interop.asterisk.listening import answering, eventually, hear, hear_tone, next_call
 from interop.asterisk.phones import OUR_TONE, THEIR_TONE, Phone, connected
 from interop.asterisk.server import Asterisk
-from interop.asterisk.sound import signal_to_noise, speech_like_noise, tone, write_wav
+from interop.asterisk.sound import RATE, signal_to_noise, speech_like_noise, tone, write_wav
 from interop.asterisk.wires import Wire
 from interop.ports import addresses
 from sipstack import Call, Ice
@@ -64,6 +65,23 @@ async def test_we_are_called_and_both_are_heard(asterisk: Asterisk, tmp_path: Pa
     assert offer.attribute("setup") == "actpass"
     assert answer.attribute("setup") == "active"
     assert answer.attribute("mid") == offer.attribute("mid")
+
+
+async def test_opus_and_digits(asterisk: Asterisk, tmp_path: Path) -> None:
+    """As of a browser: over secure WebSocket, the digits at the clock of Opus."""
+    beep = write_wav(tmp_path / "beep.wav", tone(OUR_TONE, 1.0))
+    ours = phones.phone(asterisk, "webrtc", WSS, security="dtls", codecs=("opus",), sample_rate=RATE)
+    async with ours.agent as ua:
+        async with ua.call(WSS.uri(asterisk, "echo")) as call, call.playing(beep, loop=True):
+            await hear_tone(call.audio, OUR_TONE)
+            assert (call.codec, protected(call)) == ("opus", True)
+        async with asyncio.timeout(30), ua.call(WSS.uri(asterisk, "digits")) as call:
+            await asyncio.sleep(0.5)
+            await call.dtmf.send("1590", way="rtp")
+            digits = [digit async for digit in call.dtmf]
+    assert ("".join(digits), {digit.way for digit in digits}) == ("1590", {"rtp"})
+    (answer, _) = ours.described(sent=False)
+    assert "telephone-event/48000" in str(answer)
 
 
 async def test_hold_and_resume(asterisk: Asterisk, tmp_path: Path) -> None:
