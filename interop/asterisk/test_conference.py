@@ -15,23 +15,25 @@ from interop.asterisk.sound import RATE, Samples, tone, tone_share
 from sipstack import AudioSession, Call
 from sipstack.media.io import PcmSource
 
-PARTIES = {"open": ("PCMU", 440), "g722": ("G722", 620), "opus": ("opus", 1000)}
+MIXED = {"open": ("PCMU", 440), "g722": ("G722", 620), "opus": ("opus", 1000)}
 """By their endpoints: the codec, and the frequency that it sends."""
-ALONE = {"open": ("PCMU", 440), "ulaw": ("PCMU", 620), "alaw": ("PCMA", 1000)}
+G711 = {"open": ("PCMU", 440), "ulaw": ("PCMU", 620), "alaw": ("PCMA", 1000)}
 FAINT = 0.001  # of the energy, -30 dB: what may come back of one's own
 
 
-@pytest.mark.parametrize("parties", [PARTIES, ALONE], ids=["PCMU G722 opus", "G.711"])
+@pytest.mark.parametrize("parties", [G711, MIXED], ids=["G711", "PCMU-G722-opus"])
 async def test_each_of_three_hears_the_two_others(
     asterisk: Asterisk, agent: AgentFactory, parties: dict[str, tuple[str, float]]
 ) -> None:
+    if parties is MIXED and "codec_opus" not in await asterisk.cli("module show like codec_opus"):
+        pytest.skip(f"{asterisk.installation} has no codec for Opus, so that it cannot mix it")
     frequencies = {name: frequency for name, (_, frequency) in parties.items()}
     async with AsyncExitStack() as conference:
         calls = {name: await joined(conference, asterisk, agent, name, *parties[name]) for name in parties}
         assert {name: call.codec for name, call in calls.items()} == {n: c for n, (c, _) in parties.items()}
         heard = await asyncio.gather(*(others(call, name, frequencies) for name, call in calls.items()))
     own = [share(sound, frequencies[name]) for name, sound in zip(parties, heard, strict=True)]
-    print("own, share of the energy:", own)  # noqa: T201 - the figure is asked for
+    print("of one's own comes back:", own)  # noqa: T201 - the figure is asked for
     assert max(own) < FAINT
 
 
