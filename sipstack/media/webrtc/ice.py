@@ -176,9 +176,15 @@ class IceAgent:
             local_password=random.octets(16).hex(),
         )
 
+    @property
+    def controls(self) -> bool:
+        """Whether we choose the pair."""
+        return self._connection.ice_controlling
+
     def control(self, controlling: bool) -> None:
-        """Whether we choose the pair: who offers does (RFC 8445 §6.1.1). To be said before the description
-        goes out: the peer's checks may be here before its answer, and would find us in the wrong role.
+        """Whether we shall choose the pair: who made the first offer does (RFC 8445 §6.1.1). To be said
+        before the description goes out: the peer's checks may be here before its answer, and would find us in
+        the wrong role.
         """
         if self._remote is None:
             self._connection.ice_controlling = controlling

@@ -143,6 +143,7 @@ class DtlsPath(SearchingPath):
         self.way: Sockets | None = None
         self._name = "0"  # of the m-line
         self._role: Setup | None = None
+        self._checked: IceAgent | None = None  # that of the last run of ICE
         self._is_turning = False  # to another fork: what we have is over
         self._rtp: Receive | None = None
         self._rtcp: Receive | None = None
@@ -211,14 +212,17 @@ class DtlsPath(SearchingPath):
 
     async def prepare(self, offer: SessionDescription | None, told: str) -> None:
         sockets, settings = self._described(), self._context.ice
-        peer = _ice_of(offer) if offer is not None else None
+        peer = _offering(offer) if offer is not None else None
+        if offer is not None and peer is None:
+            return  # it cannot be answered
+        ice = peer.ice if peer is not None else None
         agent = sockets.agent
         begun = agent.remote if agent is not None else None
-        if begun is not None and peer is not None and begun.credentials != peer.credentials:
+        if begun is not None and ice is not None and begun.credentials != ice.credentials:
             sockets = self._sockets = self._bind(self._host, self._transport)
             agent = None  # it begins ICE anew, and so do we
         in_use = sockets.destination is not None
-        if agent is None and settings is not None and (peer is not None or (offer is None and not in_use)):
+        if agent is None and settings is not None and (ice is not None or (offer is None and not in_use)):
             loop = asyncio.get_running_loop()
             taking = sockets
 
@@ -227,8 +231,16 @@ class DtlsPath(SearchingPath):
 
             sockets.agent = agent = IceAgent(settings, sockets.sockets, take, self._context.random)
         if agent is not None:
-            agent.control(offer is None)
+            agent.control(self._controls(peer))
             await agent.gather(told)
+
+    def _controls(self, offering: _Peer | None) -> bool:
+        """Whether ICE is ours to decide, in our offer or in the answer to this one. A restart with the same
+        peer leaves the roles as they were (RFC 8445 §9).
+        """
+        if self._checked is None or (offering is not None and self._role_towards(offering) is None):
+            return offering is None
+        return self._checked.controls
 
     def _described(self) -> Sockets:
         assert self._sockets is not None, "open comes first"
@@ -317,6 +329,7 @@ class DtlsPath(SearchingPath):
         else:
             sockets.await_keys(self._associate(sockets, peer, role, mux=mux))
         self._role = role
+        self._checked = agent or self._checked
         search = self._find(sockets, agent, peer)
         self._search = asyncio.get_running_loop().create_task(search, name="sipstack media path")
 
@@ -421,12 +434,12 @@ class DtlsPath(SearchingPath):
         self.way = None
 
 
-def _ice_of(offer: SessionDescription) -> IceDescription | None:
-    """ICE in the m-line that we would answer."""
+def _offering(offer: SessionDescription) -> _Peer | None:
+    """The peer, as the m-line describes it that we would answer."""
     for medium in offer.media:
         if medium.kind == "audio" and not medium.rejected and medium.protocol in DTLS_PROTOCOLS:
             try:
-                return IceDescription.of(offer, medium)
-            except ParseError:
+                return _Peer.of(offer, medium)
+            except NegotiationError:
                 return None
     return None

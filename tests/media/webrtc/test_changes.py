@@ -9,6 +9,7 @@ from aiortc import RTCCertificate
 
 from sipstack import sdp
 from sipstack.media.events import MediaChanged
+from sipstack.media.session import AudioSession
 from sipstack.media.webrtc import path
 from tests.media.calls import Call
 from tests.media.webrtc.calls import (
@@ -40,6 +41,14 @@ def own_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
 def handshakes(wire: Wire) -> int:
     """Records of DTLS that went over the wire."""
     return sum(20 <= data[0] < 64 for _, _, _, data in wire.sent if data)
+
+
+def controls(session: AudioSession) -> bool:
+    """Whether it chooses the pair of ICE."""
+    assert isinstance(used := session._path, path.DtlsPath)
+    assert used.way is not None
+    assert used.way.agent is not None
+    return used.way.agent.controls
 
 
 async def test_who_moves_begins_ice_anew_and_keeps_the_keys() -> None:
@@ -198,3 +207,32 @@ async def test_a_candidate_that_comes_late_is_used() -> None:
     assert await heard(alice, bob, 440) > 0.99
     await alice.close()
     await bob.close()
+
+
+async def test_a_restart_leaves_the_roles_of_ice_as_they_were() -> None:
+    """RFC 8445 §9: who began the call chooses the pair, whoever begins ICE anew. Browsers do so, and two that
+    both wait for the other to choose would have to quarrel first.
+    """
+    wire = Wire()
+    async with secured(wire) as call:
+        await connected(call)
+        call.bob.moved(ELSEWHERE)
+        offer = str(await call.bob.offer())
+        await call.bob.answered(sdp.parse(str(await call.alice.answer(sdp.parse(offer)))))
+        await asyncio.sleep(1)
+        assert (controls(call.alice), controls(call.bob)) == (True, False)
+        assert await heard(call.alice, call.bob, 440) > 0.99
+        assert await heard(call.bob, call.alice, 620) > 0.99
+
+
+async def test_another_peer_that_offers_chooses_the_pair() -> None:
+    wire = Wire()
+    async with secured(wire) as call:
+        await connected(call)
+        assert controls(call.alice)
+        carol = session(wire, "192.0.2.3", 3)
+        offer = str(await carol.offer())
+        await carol.answered(sdp.parse(str(await call.alice.answer(sdp.parse(offer)))))
+        await until(lambda: is_secured(carol))
+        assert (controls(call.alice), controls(carol)) == (False, True)
+        await carol.close()
