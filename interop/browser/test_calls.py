@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from interop.asterisk.listening import TIMEOUT, eventually, hear_tone
+from interop.asterisk.listening import TIMEOUT, eventually, hear_tone, next_call
 from interop.browser.pair import OUR_TONE, THEIR_TONE, US, Phones
-from sipstack import CallRejected, Invitation
+from sipstack import Call, CallRejected, Invitation
+from sipstack.media.webrtc.path import LINGER
 
 CODECS = pytest.mark.parametrize("codec", ["opus", "PCMU"])
 
@@ -171,3 +172,48 @@ async def test_we_give_up_before_the_page_answers(pair: Phones) -> None:
         with pytest.raises(CallRejected) as refused:
             await outgoing.answered()
     assert refused.value.status == 487
+
+
+# Another network
+
+
+async def test_the_page_begins_ice_anew_in_a_call_of_ours(pair: Phones) -> None:
+    """As after a change of its network. It keeps its role in ICE, and we keep ours."""
+    async with pair.calling_page() as call:
+        await pair.both_are_heard(call)
+        assert await pair.page.call("phone.restart") == 200
+        await pair.both_are_heard(call)
+        await asyncio.sleep(LINGER + 0.2)  # the way that it had before is closed
+        await pair.both_are_heard(call)
+
+
+# Descriptions in other places
+
+
+async def test_the_page_is_called_without_an_offer_and_makes_one(pair: Phones) -> None:
+    async with pair.ua.invite(pair.contact, offer=False) as outgoing:
+        await pair.page_is("ringing")
+        await pair.page.call("phone.answer")
+        call = await outgoing.answered()
+        async with call.playing(pair.beep, loop=True):
+            await pair.both_are_heard(call)
+
+
+async def test_an_answer_before_the_call_is_answered(pair: Phones) -> None:
+    """JsSIP takes the description in a 183 and has the one in the 200 as another answer; SIP.js waits."""
+
+    async def answer(invitation: Invitation) -> None:
+        await invitation.progress(183, early_media=True)
+        await asyncio.sleep(0.2)
+        async with invitation.accept() as call, call.playing(pair.beep, loop=True):
+            calls.put_nowait(call)
+            await call.ended()
+
+    calls: asyncio.Queue[Call] = asyncio.Queue()
+    async with pair.ua.serving(answer):
+        assert await pair.page.call("phone.call", US) == 200
+        call = await next_call(calls)
+        await pair.both_are_heard(call)
+        await call.hold()
+        await call.resume()
+        await pair.both_are_heard(call)

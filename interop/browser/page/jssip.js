@@ -65,6 +65,8 @@ export function jssip({ user, domain, server, password }, phone, stream) {
     hangUp: async () => session.terminate(),
     hold: () => reinvited((done) => session.hold({}, done)),
     resume: () => reinvited((done) => session.unhold({}, done)),
+    restart: () =>
+      reinvited((done) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)),
     async press(digits, way) {
       session.sendDTMF(digits, { transportType: way === "rtp" ? "RFC2833" : "INFO", interToneGap: 100 });
     },

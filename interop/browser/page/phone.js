@@ -34,6 +34,8 @@ window.phone = {
   async hangUp() { await this.of.hangUp(); return true; },
   hold() { return this.of.hold(); },
   resume() { return this.of.resume(); },
+  // Begins ICE anew, as after a change of its network.
+  restart() { return this.of.restart(); },
   // "rtp" is RFC 4733, "info" a request of the call.
   async press(digits, way) { await this.of.press(digits, way); return true; },
   pressed() { return this.digits.join(""); },

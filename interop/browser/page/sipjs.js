@@ -49,8 +49,8 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
       send({ onAccept: told, onReject: told }).catch(reject);
     });
 
-  function reinvite(hold) {
-    session.sessionDescriptionHandlerOptionsReInvite = { hold };
+  function reinvite(options) {
+    session.sessionDescriptionHandlerOptionsReInvite = options;
     return sent((requestDelegate) => session.invite({ requestDelegate }));
   }
 
@@ -77,8 +77,9 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
       if (session.state === Initial || session.state === Establishing) return session.cancel();
       return session.bye();
     },
-    hold: () => reinvite(true),
-    resume: () => reinvite(false),
+    hold: () => reinvite({ hold: true }),
+    resume: () => reinvite({ hold: false }),
+    restart: () => reinvite({ offerOptions: { iceRestart: true } }),
     async press(digits, way) {
       if (way === "rtp") {
         if (!session.sessionDescriptionHandler.sendDtmf(digits)) throw new Error("no DTMF");
