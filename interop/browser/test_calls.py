@@ -77,6 +77,17 @@ async def test_the_page_holds_and_resumes(pair: Phones) -> None:
         await pair.both_are_heard(call)
 
 
+@pytest.mark.parametrize("library", ["jssip"])  # SIP.js has no UPDATE
+async def test_the_page_holds_and_resumes_by_update(pair: Phones) -> None:
+    async with pair.called_by_page() as call:
+        await pair.both_are_heard(call)
+        assert await pair.page.call("phone.hold", "update") == 200
+        await eventually(lambda: call.remote_held)
+        await pair.page_hears(0)
+        assert await pair.page.call("phone.resume", "update") == 200
+        await pair.both_are_heard(call)
+
+
 async def test_we_hold_and_resume(pair: Phones) -> None:
     """Who is held hears what we say to it, and is not heard."""
     async with pair.calling_page() as call:
@@ -199,19 +210,24 @@ async def test_the_page_is_called_without_an_offer_and_makes_one(pair: Phones) -
             await pair.both_are_heard(call)
 
 
-async def test_an_answer_before_the_call_is_answered(pair: Phones) -> None:
-    """JsSIP takes the description in a 183 and has the one in the 200 as another answer; SIP.js waits."""
+async def test_the_page_hears_us_before_we_answer(pair: Phones) -> None:
+    """The answer is in a 183, for SIP.js a reliable one; JsSIP takes that in the 200 for another answer."""
+    may_answer = asyncio.Event()
+    calls: asyncio.Queue[Call] = asyncio.Queue()
 
-    async def answer(invitation: Invitation) -> None:
+    async def announce(invitation: Invitation) -> None:
         await invitation.progress(183, early_media=True)
-        await asyncio.sleep(0.2)
+        async with invitation.audio.playing(pair.beep, loop=True):
+            await may_answer.wait()
         async with invitation.accept() as call, call.playing(pair.beep, loop=True):
             calls.put_nowait(call)
             await call.ended()
 
-    calls: asyncio.Queue[Call] = asyncio.Queue()
-    async with pair.ua.serving(answer):
-        assert await pair.page.call("phone.call", US) == 200
+    async with pair.ua.serving(announce):
+        await pair.page.call("phone.dial", US)
+        await pair.page_hears(OUR_TONE)
+        assert await pair.page.call("phone.stands") == "calling"
+        may_answer.set()
         call = await next_call(calls)
         await pair.both_are_heard(call)
         await call.hold()

@@ -63,8 +63,8 @@ export function jssip({ user, domain, server, password }, phone, stream) {
     answer: async () => session.answer({ mediaStream: await stream(), pcConfig }),
     refuse: async (status_code) => session.terminate({ status_code }),
     hangUp: async () => session.terminate(),
-    hold: () => reinvited((done) => session.hold({}, done)),
-    resume: () => reinvited((done) => session.unhold({}, done)),
+    hold: (way) => reinvited((done) => session.hold({ useUpdate: way === "update" }, done)),
+    resume: (way) => reinvited((done) => session.unhold({ useUpdate: way === "update" }, done)),
     restart: () =>
       reinvited((done) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)),
     async press(digits, way) {

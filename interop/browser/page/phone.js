@@ -32,8 +32,9 @@ window.phone = {
   async refuse(status) { await this.of.refuse(status); return true; },
   // BYE, or CANCEL as long as nobody has answered.
   async hangUp() { await this.of.hangUp(); return true; },
-  hold() { return this.of.hold(); },
-  resume() { return this.of.resume(); },
+  // By a re-INVITE, or an "update" where the library has that.
+  hold(way) { return this.of.hold(way); },
+  resume(way) { return this.of.resume(way); },
   // Begins ICE anew, as after a change of its network.
   restart() { return this.of.restart(); },
   // "rtp" is RFC 4733, "info" a request of the call.

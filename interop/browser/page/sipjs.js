@@ -28,6 +28,7 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
     authorizationUsername: user,
     authorizationPassword: password,
     logBuiltinEnabled: false,
+    sipExtension100rel: SIP.SIPExtension.Supported,
     sessionDescriptionHandlerFactory: SIP.Web.defaultSessionDescriptionHandlerFactory(stream),
     sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] } },
     delegate: {
@@ -68,7 +69,7 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
         core.request(core.makeOutgoingRequestMessage("OPTIONS", uri(to), from, uri(to), {}), delegate);
       }),
     call(to) {
-      follow(new SIP.Inviter(agent, uri(to)));
+      follow(new SIP.Inviter(agent, uri(to), { earlyMedia: true }));
       return sent((requestDelegate) => session.invite({ requestDelegate }));
     },
     answer: () => session.accept(),
