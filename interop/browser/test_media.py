@@ -110,9 +110,12 @@ async def test_a_browser_begins_ice_anew(page: Page, tmp_path: Path) -> None:
     await session.close()
 
 
-async def test_a_browser_that_offers_video_in_the_same_group_gets_audio(page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["addTransceiver('video')", "createDataChannel('texts')"])
+async def test_a_browser_that_offers_more_in_the_same_group_gets_audio(
+    page: Page, tmp_path: Path, more: str
+) -> None:
     session = AudioSession(HOST)
-    await page.evaluate("void media.peer.addTransceiver('video')")
+    await page.evaluate(f"void media.peer.{more}")
     offer = sdp.parse(await page.evaluate("media.described()"))
     answer = await session.answer(offer)
     session.confirmed()
