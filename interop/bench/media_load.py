@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import random
-import select
 import socket
 import struct
 import time
@@ -29,8 +28,6 @@ GROUPS = 20
 """The calls are sent to in as many groups, one each millisecond."""
 PAIRS = 4
 """Ports to send from and to be sent to."""
-READ = 64
-"""Packets read from one socket at once."""
 BUFFER = 4 << 20
 _TIMESTAMPS = 35  # SO_TIMESTAMPNS, which the socket module does not name
 _SPACE = socket.CMSG_SPACE(16)
@@ -68,33 +65,29 @@ class Load:
         self._late: list[float] = []
         self._sent = self._number = 0
         self._stack = ExitStack()
+        self._sockets: list[socket.socket] = []
         self.ports: list[int] = []
         """Where the calls send to: the first to the first, and so in turn."""
 
     def __enter__(self) -> Load:
-        self._sockets: dict[int, socket.socket] = {}
-        self._poll = select.epoll()
         for _ in range(PAIRS):
             rtp, rtcp = bind_pair(HOST, (0, 0), random.uniform)
             for port in (rtp, rtcp):  # what comes of RTCP is not read
                 self._stack.callback(port.close)
             rtp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
             rtp.socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
-            self._sockets[rtp.socket.fileno()] = rtp.socket
-            self._poll.register(rtp.socket.fileno(), select.EPOLLIN)
+            self._sockets.append(rtp.socket)
             self.ports.append(rtp.number)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._poll.close()
         self._stack.close()
 
     def run(
         self, calls: Sequence[int], warm_up: float, seconds: float, began: Callable[[], object]
     ) -> Traffic:
         """Talk to these ports for ``warm_up`` and ``seconds``. ``began`` is called between the two."""
-        sockets = list(self._sockets.values())
-        to: list[Way] = [(sockets[at % PAIRS].sendto, (HOST, port)) for at, port in enumerate(calls)]
+        to: list[Way] = [(self._sockets[at % PAIRS].sendto, (HOST, port)) for at, port in enumerate(calls)]
         groups = [to[first::GROUPS] for first in range(GROUPS)]
         gc.disable()
         try:
@@ -104,7 +97,7 @@ class Load:
             began()
             since = time.time()
             self._talk(groups, seconds)
-            self._receive(0.05)
+            self._receive()
         finally:
             gc.enable()
         return self._seen(set(calls), since, seconds)
@@ -117,19 +110,20 @@ class Load:
             for at, group in enumerate(groups):
                 due = start + (period + at / GROUPS) * PERIOD
                 while (early := due - time.monotonic()) > 0:
-                    self._receive(early)
+                    time.sleep(early)  # not in a poll: each packet to us would have to wake us
                 self._late.append(-early)
+                self._receive()
                 for send, address in group:
                     send(packet, address)
                 self._sent += len(group)
 
-    def _receive(self, patience: float) -> None:
-        """What has come, or comes within this time."""
+    def _receive(self) -> None:
+        """What has come."""
         arrived = self._arrived
-        for descriptor, _ in self._poll.poll(patience):
-            receive = self._sockets[descriptor].recvmsg
+        for sock in self._sockets:
+            receive = sock.recvmsg
             try:
-                for _ in range(READ):
+                while True:
                     data, ancillary, _, source = receive(12, _SPACE)
                     arrived.append((source[1], data, ancillary[0][2]))
             except BlockingIOError:
