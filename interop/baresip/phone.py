@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +15,11 @@ from pathlib import Path
 import attrs
 
 from interop.ports import HOST, accepts, free_port, free_ports
-from interop.processes import ended_with_us, tail
+from interop.processes import running as process
 from sipstack.testing.certificates import CertificateAuthority
 
 MODULES = Path("/usr/lib/baresip/modules")
-START_TIMEOUT = 10.0  # seconds; a tenth of one is usual
-STOP_TIMEOUT = 5.0
+ORDER_TIMEOUT = 10.0  # seconds
 RTP_PORTS = 100
 
 CONFIGURATION = """\
@@ -79,7 +76,7 @@ class Baresip:
         reader, writer = await asyncio.open_connection(HOST, self.control)
         try:
             writer.write(b"%d:%s," % (len(order), order))  # a netstring
-            async with asyncio.timeout(START_TIMEOUT):
+            async with asyncio.timeout(ORDER_TIMEOUT):
                 while True:  # events come the same way
                     length = await reader.readuntil(b":")
                     said = json.loads((await reader.readexactly(int(length[:-1]) + 1))[:-1])
@@ -101,24 +98,9 @@ def running(
     """
     phone = Baresip(folder, _free_pair(), free_port())
     _write_configuration(phone, modules, parameters, rtcp_mux)
-    with (
-        phone.log.open("wb") as log,
-        subprocess.Popen(
-            [*ended_with_us(), program() or "baresip", "-f", str(folder), "-v", "-s"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            _wait_until_ready(phone, process)
-            yield phone
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    command = [program() or "baresip", "-f", str(folder), "-v", "-s"]
+    with process("baresip", command, phone.log, lambda: accepts(phone.sip + 1) and accepts(phone.control)):
+        yield phone
 
 
 def _write_configuration(phone: Baresip, modules: Sequence[str], parameters: str, rtcp_mux: bool) -> None:
@@ -143,15 +125,6 @@ def _write_configuration(phone: Baresip, modules: Sequence[str], parameters: str
         f"<sip:baresip@{HOST}:{phone.sip};transport=tls>;regint=0;answermode=auto{parameters}\n"
     )
     (phone.folder / "contacts").touch()
-
-
-def _wait_until_ready(phone: Baresip, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        if accepts(phone.sip + 1) and accepts(phone.control):
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"baresip did not start:\n{tail(phone.log)}")
 
 
 def _free_pair() -> int:

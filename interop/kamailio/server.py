@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from interop.ports import HOST, accepts, free_ports
-from interop.processes import ended_with_us, tail
+from interop.processes import ended_with_us, wait_until_ready
 from sipstack.testing.certificates import CertificateAuthority
 
 TEMPLATES = Path(__file__).parent / "etc"
@@ -87,12 +86,13 @@ class Kamailio:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # its workers are ended with it
             )
-        deadline = time.monotonic() + START_TIMEOUT
-        while not accepts(self.ports.wss):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"Kamailio did not start:\n{tail(self.log)}")
-            time.sleep(0.05)
+        try:
+            wait_until_ready(
+                "Kamailio", self._process, self.log, lambda: accepts(self.ports.wss), START_TIMEOUT
+            )
+        except RuntimeError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """It ends as it likes: its clients are told of closed connections."""
