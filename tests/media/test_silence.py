@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sipstack.media.events import MediaEvent, PeerLost
+from sipstack.media.events import MediaEvent, PeerLost, SourceLeft
 from sipstack.media.session import AudioSession
 from sipstack.sdp import Direction
 from sipstack.testing.loop import run
@@ -25,7 +25,7 @@ def test_the_listener_is_told_after_the_time_out(timeout: float | None, silence:
         assert news == []
         await bob.close()
         await asyncio.sleep(100)
-        assert [type(event) for event in news] == ([] if silence is None else [PeerLost])
+        assert [type(event) for event in news] == [SourceLeft, *([] if silence is None else [PeerLost])]
         assert [round(event.silence) for event in news if isinstance(event, PeerLost)] == (
             [] if silence is None else [silence]
         )
