@@ -4,8 +4,8 @@ Calls between two user agents of this process: audio and digits in all of them, 
 four of ten are protected by keys in SDP, one by DTLS, one speaks Opus (``churn_calls``). At the end no
 descriptor, socket, port, task, thread or object of a call may be left over, and memory must not have grown
 in the second half of the run, after 40 seconds, when transactions end as fast as others begin. A machine
-that cannot keep the rate gets a lower one, and that is told. Exit status 0 when all calls were as they should be and nothing
-is left.
+that cannot keep the rate gets a lower one, and that is told. Exit status 0 when all calls were as they should
+be and nothing is left.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ async def answer_offer(runtime: Runtime, session: Session, body: bytes, describe
         _unless_withdrawn(runtime, lambda: session.refuse_offer(488, now()))
     except CallEnded:
         return
+    except LocalProtocolError as error:  # the media is closed: the call ends, or is refused
+        CALL.info("%s: an offer comes too late: %s", session.dialog.call_id, error)
+        _unless_withdrawn(runtime, lambda: session.refuse_offer(487, now()))
     except Exception:
         _unless_withdrawn(runtime, lambda: session.refuse_offer(500, now()))
         raise

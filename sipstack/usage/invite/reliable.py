@@ -53,7 +53,7 @@ class Reliable(CallExtension):
         if not 100 < response.status < 200 or "RSeq" not in response.headers:
             return None
         number = response.headers.readable("RSeq")
-        if number is None or TAG not in response.require:
+        if number is None or TAG not in response.headers.readable("Require"):
             return None
         if self._heard is not None and number != self._heard + 1:  # again, or one before it is still missing
             return Ignore()
@@ -95,7 +95,7 @@ def reliable(timers: Timers, *, required: bool = False) -> Extension:
         invite = call.invite
         if invite is None:  # a copy for each dialog
             return caller if call.is_caller else None
-        demanded = TAG in invite.require
+        demanded = TAG in invite.headers.readable("Require")
         if demanded or TAG in invite.headers.readable("Supported"):
             return Reliable(timers, demanded=demanded or required)
         return None
