@@ -8,8 +8,9 @@ from sipstack.rtp.comfort_noise import ComfortNoise
 from sipstack.rtp.level import SILENT
 from sipstack.rtp.voice_activity import VoiceActivity
 
-REFRESH = 5.0
-"""Seconds from one description of the noise to the next at most: a peer may take silence for a dead line."""
+REFRESH = 4.0
+"""Seconds from one description of the noise to the next at most: a peer may take silence for a dead line, and
+who passes packets on (``media.relay``) sends its own silence where nothing comes for five."""
 ADAPTION = 0.2
 """Seconds from one to the next at least."""
 AUDIBLE = 3

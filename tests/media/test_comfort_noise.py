@@ -10,6 +10,7 @@ import pytest
 
 from sipstack.media.comfort_noise import CN, NoiseDecoder
 from sipstack.media.io import PcmSource
+from sipstack.media.relay import Relay
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import sine
 from sipstack.rtp.level import level
@@ -256,6 +257,31 @@ async def test_a_peer_that_never_named_it_is_heard_all_the_same() -> None:
     assert alice.audio.statistics.packets_received == 20
     assert alice.audio.statistics.packets_invalid == 0
     await alice.close()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("taken", [True, False])
+async def test_packets_that_are_passed_on_take_the_noise_along_to_who_takes_it(taken: bool) -> None:
+    """Alice, a switch with two sessions, and Bob: the pause of Alice is long."""
+    wire = Wire(delay=0.02)
+    one = Call(session(wire, comfort_noise=True), session(wire, "192.0.2.2"))
+    other = Call(session(wire, "192.0.2.3", comfort_noise=taken), session(wire, "192.0.2.4"))
+    ear = Ear()
+    async with one, other.bob.audio.recording(ear):
+        await other.describe()
+        with Relay(one.bob, other.alice, lambda: None):
+            await asyncio.sleep(0.5)
+            room, word = hum(12.0, -60), sine(400.0, 0.5).read() or b""
+            await one.alice.audio.play(PcmSource(word * 25 + room + word * 25))
+            await asyncio.sleep(0.2)
+        await other.alice.close()
+        await other.bob.close()
+    sent = {packet.payload_type for packet in rtp_of(wire, "192.0.2.3")}
+    assert (NOISE in sent) is taken
+    pause = ear.frames[75:600]
+    loud = sum(level(frame) > -63.0 for frame in pause)
+    assert loud == (len(pause) if taken else 0)
+    assert any(purity(frame, 400.0) > 0.9 for frame in ear.frames[-40:])
 
 
 @pytest.mark.parametrize("payload", [b"", bytes(1), b"\xff", bytes(1400), b"\x40" * 7])

@@ -56,7 +56,7 @@ def test_with_nothing_to_say_there_is_nothing_that_could_be_cut_off() -> None:
 
 def test_a_long_pause_is_described_again_every_few_seconds() -> None:
     pauses = Pauses()
-    sent = [pauses.instead(None) for _ in range(round(20 / 0.02))]
+    sent = [pauses.instead(None) for _ in range(round(15 / 0.02))]
     assert [at * 0.02 for at, each in enumerate(sent) if each] == pytest.approx(
         [0, REFRESH, 2 * REFRESH, 3 * REFRESH], abs=0.1
     )
