@@ -66,7 +66,10 @@ class NoiseGenerator:
         """PCM (s16le) of this length."""
         count = octets // 2
         scale = self._amplitude / 32768
-        samples = [each * scale for each in struct.unpack(f"<{count}h", self._octets(2 * count))]
+        white = struct.unpack(f"<{count}h", self._octets(2 * count))
+        if not self._filter and scale < 1.0:
+            return struct.pack(f"<{count}h", *[int(each * scale) for each in white])
+        samples = [each * scale for each in white]
         if self._filter:
             samples = self._filtered(samples)
         return struct.pack(f"<{count}h", *[int(min(max(each, -32768.0), 32767.0)) for each in samples])
