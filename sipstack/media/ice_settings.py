@@ -21,7 +21,8 @@ class IceServer:
     """A server by its URI: ``stun:host``, ``turn:host:port?transport=tcp``, ``turns:host``.
 
     STUN tells our address behind a NAT, TURN relays for us where nothing else gets through, for who has an
-    account there. Raises MediaError when it cannot be read.
+    account there. ``turns`` is TURN over TLS, to servers that the system trusts (``SSL_CERT_FILE`` names
+    other authorities). Raises MediaError when it cannot be read.
     """
 
     uri: str
