@@ -189,7 +189,9 @@ async def test_we_give_up_before_the_page_answers(pair: Phones) -> None:
 
 
 async def test_the_page_begins_ice_anew_in_a_call_of_ours(pair: Phones) -> None:
-    """As after a change of its network. It keeps its role in ICE, and we keep ours."""
+    """As after a change of its network. Chromium wants to choose the pair then, as RFC 5245 had it, and so do
+    we, who began the call (RFC 8445 §9): ICE settles that by a 487.
+    """
     async with pair.calling_page() as call:
         await pair.both_are_heard(call)
         assert await pair.page.call("phone.restart") == 200

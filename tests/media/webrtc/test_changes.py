@@ -210,9 +210,7 @@ async def test_a_candidate_that_comes_late_is_used() -> None:
 
 
 async def test_a_restart_leaves_the_roles_of_ice_as_they_were() -> None:
-    """RFC 8445 §9: who began the call chooses the pair, whoever begins ICE anew. Browsers do so, and two that
-    both wait for the other to choose would have to quarrel first.
-    """
+    """Who began the call chooses the pair, whoever begins ICE anew (RFC 8445 §9, other than RFC 5245)."""
     wire = Wire()
     async with secured(wire) as call:
         await connected(call)
