@@ -273,7 +273,8 @@ class DtlsPath(SearchingPath):
     def _role_towards(self, peer: _Peer) -> Setup | None:
         """Our role in the association with this peer; None when there is none."""
         keys = self._keys()
-        return self._role if keys is not None and keys.rtp.peer == frozenset(peer.dtls.fingerprints) else None
+        is_same = keys is not None and keys.rtp.peer == frozenset(known(peer.dtls.fingerprints))
+        return self._role if is_same else None
 
     def _keys(self) -> Associations | None:
         """The last ones made, in force or coming."""

@@ -11,6 +11,7 @@ from sipstack import sdp
 from sipstack.media.events import MediaChanged, SourceLeft
 from sipstack.media.session import AudioSession
 from sipstack.media.webrtc import path
+from sipstack.media.webrtc.dtls import PATIENCE
 from tests.media.calls import Call
 from tests.media.webrtc.calls import (
     ALICE,
@@ -115,6 +116,29 @@ async def test_another_certificate_is_another_association() -> None:
         assert await heard(call.alice, carol, 440) > 0.99
         assert await heard(carol, call.alice, 620) > 0.99
         await carol.close()
+
+
+async def test_a_fingerprint_that_nobody_can_compare_makes_no_other_certificate() -> None:
+    """RFC 8122 §5: one beside the others, by a hash function of yesterday or tomorrow."""
+    wire = Wire()
+
+    class More(Call):
+        async def describe(self, direction: sdp.Direction = sdp.Direction.SENDRECV) -> tuple[str, str]:
+            offer = str(await self.alice.offer(direction))
+            answer = str(await self.bob.answer(sdp.parse(offer)))
+            more = "a=fingerprint:sha-1 " + ":".join(["AB"] * 20)
+            await self.alice.answered(sdp.parse(answer.replace("a=setup", f"{more}\r\na=setup")))
+            self.bob.confirmed()
+            return offer, answer
+
+    async with More(session(wire, ALICE, 1), session(wire, BOB, 2)) as call:
+        await connected(call)
+        events = listening(call.alice)
+        await call.describe()
+        await asyncio.sleep(PATIENCE + 1)  # no handshake was waited for, and none has failed
+        assert events == []
+        assert await heard(call.alice, call.bob, 440) > 0.99
+        assert await heard(call.bob, call.alice, 620) > 0.99
 
 
 async def test_without_ice_too() -> None:
