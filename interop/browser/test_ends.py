@@ -72,6 +72,23 @@ async def test_a_page_that_is_loaded_again_while_it_calls_cannot_be_answered(pai
     await pair.nothing_is_left(before)
 
 
+async def test_a_connection_that_is_lost_in_a_call_and_made_anew_ends_nothing(pair: Phones) -> None:
+    """The media go on; the page speaks in the call over another connection, and so do we after that."""
+    async with pair.called_by_page() as call:
+        await pair.both_are_heard(call)
+        await pair.page.call("phone.cut")
+        await pair.both_are_heard(call)
+        assert await pair.page.call("phone.hold") == 200
+        await pair.page_hears(0)
+        assert await pair.page.call("phone.resume") == 200
+        await pair.both_are_heard(call)
+        await call.hold()
+        await call.resume()
+        await pair.both_are_heard(call)
+        await pair.page.call("phone.hangUp")
+        assert (await call.ended()).by == "remote"
+
+
 @pytest.mark.parametrize("library", ["sipjs"])
 async def test_a_browser_that_is_killed_while_it_holds_us_is_found_out_by_ice(
     script: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ export function jssip({ user, domain, server, password }, phone, stream) {
     uri: `sip:${user}@${domain}`,
     password,
     register: false,
+    connection_recovery_min_interval: 1,
   });
   agent.on("newMessage", ({ originator, request }) => {
     if (originator === "remote") phone.texts.push(request.body);
@@ -47,6 +48,8 @@ export function jssip({ user, domain, server, password }, phone, stream) {
         agent.once("connected", () => resolve());
         agent.start();
       }),
+    // It connects again by itself.
+    connected: () => new Promise((resolve) => agent.once("connected", () => resolve())),
     stop: async () => agent.stop(),
     register: () =>
       new Promise((resolve, reject) => {

@@ -4,6 +4,15 @@ import { jssip } from "./jssip.js";
 import { sipjs } from "./sipjs.js";
 import { loudest, microphone, tone } from "./sound.js";
 
+// The connection of the phone: it can be cut.
+const connections = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...settings) {
+    super(...settings);
+    connections.push(this);
+  }
+};
+
 const libraries = { sipjs, jssip };
 
 window.phone = {
@@ -20,6 +29,12 @@ window.phone = {
     return true;
   },
   async stop() { await this.of.stop(); return true; },
+  // Its connection is lost; over when it has another one.
+  async cut() {
+    connections.at(-1).close();
+    await this.of.connected();
+    return true;
+  },
   register() { return this.of.register(); },
   message(to, text) { return this.of.message(to, text); },
   options(to) { return this.of.options(to); },

@@ -58,6 +58,10 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
   return {
     start: () => agent.start(),
     stop: () => agent.stop(),
+    async connected() {
+      if (agent.isConnected()) await new Promise((resolve) => (agent.delegate.onDisconnect = resolve));
+      await agent.reconnect();
+    },
     register: () => sent((requestDelegate) => registerer.register({ requestDelegate })),
     message: (to, text) =>
       sent((requestDelegate) => new SIP.Messager(agent, uri(to), text).message({ requestDelegate })),
