@@ -62,6 +62,10 @@ class Identifiers:
         """A client nonce for digest authentication (RFC 7616 §3.4)."""
         return self._piece()[:24]
 
+    def cname(self) -> str:
+        """RTCP's name of us in one session (RFC 7022 §4.2): 96 bits."""
+        return self._piece()[:24]
+
     def instance(self) -> str:
         """An instance-id (RFC 5626 §4.1): ``urn:uuid:`` and a random UUID (RFC 9562 §5.4)."""
         digits = f"{self.random.getrandbits(128):032x}"

@@ -30,6 +30,7 @@ SIPP = Recipe(
 FLOOR = python("floor (templates, no SIP)", "interop.bench.floor", "{port}")
 POLICY = python("sipstack, policy hook", "interop.bench.uas", "policy", "{port}")
 HANDLER = python("sipstack, task a call", "interop.bench.uas", "handler", "{port}")
+MEDIA = python("sipstack, media a call", "interop.bench.uas", "media", "{port}")
 UVLOOP_POLICY = python(
     "sipstack on uvloop, policy hook", "interop.bench.uas", "policy", "{port}", loops.UVLOOP
 )
@@ -73,6 +74,7 @@ OURS = [
     _fixed(FLOOR, 6000),
     _fixed(POLICY, 1500),
     _fixed(HANDLER, 1000),
+    _fixed(MEDIA, 600),
     _on_uvloop(UVLOOP_POLICY, 1500),
     _on_uvloop(UVLOOP_HANDLER, 1000),
 ]

@@ -85,7 +85,8 @@ class MediaClock:
         if not smallest:  # else the timer knows of this slot
             step = int((self._loop.time() - self._origin) / _STEP) + 1
             self._due[slot] = step + (slot - step) % SLOTS
-            self._schedule()
+            if self._timer is None or self._due[slot] < self._due[self._next_slot]:
+                self._schedule()
 
     def leave(self, tick: Tick) -> None:
         """Do not call ``tick`` any more. Does nothing when it takes no part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Protocol
 
 from sipstack.identifiers import Identifiers
@@ -15,6 +16,8 @@ from sipstack.media.transport import RtpTransport
 from sipstack.rtp.pauses import Pauses
 from sipstack.rtp.sender import Sender
 from sipstack.sdp import Codec
+
+_NUMBERS = struct.Struct("!IIH")
 
 UNCONFIRMED = 5
 """Packets to an address from which nothing has come, as long as an offer alone names it: anybody can forge
@@ -61,9 +64,8 @@ class Speaking:
         self._audio = audio
         self._coders = coders
         # Half the sequence numbers, so that SRTP would not begin with a wrap.
-        number = int.from_bytes(random.octets(2), "big") & 0x7FFF
-        ssrc, timestamp = (int.from_bytes(random.octets(4), "big") for _ in range(2))
-        self.sender = Sender(ssrc, number, timestamp)
+        ssrc, timestamp, number = _NUMBERS.unpack(random.octets(_NUMBERS.size))
+        self.sender = Sender(ssrc, number & 0x7FFF, timestamp)
         self._codec: AudioCodec | None = None
         self._encoder: Encoder | None = None
         self._fmtp = ""  # what the peer asked the encoder for

@@ -69,7 +69,7 @@ class AudioStream:
         self.speaking = Speaking(audio, random, coders)
         self._hearing = Hearing(audio, coders)
         self._reception = Reception(audio.sample_rate)
-        cname = random.octets(12).hex()
+        cname = random.cname()
         self._reporter = Reporter(self.speaking.sender, self._reception, cname, random.uniform, now)
         self._watch = watch or SilenceWatch(None, ignore)
         self._rtp_peer = PeerAddress(signalling, latch)

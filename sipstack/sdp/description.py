@@ -122,10 +122,14 @@ class SessionDescription(Section):
     media: tuple[MediaDescription, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        Section.__attrs_post_init__(self)
-        types = self.types
-        if types[:1] != "v" or types.count("v") != 1 or "o" not in types or "m" in types:
+        # All but the o= comes again in the calls of a peer.
+        origins = tuple([line for line in self.lines if line[:1] == "o"])
+        others = views(tuple([line for line in self.lines if line[:1] != "o"]))
+        types = others.types
+        if self.lines[0][:1] != "v" or types.count("v") != 1 or not origins or "m" in types:
             raise LocalProtocolError("a session part begins with its one v=, has an o= and no m=")
+        types_of(origins)
+        object.__setattr__(self, "_views", others)
         if self.lines[0][2:].strip() != "0":
             raise ParseError(f"not version 0 of SDP: {shortened(self.lines[0])}")
 
@@ -141,6 +145,10 @@ class SessionDescription(Section):
             return str(self).encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
             raise LocalProtocolError(f"an SDP line is not text: {error}") from None
+
+    @property
+    def types(self) -> str:
+        return "".join([line[0] for line in self.lines])
 
     @property
     def origin(self) -> Origin:

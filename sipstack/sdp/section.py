@@ -70,7 +70,7 @@ class Section:
 
     def values(self, letter: str) -> tuple[str, ...]:
         """The text after ``letter=`` of each line of that type, verbatim."""
-        return _values(self.lines, letter) if letter in self.types else ()
+        return _values(self.lines, letter)
 
     @property
     def connection(self) -> Connection | None:

@@ -172,6 +172,8 @@ def test_lines_that_come_again_are_read_once() -> None:
     ],
 )
 def test_keys_and_what_is_long_are_not_kept(line: str) -> None:
+    parse(OFFER)
     before = section._known_views.cache_info()
     assert parse(f"{OFFER}{line}\n").media[0].lines[-1] == line
-    assert section._known_views.cache_info() == before
+    after = section._known_views.cache_info()
+    assert (after.misses, after.currsize) == (before.misses, before.currsize)
