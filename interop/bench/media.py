@@ -48,14 +48,14 @@ def _module(name: str, *arguments: str) -> Callable[[], Sequence[str]]:
 
 
 SUBJECTS = (
-    Subject(FLOOR, "plain", _module("media_floor"), 800),
-    Subject("sipstack", "plain", _module("media_calls", "plain"), 300),
-    Subject("sipstack, a sink for a task", "plain", _module("media_calls", "sink"), 300),
-    Subject("sipstack, SDES-SRTP", "sdes", _module("media_calls", "sdes"), 240),
-    Subject("sipstack, Opus", "opus", _module("media_calls", "opus"), 60),
-    Subject("sipstack, relayed", "relay", _module("media_calls", "relay"), 400),
-    Subject("aiortp", "plain", lambda: environments.command("aiortp", "media"), 100),
-    Subject("aiortc, without DTLS", "plain", _module("peers.aiortc_media"), 30),
+    Subject(FLOOR, "plain", _module("media_floor"), 1600),
+    Subject("sipstack", "plain", _module("media_calls", "plain"), 440),
+    Subject("sipstack, a sink for a task", "plain", _module("media_calls", "sink"), 500),
+    Subject("sipstack, SDES-SRTP", "sdes", _module("media_calls", "sdes"), 300),
+    Subject("sipstack, Opus", "opus", _module("media_calls", "opus"), 80),
+    Subject("sipstack, relayed", "relay", _module("media_calls", "relay"), 600),
+    Subject("aiortp", "plain", lambda: environments.command("aiortp", "media"), 200),
+    Subject("aiortc, without DTLS", "plain", _module("peers.aiortc_media"), 40),
 )
 
 
