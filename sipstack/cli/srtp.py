@@ -54,8 +54,8 @@ def srtp_options(function: Callable[..., Any]) -> Function:
             raise click.UsageError(
                 "--srtp, --srtp-optional and --webrtc exclude each other: give one of them"
             )
-        asked = {"sdes": srtp, "opportunistic": srtp_optional, "dtls": webrtc}
-        security = tuple([name for name, is_asked in asked.items() if is_asked]) or None
+        asked = {("sdes",): srtp, ("opportunistic", "sdes"): srtp_optional, ("dtls",): webrtc}
+        security = next((names for names, is_asked in asked.items() if is_asked), None)
         return function(security=Security(security, insecure_keys), **rest)
 
     return with_options(command, options)

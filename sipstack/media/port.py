@@ -98,6 +98,16 @@ def wants_signalling(media: object) -> TypeGuard[SignalledMedia]:
     return hasattr(media, "signalled")
 
 
+@runtime_checkable
+class FallingBack(Protocol):
+    """Media that can make another kind of offer where the first is refused."""
+
+    def fall_back(self) -> bool:
+        """The peer has refused our first offer. True when the next one is of another kind, which the
+        application has chosen too; False when there is none.
+        """
+
+
 def audio_of(media: MediaPort) -> Audio:
     """The audio of ``media``. Raises LocalProtocolError when it has none."""
     audio = media.audio

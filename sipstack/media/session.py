@@ -20,7 +20,8 @@ from sipstack.media.dtmf import Dtmf, Inband
 from sipstack.media.events import Listener, MediaChanged, MediaEvent, MediaFailed, PeerLost, SourceLeft
 from sipstack.media.formats import FORMATS, Format, FormatsOfCall
 from sipstack.media.ice_settings import Ice
-from sipstack.media.path import KeyedPath, MediaPath, PathContext, SearchingPath, kind_for, kinds_of
+from sipstack.media.path import KeyedPath, MediaPath, PathKind, SearchingPath
+from sipstack.media.path_choice import PathChoice
 from sipstack.media.peer_address import Latch, known_latch
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
@@ -74,10 +75,12 @@ class AudioSession:
     from anywhere else. ``latch`` tells whose packets are the peer's, and so where ours go: "off", only the
     address in its description; "once", the first source after each description; "auto", see ``PeerAddress``.
 
-    ``security`` names what may protect the packets: the first is offered, all are accepted. "none" is plain
-    RTP; "sdes" is SRTP with keys in the descriptions, which travel over protected signalling alone unless
-    ``insecure_keys``; "opportunistic" is the same beside plain RTP, for peers that can. "dtls" is DTLS-SRTP,
-    as browsers have it: by ``ice``, or with None to the address of the description.
+    ``security`` names what may protect the packets: the first is offered, all are accepted, and a call that
+    is refused for its offer (488, 606, 415) is tried again with the next. Without it plain RTP is offered,
+    and "sdes" and "dtls" are accepted too. "none" is plain RTP; "sdes" is SRTP with keys in the descriptions,
+    which travel over protected signalling alone unless ``insecure_keys``; "opportunistic" is the same beside
+    plain RTP, for peers that can. "dtls" is DTLS-SRTP, as browsers have it: by ``ice``, or with None to the
+    address of the description.
     ``beside``: payload formats that go beside the codecs. ``inband``: see ``Dtmf``. ``comfort_noise`` offers
     it (RFC 3389) and sends it in place of pauses, in 8 kHz codecs; the peer's is played in any case.
     """
@@ -100,7 +103,7 @@ class AudioSession:
         on_silence: Callable[[float], None] | None = None,
         signalling: str | None = None,
         latch: Latch = "auto",
-        security: str | Sequence[str] = ("none", "sdes", "dtls"),
+        security: str | Sequence[str] | None = None,
         insecure_keys: bool = False,
         ice: Ice | None = Ice(),  # noqa: B008  (a value)
         beside: Sequence[str | Format] = tuple(FORMATS),
@@ -121,20 +124,21 @@ class AudioSession:
         self._route = route
         self._is_ours = is_ours
         self._send_errors = self._troubles = 0
-        self._ports = ports
         self._clock = clock
         self._random = random or Identifiers()
-        self._bind = bind or partial(UdpTransport.bind, dscp=dscp)
-        self._rtcp_mux = rtcp_mux
         self._signalling = signalling
         self._latch = known_latch(latch)
-        self._kinds = kinds_of(security)
-        self._kind = self._kinds[0]
-        self._ice = ice
+        self._choice = PathChoice(
+            security,
+            insecure_keys=insecure_keys,
+            rtcp_mux=rtcp_mux,
+            ice=ice,
+            ports=ports,
+            bind=bind or partial(UdpTransport.bind, dscp=dscp),
+            random=self._random,
+        )
         self._path: MediaPath | None = None
-        self._is_signalled_securely = False
-        self._insecure_keys = insecure_keys
-        self._replayed = self._unproved = 0  # packets that were not let in
+        self._path_kind = self._choice.kind
         self._watch = SilenceWatch(timeout, on_silence or self._lose, again=on_silence is not None)
         self._confirmed = False
         address = self._told = advertised or host.partition("%")[0]
@@ -166,7 +170,7 @@ class AudioSession:
         return self._path.security if self._path is not None else None
 
     def signalled(self, peer: str, secure: bool) -> None:
-        self._signalling, self._is_signalled_securely = peer, secure
+        self._signalling, self._choice.is_signalled_securely = peer, secure
 
     def attach(self, listener: Listener) -> None:
         if not self._closed:
@@ -179,6 +183,8 @@ class AudioSession:
 
     async def offer(self, direction: Direction = Direction.SENDRECV) -> SessionDescription:
         path, transport, stream = await self._open()
+        if self._path_kind is not self._choice.kind:
+            path, transport = await self._go_over(stream)
         if isinstance(path, SearchingPath):
             await path.prepare(None, self._told)
             self._check_open()
@@ -193,13 +199,12 @@ class AudioSession:
     ) -> SessionDescription:
         self._check_open()
         local = self._address_towards(offer)
-        may_tell_keys = self._is_signalled_securely or self._insecure_keys
-        kind = kind_for(offer, "audio", self._kinds, may_tell_keys=may_tell_keys) or self._kind
+        kind = self._choice.towards(offer)
         if self._transport is None:
-            self._local, self._kind = local, kind
+            self._local, self._choice.kind = local, kind
         path, transport, stream = await self._open()
-        if kind is not self._kind:
-            path = kind.make(self._context())
+        if kind is not self._path_kind:
+            path = self._make(kind)
             transport = await path.open(local)
         elif local != self._local:
             transport = path.move(local)
@@ -212,7 +217,7 @@ class AudioSession:
             self._abandon(path, transport)
             raise
         if transport is not self._transport:
-            self._kind = kind
+            self._choice.kind = self._path_kind = kind
             self._move(path, transport, local)
         if not self._confirmed:
             stream.doubt()
@@ -225,6 +230,9 @@ class AudioSession:
         path, _, stream = await self._open()
         await self._apply(path, stream, negotiation, offered=True)
         self.confirmed()
+
+    def fall_back(self) -> bool:
+        return not self._closed and self._choice.fall_back()
 
     def moved(self, host: str, advertised: str | None = None) -> None:
         self._check_open()
@@ -283,34 +291,18 @@ class AudioSession:
         if self._closed:
             raise LocalProtocolError("the media session is closed")
 
-    def _context(self) -> PathContext:
-        return PathContext(
-            self._ports,
-            self._bind,
-            self._random,
-            self._is_signalled_securely,
-            self._fail,
-            self._change,
-            self._insecure_keys,
-            self._renumber,
-            self._refuse,
-            self._rtcp_mux,
-            self._reach,
-            self._ice,
-        )
+    def _make(self, kind: PathKind) -> MediaPath:
+        return self._choice.make(kind, self._fail, self._change, self._renumber, self._reach)
 
     def _renumber(self) -> None:
         if self._stream is not None:
             self._stream.speaking.renumber(self._random)
 
-    def _refuse(self, repeated: bool) -> None:
-        self._replayed += repeated
-        self._unproved += not repeated
-
     async def _open(self) -> tuple[MediaPath, RtpTransport, AudioStream]:
         self._check_open()
         if self._path is None or self._transport is None or self._stream is None:
-            path = self._kind.make(self._context())
+            self._path_kind = self._choice.kind
+            path = self._make(self._path_kind)
             transport = await path.open(self._local)
             if self._closed:
                 self._abandon(path, transport)
@@ -333,6 +325,17 @@ class AudioSession:
             self._clock.join(self._tick)
             MEDIA.info("%s is open", self)
         return self._path, self._transport, self._stream
+
+    async def _go_over(self, stream: AudioStream) -> tuple[MediaPath, RtpTransport]:
+        """Take the kind of path that is chosen now, in place of the present one; nothing is agreed on yet."""
+        kind = self._choice.kind
+        path = self._make(kind)
+        transport = await path.open(self._local)
+        self._check_open()
+        self._path_kind, self._negotiation = kind, self._negotiation.afresh()
+        self._move(path, transport, self._local)
+        stream.disconnect()  # early media of who has refused
+        return path, transport
 
     def _abandon(self, path: MediaPath, transport: RtpTransport) -> None:
         """Let go of what was made for nothing."""
@@ -494,5 +497,4 @@ class AudioSession:
     def _statistics(self) -> MediaStatistics:
         if self._stream is None:
             return MediaStatistics()
-        counters = self._stream.statistics()
-        return attrs.evolve(counters, packets_replayed=self._replayed, packets_unproved=self._unproved)
+        return self._choice.refused.counted(self._stream.statistics())

@@ -62,6 +62,11 @@ class Negotiation:
             raise LocalProtocolError("the session has no description of ours")
         return self.sent
 
+    def afresh(self) -> Negotiation:
+        """The session after a first offer that came to nothing: its m-lines do not bind the next one."""
+        origin = attrs.evolve(self.local.origin, session_version=self.local.origin.session_version + 1)
+        return Negotiation(origin, self.address, payload_types=self.payload_types)
+
     def offer(self, streams: Streams) -> Negotiation:
         """The session with an offer of these streams as ``local``, the first or a further one.
 

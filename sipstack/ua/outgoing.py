@@ -17,7 +17,7 @@ from sipstack.errors import (
     SipError,
 )
 from sipstack.log import CALL
-from sipstack.media.port import MediaPort
+from sipstack.media.port import FallingBack, MediaPort
 from sipstack.message import Request, Response
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
@@ -30,6 +30,9 @@ from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage as Usage
 from sipstack.usage.invite.session import Session
+
+OFFER_REFUSED = (415, 488, 606)
+"""What a peer says that takes calls, but no such media."""
 
 
 class OutgoingInvite(Leg):
@@ -47,6 +50,7 @@ class OutgoingInvite(Leg):
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
         self._cancelling = False
+        self._offers = False
         self._preview = b""  # the latest, not yet taken
         self._offered = True  # the INVITE carries our offer
         self._answered_early: bytes | None = None  # the offer that the media has answered last
@@ -62,6 +66,7 @@ class OutgoingInvite(Leg):
         TransportError, ResolutionError, MediaError.
         """
         runtime, usage = self._runtime, self._usage
+        self._offers = offer
         runtime.command(usage.start, runtime.now())
         media = self._media = runtime.new_media(factory, await self._routed)
         self._offered = offer
@@ -158,12 +163,40 @@ class OutgoingInvite(Leg):
                 self._result.set(self._call)
             case Refused(response=response):
                 CALL.info("%s: refused with %s %s", self.id, response.status, response.reason)
-                self._result.fail(rejection(response, self._usage.request))
-                self._end_audio(CallEnded("remote", f"{response.status} {response.reason}"))
+                if self._falls_back(response):
+                    self._runtime.spawn(self._offer_another(response))
+                    return
+                self._fail_with(response)
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
                 self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
                 self._fail(error)
+        self._finish()
+
+    def _fail_with(self, response: Response) -> None:
+        self._result.fail(rejection(response, self._usage.request))
+        self._end_audio(CallEnded("remote", f"{response.status} {response.reason}"))
+
+    def _falls_back(self, response: Response) -> bool:
+        media: object = self._media
+        refused = response.status in OFFER_REFUSED and self._offers and not self._usage.cancelled
+        return refused and isinstance(media, FallingBack) and media.fall_back()
+
+    async def _offer_another(self, response: Response) -> None:
+        """The offer was refused, and the application allows another one."""
+        try:
+            async with self._one_at_a_time:
+                assert self._media is not None
+                offer = await self._media.offer()
+        except SipError as error:
+            CALL.info("%s: there is no other offer: %s", self.id, error)
+            self._fail_with(response)
+        else:
+            if not self._usage.cancelled and not self._result.done:
+                CALL.info("%s: tried again with another offer", self.id)
+                self._runtime.command(self._usage.offer_another, bytes(offer), self._runtime.now())
+                return
+            self._fail(CallEnded("local", "cancelled"))
         self._finish()
 
     def _fail(self, error: SipError) -> None:

@@ -182,3 +182,12 @@ def test_a_new_candidate_is_a_new_version() -> None:
     first = session().offer(stream(Dtls("sha-256 AA")))
     assert first.offer(stream(Dtls("sha-256 AA"))).local is first.local
     assert first.offer(stream(Dtls("sha-256 BB"))).local.origin.session_version == 2
+
+
+def test_an_offer_that_came_to_nothing_binds_the_next_one_only_in_one_session() -> None:
+    refused = session().offer(stream(PlainRtp()))
+    secure = stream(Sdes("AA"), PlainRtp())
+    assert refused.offer(secure).local.media[0].protocol == "RTP/AVP"
+    again = refused.afresh().offer(secure).local
+    assert again.media[0].protocol == "RTP/SAVP"
+    assert again.origin == attrs.evolve(refused.local.origin, session_version=2)

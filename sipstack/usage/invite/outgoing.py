@@ -118,13 +118,28 @@ class OutgoingInviteUsage(Origin):
             draft.headers, draft.body = draft.headers.joined(SDP_CONTENT), body
         self._sent.proceed(draft, now)
 
+    def offer_another(self, body: bytes, now: float) -> None:
+        """After ``Refused``: send the INVITE again with this offer, in place of the one that was refused, and
+        the next CSeq (§8.1.3.5). Does nothing once it is given up.
+        """
+        if self.cancelled or not self.finished or self.request is None:
+            return
+        self.finished = False
+        self._offer = body
+        self._draft = attrs.evolve(self._draft, cseq=self.request.cseq.number + 1, body=body)
+        sent = self.core.send(self._draft, self, now)
+        if not self.finished:
+            self._sent = sent
+
     # -- giving up -----------------------------------------------------------------------------------------
 
     def cancel(self, now: float) -> None:
         """Give the call up. The outcome comes as an event: mostly Refused with 487."""
-        if self.cancelled or self.finished:
+        if self.cancelled:
             return
         self.cancelled = True
+        if self.finished:
+            return
         if self._sent is not None:
             self._sent.cancel(now)
         if self.request is None:

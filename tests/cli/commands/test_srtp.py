@@ -8,6 +8,7 @@ import pytest
 
 import sipstack
 from sipstack.cli.status import ExitStatus
+from sipstack.sdp import Direction, SessionDescription
 from sipstack.testing.certificates import CertificateAuthority
 from tests.cli.running import ANY_PORT, agent, command, echo, write_tune
 
@@ -94,3 +95,28 @@ async def test_calls_as_browsers_make_them() -> None:
         assert await answering.status() == ExitStatus.DONE
     assert run.events[1]["security"] == "DTLS-SRTP"
     assert run.events[2]["packets_received"] > 10
+
+
+async def test_optional_srtp_is_tried_again_with_srtp_where_nothing_else_is_taken() -> None:
+    class Strict(sipstack.AudioSession):
+        """Takes no offer but RTP/SAVP."""
+
+        async def answer(
+            self, offer: SessionDescription, direction: Direction = Direction.SENDRECV
+        ) -> SessionDescription:
+            if offer.media[0].protocol != "RTP/SAVP":
+                raise sipstack.NegotiationError("no")
+            return await super().answer(offer, direction)
+
+    def strict(host: str) -> sipstack.AudioSession:
+        return Strict(host, security="sdes", insecure_keys=True)
+
+    async def take(invitation: sipstack.Invitation) -> None:
+        async with invitation.accept(media=strict) as call:
+            await call.ended()
+
+    async with agent() as bob, bob.serving(take):
+        arguments = ("--srtp-optional", "--insecure-keys", "--duration", "0.1")
+        async with command("call", bob.contact, *arguments, *ANY_PORT, "--json") as run:
+            assert await run.status() == ExitStatus.DONE
+    assert run.events[1]["security"] == f"{SDES}, its keys sent in the clear"
