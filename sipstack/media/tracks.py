@@ -63,13 +63,16 @@ class TrackSource(Pumped):
 
 
 class SinkTrack(MediaStreamTrack):
-    """The sound of a call as a track: ``recorder.addTrack(sink)``, then ``call.recording(sink)``."""
+    """The sound of a call as a track: ``recorder.addTrack(sink)``, then ``call.recording(sink)``.
+
+    A WebRTC peer or a recorder gets frames of ``sample_rate``, whichever the call has.
+    """
 
     kind = "audio"
 
     def __init__(self, sample_rate: int = 8000) -> None:
         super().__init__()
-        self._sample_rate = sample_rate
+        self.sample_rate = sample_rate
         self._frames: deque[bytes] = deque(maxlen=BEHIND)
         self._arrived = asyncio.Event()
         self._timestamp = 0
@@ -91,8 +94,8 @@ class SinkTrack(MediaStreamTrack):
                 raise MediaStreamError
             self._arrived.clear()
             await self._arrived.wait()
-        frame = audio_frame(self._frames.popleft(), self._sample_rate)
+        frame = audio_frame(self._frames.popleft(), self.sample_rate)
         frame.pts = self._timestamp
-        frame.time_base = Fraction(1, self._sample_rate)
-        self._timestamp += self._sample_rate // FRAMES_PER_SECOND
+        frame.time_base = Fraction(1, self.sample_rate)
+        self._timestamp += self.sample_rate // FRAMES_PER_SECOND
         return frame
