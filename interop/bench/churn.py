@@ -28,6 +28,10 @@ WARM = 20
 """Calls before what there is is counted: libraries are loaded, and a certificate is made."""
 BEHIND = 0.5
 """Seconds that the next call may be late until the rate is lowered."""
+LASTS = 4.0
+"""Seconds, twice what a call takes: so many calls are under way at a time, and no more begin."""
+CROWD = 4
+"""Calls that may always be under way."""
 CLIMB = 1.005
 """By how much the rate grows with each call that is in time, up to the one that is asked for."""
 SETTLED = 40.0
@@ -106,8 +110,9 @@ class Run:
         pace, until = Pace(calls_a_minute, loop.time()), loop.time() + seconds
         number = 0
         while loop.time() < until:
-            self._begin(number)
-            number += 1
+            if len(self._under_way) < CROWD + pace.rate * LASTS / 60:
+                self._begin(number)
+                number += 1
             await asyncio.sleep(pace.next(loop.time()))
             self._look(pace.rate)
         await asyncio.gather(*self._under_way)

@@ -19,7 +19,7 @@ RATE = 8000
 LOUD = 1000
 """A sample of a frame in which the tone is heard."""
 ENOUGH = 10
-"""Frames of tone (200 ms) that each side has to hear, and again after a hold."""
+"""Frames of tone (200 ms) that a caller waits for, and again after a hold; the callee has to hear half."""
 PRESS = 0.06
 """Seconds of a key, and between two."""
 MOMENT = 0.5
@@ -146,7 +146,7 @@ class Caller:
             return f"{kind.name}: {codec} and {security} were agreed on"
         if heard.keys != keys:
             return f"{kind.name}: keys {keys} came as {heard.keys}"
-        return "" if heard.frames >= ENOUGH else f"{kind.name}: the callee heard {heard.frames} frames"
+        return "" if heard.frames >= ENOUGH // 2 else f"{kind.name}: the callee heard {heard.frames} frames"
 
     async def _talk(self, call: Call, keys: str, *, is_held: bool) -> None:
         ear = Ear()
