@@ -63,7 +63,12 @@ def _rate(context: click.Context, option: click.Parameter, value: int) -> int:
     return value
 
 
-@click.command("agent", cls=CommandWithExamples, examples=EXAMPLES)
+@click.command(
+    "agent",
+    cls=CommandWithExamples,
+    examples=EXAMPLES,
+    short_help="Give calls to a voice bot, in any language.",
+)
 @click.argument("address", required=False, callback=_address, metavar="[ADDRESS]")
 @click.option(
     "--exec",

@@ -29,6 +29,10 @@ EXAMPLES = (
         "sipstack call sip:bob@example.com --from sip:alice@example.com --user alice --audio device",
     ),
     (
+        "press 1 in a menu, with Opus, protected as browsers protect it, and keep what is said",
+        "sipstack call sip:menu@example.com --dtmf 1 --codec opus --webrtc --record menu.wav --duration 20",
+    ),
+    (
         "in a script: give up after 20 s of ringing, results as JSON, messages in a capture file",
         "sipstack call sip:bob@192.0.2.7:5070 --ring-timeout 20 --duration 5 --json --pcap call.pcap",
     ),
