@@ -19,10 +19,10 @@ RATE = 8000
 LOUD = 1000
 """A sample of a frame in which the tone is heard."""
 ENOUGH = 10
-"""Frames of tone (200 ms) that a caller waits for, and again after a hold; the callee has to hear half."""
+"""Frames of tone (200 ms) that each side has to hear; callers again after a hold."""
 PRESS = 0.06
 """Seconds of a key, and between two."""
-MOMENT = 0.5
+MOMENT = 0.3
 """Seconds of talk after the keys."""
 PATIENCE = 20.0
 """Seconds in which audio has to come, and the end of a call: plenty, for machines with other work."""
@@ -45,11 +45,12 @@ class Ear:
         """Nothing is kept."""
 
     async def hear(self, frames: int) -> None:
-        """Wait for that many more. Raises TimeoutError."""
-        self._wanted = self.heard + frames
-        self._enough.clear()
-        async with asyncio.timeout(PATIENCE):
-            await self._enough.wait()
+        """Wait until there were so many. Raises TimeoutError."""
+        if self.heard < frames:
+            self._wanted = frames
+            self._enough.clear()
+            async with asyncio.timeout(PATIENCE):
+                await self._enough.wait()
 
 
 @attrs.frozen
@@ -81,43 +82,40 @@ def answering_media(host: str) -> AudioSession:
     return AudioSession(host, codecs=("PCMU", "opus"), sample_rate=RATE, insecure_keys=True)
 
 
-@attrs.frozen
-class Heard:
-    """What a callee heard in a call."""
-
-    keys: str
-    frames: int
-
-
 class Callee:
     """Answers calls, and tells what it heard in each."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, asyncio.Future[Heard]] = {}
+        self.ears: dict[str, Ear] = {}
+        """By Call-ID, until the caller has looked."""
+        self._keys: dict[str, asyncio.Future[str]] = {}
         self._tone = tone()
 
     async def answer(self, invitation: Invitation) -> None:
         """Until the call ends; a star is the caller's wish that we hang up."""
-        ear, keys = Ear(), ""
+        keys = ""
         async with invitation.accept() as call:
+            ear = self.ears[call.id] = Ear()
             async with call.recording(ear), call.playing(PcmSource(self._tone), loop=True):
                 async for digit in call.dtmf:
                     keys += digit
                     if digit == "*":
+                        await ear.hear(ENOUGH)
                         await asyncio.sleep(MOMENT)
                         break
-            self._of(call.id).set_result(Heard(keys, ear.heard))
+            self._of(call.id).set_result(keys)
 
-    async def heard(self, call_id: str) -> Heard:
-        """What was heard in a call that is over. Raises TimeoutError."""
+    async def keys(self, call_id: str) -> str:
+        """What was pressed in a call that is over. Raises TimeoutError."""
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._of(call_id)
         finally:
-            self._heard.pop(call_id, None)
+            self._keys.pop(call_id, None)
+            self.ears.pop(call_id, None)
 
-    def _of(self, call_id: str) -> asyncio.Future[Heard]:
-        return self._heard.setdefault(call_id, asyncio.get_running_loop().create_future())
+    def _of(self, call_id: str) -> asyncio.Future[str]:
+        return self._keys.setdefault(call_id, asyncio.get_running_loop().create_future())
 
 
 class Caller:
@@ -137,16 +135,14 @@ class Caller:
             async with self._ua.call(self._target, media=kind.media) as call:
                 await self._talk(call, keys, is_held=number % 3 == 0)
                 security, codec = str(call.security), call.codec
-            heard = await self._callee.heard(call.id)
+            pressed = await self._callee.keys(call.id)
         except TimeoutError:
             return f"{kind.name}: nothing heard, or no end"
         except SipError as error:
             return f"{kind.name}: {error!r}"
         if codec != kind.codec or not security.startswith(kind.security):
             return f"{kind.name}: {codec} and {security} were agreed on"
-        if heard.keys != keys:
-            return f"{kind.name}: keys {keys} came as {heard.keys}"
-        return "" if heard.frames >= ENOUGH // 2 else f"{kind.name}: the callee heard {heard.frames} frames"
+        return "" if pressed == keys else f"{kind.name}: keys {keys} came as {pressed}"
 
     async def _talk(self, call: Call, keys: str, *, is_held: bool) -> None:
         ear = Ear()
@@ -155,7 +151,7 @@ class Caller:
             if is_held:
                 await call.hold()
                 await call.resume()
-                await ear.hear(ENOUGH)
+                await ear.hear(ear.heard + ENOUGH)
             if keys.endswith("*"):  # the callee hangs up, as soon as it has heard that
                 with contextlib.suppress(CallEnded):
                     await call.dtmf.send(keys, duration=PRESS, gap=PRESS, way="rtp")
@@ -163,6 +159,7 @@ class Caller:
                     await call.ended()
             else:
                 await call.dtmf.send(keys, duration=PRESS, gap=PRESS, way="rtp")
+                await self._callee.ears[call.id].hear(ENOUGH)
                 await asyncio.sleep(MOMENT)
 
 
