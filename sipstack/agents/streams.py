@@ -61,7 +61,11 @@ class StreamChannel:
             self._writer.write(framed(kind, payload))
             await self._writer.drain()
         except OSError as error:
-            raise _lost(error) from error
+            raise await self._reason(error) from error
+
+    async def _reason(self, error: OSError) -> TransportError:
+        """Why nothing can be said to it any more."""
+        return _lost(error)
 
 
 class ProgramChannel(StreamChannel):
@@ -73,12 +77,20 @@ class ProgramChannel(StreamChannel):
 
     async def receive(self) -> bytes | str | None:
         message = await super().receive()
-        if message is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL):
-                    status = await self._program.wait()
-                    raise TransportError(f"the agent has ended, with exit code {status}")
+        ended = await self._ended() if message is None else None
+        if ended is not None:
+            raise ended
         return message
+
+    async def _reason(self, error: OSError) -> TransportError:
+        return await self._ended() or await super()._reason(error)
+
+    async def _ended(self) -> TransportError | None:
+        """How the program has ended; None when it has not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                return TransportError(f"the agent has ended, with exit code {await self._program.wait()}")
+        return None
 
     async def close(self) -> None:
         """End its input, which tells it to end; then SIGTERM, then SIGKILL, to what it started as well."""
