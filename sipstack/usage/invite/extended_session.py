@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipstack.dialog.dialog import Dialog
+from sipstack.errors import SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import Exchange
 from sipstack.transaction.layer import AnyServer
@@ -49,6 +50,11 @@ class ExtendedSession:
     def refuse(self, status: int, now: float) -> None:
         if self._session.origin is not None:
             self._session.origin.give_up(status, now)
+
+    def give_up(self, error: SipError, now: float) -> None:
+        """Give up the INVITE that it belongs to."""
+        if self._session.origin is not None:
+            self._session.origin.faulted(error, now)
 
     def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None:
         """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""

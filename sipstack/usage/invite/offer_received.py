@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sipstack.errors import RemoteProtocolError
 from sipstack.message import Headers, Request
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
@@ -87,5 +88,6 @@ class OfferInResponse:
         session.ask(attrs.evolve(ask, headers=headers, body=body), self._user, now)
 
     def refuse(self, status: int, now: float) -> None:
-        """It cannot be refused (RFC 6337 §2.3): it is confirmed without an answer, and stays open."""
+        """It cannot be refused (RFC 6337 §2.3): it is confirmed without an answer, and the call given up."""
         self._session.ask(self._ask, self._user, now)
+        self._session.give_up(RemoteProtocolError("the callee's offer cannot be taken", status), now)
