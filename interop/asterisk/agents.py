@@ -27,6 +27,7 @@ class AgentFactory:
         *,
         password: str = "secret",
         trace: Callable[[TracedMessage], None] | None = None,
+        reliable: bool | None = None,
     ) -> UserAgent:
         if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:
             pytest.skip(f"{self.asterisk.installation} knows MD5 only")
@@ -37,4 +38,5 @@ class AgentFactory:
             registrar=f"sip:{self.asterisk.host}:{self.asterisk.port}",
             listen=f"udp:{self.asterisk.host}:0",
             trace=trace,
+            reliable=reliable,
         )
