@@ -12,6 +12,8 @@ SipError                       .transient: whether trying again later may help
 ├── RequestFailed              .response .status .reason
 │   ├── CallRejected
 │   ├── RegistrationRejected
+│   ├── SubscriptionRejected
+│   ├── PublicationRejected
 │   └── AuthenticationFailed   our credentials were refused, or we have none
 ├── NegotiationError           no common codec; stands for 488
 ├── MediaError                 a file or device cannot be read or written
@@ -164,6 +166,14 @@ class RegistrationRejected(RequestFailed):
     @property
     def transient(self) -> bool:
         return self.status < 300 or super().transient
+
+
+class SubscriptionRejected(RequestFailed):
+    """The SUBSCRIBE was refused, the first or a refresh."""
+
+
+class PublicationRejected(RequestFailed):
+    """The PUBLISH was refused."""
 
 
 class AuthenticationFailed(RequestFailed):

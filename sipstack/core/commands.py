@@ -20,9 +20,12 @@ from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
+from sipstack.usage.packages.package import EventPackage
+from sipstack.usage.publication import PublicationUsage
 from sipstack.usage.registration.instance import Instance
 from sipstack.usage.registration.usage import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
+from sipstack.usage.subscriber import SubscriberUsage
 
 
 class Commands(Services):
@@ -70,6 +73,38 @@ class Commands(Services):
         fields = self._own_fields.joined(Headers(headers))
         draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
         return StandaloneRequest(self, draft)
+
+    def subscriber(
+        self,
+        target: str,
+        package: EventPackage,
+        expires: int,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> SubscriberUsage:
+        """A subscription to ``target`` for ``expires`` seconds (RFC 6665); ``start`` sends it."""
+        fields = self._invite_fields.joined(Headers(headers))
+        draft = self._draft("SUBSCRIBE", target, fields, b"", "", identity, from_, max_forwards)
+        return SubscriberUsage(self, draft, package, expires)
+
+    def publication(
+        self,
+        target: str,
+        package: EventPackage,
+        expires: int,
+        headers: HeaderFields = (),
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> PublicationUsage:
+        """A state that is published at ``target`` (RFC 3903); ``publish`` sends it."""
+        fields = self._own_fields.joined(Headers(headers))
+        draft = self._draft("PUBLISH", target, fields, b"", None, identity, from_, max_forwards)
+        return PublicationUsage(self, draft, package.name, package.content_type, expires)
 
     def register(
         self,

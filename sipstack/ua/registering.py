@@ -35,7 +35,7 @@ class Registering(AgentBase):
     ) -> AbstractAsyncContextManager[Registration]:
         """Register our contact for ``expires`` seconds and keep it so; leaving the block un-registers.
 
-        It is refreshed in time for two attempts that are lost: see ``usage.registration.refresh``.
+        It is refreshed in time for two attempts that are lost: see ``usage.refresh``.
 
         Entering raises RegistrationRejected or AuthenticationFailed; without ``retry`` also
         TransactionTimeout and TransportError, with it those are tried again. Once registered, a refresh that

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipstack.core.core import Core
+from sipstack.ua.events import Events
 from sipstack.ua.info import Info
 from sipstack.ua.runtime import Runtime
 
@@ -17,7 +18,7 @@ class Service(Protocol):
         """Have ``core`` answer, until the application does so itself."""
 
 
-SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info,)
+SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info, Events)
 
 
 def start_services(runtime: Runtime) -> None:

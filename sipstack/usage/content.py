@@ -58,7 +58,7 @@ def content_refusal(request: Request, accepted: tuple[str, ...]) -> Refusal | No
         return 415, (("Accept", ", ".join(accepted)),)
     if body and headers.get("Content-Encoding") not in (None, "identity"):
         return 415, (("Accept-Encoding", "identity"),)
-    if "Accept" in headers and not _accepts_one_of(request, accepted):
+    if "Accept" in headers and not accepts_one_of(request, accepted):
         return 406, (("Warning", f'399 sipstack "a session needs {", ".join(accepted)}"'),)
     return None
 
@@ -67,7 +67,8 @@ def _has_one_of(request: Request, media_types: tuple[str, ...]) -> bool:
     return any(body_of_type(request, media_type) for media_type in media_types)
 
 
-def _accepts_one_of(request: Request, media_types: tuple[str, ...]) -> bool:
+def accepts_one_of(request: Request, media_types: tuple[str, ...]) -> bool:
+    """Whether its Accept has one of these."""
     ranges = ",".join(request.headers.raw("Accept")).lower().split(",")
     asked = {each.split(";")[0].replace(" ", "").strip() for each in ranges}
     wide = {f"{media_type.partition('/')[0]}/*" for media_type in media_types}

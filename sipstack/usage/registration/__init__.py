@@ -4,6 +4,5 @@ usage     the REGISTERs of one binding: refreshed, lengthened, moved, removed
 instance  which device a binding is of, and which of its flows (RFC 5626)
 bindings  which of the bindings in a 200 is ours
 grant     what a 200 says of it: seconds, routes, GRUUs, associated URIs
-refresh   when the next REGISTER is due
 events    what the user agent hears of all this
 """

@@ -6,11 +6,10 @@ import attrs
 
 from sipstack.errors import ParseError
 from sipstack.message import NameAddr, Response, SipUri
+from sipstack.usage.refresh import LONGEST
 from sipstack.usage.registration.bindings import bindings, gruu_of, ours_among
 from sipstack.usage.registration.instance import Instance
 
-LONGEST = 2**31
-"""Seconds that count as granted at the most."""
 MOST_ROUTES = 16
 """A Service-Route of more is not obeyed: each of them goes out in every request."""
 MOST_URIS = 64

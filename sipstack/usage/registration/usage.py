@@ -16,11 +16,10 @@ from sipstack.message import Headers, NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.registration.bindings import seconds
+from sipstack.usage.refresh import longer_interval, refresh_after
 from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
-from sipstack.usage.registration.grant import LONGEST, Grant
+from sipstack.usage.registration.grant import Grant
 from sipstack.usage.registration.instance import Instance
-from sipstack.usage.registration.refresh import refresh_after
 
 PAUSE = 60.0
 """Seconds after a REGISTER in which the end of its connection is no reason for another one."""
@@ -280,8 +279,8 @@ class RegistrationUsage:
 
     def _lengthen(self, response: Response) -> bool:
         """423 Interval Too Brief tells the shortest time that the registrar takes (§10.2.8)."""
-        minimum = seconds(response.headers.get("Min-Expires"))
-        if minimum is None or not self._expires < minimum < LONGEST:
+        minimum = longer_interval(response, self._expires)
+        if minimum is None:
             return False
         self._expires = minimum
         return True

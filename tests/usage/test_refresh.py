@@ -7,7 +7,7 @@ import random
 import pytest
 
 from sipstack.identifiers import Identifiers
-from sipstack.usage.registration.refresh import refresh_after
+from sipstack.usage.refresh import refresh_after
 
 SEEDS = range(30)
 

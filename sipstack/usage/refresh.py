@@ -1,11 +1,16 @@
-"""When a binding is refreshed."""
+"""When what others keep for us is refreshed: a binding, a subscription, a publication."""
 
 from __future__ import annotations
 
+from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
+from sipstack.message import Response
+from sipstack.message.grammar import number
 
 RESERVE = 1 / 4
 """Of one attempt, which lasts 64*T1: the waits between attempts."""
+LONGEST = 2**31
+"""Seconds that anything may last."""
 
 
 def refresh_after(granted: float, attempt: float, identifiers: Identifiers) -> float:
@@ -20,3 +25,15 @@ def refresh_after(granted: float, attempt: float, identifiers: Identifiers) -> f
     """
     latest = min(0.9 * granted, max(granted - attempt * (2 + RESERVE), granted / 3))
     return latest * identifiers.uniform(5 / 6, 1.0)
+
+
+def longer_interval(response: Response, asked: int) -> int | None:
+    """The seconds to ask for in place of ``asked``, of which a 423 says that they are too few (RFC 3261
+    §10.2.8); None where it does not help.
+    """
+    try:
+        text = response.headers.get("Min-Expires") if response.status == 423 else None
+        minimum = None if text is None else number(text, 10**64, "number of seconds")
+    except ParseError:
+        return None
+    return minimum if minimum is not None and asked < minimum < LONGEST else None

@@ -1,0 +1,323 @@
+"""A subscription that is kept while an ``async with`` block runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+
+from sipstack.core.events import AddressChanged
+from sipstack.core.registry import Withdraw
+from sipstack.errors import (
+    AuthenticationFailed,
+    FlowClosed,
+    LocalProtocolError,
+    ParseError,
+    SipError,
+    SubscriptionRejected,
+)
+from sipstack.log import TRANSACTION
+from sipstack.message import Request
+from sipstack.ua.backoff import Backoff
+from sipstack.ua.refusal import authentication_failed
+from sipstack.ua.result import SILENCE, Result
+from sipstack.ua.runtime import Runtime
+from sipstack.ua.stream import Stream
+from sipstack.usage.packages.package import EventPackage
+from sipstack.usage.subscriber import SubscriberUsage
+from sipstack.usage.subscription_events import Accepted, Notified, Over
+
+FINAL = frozenset({"rejected", "noresource", "invariant"})
+"""Reasons of an end after which there is nothing to subscribe to any more (RFC 6665 §4.1.3)."""
+AT_ONCE = frozenset({"deactivated", "timeout"})
+"""Reasons after which to subscribe again without delay."""
+STABLE = 60.0
+"""Seconds: a subscription that ended sooner was no success, so the waits go on growing."""
+LONGEST_PAUSE = 3600.0
+"""Seconds that a notifier can keep us away."""
+AGAIN = Backoff()
+
+Retry = Backoff | bool | None
+
+
+@attrs.frozen
+class Notification:
+    """A NOTIFY. ``state``: that of the subscription, "active", "pending" or "terminated"; ``reason``: why it
+    ended, such as "noresource". ``source`` tells one notifier from the next where a SUBSCRIBE was forked.
+    """
+
+    package: EventPackage
+    state: str
+    reason: str
+    source: str
+    request: Request
+    whole: Any = attrs.field(default=None, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The octets of the body."""
+        return self.request.body
+
+    @property
+    def value(self) -> Any:
+        """The state that it tells, as its package reads it: of message-summary a MessageSummary, of dialog a
+        DialogInfo, and so on; octets where the package is unknown; None where there is no body. Where a
+        notification tells only what has changed, this is the whole. Raises ParseError.
+        """
+        return self.package.value_of(self.request) if self.whole is None else self.whole
+
+
+class Subscription:
+    """Our subscription to a state: ``async for`` gives each notification.
+
+    The iteration ends when the notifier has ended it for good, and raises what ended it otherwise:
+    SubscriptionRejected, AuthenticationFailed, TransactionTimeout, TransportError.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        subscribe: Callable[[], SubscriberUsage],
+        package: EventPackage,
+        retry: Retry,
+        release: Withdraw,
+        target: str,
+    ) -> None:
+        self.package = package
+        self.target = target
+        self.state = "terminated"
+        """"active", "pending", or "terminated" while there is none."""
+        self.latest: Notification | None = None
+        """The latest notification."""
+        self.expires_at: float | None = None
+        """When it ends unless it is refreshed, in the event loop's time; None while there is none."""
+        self.retry_at: float | None = None
+        """When we subscribe again after it was lost, in the event loop's time."""
+        self.error: SipError | None = None
+        """What it was lost with; None while all is well."""
+        self._runtime = runtime
+        self._subscribe = subscribe
+        self._retry = retry
+        self._release: Withdraw | None = release
+        self._usage: SubscriberUsage | None = None
+        self._notifications: Stream[Notification] = Stream()
+        self._whole: dict[str, Any] = {}  # the states of notifiers that tell changes
+        self._asked_for_all = False
+        self._opened: Result[None] = Result()
+        self.closed: Result[None] = Result()
+        self._retrying: asyncio.TimerHandle | None = None
+        self._began = self._first_began = runtime.now()
+        self._failures = 0
+        self._subscribed = self._worked = self._heard = self._closing = False
+
+    def __repr__(self) -> str:
+        return f"<Subscription to {self.package.name} of {self.target}: {self.state}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether the notifier tells us the state."""
+        return self.state == "active"
+
+    def refresh(self) -> None:
+        """Have the notifier tell the whole state again, now."""
+        if self._usage is not None and self._subscribed:
+            self._runtime.command(self._usage.refresh, self._runtime.now())
+
+    def __aiter__(self) -> AsyncIterator[Notification]:
+        return self
+
+    async def __anext__(self) -> Notification:
+        try:
+            return await self._notifications.__anext__()
+        except StopAsyncIteration:
+            if self.error is not None and not self._closing:
+                raise self.error from None
+            raise
+
+    # -- the block, and the end: see runtime.Live ----------------------------------------------------------
+
+    async def _open(self) -> None:
+        self._begin()
+        await self._opened
+
+    async def _close(self) -> None:
+        """Unsubscribe, and wait a few seconds at the most."""
+        if not self._closing:
+            grace, loop = self._runtime.grace, self._runtime.loop
+            if not self.closed.done:
+                grace.begin(self.closed)
+                if not self._heard:
+                    loop.call_at(self._first_began + grace.seconds * SILENCE, self._leave_unless_heard)
+        self._close_nowait()
+        await self.closed.settled()
+        if not self.closed.done:
+            TRANSACTION.warning("the subscription to %s has not ended yet: no answer", self.target)
+
+    def _leave_unless_heard(self) -> None:
+        if not self._heard:
+            self.closed.leave()
+
+    def _close_nowait(self) -> bool:
+        if not self._closing:
+            self._closing = True
+            if self._retrying is not None:
+                self._retrying.cancel()
+            if self._usage is not None and self._subscribed:
+                self._runtime.command(self._usage.unsubscribe, self._runtime.now())
+            else:
+                self._finish(None)
+        return not self.closed.done and not self.closed.late
+
+    def _abort(self, reason: str) -> None:
+        self._finish(FlowClosed(reason))
+
+    def _begin(self) -> None:
+        self._retrying = self.retry_at = None
+        self._began = self._runtime.now()
+        usage = self._usage = self._subscribe()
+        self._subscribed = True
+        self._runtime.attach(self, usage)
+        TRANSACTION.info("%s: subscribing to %s of %s", usage.call_id, self.package.name, self.target)
+        self._runtime.command(usage.start, self._runtime.now())
+
+    def _moved(self, change: AddressChanged) -> None:
+        """NOTIFYs come to an address that is not ours any more."""
+        usage = self._usage
+        hosts = () if usage is None else [each.host for each in usage.subscriptions]
+        if any(host.flow in change.moves.values() for host in hosts):
+            self.refresh()
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: Accepted | Notified | Over) -> None:
+        self._heard = True
+        match event:
+            case Accepted():
+                self._settled()
+            case Notified():
+                self._notified(event)
+                self._settled()
+            case Over():
+                self._over(event)
+
+    def _settled(self) -> None:
+        self._worked, self.error = True, None
+        self._opened.set(None)
+
+    def _notified(self, event: Notified) -> None:
+        state = event.state.state
+        told = state in ("pending", "terminated")
+        self.state = state if told else "active"
+        self.expires_at = None if event.expires is None else self._runtime.now() + event.expires
+        whole = None if self.package.merge is None else self._merged(event, self.package.merge)
+        reason = event.state.reason or ""
+        found = Notification(self.package, self.state, reason, event.source, event.request, whole)
+        self.latest = found
+        self._notifications.put(found)
+
+    def _merged(self, event: Notified, merge: Callable[[Any, Any], Any]) -> Any:
+        """The whole state of this notifier; None where it is not known: then it is asked for, once."""
+        try:
+            came = self.package.value_of(event.request)
+        except ParseError:
+            return None  # whoever looks at the value is told
+        if came is None:
+            return None
+        whole = merge(self._whole.get(event.source), came)
+        if whole is None:
+            self._whole.pop(event.source, None)
+            if not self._asked_for_all and not self._closing:
+                self._asked_for_all = True
+                self.refresh()
+        else:
+            self._asked_for_all = False
+            self._whole[event.source] = whole
+        return whole
+
+    def _over(self, event: Over) -> None:
+        usage = event.subscriber
+        self._subscribed = False
+        usage.user = None
+        self.state, self.expires_at = "terminated", None
+        self._whole.clear()
+        if self._closing:
+            self._finish(None)
+            return
+        error = failure(event)
+        reason = "" if event.state is None else (event.state.reason or "").lower()
+        told = error if error is not None else f"the notifier says {reason or 'terminated'}"
+        TRANSACTION.info("%s: the subscription to %s is over: %s", usage.call_id, self.target, told)
+        if usage.expires == 0 or reason in FINAL or not self._may_help(error, event):
+            self._finish(error)
+        else:
+            self._plan(event, reason, error)
+
+    def _may_help(self, error: SipError | None, event: Over) -> bool:
+        """Whether to subscribe again. What has worked once is tried again where that may help, ``retry`` or
+        not; with ``retry`` whatever the notifier says, but for credentials.
+        """
+        if isinstance(error, AuthenticationFailed | LocalProtocolError):
+            return False
+        if error is None:
+            return True
+        unknown = event.response is not None and event.response.status == 481 and self._worked
+        hopeful = error.transient or unknown or (self._worked and bool(self._retry))
+        return hopeful and bool(self._worked or self._retry)
+
+    def _plan(self, event: Over, reason: str, error: SipError | None) -> None:
+        runtime = self._runtime
+        if runtime.now() - self._began >= STABLE:
+            self._failures = 0
+        self._failures += 1
+        unknown = event.response is not None and event.response.status == 481
+        at_once = self._failures == 1 and (reason in AT_ONCE or unknown or event.error is not None)
+        backoff = self._retry if isinstance(self._retry, Backoff) else AGAIN
+        identifiers = runtime.identifiers
+        wait = identifiers.uniform(0.0, 1.0) if at_once else backoff.wait(self._failures, identifiers)
+        if event.retry_after is not None:
+            wait = max(wait, min(event.retry_after, LONGEST_PAUSE))
+        self.error = error
+        self.retry_at = runtime.now() + wait
+        self._retrying = runtime.loop.call_later(wait, self._begin)
+        self._opened.set(None)  # ``retry`` is given, or it has worked
+        TRANSACTION.warning("the subscription to %s begins again in %s s", self.target, round(wait, 1))
+
+    def _finish(self, error: SipError | None) -> None:
+        if self.closed.done:
+            return
+        if self._retrying is not None:
+            self._retrying.cancel()
+        self.error, self.retry_at = error, None
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+        if self._usage is not None:
+            self._runtime.detach(self, self._usage)
+        self.closed.set(None)
+        self._notifications.close()
+        if error is not None:
+            self._opened.fail(error)
+        else:
+            self._opened.set(None)
+
+
+def failure(event: Over) -> SipError | None:
+    """The error that the end of a subscription stands for; None where the notifier has said why."""
+    if event.response is None:
+        return event.error
+    if event.response.status in (401, 407):
+        return authentication_failed(event.response, event.subscriber.request)
+    return SubscriptionRejected(event.response)
+
+
+@asynccontextmanager
+async def subscribed(subscription: Subscription) -> AsyncIterator[Subscription]:
+    """Own ``subscription``: leaving the block unsubscribes."""
+    try:
+        await subscription._open()
+        yield subscription
+    finally:
+        await subscription._close()
