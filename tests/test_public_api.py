@@ -136,8 +136,8 @@ MEMBERS = {
     " statistics",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
-    "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options poll"
-    " publish register request running serve serving subscribe unregister_all",
+    "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options"
+    " poll publish register request running serve serving subscribe unregister_all",
 }
 
 
