@@ -105,7 +105,8 @@ class SubscriberUsage:
     def refresh(self, now: float) -> None:
         """Have each notifier tell the whole state (§4.1.2.2), at our present address."""
         for each in self.subscriptions:
-            each.refresh(now)
+            if each.known:
+                each.refresh(now)
 
     def unsubscribe(self, now: float) -> None:
         """End it (§4.1.2.3): the last NOTIFY, or a refusal, does so. A SUBSCRIBE that is under way cannot be
@@ -113,8 +114,7 @@ class SubscriberUsage:
         """
         if not self.closing:
             self.closing = True
-            for each in list(self.subscriptions):
-                each.refresh(now)
+            self.refresh(now)
 
     # -- forks ---------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class SubscriberUsage:
     ) -> None:
         """One of the subscriptions is over. What is asked for once is over with its first notifier."""
         self.subscriptions.remove(subscription)
-        if self.subscriptions:
+        if self._is_subscribed:
             return
         if response is not None:
             pause = retry_after(response)
@@ -174,7 +174,7 @@ class SubscriberUsage:
         minimum = longer_interval(response, self.expires)
         if response.status < 300:
             self._core.emit(Accepted(self))
-        elif self.subscriptions:
+        elif self._is_subscribed:
             pass  # a fork has taken it, whatever another says
         elif minimum is not None and not self.closing and self.request is not None:
             self.expires = minimum
@@ -185,7 +185,7 @@ class SubscriberUsage:
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._answered = True
-        if not self.subscriptions:
+        if not self._is_subscribed:
             self._over(error=error)
 
     def timeout(self, now: float) -> None:
@@ -195,14 +195,22 @@ class SubscriberUsage:
             self._core.schedule(self)
             return
         self._close_set()
-        if not self.subscriptions:
+        if not self._is_subscribed:
             self._over(error=TransactionTimeout("SUBSCRIBE was accepted, but no NOTIFY came"))
 
     def faulted(self, error: SipError, now: float) -> None:
         self._over(error=error)
 
+    @property
+    def _is_subscribed(self) -> bool:
+        return any(each.known for each in self.subscriptions)
+
     def _close_set(self) -> None:
+        """No dialog begins any more."""
         self._waits_until = NEVER
+        for each in [each for each in self.subscriptions if not each.known]:
+            self.subscriptions.remove(each)
+            each.discard()
         if self._open:
             self._open = False
             self._core.close_dialog_set(*self._place)

@@ -62,13 +62,13 @@ class SubscriptionUsage:
         "_core",
         "_held",
         "_is_over",
-        "_known",
         "_pending",
         "_refresh_at",
         "_sent_at",
         "_subscriber",
         "_until",
         "host",
+        "known",
         "scheduled",
     )
 
@@ -77,7 +77,8 @@ class SubscriptionUsage:
         self.scheduled = NEVER
         self._core = core
         self._subscriber = subscriber
-        self._known = False  # a NOTIFY has made it
+        self.known = False
+        """Whether a NOTIFY has been taken: until then there is only a dialog."""
         self._pending = False  # a SUBSCRIBE is under way
         self._sent_at = 0.0
         self._again = False  # another one waits for its end
@@ -101,8 +102,6 @@ class SubscriptionUsage:
         state: SubscriptionState | None = request.headers.typed("Subscription-State")
         if state is None:
             self._core.respond(transaction, request.response(400), now)
-            if not self._known:
-                self._end()
             return
         self.host.dialog.refresh_target(request)
         self._core.respond(transaction, request.response(200), now)
@@ -110,7 +109,7 @@ class SubscriptionUsage:
         if not over:
             self._lasts(seconds_of(state, "expires"), now)
         self._subscriber.notified(self, state, None if over else self._until - now, request)
-        first, self._known = not self._known, True
+        first, self.known = not self.known, True
         if over:
             self._end(state)
         elif first:
@@ -121,7 +120,7 @@ class SubscriptionUsage:
 
     def _lasts(self, expires: int | None, now: float) -> None:
         """The notifier says how long, with each NOTIFY (§4.1.3); asked as if it had granted what we want."""
-        if expires is None and not self._known:
+        if expires is None and not self.known:
             expires = self._subscriber.expires
         if expires is not None and not self._subscriber.closing:
             until = now + min(expires, LONGEST)
@@ -242,6 +241,10 @@ class SubscriptionUsage:
             earliest += self._core.identifiers.uniform(0.0, 1.0)
             self._refresh_at = min(self._refresh_at, earliest)
             self._core.schedule(self)
+
+    def discard(self) -> None:
+        """The NOTIFY that was to make it could not be taken."""
+        self._close()
 
     def _end(
         self,
