@@ -50,9 +50,8 @@ class Publication:
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
-        return (
-            f"<Publication of {self.package.name} at {self.target} {'active' if self.active else 'inactive'}>"
-        )
+        state = "active" if self.active else "inactive"
+        return f"<Publication of {self.package.name} at {self.target} {state}>"
 
     async def update(self, state: Any) -> None:
         """Publish another state, and wait until the server has it. Of several updates at a time the last

@@ -59,9 +59,9 @@ class Served:
         self.carol.send(BOB, request)
         return request
 
-    def answer(self, status: int, **more: HeaderFields) -> None:
+    def answer(self, status: int, headers: HeaderFields = ()) -> None:
         """Carol's response to the last NOTIFY."""
-        self.carol.answer(self.carol.request, status, None, **more)
+        self.carol.answer(self.carol.request, status, None, headers=headers)
 
     @property
     def watcher(self) -> WatcherUsage:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import attrs
 
-from sipstack.errors import ParseError
+from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.usage.packages.package import EventPackage
 
 LONGEST = 16 * 1024
@@ -80,7 +80,7 @@ def write_summary(summary: MessageSummary) -> bytes:
     for name, count in summary.messages.items():
         lines.append(f"{name.title()}: {count.new}/{count.old} ({count.urgent_new}/{count.urgent_old})")
     if any("\r" in line or "\n" in line for line in lines):
-        raise ParseError("a line of a message summary holds a line end")
+        raise LocalProtocolError("a line of a message summary holds a line end")
     return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
 
 

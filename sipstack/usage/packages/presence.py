@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from sipstack.errors import ParseError
+from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.usage.packages.package import EventPackage
 from sipstack.usage.packages.xml import (
     Element,
@@ -103,7 +103,7 @@ def write_presence(presence: Presence) -> bytes:
 
 def _name(activity: str) -> str:
     if not activity.replace("-", "").isalnum() or not activity.isascii():
-        raise ParseError(f"{activity!r} is no activity")
+        raise LocalProtocolError(f"{activity!r} is no activity")
     return activity
 
 
