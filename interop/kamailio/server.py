@@ -20,6 +20,8 @@ from sipstack.testing.certificates import CertificateAuthority
 
 TEMPLATES = Path(__file__).parent / "etc"
 DOMAIN = "interop.test"
+TABLES = Path("/usr/share/kamailio/dbtext/kamailio")
+"""Where Debian has the empty tables that the presence server wants."""
 START_TIMEOUT = 20.0  # seconds; half of one is usual
 STOP_TIMEOUT = 10.0
 
@@ -43,12 +45,14 @@ class Ports:
 class Kamailio:
     """One instance. ``start`` and ``stop`` may be called again and again: the ports and certificates stay.
 
-    ``edge_of``: the registrar that it stands in front of (see etc/kamailio.cfg).
+    ``edge_of``: the registrar that it stands in front of (see etc/kamailio.cfg). ``role``: the configuration,
+    "kamailio" or "presence".
     """
 
     folder: Path
     ports: Ports = attrs.field(factory=lambda: Ports(*free_ports(4)))
     edge_of: Kamailio | None = None
+    role: str = "kamailio"
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +80,14 @@ class Kamailio:
         """Returns when it takes requests. Raises RuntimeError with its last words when it does not."""
         ended = ended_with_us("TERM")  # it has workers to end
         command = [*ended, program() or "kamailio", "-DD", "-E", "-m", "32", "-M", "8"]
-        command += ["-f", str(self.folder / "kamailio.cfg"), "-Y", str(self.folder), "-w", str(self.folder)]
+        command += [
+            "-f",
+            str(self.folder / f"{self.role}.cfg"),
+            "-Y",
+            str(self.folder),
+            "-w",
+            str(self.folder),
+        ]
         command += ["-A", "IS_EDGE"] if self.edge_of else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -86,10 +97,9 @@ class Kamailio:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # its workers are ended with it
             )
+        port = self.ports.wss if self.role == "kamailio" else self.ports.sip
         try:
-            wait_until_ready(
-                "Kamailio", self._process, self.log, lambda: accepts(self.ports.wss), START_TIMEOUT
-            )
+            wait_until_ready("Kamailio", self._process, self.log, lambda: accepts(port), START_TIMEOUT)
         except RuntimeError:
             self.stop()
             raise
@@ -115,6 +125,8 @@ class Kamailio:
 
     def render(self) -> None:
         """Write the configuration and the certificates."""
+        if self.role == "presence":
+            shutil.copytree(TABLES, self.folder / "db")
         authority = CertificateAuthority()
         authority.write(self.folder)
         authority.issue(HOST, "localhost", DOMAIN).write(self.folder, "server")
@@ -141,10 +153,10 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 @contextmanager
-def running(edge_of: Kamailio | None = None) -> Iterator[Kamailio]:
+def running(edge_of: Kamailio | None = None, role: str = "kamailio") -> Iterator[Kamailio]:
     """Start Kamailio; stop it and remove its folder afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="interop-"))
-    kamailio = Kamailio(folder, edge_of=edge_of)
+    kamailio = Kamailio(folder, edge_of=edge_of, role=role)
     try:
         kamailio.render()
         kamailio.start()
