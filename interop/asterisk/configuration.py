@@ -10,7 +10,7 @@ from interop.ports import HOST
 from sipstack.testing.certificates import HOUR, CertificateAuthority
 
 TEMPLATES = Path(__file__).parent / "etc"
-DEFAULTS = ("acl", "ccss", "cdr", "cel", "features", "indications", "manager", "pjproject", "udptl")
+DEFAULTS = ("acl", "ccss", "cdr", "cel", "features", "indications", "manager", "minivm", "pjproject", "udptl")
 """Files that Asterisk misses with an error in its log; empty, they mean the defaults."""
 HOLD_TONE = 300  # Hz: what a party on hold hears
 

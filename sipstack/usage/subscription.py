@@ -144,13 +144,14 @@ class SubscriptionUsage:
         """Subscribe again, or for no time at all once the subscriber is closing. Only one SUBSCRIBE is under
         way, for the last one counts.
         """
+        self._refresh_at = NEVER
         if self._pending:
             self._again = True
             return
         subscriber = self._subscriber
         fields = subscriber.fields(0 if subscriber.closing else subscriber.expires)
         draft = self.host.draft("SUBSCRIBE", fields, contact=True)
-        self._pending, self._sent_at, self._refresh_at = True, now, NEVER
+        self._pending, self._sent_at = True, now
         self.host.send(draft, self, now)
 
     def response_received(self, response: Response, now: float) -> None:

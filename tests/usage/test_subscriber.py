@@ -271,6 +271,19 @@ def test_a_refresh_that_is_too_brief() -> None:
     assert (it.expires, it.told) == ([600, 600, 1200], ["accepted", "active by peer"])
 
 
+def test_a_refresh_is_due_while_one_is_under_way() -> None:
+    """A NOTIFY has told another time meanwhile: it waits its turn."""
+    it = Subscribed(expires=600)
+    it.answer(200)
+    it.notify(1, "active;expires=600")
+    it.usage.refresh(it.world.now)
+    it.notify(2, "active;expires=20")
+    it.world.run(15)
+    assert it.expires == [600, 600]
+    it.answer(200)
+    assert it.expires == [600, 600, 600]
+
+
 def test_credentials_go_on_in_the_dialog() -> None:
     it = Subscribed(account=DigestAccount("alice", "secret"))
     challenge = [("WWW-Authenticate", 'Digest realm="moon", nonce="1"')]

@@ -62,7 +62,11 @@ def read_presence(body: bytes) -> Presence:
     tuples = tuple(_tuple(each) for each in root.all("tuple"))
     if len(tuples) > MOST:
         raise ParseError(f"presence with {len(tuples)} tuples is too long")
-    activities = (*root.all("person", "activities"), *root.all("tuple", "activities"))
+    activities = (
+        *root.all("person", "activities"),
+        *root.all("person", "status", "activities"),  # so does Asterisk
+        *root.all("tuple", "activities"),
+    )
     names = [activity.name for each in activities for activity in each.children if activity.name != "note"]
     note = root.text_of("note") or root.text_of("person", "note") or next((t.note for t in tuples), "")
     return Presence(root.get("entity"), tuples, note, tuple(dict.fromkeys(names)))
