@@ -15,7 +15,9 @@ from sipstack.cli.commands.call import call
 from sipstack.cli.commands.demo import demo
 from sipstack.cli.commands.message import message
 from sipstack.cli.commands.options import options
+from sipstack.cli.commands.publish import publish
 from sipstack.cli.commands.register import register
+from sipstack.cli.commands.subscribe import subscribe
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples, GroupWithExitCodes
 from sipstack.cli.ladder import printable
@@ -35,7 +37,7 @@ def program() -> None:
     """
 
 
-for command in (demo, call, answer, agent, register, options, message):
+for command in (demo, call, answer, agent, register, options, message, subscribe, publish):
     program.add_command(command)
 
 

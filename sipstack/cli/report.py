@@ -28,6 +28,8 @@ STYLES = {
     "answered": "bold green",
     "registered": "bold green",
     "responded": "bold green",
+    "subscribed": "bold green",
+    "published": "bold green",
     "compared": "bold green",
     "rejected": "bold red",
     "failed": "bold red",
@@ -39,10 +41,15 @@ WITH_ADDRESSES = (
     "invited",
     "listening",
     "message",
+    "notified",
+    "published",
     "registered",
+    "subscribed",
+    "unpublished",
     "unregistered",
+    "unsubscribed",
 )  # with both addresses
-INCOMING = ("invited", "message")  # from remote to local
+INCOMING = ("invited", "message", "notified")  # from remote to local
 
 
 @attrs.frozen
@@ -66,7 +73,7 @@ class Event:
     round_trip: float | None = None
     """Seconds from a single request to its final response."""
     expires_in: float | None = None
-    """Seconds that a registration is good for."""
+    """Seconds that a registration, a subscription or a publication is good for."""
     retry_in: float | None = None
     """Seconds until a registration that was lost is tried again."""
     codec: str | None = None
@@ -77,7 +84,7 @@ class Event:
     packets_lost: int | None = None
     jitter_ms: float | None = None
     text: str | None = None
-    """What an instant message says."""
+    """What an instant message or a notification says."""
     headers: Mapping[str, str] | None = None
     """Header fields of a response that tell more; several values of one are separated by commas."""
 

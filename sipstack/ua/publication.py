@@ -44,6 +44,7 @@ class Publication:
         self._runtime = runtime
         self._usage = usage
         self._outcome: Result[None] = Result()
+        self._lost: Result[None] = Result()
         self._retrying: asyncio.TimerHandle | None = None
         self._failures = 0
         self._worked = self._closing = False
@@ -67,6 +68,10 @@ class Publication:
             self._outcome = Result()
         self._runtime.command(self._usage.publish, body, self._runtime.now())
         await self._outcome
+
+    async def lost(self) -> None:
+        """Wait for ever, or until the server has refused a refresh for good: that is raised."""
+        await self._lost
 
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
@@ -96,7 +101,9 @@ class Publication:
             self._usage.leave()
             self._runtime.detach(self, self._usage)
             self.closed.set(None)
-            self._outcome.fail(error or LocalProtocolError("the publication is over"))
+            over = error or LocalProtocolError("the publication is over")
+            self._outcome.fail(over)
+            self._lost.fail(over)
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -126,6 +133,8 @@ class Publication:
             if pause is not None:
                 wait = max(wait, min(pause, LONGEST_PAUSE))
             self._retrying = self._runtime.loop.call_later(wait, self._again)
+        elif self._worked:
+            self._lost.fail(error)
 
     def _again(self) -> None:
         self._retrying = None

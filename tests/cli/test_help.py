@@ -14,7 +14,7 @@ from sipstack.cli.status import ExitStatus
 from tests.cli.running import write_tune
 from tests.cli.streams import environment, text
 
-COMMANDS = ["agent", "answer", "call", "demo", "message", "options", "register"]
+COMMANDS = ["agent", "answer", "call", "demo", "message", "options", "publish", "register", "subscribe"]
 EXIT_CODES = """\
 Exit codes:
   0    done
@@ -73,7 +73,7 @@ def test_every_example_is_a_command_line_that_parses(
     words: list[str], tmp_path: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("hello.wav", "greeting.wav"):
+    for name in ("hello.wav", "greeting.wav", "calls.xml"):
         write_tune(tmp_path / name)
     command = commands()[words[0]]
     command.make_context(words[0], words[1:])
