@@ -132,12 +132,16 @@ MEMBERS = {
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
     " from_ offer play playing progress recording redirect reject request security statistics to",
+    "Notifier": "notify package state update watchers",
     "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
     " statistics",
+    "Publication": "active error expires_at lost package target update",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
+    "Subscription": "active error expires_at latest package refresh retry_at state target",
     "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options"
     " poll publish register request running serve serving subscribe unregister_all",
+    "Watcher": "approve end expires_at from_ notify request resource state",
 }
 
 
@@ -154,6 +158,9 @@ async def test_objects_show_what_applications_use_and_nothing_else() -> None:
         seen["IncomingRequest"] = members(request)
         await request.respond(200)
 
+    async def tag(request: sipstack.IncomingRequest) -> None:
+        await request.respond(200, headers={"SIP-ETag": "1"})
+
     async with world.user_agent("alice", registrar="sip:bob.test") as alice, world.user_agent("bob") as bob:
         async with bob.serving(accept, requests={"MESSAGE": take, "REGISTER": take}):
             await alice.message("sip:bob.test", "hello")
@@ -162,6 +169,13 @@ async def test_objects_show_what_applications_use_and_nothing_else() -> None:
                 seen["Call"] = members(await outgoing.answered())
             async with alice.register() as registration:
                 seen["Registration"] = members(registration)
+        async with bob.notifying("moon", b"full") as notifier:
+            async with alice.subscribe("sip:bob.test", "moon") as subscription:
+                seen["Notifier"], seen["Subscription"] = members(notifier), members(subscription)
+                seen["Watcher"] = members(notifier.watchers[0])
+        async with bob.serving(requests={"PUBLISH": tag}):
+            async with alice.publish("sip:bob.test", "moon", b"full") as publication:
+                seen["Publication"] = members(publication)
         seen["UserAgent"], seen["Account"] = members(alice), members(alice.accounts[0])
     assert {name: " ".join(seen[name]) for name in sorted(seen)} == MEMBERS
 

@@ -13,6 +13,7 @@ from sipstack.message import NameAddr, Request
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.notification import Asked, NotifierUsage, StateDue, WatcherGone, WatcherUsage
+from sipstack.usage.packages.package import EventPackage
 
 Authorize = Callable[["Watcher"], bool | int | None]
 """Whether a watcher may know the state: True; None when it has to wait for ``watcher.approve``; False, or the
@@ -77,7 +78,7 @@ class Notifier:
     def __init__(
         self, runtime: Runtime, usage: NotifierUsage, state: Any, authorize: Authorize | None
     ) -> None:
-        self.package = usage.package
+        self._package = usage.package
         self._runtime = runtime
         self._usage = usage
         self._state = state
@@ -85,11 +86,16 @@ class Notifier:
         self._watchers: dict[WatcherUsage, Watcher] = {}
         self._release: Withdraw | None = None
         self._closing = False
-        self.closed: Result[None] = Result()
+        self._closed: Result[None] = Result()
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
-        return f"<Notifier of {self.package.name} watchers={len(self._watchers)}>"
+        return f"<Notifier of {self._package.name} watchers={len(self._watchers)}>"
+
+    @property
+    def package(self) -> EventPackage:
+        """What it tells states of."""
+        return self._package
 
     @property
     def watchers(self) -> list[Watcher]:
@@ -116,13 +122,13 @@ class Notifier:
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     def _begin(self, register: Callable[[str, NotifierUsage], Withdraw]) -> None:
-        self._release = register(self.package.name, self._usage)
+        self._release = register(self._package.name, self._usage)
 
     async def _close(self) -> None:
-        if not self.closed.done:
-            self._runtime.grace.begin(self.closed)
+        if not self._closed.done:
+            self._runtime.grace.begin(self._closed)
         self._close_nowait()
-        await self.closed.settled()
+        await self._closed.settled()
 
     def _close_nowait(self) -> bool:
         """Take no more, and end what is there: the watchers may come back later."""
@@ -132,7 +138,7 @@ class Notifier:
             for watcher in self.watchers:
                 watcher.end("probation")
             self._finish_if_empty()
-        return not self.closed.done and not self.closed.late
+        return not self._closed.done and not self._closed.late
 
     def _abort(self, reason: str) -> None:
         self._watchers.clear()
@@ -146,9 +152,9 @@ class Notifier:
             release()
 
     def _finish_if_empty(self) -> None:
-        if self._closing and not self._watchers and not self.closed.done:
+        if self._closing and not self._watchers and not self._closed.done:
             self._runtime.detach(self, self._usage)
-            self.closed.set(None)
+            self._closed.set(None)
 
     def _moved(self, change: AddressChanged) -> None:
         """Watchers know an address that is not ours any more: a NOTIFY tells the new one."""
@@ -179,7 +185,7 @@ class Notifier:
         except Exception:
             runtime.command(usage.refuse, 500, now)
             raise  # to the driver, which reports it
-        TRANSACTION.info("%r subscribes to %s: %s", watcher, self.package.name, verdict)
+        TRANSACTION.info("%r subscribes to %s: %s", watcher, self._package.name, verdict)
         if verdict is None or verdict is True:
             self._watchers[usage] = watcher
             usage.accept(now, active=verdict is True)
@@ -196,7 +202,7 @@ class Notifier:
             self._runtime.command(usage.tell, body, self._runtime.now())
 
     def _body_for(self, watcher: Watcher) -> bytes | None:
-        package = self.package
+        package = self._package
         state = self._state(watcher) if callable(self._state) else self._state
         if state is None:
             return None

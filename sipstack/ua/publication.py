@@ -32,15 +32,12 @@ class Publication:
     """Our state at the server that tells it to whoever has subscribed."""
 
     def __init__(self, runtime: Runtime, usage: PublicationUsage, package: EventPackage, target: str) -> None:
-        self.package = package
-        self.target = target
-        self.active = False
-        """Whether the server has our state, as far as the latest answer tells."""
-        self.expires_at: float | None = None
-        """When it ends unless it is refreshed, in the event loop's time."""
-        self.error: SipError | None = None
-        """What the latest PUBLISH came to; None when it went well."""
-        self.closed: Result[None] = Result()
+        self._package = package
+        self._target = target
+        self._active = False
+        self._expires_at: float | None = None
+        self._error: SipError | None = None
+        self._closed: Result[None] = Result()
         self._runtime = runtime
         self._usage = usage
         self._outcome: Result[None] = Result()
@@ -51,16 +48,41 @@ class Publication:
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
-        state = "active" if self.active else "inactive"
-        return f"<Publication of {self.package.name} at {self.target} {state}>"
+        state = "active" if self._active else "inactive"
+        return f"<Publication of {self._package.name} at {self._target} {state}>"
+
+    @property
+    def package(self) -> EventPackage:
+        """What it is a state of."""
+        return self._package
+
+    @property
+    def target(self) -> str:
+        """The URI whose state we publish."""
+        return self._target
+
+    @property
+    def active(self) -> bool:
+        """Whether the server has our state, as far as the latest answer tells."""
+        return self._active
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends unless it is refreshed, in the event loop's time; None while inactive."""
+        return self._expires_at
+
+    @property
+    def error(self) -> SipError | None:
+        """What the latest PUBLISH came to; None when it went well."""
+        return self._error
 
     async def update(self, state: Any) -> None:
         """Publish another state, and wait until the server has it. Of several updates at a time the last
         counts. Raises PublicationRejected, AuthenticationFailed, TransactionTimeout or TransportError.
         """
-        body = self.package.write(state)
+        body = self._package.write(state)
         if not isinstance(body, bytes) or not body:
-            raise LocalProtocolError(f"a state of {self.package.name} is octets: give the package a write=")
+            raise LocalProtocolError(f"a state of {self._package.name} is octets: give the package a write=")
         if self._closing:
             raise LocalProtocolError("the publication is over")
         self._stop_retrying()
@@ -76,31 +98,31 @@ class Publication:
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     async def _close(self) -> None:
-        if not self.closed.done:
-            self._runtime.grace.begin(self.closed)
+        if not self._closed.done:
+            self._runtime.grace.begin(self._closed)
         self._close_nowait()
-        await self.closed.settled()
-        if not self.closed.done:
-            TRANSACTION.warning("%s may still have our state: it does not answer", self.target)
+        await self._closed.settled()
+        if not self._closed.done:
+            TRANSACTION.warning("%s may still have our state: it does not answer", self._target)
 
     def _close_nowait(self) -> bool:
         if not self._closing:
             self._closing = True
             self._stop_retrying()
             self._runtime.command(self._usage.remove, self._runtime.now())
-        return not self.closed.done and not self.closed.late
+        return not self._closed.done and not self._closed.late
 
     def _abort(self, reason: str) -> None:
         self._finish(FlowClosed(reason))
 
     def _finish(self, error: SipError | None) -> None:
-        if not self.closed.done:
+        if not self._closed.done:
             self._stop_retrying()
-            self.active, self.expires_at = False, None
-            self.error = error
+            self._active, self._expires_at = False, None
+            self._error = error
             self._usage.leave()
             self._runtime.detach(self, self._usage)
-            self.closed.set(None)
+            self._closed.set(None)
             over = error or LocalProtocolError("the publication is over")
             self._outcome.fail(over)
             self._lost.fail(over)
@@ -110,11 +132,11 @@ class Publication:
     def _on_event(self, event: Published | Unpublished | PublicationFailed) -> None:
         match event:
             case Published(expires=expires):
-                self.active, self.error = True, None
-                self.expires_at = self._runtime.now() + expires
+                self._active, self._error = True, None
+                self._expires_at = self._runtime.now() + expires
                 self._worked, self._failures = True, 0
                 self._outcome.set(None)
-                TRANSACTION.info("%s has our %s for %s s", self.target, self.package.name, expires)
+                TRANSACTION.info("%s has our %s for %s s", self._target, self._package.name, expires)
             case Unpublished():
                 self._finish(None)
             case PublicationFailed():
@@ -122,8 +144,8 @@ class Publication:
 
     def _failed(self, error: SipError, pause: float | None) -> None:
         """What has worked once is tried again where that may help; each update tells its own failure."""
-        self.error, self.active, self.expires_at = error, False, None
-        TRANSACTION.info("PUBLISH of %s to %s failed: %s", self.package.name, self.target, error)
+        self._error, self._active, self._expires_at = error, False, None
+        TRANSACTION.info("PUBLISH of %s to %s failed: %s", self._package.name, self._target, error)
         self._outcome.fail(error)
         if self._closing:
             self._finish(error)

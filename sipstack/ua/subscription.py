@@ -86,18 +86,13 @@ class Subscription:
         release: Withdraw,
         target: str,
     ) -> None:
-        self.package = package
-        self.target = target
-        self.state = "terminated"
-        """"active", "pending", or "terminated" while there is none."""
-        self.latest: Notification | None = None
-        """The latest notification."""
-        self.expires_at: float | None = None
-        """When it ends unless it is refreshed, in the event loop's time; None while there is none."""
-        self.retry_at: float | None = None
-        """When we subscribe again after it was lost, in the event loop's time."""
-        self.error: SipError | None = None
-        """What it was lost with; None while all is well."""
+        self._package = package
+        self._target = target
+        self._state = "terminated"
+        self._latest: Notification | None = None
+        self._expires_at: float | None = None
+        self._retry_at: float | None = None
+        self._error: SipError | None = None
         self._runtime = runtime
         self._subscribe = subscribe
         self._retry = retry
@@ -107,19 +102,56 @@ class Subscription:
         self._whole: dict[str, Any] = {}  # the states of notifiers that tell changes
         self._asked_for_all = False
         self._opened: Result[None] = Result()
-        self.closed: Result[None] = Result()
+        self._closed: Result[None] = Result()
         self._retrying: asyncio.TimerHandle | None = None
         self._began = self._first_began = runtime.now()
         self._failures = 0
         self._subscribed = self._worked = self._heard = self._closing = False
 
     def __repr__(self) -> str:
-        return f"<Subscription to {self.package.name} of {self.target}: {self.state}>"
+        return f"<Subscription to {self._package.name} of {self._target}: {self._state}>"
+
+    # -- how it stands -------------------------------------------------------------------------------------
+
+    @property
+    def package(self) -> EventPackage:
+        """What it is a subscription to."""
+        return self._package
+
+    @property
+    def target(self) -> str:
+        """The URI whose state we have asked for."""
+        return self._target
+
+    @property
+    def state(self) -> str:
+        """ "active", "pending", or "terminated" while there is none."""
+        return self._state
 
     @property
     def active(self) -> bool:
         """Whether the notifier tells us the state."""
-        return self.state == "active"
+        return self._state == "active"
+
+    @property
+    def latest(self) -> Notification | None:
+        """The latest notification."""
+        return self._latest
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends unless it is refreshed, in the event loop's time; None while there is none."""
+        return self._expires_at
+
+    @property
+    def error(self) -> SipError | None:
+        """What it was lost with; None while all is well, and where the notifier has ended it."""
+        return self._error
+
+    @property
+    def retry_at(self) -> float | None:
+        """When we subscribe again after it was lost, in the event loop's time."""
+        return self._retry_at
 
     def refresh(self) -> None:
         """Have the notifier tell the whole state again, now."""
@@ -133,8 +165,8 @@ class Subscription:
         try:
             return await self._notifications.__anext__()
         except StopAsyncIteration:
-            if self.error is not None and not self._closing:
-                raise self.error from None
+            if self._error is not None and not self._closing:
+                raise self._error from None
             raise
 
     # -- the block, and the end: see runtime.Live ----------------------------------------------------------
@@ -147,18 +179,18 @@ class Subscription:
         """Unsubscribe, and wait a few seconds at the most."""
         if not self._closing:
             grace, loop = self._runtime.grace, self._runtime.loop
-            if not self.closed.done:
-                grace.begin(self.closed)
+            if not self._closed.done:
+                grace.begin(self._closed)
                 if not self._heard:
                     loop.call_at(self._first_began + grace.seconds * SILENCE, self._leave_unless_heard)
         self._close_nowait()
-        await self.closed.settled()
-        if not self.closed.done:
-            TRANSACTION.warning("the subscription to %s has not ended yet: no answer", self.target)
+        await self._closed.settled()
+        if not self._closed.done:
+            TRANSACTION.warning("the subscription to %s has not ended yet: no answer", self._target)
 
     def _leave_unless_heard(self) -> None:
         if not self._heard:
-            self.closed.leave()
+            self._closed.leave()
 
     def _close_nowait(self) -> bool:
         if not self._closing:
@@ -169,18 +201,18 @@ class Subscription:
                 self._runtime.command(self._usage.unsubscribe, self._runtime.now())
             else:
                 self._finish(None)
-        return not self.closed.done and not self.closed.late
+        return not self._closed.done and not self._closed.late
 
     def _abort(self, reason: str) -> None:
         self._finish(FlowClosed(reason))
 
     def _begin(self) -> None:
-        self._retrying = self.retry_at = None
+        self._retrying = self._retry_at = None
         self._began = self._runtime.now()
         usage = self._usage = self._subscribe()
         self._subscribed = True
         self._runtime.attach(self, usage)
-        TRANSACTION.info("%s: subscribing to %s of %s", usage.call_id, self.package.name, self.target)
+        TRANSACTION.info("%s: subscribing to %s of %s", usage.call_id, self._package.name, self._target)
         self._runtime.command(usage.start, self._runtime.now())
 
     def _moved(self, change: AddressChanged) -> None:
@@ -204,24 +236,24 @@ class Subscription:
                 self._over(event)
 
     def _settled(self) -> None:
-        self._worked, self.error = True, None
+        self._worked, self._error = True, None
         self._opened.set(None)
 
     def _notified(self, event: Notified) -> None:
         state = event.state.state
         told = state in ("pending", "terminated")
-        self.state = state if told else "active"
-        self.expires_at = None if event.expires is None else self._runtime.now() + event.expires
-        whole = None if self.package.merge is None else self._merged(event, self.package.merge)
+        self._state = state if told else "active"
+        self._expires_at = None if event.expires is None else self._runtime.now() + event.expires
+        whole = None if self._package.merge is None else self._merged(event, self._package.merge)
         reason = event.state.reason or ""
-        found = Notification(self.package, self.state, reason, event.source, event.request, whole)
-        self.latest = found
+        found = Notification(self._package, self._state, reason, event.source, event.request, whole)
+        self._latest = found
         self._notifications.put(found)
 
     def _merged(self, event: Notified, merge: Callable[[Any, Any], Any]) -> Any:
         """The whole state of this notifier; None where it is not known: then it is asked for, once."""
         try:
-            came = self.package.value_of(event.request)
+            came = self._package.value_of(event.request)
         except ParseError:
             return None  # whoever looks at the value is told
         if came is None:
@@ -241,7 +273,7 @@ class Subscription:
         usage = event.subscriber
         self._subscribed = False
         usage.user = None
-        self.state, self.expires_at = "terminated", None
+        self._state, self._expires_at = "terminated", None
         self._whole.clear()
         if self._closing:
             self._finish(None)
@@ -249,7 +281,7 @@ class Subscription:
         error = failure(event)
         reason = "" if event.state is None else (event.state.reason or "").lower()
         told = error if error is not None else f"the notifier says {reason or 'terminated'}"
-        TRANSACTION.info("%s: the subscription to %s is over: %s", usage.call_id, self.target, told)
+        TRANSACTION.info("%s: the subscription to %s is over: %s", usage.call_id, self._target, told)
         if usage.expires == 0 or reason in FINAL or not self._may_help(error, event):
             self._finish(error)
         else:
@@ -279,24 +311,24 @@ class Subscription:
         wait = identifiers.uniform(0.0, 1.0) if at_once else backoff.wait(self._failures, identifiers)
         if event.retry_after is not None:
             wait = max(wait, min(event.retry_after, LONGEST_PAUSE))
-        self.error = error
-        self.retry_at = runtime.now() + wait
+        self._error = error
+        self._retry_at = runtime.now() + wait
         self._retrying = runtime.loop.call_later(wait, self._begin)
         self._opened.set(None)  # ``retry`` is given, or it has worked
-        TRANSACTION.warning("the subscription to %s begins again in %s s", self.target, round(wait, 1))
+        TRANSACTION.warning("the subscription to %s begins again in %s s", self._target, round(wait, 1))
 
     def _finish(self, error: SipError | None) -> None:
-        if self.closed.done:
+        if self._closed.done:
             return
         if self._retrying is not None:
             self._retrying.cancel()
-        self.error, self.retry_at = error, None
+        self._error, self._retry_at = error, None
         release, self._release = self._release, None
         if release is not None:
             release()
         if self._usage is not None:
             self._runtime.detach(self, self._usage)
-        self.closed.set(None)
+        self._closed.set(None)
         self._notifications.close()
         if error is not None:
             self._opened.fail(error)

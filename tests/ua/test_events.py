@@ -335,11 +335,10 @@ async def test_without_retry_a_refusal_is_the_end_and_is_raised_where_notificati
 
 
 async def test_a_user_agent_that_is_left_ends_everything(world: World) -> None:
-    async with world.user_agent("bob") as bob:
+    async with world.user_agent("bob") as bob, contextlib.AsyncExitStack() as on:
         async with bob.notifying("message-summary", OLD) as mailbox:
             async with world.user_agent("alice") as alice:
-                block = alice.subscribe("sip:bob@bob.test", "message-summary")
-                await block.__aenter__()
+                await on.enter_async_context(alice.subscribe("sip:bob@bob.test", "message-summary"))
             await asyncio.sleep(1)
             assert mailbox.watchers == []
     assert world.leftovers == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -171,16 +172,17 @@ async def test_left_while_it_waits_to_come_back(world: World) -> None:
 
 
 async def test_the_user_agent_is_left_and_who_waits_is_told(world: World) -> None:
-    async with ScriptedNotifier(world) as notifier, world.user_agent("alice") as alice:
-        block = alice.subscribe(TARGET, "moon")
-        subscription = await block.__aenter__()
-        await anext(subscription)
-        waiting = asyncio.ensure_future(anext(subscription))
-        await asyncio.sleep(1)
-        notifier.close()
-        assert not waiting.done()
-    with pytest.raises((FlowClosed, StopAsyncIteration)):
-        await waiting
+    async with ScriptedNotifier(world) as notifier, contextlib.AsyncExitStack() as on:
+        async with world.user_agent("alice") as alice:
+            subscription = await on.enter_async_context(alice.subscribe(TARGET, "moon"))
+            await anext(subscription)
+            waiting = asyncio.ensure_future(anext(subscription))
+            await asyncio.sleep(1)
+            notifier.close()
+            assert not waiting.done()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+        assert isinstance(subscription.error, FlowClosed)
     assert world.leftovers == []
 
 
