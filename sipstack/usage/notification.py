@@ -149,7 +149,6 @@ class WatcherUsage:
         "request",
         "scheduled",
         "state",
-        "user",
     )
 
     def __init__(
@@ -160,8 +159,6 @@ class WatcherUsage:
         request: Request,
         transaction: AnyServer,
     ) -> None:
-        self.user: Any = None
-        """For the user agent's notes."""
         self.notifier = notifier
         self.host = host
         self.request = request

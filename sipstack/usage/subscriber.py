@@ -40,6 +40,7 @@ class SubscriberUsage:
         "_waits_until",
         "closing",
         "expires",
+        "granted",
         "package",
         "scheduled",
         "subscriptions",
@@ -51,6 +52,8 @@ class SubscriberUsage:
         self.package = package
         self.expires = expires
         """Seconds that each SUBSCRIBE asks for. 0: the state as it is, once (§4.4.3)."""
+        self.granted = expires
+        """Seconds that the 2xx to it has granted."""
         self.subscriptions: list[SubscriptionUsage] = []
         self.closing = False
         self.scheduled = NEVER
@@ -173,7 +176,11 @@ class SubscriberUsage:
         self._answered = True
         minimum = longer_interval(response, self.expires)
         if response.status < 300:
+            granted = response.headers.readable("Expires")
+            self.granted = self.expires if granted is None else granted
             self._core.emit(Accepted(self))
+            for each in self.subscriptions:
+                each.first_answered(now)
         elif self._is_subscribed:
             pass  # a fork has taken it, whatever another says
         elif minimum is not None and not self.closing and self.request is not None:

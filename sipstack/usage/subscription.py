@@ -27,9 +27,12 @@ PAUSE = 60.0
 
 
 class Subscriber(Protocol):
-    """The SUBSCRIBE that the subscription comes from."""
+    """The SUBSCRIBE that the subscription comes from. ``granted``: the seconds of its 2xx; until that comes,
+    those of our wish, ``expires``.
+    """
 
     expires: int
+    granted: int
     closing: bool
 
     def fields(self, expires: int) -> HeaderFields:
@@ -66,6 +69,7 @@ class SubscriptionUsage:
         "_refresh_at",
         "_sent_at",
         "_subscriber",
+        "_told",
         "_until",
         "host",
         "known",
@@ -83,6 +87,7 @@ class SubscriptionUsage:
         self._sent_at = 0.0
         self._again = False  # another one waits for its end
         self._held: Flow | None = None
+        self._told = False  # a NOTIFY has said how long
         self._until = NEVER
         self._refresh_at = NEVER
         self._is_over = False
@@ -120,12 +125,18 @@ class SubscriptionUsage:
 
     def _lasts(self, expires: int | None, now: float) -> None:
         """The notifier says how long, with each NOTIFY (§4.1.3); asked as if it had granted what we want."""
+        self._told = self._told or expires is not None
         if expires is None and not self.known:
-            expires = self._subscriber.expires
+            expires = self._subscriber.granted
         if expires is not None and not self._subscriber.closing:
             until = now + min(expires, LONGEST)
             if abs(until - self._until) > ALIKE:
                 self._renewed(until, now)
+
+    def first_answered(self, now: float) -> None:
+        """The first SUBSCRIBE is accepted: how long counts where the NOTIFY that came before did not say."""
+        if self.known and not self._told:
+            self._lasts(self._subscriber.granted, now)
 
     def _renewed(self, until: float, now: float) -> None:
         self._until = until

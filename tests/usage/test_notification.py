@@ -5,16 +5,19 @@ from __future__ import annotations
 import pytest
 
 from sipstack.core.events import Event
-from sipstack.core.registry import Method, Package
+from sipstack.core.registry import Method, Package, Serve
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
 from sipstack.testing.agent import CoreAgent
 from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.machine import NOBODY
 from sipstack.usage.notification import Asked, NotifierUsage, StateDue, WatcherGone, WatcherUsage
 from sipstack.usage.packages.known import package_named
 from sipstack.usage.subscribe_server import SubscribeServer
+from tests.simulation.pair import established
 
 BOB = ("192.0.2.2", 5060)
 PENDING = object()
@@ -298,3 +301,46 @@ def test_a_subscribe_that_is_repeated_is_one_subscription() -> None:
         carol -> bob    SUBSCRIBE sip:bob@192.0.2.2:5060 [1]
         bob -> carol    200 OK [1 SUBSCRIBE]
     """)
+
+
+def test_inside_of_a_call_which_may_end_first() -> None:
+    """RFC 5057 §4.1: both share a dialog, and each ends for itself."""
+    world = World()
+    alice, bob = established(world)
+    notifier = NotifierUsage(bob.core, package_named("presence"), 60, 3600)
+    server = SubscribeServer(bob.core, {"presence": notifier})
+    bob.core.registry.add_method(Method("SUBSCRIBE", server.serve, by_event=True))
+    bob.core.registry.add_package(Package("presence", notifier))
+    alice.core.registry.add_package(Package("presence", notifier))
+    alice.core.registry.add_method(Method("NOTIFY", serve_200(alice), by_event=True))
+    bob.on_event = lambda event: hear(event, world)
+    host = alice.session.usages
+    draft = host.draft("SUBSCRIBE", (("Event", "presence;id=7"), ("Expires", "60")), contact=True)
+    alice.core.send(draft, NOBODY, world.now, host)
+    world.run()
+    alice.hang_up()
+    world.run(70)
+    assert [line for line in world.ladder() if "NOTIFY" in line or "BYE" in line] == ladder("""
+        bob -> alice    NOTIFY sip:alice@192.0.2.1:5060 [1]
+        alice -> bob    200 OK [1 NOTIFY]
+        alice -> bob    BYE sip:bob@192.0.2.2:5060 [3]
+        bob -> alice    200 OK [3 BYE]
+        bob -> alice    NOTIFY sip:alice@192.0.2.1:5060 [2]
+        alice -> bob    481 Call/Transaction Does Not Exist [2 NOTIFY]
+    """)
+    world.settle()
+    assert bob.leftovers == []
+
+
+def serve_200(agent: CoreAgent) -> Serve:
+    def serve(request: Request, transaction: AnyServer, now: float) -> None:
+        agent.core.respond(transaction, request.response(200), now)
+
+    return serve
+
+
+def hear(event: Event | Asked | StateDue, world: World) -> None:
+    if isinstance(event, Asked):
+        event.watcher.accept(world.now)
+    elif isinstance(event, StateDue):
+        event.watcher.tell(b"", world.now)

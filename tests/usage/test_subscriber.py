@@ -201,6 +201,19 @@ def test_the_notifier_shortens_the_time() -> None:
     assert it.expires == [3600, 3600]
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_where_the_notify_does_not_say_how_long_the_2xx_does(early: bool) -> None:
+    it = Subscribed(expires=3600)
+    if early:
+        it.notify(1, "active")
+    first = next(each for each in it.carol.requests if each.method == "SUBSCRIBE")
+    it.carol.answer(first, 200, headers=[("Expires", "120")])
+    if not early:
+        it.notify(1, "active")
+    it.world.run(50)
+    assert it.expires == [3600, 3600]
+
+
 def test_the_refresh_takes_the_new_contact_of_the_notifier() -> None:
     it = Subscribed(expires=600)
     dave = ScriptedPeer(it.world, "dave", ("192.0.2.4", 5060))

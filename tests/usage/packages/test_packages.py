@@ -181,6 +181,19 @@ def test_activities_of_rfc_4480() -> None:
         PRESENCE.write(Presence("sip:a@b", activities=("a><b",)))
 
 
+def test_what_asterisk_says_of_a_lamp() -> None:
+    body = (
+        b'<?xml version="1.0"?><presence entity="sip:lamp@h" xmlns="urn:ietf:params:xml:ns:pidf"'
+        b' xmlns:pp="urn:ietf:params:xml:ns:pidf:person"'
+        b' xmlns:ep="urn:ietf:params:xml:ns:pidf:rpid:rpid-person">'
+        b'<note>On the phone</note><tuple id="lamp"><status><basic>open</basic></status>'
+        b'<contact priority="1">sip:lamp@h</contact></tuple>'
+        b"<pp:person><status><ep:activities><ep:on-the-phone/></ep:activities></status></pp:person></presence>"
+    )
+    presence = PRESENCE.read(body)
+    assert (presence.note, presence.activities) == ("On the phone", ("on-the-phone",))
+
+
 def test_presence_that_says_nothing() -> None:
     assert PRESENCE.read(b"<presence/>").open is None
 
