@@ -23,6 +23,7 @@ from tests.simulation.test_calls import (
     SEEDS,
     TOO_LATE,
     UNANSWERED,
+    Fates,
     blocks,
 )
 from tests.simulation.users import BAD, User, fate
@@ -31,7 +32,7 @@ BLOCK = 50
 ALL = [range(first, first + BLOCK) for first in range(0, SEEDS, BLOCK)]
 NOT_TAKEN = (["failed"], ["invitationcancelled"])
 """The callee's offer, in a reliable response, is one that the caller does not take."""
-BOTH = (["failed"], [])
+BOTH: Fates = (["failed"], [])
 """The caller gives up for that, while the callee refuses."""
 ENDS = (CANCELLED, TOO_LATE, UNANSWERED, CROSSED, NOT_TAKEN)
 
