@@ -71,7 +71,8 @@ class Notification:
 
 
 class Subscription:
-    """Our subscription to a state: ``async for`` gives each notification.
+    """Our subscription to a state: ``async for`` gives each notification. 64 wait for who is slow to take
+    them; then the oldest is lost.
 
     The iteration ends when the notifier has ended it for good, and raises what ended it otherwise:
     SubscriptionRejected, AuthenticationFailed, TransactionTimeout, TransportError.

@@ -206,6 +206,9 @@ class SubscriberUsage:
             self._over(error=TransactionTimeout("SUBSCRIBE was accepted, but no NOTIFY came"))
 
     def faulted(self, error: SipError, now: float) -> None:
+        for each in self.subscriptions:
+            each.discard()
+        self.subscriptions.clear()
         self._over(error=error)
 
     @property
