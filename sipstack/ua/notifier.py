@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from sipstack.core.events import AddressChanged
@@ -14,6 +15,9 @@ from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.notification import Asked, NotifierUsage, StateDue, WatcherGone, WatcherUsage
 from sipstack.usage.packages.package import EventPackage
+
+A_TURN = 50
+"""Watchers that are told of an update in one turn of the loop: some 3 ms."""
 
 Authorize = Callable[["Watcher"], bool | int | None]
 """Whether a watcher may know the state: True; None when it has to wait for ``watcher.approve``; False, or the
@@ -84,6 +88,8 @@ class Notifier:
         self._state = state
         self._authorize = authorize
         self._watchers: dict[WatcherUsage, Watcher] = {}
+        self._due: dict[WatcherUsage, Watcher] = {}  # who is to be told of an update yet
+        self._telling = False
         self._release: Withdraw | None = None
         self._closing = False
         self._closed: Result[None] = Result()
@@ -116,8 +122,17 @@ class Notifier:
 
     def notify(self) -> None:
         """Tell everybody the state again: where it is a function, that is called for each."""
-        for watcher in self.watchers:
-            watcher.notify()
+        self._due |= self._watchers
+        if not self._telling:
+            self._tell_some()
+
+    def _tell_some(self) -> None:
+        """As many as a turn of the loop has time for."""
+        for usage in list(islice(self._due, A_TURN)):
+            self._due.pop(usage).notify()
+        self._telling = bool(self._due)
+        if self._telling:
+            self._runtime.loop.call_soon(self._tell_some)
 
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
@@ -134,6 +149,7 @@ class Notifier:
         """Take no more, and end what is there: the watchers may come back later."""
         if not self._closing:
             self._closing = True
+            self._due.clear()
             self._give_up()
             for watcher in self.watchers:
                 watcher.end("probation")
@@ -142,6 +158,7 @@ class Notifier:
 
     def _abort(self, reason: str) -> None:
         self._watchers.clear()
+        self._due.clear()
         self._closing = True
         self._give_up()
         self._finish_if_empty()
@@ -173,6 +190,7 @@ class Notifier:
                 self._tell(usage)
             case WatcherGone(error=error):
                 watcher = self._watchers.pop(usage, None)
+                self._due.pop(usage, None)
                 if watcher is not None:
                     TRANSACTION.info("%r is gone: %s", watcher, error or "it has ended")
                 self._finish_if_empty()

@@ -132,6 +132,26 @@ async def test_what_changes_while_a_notify_is_under_way_is_told_once_and_as_it_i
                 assert len([line for line in world.ladder() if "NOTIFY sip" in line]) == 3
 
 
+async def test_an_update_for_many_does_not_stop_the_loop(world: World) -> None:
+    """50 watchers are told in one turn."""
+
+    def told() -> int:
+        return sum(sent.data.startswith(b"NOTIFY") for sent in world.sent)
+
+    async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
+        async with bob.notifying("message-summary", OLD) as mailbox, contextlib.AsyncExitStack() as on:
+            for _ in range(120):
+                await on.enter_async_context(alice.subscribe("sip:bob@bob.test", "message-summary"))
+            await asyncio.sleep(1)
+            before = told()
+            mailbox.update(NEWS)
+            mailbox.notify()
+            assert told() - before == 50
+            await asyncio.sleep(1)
+            assert told() - before in (120, 170)  # the first were told while the others had to wait
+    assert world.leftovers == []
+
+
 async def test_a_package_of_ones_own_in_a_few_lines(world: World) -> None:
     moon = EventPackage("moon", "text/plain", read=lambda body: body.decode(), write=str.encode)
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:

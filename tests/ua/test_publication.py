@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -171,6 +172,37 @@ async def test_a_server_that_is_silent_at_the_end_is_not_waited_for_long(world: 
             server.close()
             began = world.now
         assert world.now - began <= 4.1
+    assert world.leftovers == []
+
+
+async def test_cancelled_while_it_publishes(world: World) -> None:
+    """The PUBLISH cannot be taken back: what it has made is removed."""
+    async with Compositor(world) as server, world.user_agent("alice") as alice:
+        world.network.partition(["10.0.0.1"], ["10.0.0.2"])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.7), alice.publish(WHERE, "presence", OPEN):
+                raise AssertionError
+        world.network.heal()
+        await asyncio.sleep(40)
+        assert (server.states, server.seen) == ({}, ["initial", "remove"])
+    assert world.leftovers == []
+
+
+async def test_the_user_agent_is_left_while_it_is_published(world: World) -> None:
+    async with Compositor(world) as server, contextlib.AsyncExitStack() as on:
+        async with world.user_agent("alice") as alice:
+            publication = await on.enter_async_context(alice.publish(WHERE, "presence", OPEN))
+        assert (server.states, publication.active) == ({}, False)
+    assert world.leftovers == []
+
+
+async def test_who_waits_for_its_end_hears_of_a_refresh_that_is_refused_for_good(world: World) -> None:
+    async with Compositor(world, longest=300) as server, world.user_agent("alice") as alice:
+        async with alice.publish(WHERE, "presence", OPEN) as publication:
+            server.status = 403
+            with pytest.raises(PublicationRejected, match="403"):
+                await publication.lost()
+            server.status = None
     assert world.leftovers == []
 
 
