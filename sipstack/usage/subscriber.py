@@ -35,6 +35,7 @@ class SubscriberUsage:
         "_answered",
         "_core",
         "_draft",
+        "_is_over",
         "_open",
         "_sent",
         "_waits_until",
@@ -63,6 +64,7 @@ class SubscriberUsage:
         self._waits_until = NEVER  # for the first NOTIFY of each fork: Timer N
         self._open = False
         self._answered = False
+        self._is_over = False  # nothing more is told
 
     def __repr__(self) -> str:
         return f"<SubscriberUsage {self.package.name} {self._draft.uri}>"
@@ -171,7 +173,7 @@ class SubscriberUsage:
     # -- answers -------------------------------------------------------------------------------------------
 
     def response_received(self, response: Response, now: float) -> None:
-        if response.status < 200:
+        if response.status < 200 or self._is_over:
             return
         self._answered = True
         minimum = longer_interval(response, self.expires)
@@ -192,7 +194,7 @@ class SubscriberUsage:
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._answered = True
-        if not self._is_subscribed:
+        if not self._is_subscribed and not self._is_over:
             self._over(error=error)
 
     def timeout(self, now: float) -> None:
@@ -232,5 +234,6 @@ class SubscriberUsage:
         error: SipError | None = None,
         pause: float | None = None,
     ) -> None:
+        self._is_over = True
         self._close_set()
         self._core.emit(Over(self, state, response, error, pause))

@@ -98,6 +98,18 @@ def test_a_notify_before_the_2xx_and_a_2xx_that_never_comes() -> None:
     assert (it.told, it.notify(2)) == (["active by peer"], 200)
 
 
+@pytest.mark.parametrize("status", [200, 481, 423, None])
+def test_a_subscription_that_is_over_before_its_subscribe_is_answered(status: int | None) -> None:
+    it = Subscribed(expires=60)
+    it.notify(1, OVER)
+    if status is not None:
+        first = next(each for each in it.carol.requests if each.method == "SUBSCRIBE")
+        it.carol.answer(first, status, headers=[("Min-Expires", "900")])
+    it.world.settle()
+    assert it.told == ["terminated by peer", "over: noresource"]
+    assert (it.expires, it.alice.leftovers) == ([60], [])
+
+
 @pytest.mark.parametrize(
     ("part", "status"),
     [
