@@ -14,6 +14,7 @@ SipError                       .transient: whether trying again later may help
 │   ├── RegistrationRejected
 │   ├── SubscriptionRejected
 │   ├── PublicationRejected
+│   ├── TransferFailed
 │   └── AuthenticationFailed   our credentials were refused, or we have none
 ├── NegotiationError           no common codec; stands for 488
 ├── MediaError                 a file or device cannot be read or written
@@ -174,6 +175,20 @@ class SubscriptionRejected(RequestFailed):
 
 class PublicationRejected(RequestFailed):
     """The PUBLISH was refused."""
+
+
+class TransferFailed(RequestFailed):
+    """The other side does not call whom we refer it to, or was refused there. ``refused``: the REFER itself
+    was; else the status is that of the other side's call, of which it has told by NOTIFY.
+    """
+
+    def __init__(self, response: FinalResponse, *, refused: bool = False) -> None:
+        super().__init__(response)
+        self.refused = refused
+
+    def __str__(self) -> str:
+        what = "the transfer was refused" if self.refused else "the transfer came to nothing"
+        return f"{what}: {super().__str__()}"
 
 
 class AuthenticationFailed(RequestFailed):

@@ -60,6 +60,7 @@ PUBLIC = [
     "Publication",
     "PublicationRejected",
     "Redirect",
+    "Referral",
     "RegisteredAddress",
     "RegisteredContact",
     "Registration",
@@ -81,6 +82,8 @@ PUBLIC = [
     "TracedMessage",
     "TracedPacket",
     "TransactionTimeout",
+    "Transfer",
+    "TransferFailed",
     "TransportError",
     "UserAgent",
     "Watcher",
@@ -128,10 +131,10 @@ MEMBERS = {
     "Account": "aor credentials credentials_to_callers digest display_name from_ instance password proxy"
     " registrar registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
-    " remote_held response resume scope security statistics",
+    " remote_held response resume scope security statistics transfer transferring",
     "IncomingRequest": "agent answered body call_id from_ method request respond text to",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
-    " from_ offer play playing progress recording redirect reject request security statistics to",
+    " from_ offer play playing progress recording redirect reject replaces request security statistics to",
     "Notifier": "notify package state update watchers",
     "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
     " statistics",
@@ -140,7 +143,8 @@ MEMBERS = {
     " states temporary_gruu",
     "Subscription": "active error expires_at latest package refresh retry_at state target",
     "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options"
-    " poll publish register request running serve serving subscribe unregister_all",
+    " poll publish refer referring register request running serve serving serving_referrals subscribe"
+    " unregister_all",
     "Watcher": "approve end expires_at from_ notify request resource state",
 }
 

@@ -22,6 +22,7 @@ from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from sipstack.usage.packages.package import EventPackage
 from sipstack.usage.publication import PublicationUsage
+from sipstack.usage.refer.outgoing import OutgoingRefer
 from sipstack.usage.registration.instance import Instance
 from sipstack.usage.registration.usage import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
@@ -105,6 +106,21 @@ class Commands(Services):
         fields = self._own_fields.joined(Headers(headers))
         draft = self._draft("PUBLISH", target, fields, b"", None, identity, from_, max_forwards)
         return PublicationUsage(self, draft, package.name, package.content_type, expires)
+
+    def refer(
+        self,
+        target: str,
+        headers: HeaderFields,
+        *,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
+    ) -> OutgoingRefer:
+        """A REFER outside of any dialog; ``start`` sends it."""
+        fields = self._invite_fields.joined(Headers(headers))
+        return OutgoingRefer(
+            self, self._draft("REFER", target, fields, b"", "", identity, from_, max_forwards)
+        )
 
     def register(
         self,

@@ -114,6 +114,10 @@ class Services:
     def dialog_of(self, request: Request) -> DialogUsages | None:
         return self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
 
+    def find_dialog(self, call_id: str, local_tag: str, remote_tag: str) -> DialogUsages | None:
+        """The dialog with this ID (RFC 3261 §12)."""
+        return self._dialogs.get((call_id, local_tag, remote_tag))
+
     def transmit(self, flow: Flow, data: bytes) -> None:
         if flow.reliable and not self.router.is_open(flow):
             self._transmit_elsewhere(flow, data)

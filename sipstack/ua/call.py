@@ -28,12 +28,13 @@ from sipstack.ua.digits import Dtmf, digits_of
 from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
+from sipstack.ua.transfer import Transferring
 from sipstack.usage.invite.session import Session
 
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
 
 
-class Call(Negotiating):
+class Call(Negotiating, Transferring):
     """An established session with media, made by ``UserAgent.call``, ``OutgoingInvite.answered`` and
     ``Invitation.accept``.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sipstack.ua.calling import Calling
 from sipstack.ua.notifying import Notifying
 from sipstack.ua.publishing import Publishing
+from sipstack.ua.referring import Referring
 from sipstack.ua.registering import Registering
 from sipstack.ua.requesting import Requesting
 from sipstack.ua.subscribing import Subscribing
 
 
-class UserAgentClient(Calling, Registering, Requesting, Subscribing, Notifying, Publishing):
+class UserAgentClient(Referring, Registering, Requesting, Subscribing, Notifying, Publishing):
     """Places calls, registers and sends requests. Every UserAgent is one; ``invitation.agent`` is typed so.
 
     Arguments that several methods share:

@@ -32,7 +32,9 @@ from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
+from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.policy import Redirect
+from sipstack.ua.replacing import replaced_call
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.usage.content import session_description
@@ -70,6 +72,13 @@ class Invitation(Incoming, Leg):
         """
         body = session_description(self.request)
         return sdp.parse(body) if body else None
+
+    @property
+    def replaces(self) -> Call | OutgoingInvite | None:
+        """The call of ours that this one is to take the place of (RFC 3891): accepting ends it. It may be one
+        that we are placing, and that nobody has answered yet. None for a call of its own.
+        """
+        return replaced_call(self._runtime, self.request)
 
     @property
     def answered(self) -> bool:

@@ -22,6 +22,7 @@ from sipstack.errors import ResolutionError as ResolutionError
 from sipstack.errors import SipError as SipError
 from sipstack.errors import SubscriptionRejected as SubscriptionRejected
 from sipstack.errors import TransactionTimeout as TransactionTimeout
+from sipstack.errors import TransferFailed as TransferFailed
 from sipstack.errors import TransportError as TransportError
 from sipstack.media.audio import Audio as Audio
 from sipstack.media.audio import Frame as Frame
@@ -57,10 +58,12 @@ from sipstack.ua.policy import Accept as Accept
 from sipstack.ua.policy import Redirect as Redirect
 from sipstack.ua.policy import Reject as Reject
 from sipstack.ua.publication import Publication as Publication
+from sipstack.ua.referral import Referral as Referral
 from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState
 from sipstack.ua.subscription import Notification as Notification
 from sipstack.ua.subscription import Subscription as Subscription
+from sipstack.ua.transfer import Transfer as Transfer
 from sipstack.usage.content import session_description as session_description
 from sipstack.usage.invite.extension import CallExtension as CallExtension
 from sipstack.usage.invite.extension import Extension as Extension

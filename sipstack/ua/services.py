@@ -8,7 +8,10 @@ from typing import Protocol
 from sipstack.core.core import Core
 from sipstack.ua.events import Events
 from sipstack.ua.info import Info
+from sipstack.ua.referral import Referrals
+from sipstack.ua.replacing import Replacing
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.transfer import Transfers
 
 
 class Service(Protocol):
@@ -18,7 +21,7 @@ class Service(Protocol):
         """Have ``core`` answer, until the application does so itself."""
 
 
-SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info, Events)
+SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info, Events, Replacing, Transfers, Referrals)
 
 
 def start_services(runtime: Runtime) -> None:

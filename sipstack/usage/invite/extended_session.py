@@ -56,6 +56,19 @@ class ExtendedSession:
         if self._session.origin is not None:
             self._session.origin.faulted(error, now)
 
+    def supplant(self, session: Session, now: float) -> None:
+        """Ours has taken the place of ``session`` (RFC 3891 §3): it is ended by BYE; by CANCEL as long as it
+        is one that we are placing.
+        """
+        if not self._session.is_established:
+            return
+        if session.origin is not None:
+            session.origin.supplanted(now)
+        elif session.acceptance is not None:  # a callee waits for the ACK (RFC 3261 §15)
+            session.hang_up(now)
+        else:
+            session.close("local", "replaced by another call", now)
+
     def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None:
         """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
         session = self._session

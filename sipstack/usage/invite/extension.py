@@ -78,6 +78,13 @@ class Refuse:
 
 
 @attrs.frozen
+class Supplant:
+    """Our 2xx has put this call in the place of another one: end that."""
+
+    session: Any
+
+
+@attrs.frozen
 class Reply:
     """Answer the request so. ``refreshes``: it is a target refresh request, such as UPDATE without an offer,
     and the reply a 2xx.
@@ -152,7 +159,7 @@ class CallExtension:
         """A request of one of its ``methods``."""
         return Reply(500)
 
-    def timeout(self, now: float) -> Close | Ask | Resend | Refuse | None:
+    def timeout(self, now: float) -> Close | Ask | Resend | Refuse | Supplant | None:
         """The deadline is reached, and taken away: set it again to be called again."""
         return None
 

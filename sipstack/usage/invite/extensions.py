@@ -26,6 +26,7 @@ from sipstack.usage.invite.extension import (
     Reply,
     Resend,
     Retry,
+    Supplant,
     TakeOffer,
 )
 
@@ -45,6 +46,8 @@ class ExtendedCall(Protocol):
     def resend(self, now: float) -> None: ...
 
     def refuse(self, status: int, now: float) -> None: ...
+
+    def supplant(self, session: Any, now: float) -> None: ...
 
     def reply(
         self, reply: Reply | TakeOffer, request: Request, transaction: AnyServer, now: float
@@ -145,7 +148,9 @@ class Extensions:
         """Whether our next response has to wait."""
         return any(part.holding for part in self._parts)
 
-    def perform(self, part: CallExtension, action: Action | Resend | Refuse | None, now: float) -> None:
+    def perform(
+        self, part: CallExtension, action: Action | Resend | Refuse | Supplant | None, now: float
+    ) -> None:
         """Carry out what ``part`` decided."""
         if self._call is None:
             return
@@ -157,6 +162,8 @@ class Extensions:
             self._call.resend(now)
         elif isinstance(action, Refuse):
             self._call.refuse(action.status, now)
+        elif isinstance(action, Supplant):
+            self._call.supplant(action.session, now)
 
     def refresh_target(self, response: Response) -> None:
         """The 2xx to a target refresh request; one whose Contact is of no use changes nothing."""

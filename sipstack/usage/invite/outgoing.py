@@ -145,6 +145,9 @@ class OutgoingInviteUsage(Origin):
         if self.request is None:
             self._finish(Failed(self, CallEnded("local", "cancelled")))
 
+    def supplanted(self, now: float) -> None:
+        self.cancel(now)
+
     # -- responses -----------------------------------------------------------------------------------------
 
     def response_received(self, response: Response, now: float) -> None:

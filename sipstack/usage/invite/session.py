@@ -72,6 +72,9 @@ class Origin:
     def give_up(self, status: int, now: float) -> None:
         """Refuse it with this status, which nobody but an extension has asked for."""
 
+    def supplanted(self, now: float) -> None:
+        """Another call has taken its place: give it up, where it is ours to give up."""
+
     def faulted(self, error: SipError, now: float) -> None:
         """The dialog is of no use any more: give the INVITE up."""
         raise NotImplementedError
