@@ -73,6 +73,11 @@ class Identifiers:
         parts = digits[:8], digits[8:12], f"4{digits[13:16]}", f"{variant}{digits[17:20]}", digits[20:]
         return "urn:uuid:" + "-".join(parts)
 
+    def uuid(self) -> str:
+        """Our half of a Session-ID (RFC 7989 §4.1): a random UUID without its hyphens."""
+        digits = self._piece()
+        return f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
+
     def octets(self, count: int) -> bytes:
         """``count`` random octets: keys, salts."""
         return self.random.randbytes(count)

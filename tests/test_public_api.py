@@ -73,6 +73,7 @@ PUBLIC = [
     "RequestFailed",
     "ResolutionError",
     "Response",
+    "SessionId",
     "SipError",
     "SoundCard",
     "Subscription",
@@ -131,10 +132,11 @@ MEMBERS = {
     "Account": "aor credentials credentials_to_callers digest display_name from_ instance password proxy"
     " registrar registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
-    " remote_held response resume scope security statistics transfer transferring",
-    "IncomingRequest": "agent answered body call_id from_ method request respond text to",
+    " remote_held response resume scope security session_id statistics transfer transferring",
+    "IncomingRequest": "agent answered body call_id from_ method request respond session_id text to",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
-    " from_ offer play playing progress recording redirect reject replaces request security statistics to",
+    " from_ offer play playing progress recording redirect reject replaces request security"
+    " session_id statistics to",
     "Notifier": "notify package state update watchers",
     "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
     " statistics",
@@ -143,8 +145,8 @@ MEMBERS = {
     " states temporary_gruu",
     "Subscription": "active error expires_at latest package refresh retry_at state target",
     "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options"
-    " poll publish refer referring register request running serve serving serving_referrals subscribe"
-    " unregister_all",
+    " poll publish refer referring register request running serve serving serving_referrals"
+    " subscribe unregister_all",
     "Watcher": "approve end expires_at from_ notify request resource state",
 }
 

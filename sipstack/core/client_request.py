@@ -20,6 +20,7 @@ from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.message import Request, Response
 from sipstack.message.digest import NOTHING
+from sipstack.message.session_id import paired
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
@@ -56,6 +57,8 @@ class ClientRequest(RoutedRequest):
         asks: RequestUser | None = None,
     ) -> None:
         super().__init__(core, draft, usages)
+        if not draft.session_id and core.configuration.session_ids and "Session-ID" not in draft.headers:
+            draft.session_id = paired(core.identifiers.uuid())  # nobody has sent the draft yet
         self._authenticator = authenticator
         self._authentication = authenticator.accepted(draft)
         if self._authentication is not NOTHING:
@@ -116,6 +119,8 @@ class ClientRequest(RoutedRequest):
 
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
+        if self._usages is not None:
+            self._usages.dialog.hear(response)
         if not self.answered and self._route is not None:
             self._target_answered(self._route, response, now)
         if status < 200:

@@ -14,6 +14,7 @@ from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers
 from sipstack.message.headers import HeaderFields
+from sipstack.message.session_id import paired
 from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, NewCall
 from sipstack.usage.invite.extensions import Extensions
@@ -136,6 +137,8 @@ class Commands(Services):
         place of the identity's own; ``instance``: which device and flow it is of.
         """
         fields = (*self._user_agent(), *headers)
+        if self.configuration.session_ids:  # one for all refreshes, as the Call-ID is
+            fields = (*fields, ("Session-ID", paired(self.identifiers.uuid())))
         identity = identity or self.configuration.identity
         return RegistrationUsage(self, registrar, identity, expires, fields, proxy=proxy, instance=instance)
 

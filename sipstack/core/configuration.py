@@ -17,6 +17,8 @@ class Configuration:
     identities: tuple[Identity, ...] = ()
     """Our other identities: calls to them are answered with their Contact and credentials."""
     user_agent: str = ""
+    session_ids: bool = True
+    """Whether each message of ours has a Session-ID (RFC 7989)."""
     timers: Timers = Timers()
     largest_datagram: int | None = 1300
     """Octets of a request beyond which it goes over TCP where the target takes that (RFC 3261 §18.1.1);

@@ -16,6 +16,7 @@ from sipstack.errors import RemoteProtocolError
 from sipstack.message import NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.message.message import with_tag
+from sipstack.message.session_id import LENGTH, paired, sender_of
 
 
 @attrs.define
@@ -38,6 +39,8 @@ class Dialog:
     early: bool
     secure: bool = False
     """Whether it began over a secure flow, for a sips: URI (§12.1.1): then all its hops must be secure."""
+    session_id: str = ""
+    """The Session-ID of our messages in it (RFC 7989): our UUID and the peer's; empty for none."""
 
     @property
     def key(self) -> Hashable:
@@ -66,6 +69,7 @@ class Dialog:
             remote_cseq=request.cseq.number,
             early=True,
             secure=secure and _asks_for_security(request),
+            session_id=request.session_id,
         )
 
     @classmethod
@@ -89,6 +93,7 @@ class Dialog:
             remote_cseq=None,
             early=early,
             secure=secure and _was_sent_to_sips(request),
+            session_id=_answered(_session_id_of(request), response),
         )
 
     @classmethod
@@ -108,6 +113,7 @@ class Dialog:
             remote_cseq=None,  # the host takes that of the NOTIFY
             early=False,
             secure=secure and _was_sent_to_sips(subscribe),
+            session_id=_answered(_session_id_of(subscribe), notify),
         )
 
     def confirm(self, response: Response) -> None:
@@ -115,6 +121,15 @@ class Dialog:
         self.early = False
         self.remote_target = target_of(response)
         self.route_set = route_set_of(response)
+        self.hear(response)
+
+    def hear(self, message: Request | Response) -> None:
+        """The peer's UUID is that of its latest message (RFC 7989 §6): another one, where somebody between us
+        has joined it to a new session.
+        """
+        row = message.headers.index.get("Session-ID")
+        if row is not None and self.session_id and row[:32] != self.session_id[-32:]:
+            self.session_id = _answered(self.session_id, message)
 
     # -- requests inside -----------------------------------------------------------------------------------
 
@@ -163,6 +178,7 @@ class Dialog:
             own,
             strict,
             identity,
+            session_id=self.session_id,
         )
 
     def _route(self) -> tuple[str, tuple[str, ...], bool]:
@@ -175,6 +191,20 @@ class Dialog:
             # a strict router wants itself in the Request-URI and the remote target as the last route
             return str(first), (*routes[1:], f"<{self.remote_target}>"), True
         return self.remote_target, routes, False
+
+
+def _session_id_of(request: Request) -> str:
+    """The Session-ID of a request of ours. One that the application has written may have another form."""
+    text = request.headers.get("Session-ID") or ""
+    return text if len(text) in (0, LENGTH) else paired(sender_of(request))
+
+
+def _answered(session_id: str, message: Request | Response) -> str:
+    """``session_id`` with the sender of ``message`` as the other end, where that says who it is."""
+    if not session_id or "Session-ID" not in message.headers:
+        return session_id
+    heard = message.headers.readable("Session-ID")
+    return session_id if heard is None else paired(session_id[:32], heard.local)
 
 
 def target_of(message: Request | Response) -> str:

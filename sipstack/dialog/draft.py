@@ -46,6 +46,8 @@ class Draft:
     """Whether ``uri`` is a strict router, to which the request goes before all routes."""
     identity: Identity = ANONYMOUS
     max_forwards: str = "70"
+    session_id: str = ""
+    """The Session-ID of its dialog (RFC 7989); empty where that has none."""
 
     @property
     def next_hop(self) -> str:
@@ -68,6 +70,8 @@ class Draft:
         index["To"] = self.to
         index["Call-ID"] = self.call_id
         index["CSeq"] = f"{self.cseq} {self.method}"
+        if self.session_id:
+            index["Session-ID"] = self.session_id
         if self.contact is not None:
             index["Contact"] = header_value(f"<{contact}>{self.contact}")
         headers = Headers.of_index(index)

@@ -20,6 +20,7 @@ from sipstack.message.parameterised import (
 from sipstack.message.params import Parameters
 from sipstack.message.parser import parse
 from sipstack.message.partial import MalformedMessage
+from sipstack.message.session_id import SessionId
 from sipstack.message.stream import Limits, Ping, Pong, StreamParser
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.uri import SipUri
@@ -52,6 +53,7 @@ __all__ = [
     "Response",
     "RetryAfter",
     "SessionExpires",
+    "SessionId",
     "SipUri",
     "StreamParser",
     "SubscriptionState",

@@ -222,10 +222,12 @@ def _lines(name: str, values: Iterable[str]) -> str:
 class Request(_Message):
     """A request. ``uri`` may be given as text; it is parsed on first use."""
 
-    __slots__ = ("_uri", "method")
+    __slots__ = ("_uri", "method", "session_id")
 
     method: str
     _uri: Uri | str
+    session_id: str
+    """The Session-ID of our responses to it (RFC 7989); empty for none."""
 
     def __init__(
         self,
@@ -241,6 +243,7 @@ class Request(_Message):
             raise LocalProtocolError(f"not a Request-URI: {text!r}")
         self.method = method
         self._uri = uri
+        self.session_id = ""
         self._fill(headers if isinstance(headers, Headers) else Headers(headers), body)
 
     @classmethod
@@ -249,6 +252,7 @@ class Request(_Message):
         request = _new(cls)
         request.method = method
         request._uri = uri
+        request.session_id = ""
         request._fill(headers, body)
         return request
 
@@ -303,6 +307,8 @@ class Request(_Message):
             self._add_tag(index, to_tag)
         if status == 100 and "Timestamp" in received:
             index["Timestamp"] = received["Timestamp"]
+        if self.session_id:
+            index["Session-ID"] = self.session_id
         echo = Headers.of_index(index)
         if headers:
             echo = echo.joined(headers if isinstance(headers, Headers) else Headers(headers))

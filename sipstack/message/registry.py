@@ -26,6 +26,7 @@ from sipstack.message.parameterised import (
     SessionExpires,
     SubscriptionState,
 )
+from sipstack.message.session_id import SessionId
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.via import Via
 
@@ -164,6 +165,8 @@ _TABLE = (
     Field("Min-SE", None, _S, SessionExpires.parse),
     Field("Recv-Info", None, _O, Parameterised.parse),
     Field("Session-Expires", "x", _S, SessionExpires.parse),
+    # RFC 7989
+    Field("Session-ID", None, _S, SessionId.parse),
 )
 
 FIELDS = {field.name: field for field in _TABLE}

@@ -33,7 +33,7 @@ class Cancellable(Protocol):
 class InviteServerTransaction(Transaction):
     """Answers one INVITE."""
 
-    __slots__ = ("last", "merge_key", "request", "tag", "user")
+    __slots__ = ("last", "merge_key", "request", "session_id", "tag", "user")
 
     def __init__(self, key: Any, flow: Flow, timers: Timers, request: Request, now: float) -> None:
         super().__init__(key, flow, timers, State.PROCEEDING)
@@ -44,6 +44,8 @@ class InviteServerTransaction(Transaction):
         """The To tag of our responses, which the response to a CANCEL repeats (§9.2); "" before there is
         one.
         """
+        self.session_id = ""
+        """The Session-ID of our responses, which that to a CANCEL repeats (RFC 7989 §6)."""
         self.user: Cancellable | None = None
         """The transaction user until its final response."""
         self.retransmit_at = now + timers.trying_after

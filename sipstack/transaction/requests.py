@@ -29,4 +29,6 @@ def _derive(invite: Request, method: str, to: str) -> Request:
         ("Call-ID", invite.call_id),
         ("CSeq", f"{invite.cseq.number} {method}"),
     ]
+    if "Session-ID" in headers:  # that of the INVITE (RFC 7989 §6)
+        lines.append(("Session-ID", headers.get("Session-ID")))
     return Request(method, invite.uri, lines)

@@ -61,6 +61,8 @@ class UserAgent(UserAgentClient):
     of a NAT; None sends none, over connections neither.
     ``media``: makes the media of a call from our IP address; RTP with G.711 if not given.
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
+    ``session_ids``: whether each message of ours has a Session-ID (RFC 7989), by which a call can be found in
+    the traces of everybody that it went through.
     ``reliable``: provisional responses that are repeated until they are confirmed (RFC 3262). True: we call
     nobody, and are called by nobody, who does not support them; False: nor do we; None: with whoever does.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
@@ -93,6 +95,7 @@ class UserAgent(UserAgentClient):
         policy: Policy | None = None,
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
+        session_ids: bool = True,
         reliable: bool | None = None,
         extensions: Sequence[Extension] = (),
         limits: Limits | None = None,
@@ -133,6 +136,7 @@ class UserAgent(UserAgentClient):
             identity=account._identity,
             identities=tuple(each._identity for each in accounts),
             user_agent=user_agent,
+            session_ids=session_ids,
             timers=timers or Timers(),
             maximum_transactions=limits.transactions,
             maximum_dialogs=limits.dialogs,

@@ -16,6 +16,7 @@ from sipstack.media.relay import Relay, RelayEnd
 from sipstack.ua.call import Call
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.session_ids import join
 from sipstack.until_first import until_first
 
 Party = Call | OutgoingInvite | Invitation
@@ -33,6 +34,8 @@ async def bridge(one: Party, other: Party) -> None:
     bridge goes on when both are answered. Raises MediaError when the sample rate of one cannot be made that
     of the other.
     """
+    if isinstance(one, Call) and isinstance(other, Call):
+        join(one._session, other._session)
     await until_first(_carry(one, other), _carry(other, one))
 
 

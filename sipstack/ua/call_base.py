@@ -6,12 +6,13 @@ import asyncio
 
 from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
-from sipstack.message import NameAddr, Response, Uri
+from sipstack.message import NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
 from sipstack.ua.arguments import check_text
 from sipstack.ua.leg import Leg
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.session_ids import session_id_of
 from sipstack.usage.invite.session import Session
 
 
@@ -52,6 +53,13 @@ class CallBase(Leg):
     def id(self) -> str:
         """The Call-ID."""
         return self._session.dialog.call_id
+
+    @property
+    def session_id(self) -> SessionId | None:
+        """The UUIDs of both ends, ours as ``local``, which stay the same through back-to-back user agents
+        (RFC 7989); None with ``session_ids=False``.
+        """
+        return session_id_of(self._session.dialog.session_id)
 
     @property
     def local(self) -> Uri:

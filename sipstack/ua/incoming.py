@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 from sipstack.log import legible
-from sipstack.message import NameAddr, Request
+from sipstack.message import NameAddr, Request, SessionId
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.runtime import Runtime, Usage
+from sipstack.ua.session_ids import session_id_of
 
 
 class Incoming:
@@ -41,6 +42,15 @@ class Incoming:
     def call_id(self) -> str:
         """The Call-ID."""
         return self.request.call_id
+
+    @property
+    def session_id(self) -> SessionId | None:
+        """The UUIDs of both ends, the sender's as ``remote`` (RFC 7989); None with ``session_ids=False``.
+
+        A back-to-back user agent passes it on, in ``headers=`` of the call that it makes:
+        ``{"Session-ID": SessionId(incoming.session_id.remote)}``.
+        """
+        return session_id_of(self.request.session_id)
 
     @property
     def from_(self) -> NameAddr:

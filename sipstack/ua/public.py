@@ -41,6 +41,7 @@ from sipstack.media.traced import traced_rtp as traced_rtp
 from sipstack.media.wav import open_source as open_source
 from sipstack.message import Request as Request
 from sipstack.message import Response as Response
+from sipstack.message import SessionId as SessionId
 from sipstack.net.capture import Capture as Capture
 from sipstack.net.tls_settings import Tls as Tls
 from sipstack.ua.account import Account as Account

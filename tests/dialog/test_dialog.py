@@ -21,6 +21,7 @@ UAS_OF_THE_INVITE = {
     "remote_cseq": 7,
     "early": True,  # until it is accepted
     "secure": False,
+    "session_id": "",
 }
 
 UAC_OF_THE_200 = {
@@ -35,6 +36,7 @@ UAC_OF_THE_200 = {
     "remote_cseq": None,
     "early": False,
     "secure": False,
+    "session_id": "",
 }
 
 

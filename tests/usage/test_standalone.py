@@ -47,7 +47,7 @@ def test_a_method_that_an_application_invents_goes_out_like_any_other() -> None:
     _, _, bob, _ = asking("PING")
     assert bob.request.start_line == "PING sip:bob@192.0.2.2:5060 SIP/2.0"
     assert [name for name, _ in bob.request.headers.items()] == [
-        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Content-Length")
+        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Session-ID", "Content-Length")
     ]
 
 

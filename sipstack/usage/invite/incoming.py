@@ -60,6 +60,7 @@ class IncomingInvite(Origin):
         self.request = request
         self.transaction = transaction
         self.tag = transaction.tag = core.identifiers.tag()
+        transaction.session_id = request.session_id
         flow = transaction.flow
         dialog = Dialog.as_server(request, self.tag, secure=flow.secure)
         usages = DialogUsages(core, dialog, identity)

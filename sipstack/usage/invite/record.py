@@ -8,7 +8,7 @@ import attrs
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import ParseError
-from sipstack.message import NameAddr
+from sipstack.message import NameAddr, SessionId
 from sipstack.usage.content import octets
 
 T = TypeVar("T")
@@ -75,6 +75,7 @@ def _dialog(fields: dict[str, object]) -> Dialog:
         remote_cseq=None if fields.get("remote_cseq") is None else _cseq(fields, "remote_cseq"),
         early=_of_type(fields, "early", bool),
         secure=_of_type(fields, "secure", bool),
+        session_id=_session_id(fields),
     )
 
 
@@ -95,6 +96,14 @@ def _header_text(fields: dict[str, object], name: str) -> str:
     text = _of_type(fields, name, str)
     if any(mark in text for mark in "\r\n\0"):
         raise ParseError(f"{name} cannot stand in a message")
+    return text
+
+
+def _session_id(fields: dict[str, object]) -> str:
+    """None in a record of before, or where there is none."""
+    text = _header_text(fields, "session_id") if "session_id" in fields else ""
+    if text and str(SessionId.parse(text)) != text:
+        raise ParseError("session_id has another form")
     return text
 
 

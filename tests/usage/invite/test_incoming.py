@@ -113,7 +113,8 @@ def test_the_2xx_and_a_provisional_as_they_go_out() -> None:
     world.run()
     for response, extra in zip(carol.heard, (["Subject"], []), strict=True):
         assert [name for name, _ in response.headers.items()] == [
-            *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Allow", "Content-Type", "Record-Route"),
+            *("Via", "From", "To", "Call-ID", "CSeq", "Session-ID", "Contact", "Allow"),
+            *("Content-Type", "Record-Route"),
             *extra,
             "Content-Length",
         ]

@@ -96,7 +96,7 @@ def test_the_invite_as_it_goes_out() -> None:
     outgoing = alice.call(bob.uri, headers=(("Subject", "lunch"),))
     invite, aor = bob.request, "<sip:alice@example.com>"
     assert [name for name, _ in invite.headers.items()] == [
-        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact"),
+        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Session-ID", "Contact"),
         *("Allow", "Subject", "Content-Type", "Content-Length"),
     ]
     assert invite.headers.get("Via") == f"SIP/2.0/UDP 192.0.2.1:5060;branch={invite.via.branch};rport"

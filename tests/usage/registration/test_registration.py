@@ -93,6 +93,7 @@ def test_the_register_as_it_goes_out() -> None:
         ("Contact", f"{CONTACT};expires=600"),
         ("Supported", "path"),
         ("User-Agent", "test/1"),
+        ("Session-ID", register.headers.get("Session-ID")),
         ("Content-Length", "0"),
     ]
 
