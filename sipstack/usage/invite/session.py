@@ -387,8 +387,13 @@ class Session:
         self.usages.send(self.usages.draft("BYE", self._bye_headers or ()), user, now)
 
     def response_received(self, response: Response, now: float) -> None:
-        """The answer to our BYE. Whatever it says, the session is over (§15.1.1)."""
-        if response.status >= 200:
+        """The answer to our BYE. Whatever it says, the session is over (§15.1.1). Only when a later request
+        of ours, such as a NOTIFY, has overtaken it, the peer does not know that yet (§12.2.2): it goes out
+        again.
+        """
+        if response.status == 500 and response.cseq.number < self.dialog.local_cseq:
+            self._send_bye(now)
+        elif response.status >= 200:
             self._end("local", "", now)
 
     def request_failed(self, error: SipError, now: float) -> None:

@@ -11,6 +11,7 @@ from sipstack.testing.ladders import ladder, timed
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from sipstack.transaction.machine import NOBODY
 from tests.simulation.pair import established
 from tests.usage.invite.callers import bob_and_peer, called_by_peer
 
@@ -182,3 +183,24 @@ def test_its_repr_tells_the_state() -> None:
     assert repr(bob.session) == "<Session ESTABLISHED call-of-carol>"
     bob.hang_up()
     assert repr(bob.session) == "<Session CLOSING call-of-carol>"
+
+
+def test_a_bye_that_a_later_request_has_overtaken_goes_out_again() -> None:
+    """A NOTIFY of the same dialog, say: the peer answers 500 and does not know yet that it is over."""
+    world = World()
+    alice = CoreAgent(world, "alice", ("192.0.2.1", 5060))
+    bob = ScriptedPeer(world, "bob", ("192.0.2.2", 5060))
+    alice.call(bob.uri)
+    bob.answer(bob.request, 200, body=b"v=0 the answer\r\n")
+    usages = alice.session.usages
+    alice.hang_up()
+    bye = bob.request
+    usages.send(usages.draft("NOTIFY"), NOBODY, world.now)
+    bob.answer(bob.request, 481)
+    bob.answer(bye, 500)
+    assert (bob.request.method, bob.request.cseq.number) == ("BYE", bye.cseq.number + 2)
+    assert "Ended" not in alice.told
+    bob.answer(bob.request, 500)
+    assert (alice.last(Ended).by, bob.methods.count("BYE")) == ("local", 2)
+    world.settle()
+    assert alice.leftovers == []
