@@ -18,7 +18,7 @@ SipError                       .transient: whether trying again later may help
 │   └── AuthenticationFailed   our credentials were refused, or we have none
 ├── NegotiationError           no common codec; stands for 488
 ├── MediaError                 a file or device cannot be read or written
-└── CallEnded                  .by ("local", "remote", "timeout", "transport") .reason
+└── CallEnded                  .by ("local", "remote", "timeout", "transport", "session timer") .reason
 """
 
 from __future__ import annotations

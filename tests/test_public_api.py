@@ -74,6 +74,7 @@ PUBLIC = [
     "ResolutionError",
     "Response",
     "SessionId",
+    "SessionTimer",
     "SipError",
     "SoundCard",
     "Subscription",

@@ -21,6 +21,7 @@ from sipstack.usage.invite.events import (
     OfferRefused,
     ProgressConfirmed,
     Progressed,
+    RefreshDue,
     Refused,
     Routed,
 )
@@ -55,6 +56,7 @@ Event = (
     | OfferRefused
     | ProgressConfirmed
     | Progressed
+    | RefreshDue
     | Refused
     | Registered
     | RegistrationFailed
@@ -83,6 +85,7 @@ __all__ = [
     "OfferRefused",
     "ProgressConfirmed",
     "Progressed",
+    "RefreshDue",
     "Refused",
     "Registered",
     "RegistrationFailed",

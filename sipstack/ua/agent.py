@@ -31,8 +31,10 @@ from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
 from sipstack.usage.invite.extension import Extension
+from sipstack.usage.invite.session_timer import SessionTimer
 from sipstack.usage.invite.standard import standard_extensions
 
+DEFAULT_TIMER = SessionTimer()
 NO_REQUESTS: Mapping[str, RequestHandler] = MappingProxyType({})
 
 
@@ -65,6 +67,8 @@ class UserAgent(UserAgentClient):
     the traces of everybody that it went through.
     ``reliable``: provisional responses that are repeated until they are confirmed (RFC 3262). True: we call
     nobody, and are called by nobody, who does not support them; False: nor do we; None: with whoever does.
+    ``session_timer``: how long a call lasts without a sign of the other side (RFC 4028): half an
+    hour, and one of the two says every 15 minutes that it is still there. None: no call has one.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
     every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
     ``limits``: how much the network may make us hold; see ``Limits``.
@@ -97,6 +101,7 @@ class UserAgent(UserAgentClient):
         user_agent: str = "sipstack",
         session_ids: bool = True,
         reliable: bool | None = None,
+        session_timer: SessionTimer | None = DEFAULT_TIMER,
         extensions: Sequence[Extension] = (),
         limits: Limits | None = None,
         timers: Timers | None = None,
@@ -146,7 +151,9 @@ class UserAgent(UserAgentClient):
             largest_datagram=tcp_above,
         )
         self._extensions = (
-            *standard_extensions(self._configuration.timers, reliable_responses=reliable),
+            *standard_extensions(
+                self._configuration.timers, reliable_responses=reliable, timer=session_timer
+            ),
             *extensions,
         )
         self._server: Server | None = None

@@ -14,6 +14,7 @@ from sipstack.core.events import (
     OfferDue,
     OfferReceived,
     OfferRefused,
+    RefreshDue,
 )
 from sipstack.errors import (
     CallEnded,
@@ -31,7 +32,7 @@ from sipstack.ua.scope import CallScope
 from sipstack.ua.transfer import Transferring
 from sipstack.usage.invite.session import Session
 
-CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | Ended
+CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | RefreshDue | Ended
 
 
 class Call(Negotiating, Transferring):
@@ -105,6 +106,8 @@ class Call(Negotiating, Transferring):
                 self._runtime.spawn(self._reoffer_answered(body))
             case OfferDue():
                 self._runtime.spawn(self._offer_again())
+            case RefreshDue():
+                self._runtime.spawn(self._renew_offer())
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
             case Acknowledged(body=body):

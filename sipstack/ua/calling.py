@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from sipstack.errors import LocalProtocolError
 from sipstack.log import CALL
 from sipstack.message import NameAddr
 from sipstack.message.headers import HeaderFields
@@ -20,6 +21,8 @@ from sipstack.ua.blocks import CallBlock, InviteBlock
 from sipstack.ua.call import Call
 from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.runtime import MediaFactory
+from sipstack.usage.invite.extension import NO_WISHES
+from sipstack.usage.invite.session_timer import TAG, SessionTimer
 
 
 class Calling(AgentBase):
@@ -35,16 +38,19 @@ class Calling(AgentBase):
         account: Account | None = None,
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
+        session_timer: SessionTimer | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """Place a call and own it: entering waits for the answer, leaving hangs up.
 
-        ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. Raises CallRejected,
-        AuthenticationFailed, TransactionTimeout, TransportError, ResolutionError, NegotiationError,
-        RemoteProtocolError, MediaError.
+        ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. ``session_timer``: the one
+        of this call, in place of the user agent's. Raises CallRejected, AuthenticationFailed,
+        TransactionTimeout, TransportError, ResolutionError, NegotiationError, RemoteProtocolError,
+        MediaError.
         """
         sender = self._sender(account, from_, max_forwards)
         fields = header_fields(headers, IN_INVITES)
-        return CallBlock(partial(self._invite, target, fields, media, True, sender), ring_timeout)
+        begin = partial(self._invite, target, fields, media, True, sender, session_timer)
+        return CallBlock(begin, ring_timeout)
 
     def invite(
         self,
@@ -56,16 +62,29 @@ class Calling(AgentBase):
         account: Account | None = None,
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
+        session_timer: SessionTimer | None = None,
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
         cancels or hangs up. Without ``offer`` the callee makes it (late offer).
         """
         sender = self._sender(account, from_, max_forwards)
         fields = header_fields(headers, IN_INVITES)
-        return InviteBlock(partial(self._invite, target, fields, media, offer, sender))
+        return InviteBlock(partial(self._invite, target, fields, media, offer, sender, session_timer))
+
+    def _timed(self, timer: SessionTimer) -> dict[str, SessionTimer]:
+        """The wish of a call for its own. Raises LocalProtocolError where the user agent has none."""
+        if TAG not in self._runtime.core.registry.extensions:
+            raise LocalProtocolError("this user agent has no session timers: give it session_timer= as well")
+        return {TAG: timer}
 
     async def _invite(
-        self, target: str, headers: HeaderFields, factory: MediaFactory | None, offer: bool, sender: Sender
+        self,
+        target: str,
+        headers: HeaderFields,
+        factory: MediaFactory | None,
+        offer: bool,
+        sender: Sender,
+        session_timer: SessionTimer | None,
     ) -> OutgoingInvite:
         runtime = self._runtime
         target = target_uri(target)
@@ -75,6 +94,7 @@ class Calling(AgentBase):
             identity=sender.identity,
             from_=sender.from_towards(target),
             max_forwards=sender.max_forwards,
+            wishes=NO_WISHES if session_timer is None else self._timed(session_timer),
         )
         CALL.info("%s: calling %s", usage.call_id, target)
         outgoing = OutgoingInvite(runtime, usage)

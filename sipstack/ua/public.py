@@ -81,3 +81,4 @@ from sipstack.usage.packages.presence import PresenceTuple as PresenceTuple
 from sipstack.usage.packages.reg import RegisteredAddress as RegisteredAddress
 from sipstack.usage.packages.reg import RegisteredContact as RegisteredContact
 from sipstack.usage.packages.reg import RegistrationInfo as RegistrationInfo
+from sipstack.usage.invite.session_timer import SessionTimer as SessionTimer

@@ -144,6 +144,11 @@ class OfferDue(OfSession):
 
 
 @attrs.define(eq=False)
+class RefreshDue(OfSession):
+    """The session timer wants a re-INVITE: offer what we have, unchanged. An offer under way does as well."""
+
+
+@attrs.define(eq=False)
 class OfferRefused(OfSession):
     """Our re-INVITE was refused; the session is what it was before."""
 
@@ -152,7 +157,7 @@ class OfferRefused(OfSession):
 
 @attrs.define(eq=False)
 class Ended(OfSession):
-    """The session is over. ``by`` is "local", "remote", "timeout" or "transport"."""
+    """The session is over. ``by`` is "local", "remote", "timeout", "transport" or "session timer"."""
 
     by: str
     reason: str

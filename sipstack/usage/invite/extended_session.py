@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.errors import SipError
+from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import Exchange
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import ClientUser
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.events import OfferAnswered, OfferReceived
+from sipstack.usage.invite.events import OfferAnswered, OfferReceived, RefreshDue
 from sipstack.usage.invite.extension import Ask, Close, Reply, TakeOffer
 from sipstack.usage.invite.offer_received import OfferInResponse
 from sipstack.usage.invite.offers import Taken, answers, carrier_of, take_request, take_response
@@ -41,7 +42,17 @@ class ExtendedSession:
 
     def ask(self, ask: Ask, user: ClientUser, now: float) -> None:
         usages = self._session.usages
-        usages.send(usages.draft(ask.method, ask.headers, ask.body, contact=ask.refreshes), user, now)
+        headers = (*self._session.core.announced(), *ask.headers) if ask.refreshes else ask.headers
+        usages.send(usages.draft(ask.method, headers, ask.body, contact=ask.refreshes), user, now)
+
+    def reinvite(self, now: float) -> None:
+        """The user agent makes the offer, as it knows the media; without one what is in force is offered."""
+        session = self._session
+        if session.user is not None:
+            session.core.emit(RefreshDue(session))
+        elif session.exchange.local is not None:
+            with suppress(LocalProtocolError):  # an offer of ours is under way: it refreshes as well
+                session.reoffer(session.exchange.local, now)
 
     def resend(self, now: float) -> None:
         if self._session.origin is not None:
@@ -96,11 +107,17 @@ class ExtendedSession:
 
     def _respond(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
         session, headers = self._session, Headers(reply.headers)
-        if reply.refreshes:
+        if reply.refreshes and session.extensions is not None:
+            refused = session.extensions.refusal(request)
+            if refused is not None:
+                session.core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
+                return
             session.dialog.refresh_target(request)
+            session.refreshed_at = now
             usages, described = session.usages, bool(reply.body)
             fields = session.core.dialog_fields(transaction.flow, usages, session_description=described)
-            headers = fields.joined(headers)
+            added = session.extensions.answering(request, reply.status, now)
+            headers = fields.joined(headers).joined(Headers(added))
         session.core.respond(
             transaction, request.response(reply.status, headers=headers, body=reply.body), now
         )

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from sipstack.dialog.services import Refusal
+from sipstack.errors import SipError
 from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
@@ -25,7 +26,8 @@ NO_WISHES: Mapping[str, Any] = MappingProxyType({})
 @attrs.frozen
 class Retry:
     """Send the refused INVITE again (next CSeq, the same offer) with ``headers`` in place of the fields that
-    have the same names. Each extension may ask for it once for each status of one INVITE.
+    have the same names. Each extension may ask for it once for each status of one INVITE; what it has asked
+    for itself goes out again so as often as it says.
     """
 
     headers: HeaderFields
@@ -49,6 +51,11 @@ class Ask:
     headers: HeaderFields = ()
     body: bytes = b""
     refreshes: bool = False
+
+
+@attrs.frozen
+class Reinvite:
+    """Offer what is in force once more, in a re-INVITE; nothing while another offer of ours is under way."""
 
 
 @attrs.frozen
@@ -103,7 +110,7 @@ class TakeOffer:
     """
 
 
-Action = Retry | Close | Ask | Ignore | Confirm
+Action = Retry | Close | Ask | Reinvite | Ignore | Confirm
 
 
 @attrs.frozen
@@ -155,11 +162,15 @@ class CallExtension:
         """A response to an INVITE of ours other than 100, or the final one to what it asked for."""
         return None
 
+    def failed(self, error: SipError, now: float) -> Action | None:
+        """What it asked for has no answer."""
+        return None
+
     def request_received(self, request: Request, now: float) -> Reply | TakeOffer:
         """A request of one of its ``methods``."""
         return Reply(500)
 
-    def timeout(self, now: float) -> Close | Ask | Resend | Refuse | Supplant | None:
+    def timeout(self, now: float) -> Close | Ask | Reinvite | Resend | Refuse | Supplant | None:
         """The deadline is reached, and taken away: set it again to be called again."""
         return None
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+import attrs
+
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.errors import ParseError, RemoteProtocolError, SipError
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import ClientUser
@@ -23,6 +25,7 @@ from sipstack.usage.invite.extension import (
     Confirm,
     Ignore,
     Refuse,
+    Reinvite,
     Reply,
     Resend,
     Retry,
@@ -40,6 +43,8 @@ class ExtendedCall(Protocol):
     def close(self, close: Close, now: float) -> None: ...
 
     def ask(self, ask: Ask, user: ClientUser, now: float) -> None: ...
+
+    def reinvite(self, now: float) -> None: ...
 
     def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None: ...
 
@@ -158,12 +163,22 @@ class Extensions:
             self._call.close(action, now)
         elif isinstance(action, Ask):
             self._call.ask(action, Asking(self, part, action), now)
+        elif isinstance(action, Reinvite):
+            self._call.reinvite(now)
         elif isinstance(action, Resend):
             self._call.resend(now)
         elif isinstance(action, Refuse):
             self._call.refuse(action.status, now)
         elif isinstance(action, Supplant):
             self._call.supplant(action.session, now)
+
+    def decided(self, part: CallExtension, ask: Ask, action: Action | None, now: float) -> None:
+        """What ``part`` makes of the outcome of what it asked for."""
+        if isinstance(action, Retry):
+            headers = Headers(ask.headers).replaced(Headers(action.headers))
+            action = attrs.evolve(ask, headers=tuple(headers.items()))
+        self.perform(part, action, now)
+        self._schedule()
 
     def refresh_target(self, response: Response) -> None:
         """The 2xx to a target refresh request; one whose Contact is of no use changes nothing."""
@@ -227,7 +242,7 @@ class Asking:
         if response.status >= 200:
             if self._ask.refreshes and response.status < 300:
                 self._extensions.refresh_target(response)
-            self._extensions.perform(self._part, self._part.answered(response, now), now)
+            self._extensions.decided(self._part, self._ask, self._part.answered(response, now), now)
 
     def request_failed(self, error: SipError, now: float) -> None:
-        """No answer: the extension finds it by its own deadline."""
+        self._extensions.decided(self._part, self._ask, self._part.failed(error, now), now)

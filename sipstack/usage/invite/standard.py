@@ -5,12 +5,17 @@ from __future__ import annotations
 from sipstack.transaction.timers import Timers
 from sipstack.usage.invite.extension import Extension
 from sipstack.usage.invite.reliable import reliable
+from sipstack.usage.invite.session_timer import SessionTimer, session_timer
 from sipstack.usage.invite.update import update
 
 
-def standard_extensions(timers: Timers, *, reliable_responses: bool | None = None) -> tuple[Extension, ...]:
-    """In the order in which they take part. ``reliable_responses``: see ``UserAgent``."""
+def standard_extensions(
+    timers: Timers, *, reliable_responses: bool | None = None, timer: SessionTimer | None = None
+) -> tuple[Extension, ...]:
+    """In the order in which they take part. ``reliable_responses``, ``timer``: see ``UserAgent``."""
     extensions = [update()]
     if reliable_responses is not False:
         extensions.insert(0, reliable(timers, required=bool(reliable_responses)))
+    if timer is not None:
+        extensions.append(session_timer(timer))
     return tuple(extensions)
