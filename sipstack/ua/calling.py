@@ -20,6 +20,7 @@ from sipstack.ua.arguments import (
 from sipstack.ua.blocks import CallBlock, InviteBlock
 from sipstack.ua.call import Call
 from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.redirecting import Redirections
 from sipstack.ua.runtime import MediaFactory
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.session_timer import TAG, SessionTimer
@@ -39,17 +40,19 @@ class Calling(AgentBase):
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
+        redirects: int = 0,
     ) -> AbstractAsyncContextManager[Call]:
         """Place a call and own it: entering waits for the answer, leaving hangs up.
 
         ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. ``session_timer``: the one
-        of this call, in place of the user agent's. Raises CallRejected, AuthenticationFailed,
-        TransactionTimeout, TransportError, ResolutionError, NegotiationError, RemoteProtocolError,
-        MediaError.
+        of this call, in place of the user agent's. ``redirects``: how many targets that 3xx responses
+        name are tried after the first, best first; without it the CallRejected of a 3xx has them, as
+        ``response.contacts``. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
+        ResolutionError, NegotiationError, RemoteProtocolError, MediaError.
         """
         sender = self._sender(account, from_, max_forwards)
         fields = header_fields(headers, IN_INVITES)
-        begin = partial(self._invite, target, fields, media, True, sender, session_timer)
+        begin = partial(self._invite, target, fields, media, True, sender, session_timer, redirects)
         return CallBlock(begin, ring_timeout)
 
     def invite(
@@ -63,13 +66,15 @@ class Calling(AgentBase):
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
+        redirects: int = 0,
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
         cancels or hangs up. Without ``offer`` the callee makes it (late offer).
         """
         sender = self._sender(account, from_, max_forwards)
         fields = header_fields(headers, IN_INVITES)
-        return InviteBlock(partial(self._invite, target, fields, media, offer, sender, session_timer))
+        begin = partial(self._invite, target, fields, media, offer, sender, session_timer, redirects)
+        return InviteBlock(begin)
 
     def _timed(self, timer: SessionTimer) -> dict[str, SessionTimer]:
         """The wish of a call for its own. Raises LocalProtocolError where the user agent has none."""
@@ -85,6 +90,7 @@ class Calling(AgentBase):
         offer: bool,
         sender: Sender,
         session_timer: SessionTimer | None,
+        redirects: int,
     ) -> OutgoingInvite:
         runtime = self._runtime
         target = target_uri(target)
@@ -97,7 +103,11 @@ class Calling(AgentBase):
             wishes=NO_WISHES if session_timer is None else self._timed(session_timer),
         )
         CALL.info("%s: calling %s", usage.call_id, target)
-        outgoing = OutgoingInvite(runtime, usage)
+        follows = None
+        if redirects:
+            identity = sender.identity or self._accounts[0]._identity
+            follows = Redirections(target, redirects, through_proxy=bool(identity.routes))
+        outgoing = OutgoingInvite(runtime, usage, follows)
         try:
             await outgoing._start(factory, offer=offer)
         except BaseException:

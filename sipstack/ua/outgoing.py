@@ -23,6 +23,7 @@ from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
 from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
+from sipstack.ua.redirecting import Redirections
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import MediaFactory, Runtime
@@ -41,9 +42,10 @@ class OutgoingInvite(Leg):
     Its audio is early media, such as an announcement of the network, and goes on in the call.
     """
 
-    def __init__(self, runtime: Runtime, usage: Usage) -> None:
+    def __init__(self, runtime: Runtime, usage: Usage, redirections: Redirections | None = None) -> None:
         self._runtime = runtime
         self._usage = usage
+        self._redirections = redirections
         self._routed: Result[Flow] = Result()
         self._media: MediaPort | None = None  # until there is a flow
         self._result: Result[Call] = Result()
@@ -166,12 +168,27 @@ class OutgoingInvite(Leg):
                 if self._falls_back(response):
                     self._runtime.spawn(self._offer_another(response))
                     return
+                if self._goes_on(response):
+                    return
                 self._fail_with(response)
             case Failed(error=ParseError() as error):  # in the 2xx, which is ended already
                 self._fail(RemoteProtocolError(str(error)))
             case Failed(error=error):
+                if self._goes_on(error):
+                    return
                 self._fail(error)
         self._finish()
+
+    def _goes_on(self, outcome: Response | SipError) -> bool:
+        """Whether there is another target to try."""
+        if self._redirections is None or self._usage.cancelled:
+            return False
+        target = self._redirections.next_after(outcome)
+        if target is None:
+            return False
+        CALL.info("%s: goes on to %s", self.id, target)
+        self._runtime.command(self._usage.redirect, target, self._runtime.now())
+        return True
 
     def _fail_with(self, response: Response) -> None:
         self._result.fail(rejection(response, self._usage.request))

@@ -97,7 +97,7 @@ async def test_a_call_of_a_day_is_refreshed_every_15_minutes(link: Link) -> None
     world = World(link)
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob:
         async with bob.serving(Answering()), alice.call("sip:bob.test") as call:
-            await asyncio.sleep(24 * 3600)
+            await asyncio.sleep(24 * 3600 - 1)
             assert call.duration >= 24 * 3600 - 1
     refreshes = {line for line in world.ladder("alice") if "UPDATE" in line}  # each once, with its CSeq
     assert len(refreshes) == 95

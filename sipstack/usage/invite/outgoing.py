@@ -131,6 +131,19 @@ class OutgoingInviteUsage(Origin):
         if not self.finished:
             self._sent = sent
 
+    def redirect(self, target: str, now: float) -> None:
+        """After ``Refused`` or ``Failed``: send the INVITE to ``target``, a URI, in the same call, with the
+        same offer and the next CSeq (§8.1.3.4). Does nothing once it is given up.
+        """
+        if self.cancelled or not self.finished:
+            return
+        self.finished = False
+        last = self._draft.cseq if self.request is None else self.request.cseq.number
+        self._draft = attrs.evolve(self._draft, uri=target, cseq=last + 1)
+        sent = self.core.send(self._draft, self, now)
+        if not self.finished:
+            self._sent = sent
+
     # -- giving up -----------------------------------------------------------------------------------------
 
     def cancel(self, now: float) -> None:
