@@ -5,6 +5,7 @@ from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
 from sipstack.message.contact import WILDCARD
 from sipstack.message.fields import CSeq, RAck, Warning
 from sipstack.message.headers import Headers
+from sipstack.message.identity import Identity
 from sipstack.message.message import Request, Response
 from sipstack.message.other_uri import OtherUri, TelUri, Uri, parse_uri
 from sipstack.message.parameterised import (
@@ -20,6 +21,8 @@ from sipstack.message.parameterised import (
 from sipstack.message.params import Parameters
 from sipstack.message.parser import parse
 from sipstack.message.partial import MalformedMessage
+from sipstack.message.passport import Passport
+from sipstack.message.redirected import Diversion, HistoryEntry
 from sipstack.message.session_id import SessionId
 from sipstack.message.stream import Limits, Ping, Pong, StreamParser
 from sipstack.message.times import Date, RetryAfter, Timestamp
@@ -36,8 +39,11 @@ __all__ = [
     "Date",
     "DialogReference",
     "Disposition",
+    "Diversion",
     "Event",
     "Headers",
+    "HistoryEntry",
+    "Identity",
     "Limits",
     "MalformedMessage",
     "MediaType",
@@ -45,6 +51,7 @@ __all__ = [
     "OtherUri",
     "Parameterised",
     "Parameters",
+    "Passport",
     "Ping",
     "Pong",
     "RAck",

@@ -16,6 +16,7 @@ from sipstack.message.address import NameAddr
 from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
 from sipstack.message.contact import parse_contact
 from sipstack.message.grammar import split_commas, split_readable
+from sipstack.message.identity import Identity
 from sipstack.message.parameterised import (
     DialogReference,
     Disposition,
@@ -26,6 +27,7 @@ from sipstack.message.parameterised import (
     SessionExpires,
     SubscriptionState,
 )
+from sipstack.message.redirected import Diversion, HistoryEntry
 from sipstack.message.session_id import SessionId
 from sipstack.message.times import Date, RetryAfter, Timestamp
 from sipstack.message.via import Via
@@ -147,6 +149,10 @@ _TABLE = (
     Field("Security-Server", None, _L, Parameterised.parse),
     Field("Security-Verify", None, _L, Parameterised.parse),
     Field("Service-Route", None, _O, NameAddr.parse),
+    # RFC 5806, 7044, 8224: who was called before, and who vouches for the caller
+    Field("Diversion", None, _O, Diversion.parse),
+    Field("History-Info", None, _O, HistoryEntry.parse),
+    Field("Identity", "y", _E, Identity.parse),
     # RFC 3515, 3891, 3892, 3911, 4488: transfer
     Field("Join", None, _S, DialogReference.parse),
     Field("Refer-Sub", None, _S, Parameterised.parse),
@@ -172,9 +178,9 @@ _TABLE = (
 FIELDS = {field.name: field for field in _TABLE}
 
 # Fields whose names are known, and whose values are left as text.
-_UNTYPED: dict[str, str | None] = {"Accept-Contact": "a", "Identity": "y", "Reject-Contact": "j"}
-_UNTYPED |= {"Request-Disposition": "d", "Answer-Mode": None, "Priv-Answer-Mode": None, "Diversion": None}
-_UNTYPED |= {"Geolocation": None, "History-Info": None, "Max-Breadth": None, "P-Access-Network-Info": None}
+_UNTYPED: dict[str, str | None] = {"Accept-Contact": "a", "Reject-Contact": "j"}
+_UNTYPED |= {"Request-Disposition": "d", "Answer-Mode": None, "Priv-Answer-Mode": None}
+_UNTYPED |= {"Geolocation": None, "Max-Breadth": None, "P-Access-Network-Info": None}
 _UNTYPED |= {"P-Called-Party-ID": None, "P-Charging-Vector": None, "P-Early-Media": None}
 _UNTYPED |= {"Remote-Party-ID": None, "Resource-Priority": None, "Target-Dialog": None, "User-to-User": None}
 

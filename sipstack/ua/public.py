@@ -68,6 +68,7 @@ from sipstack.ua.transfer import Transfer as Transfer
 from sipstack.usage.content import session_description as session_description
 from sipstack.usage.invite.extension import CallExtension as CallExtension
 from sipstack.usage.invite.extension import Extension as Extension
+from sipstack.usage.invite.session_timer import SessionTimer as SessionTimer
 from sipstack.usage.packages.conference import ConferenceInfo as ConferenceInfo
 from sipstack.usage.packages.conference import ConferenceUser as ConferenceUser
 from sipstack.usage.packages.dialog import DialogInfo as DialogInfo
@@ -81,4 +82,3 @@ from sipstack.usage.packages.presence import PresenceTuple as PresenceTuple
 from sipstack.usage.packages.reg import RegisteredAddress as RegisteredAddress
 from sipstack.usage.packages.reg import RegisteredContact as RegisteredContact
 from sipstack.usage.packages.reg import RegistrationInfo as RegistrationInfo
-from sipstack.usage.invite.session_timer import SessionTimer as SessionTimer
