@@ -145,7 +145,7 @@ class Verifier:
     # -- the certificate -----------------------------------------------------------------------------------
 
     async def _certificate(self, url: str) -> bytes:
-        if not url.startswith("https://") or len(url) > MAXIMUM_URL or not url.isascii():
+        if url[:8].lower() != "https://" or len(url) > MAXIMUM_URL or not url.isascii():
             raise _Refused(436, "the certificate is not at an https: URL")
         try:
             return await self._fetch(url)
