@@ -54,6 +54,7 @@ class Run:
             "username": identity.username,
             "listen": identity.listen,
             "proxy": identity.proxy,
+            "credentials_to": "*",  # whom we call was typed by who has the password
             "tls": identity.tls,
             "trace": self.trace,
             "media": self._new_media if self._media_arguments() else None,

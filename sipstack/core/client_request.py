@@ -10,6 +10,8 @@ from __future__ import annotations
 import attrs
 
 from sipstack.core.authenticator import Authenticator
+from sipstack.core.credentials import CredentialsNeeded, CredentialsQuestion
+from sipstack.core.outputs import Warn
 from sipstack.core.routed_request import RequestContext, RoutedRequest, told
 from sipstack.core.router import Route
 from sipstack.core.stream_attempt import stream_target
@@ -19,13 +21,16 @@ from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.message import Request, Response
-from sipstack.message.digest import NOTHING
+from sipstack.message.digest import NOTHING, DigestAccount
 from sipstack.message.session_id import paired
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
 from sipstack.transaction.machine import NOBODY, ClientUser, State
 from sipstack.transaction.requests import cancel_for
+
+RSPAUTH = "its rspauth is wrong"
+WITHHELD = "it gets none, for the account does not name it (see credentials_to and credentials_to_callers)"
 
 
 class ClientRequest(RoutedRequest):
@@ -36,10 +41,12 @@ class ClientRequest(RoutedRequest):
 
     __slots__ = (
         "answered",
+        "_asked",
         "_asks",
         "_authentication",
         "_authenticator",
         "_cancelling",
+        "_declined",
         "_given_up",
         "_user",
         "request",
@@ -70,6 +77,8 @@ class ClientRequest(RoutedRequest):
         self.answered = False  # by a provisional response: the target is alive
         self._cancelling = False  # waits for a provisional response, before which no CANCEL may go out
         self._given_up = False
+        self._asked: Response | None = None  # the challenge for which credentials are being asked
+        self._declined: frozenset[str] = frozenset()  # the realms for which there are none
 
     def use(self, flow: Flow, now: float) -> None:
         if self._given_up:
@@ -127,18 +136,28 @@ class ClientRequest(RoutedRequest):
             self.answered = True
             if self._cancelling:
                 self._send_cancel(now)
-        elif status in (401, 407) and not self._given_up and self._authenticate(response, now):
+        elif status in (401, 407) and not self._given_up and self._challenged(response, now):
             return
         elif status == 503 and self._may_fail_over:
             self._fail_over(now)
             return
+        self._tell(response, now)
+
+    def _tell(self, response: Response, now: float) -> None:
+        """A response that the user is to have."""
+        status = response.status
         if status >= 200:
             self._route = None  # no other target is tried any more, and it refers to us in turn
             if self._authentication is not NOTHING:
-                self._authenticator.concluded(self.draft, self._authentication, status)
+                self._conclude(response)
         self._user.response_received(response, now)
         if status >= 300 or (status >= 200 and self.draft.method != "INVITE"):
             self._user = NOBODY  # that was the last: the user may refer to us, and need not outlive us
+
+    def _conclude(self, response: Response) -> None:
+        if not self._authenticator.concluded(self.draft, self._authentication, response):
+            what = f"the {response.status} to {self.draft.method}"
+            self._core.outputs.append(Warn(f"{what} is not of one who knows our password: {RSPAUTH}"))
 
     def _target_answered(self, route: Route, response: Response, now: float) -> None:
         """The target is there; one that answers 503 is avoided for a while (§21.5.4)."""
@@ -201,6 +220,37 @@ class ClientRequest(RoutedRequest):
         else:
             self._route.again(now)
 
+    # -- challenges ----------------------------------------------------------------------------------------
+
+    def _challenged(self, response: Response, now: float) -> bool:
+        """Whether the challenge is dealt with: the request goes out again, or somebody is asked for the
+        credentials of a realm first.
+        """
+        authenticator = self._authenticator
+        unknown = authenticator.unknown(response) if authenticator.asker is not None else ()
+        realm = next((realm for realm in unknown if realm not in self._declined), None)
+        if realm is None:
+            if self.draft.identity.withheld:
+                where = self.draft.next_hop
+                self._core.outputs.append(Warn(f"{where} asks for credentials: {WITHHELD}"))
+            return self._authenticate(response, now)
+        self._asked = response
+        draft, core = self.draft, self._core
+        question = CredentialsQuestion(realm, draft.uri, draft.method, response.status == 407)
+        core.emit(CredentialsNeeded(question, self, authenticator.asker, core.credentials_user))
+        return True
+
+    def supply(self, realm: str, account: DigestAccount | None, now: float) -> None:
+        """See ``Challenged``."""
+        response, self._asked = self._asked, None
+        if response is None:
+            return
+        if account is not None:
+            self._authenticator.learn(account)
+        self._declined |= {realm}
+        if not self._challenged(response, now):
+            self._tell(response, now)
+
     def _authenticate(self, response: Response, now: float) -> bool:
         """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
         assert self.request is not None
@@ -232,6 +282,9 @@ class ClientRequest(RoutedRequest):
             self._route = None
         if isinstance(self.transaction, InviteClientTransaction):
             self._core.transactions.give_up(self.transaction, now)
+        challenge, self._asked = self._asked, None
+        if challenge is not None:
+            self._tell(challenge, now)
 
     def cancel(self, now: float) -> None:
         self.give_up(now)

@@ -173,6 +173,8 @@ class Commands(Services):
         registered = self._registered.identities
         if registered:
             identity = registered.get(identity, identity)
+        if identity.trusted is not None:
+            identity = identity.towards(target)
         return Draft(
             method,
             target,

@@ -97,7 +97,14 @@ class Undelivered:
     error: Exception
 
 
-Output = Transmit | Open | Close | Resolve | Report | Undelivered
+@attrs.define
+class Warn:
+    """Tell something that whoever looks after the process should know."""
+
+    text: str
+
+
+Output = Transmit | Open | Close | Resolve | Report | Undelivered | Warn
 
 __all__ = [
     "Address",
@@ -114,5 +121,6 @@ __all__ = [
     "Transmit",
     "Transport",
     "Undelivered",
+    "Warn",
     "uri_host",
 ]

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from sipstack.core.configuration import Configuration
+from sipstack.core.outputs import Output
 from sipstack.core.router import Route, Router
 from sipstack.core.stream_attempt import StreamAttempt
 from sipstack.dialog.draft import Draft
@@ -23,7 +26,11 @@ class RequestContext(Protocol):
     """The parts of the core that a request on its way needs."""
 
     configuration: Configuration
+    credentials_user: Any
+    """The receiver of ``CredentialsNeeded``."""
+    emit: Callable[[Any], None]
     identifiers: Identifiers
+    outputs: deque[Output]
     router: Router
     transactions: TransactionLayer
 

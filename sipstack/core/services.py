@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import attrs
 
@@ -69,7 +69,9 @@ class Services:
         transactions = TransactionLayer(configuration.timers, self._transmit_of_transaction, self.fault)
         self.transactions = transactions
         self.router = Router(self.outputs, self.deadlines.schedule, identifiers)
-        self._authenticator = Authenticator(configuration.identity.accounts, identifiers)
+        self.credentials_user: Any = None
+        own = configuration.identity
+        self._authenticator = Authenticator(own.accounts, identifiers, own.asker)
         self._authenticators = {configuration.identity: self._authenticator}
         self.flow_owners = FlowOwners(self.fault)
         self._registered = RegisteredIdentities()
@@ -88,7 +90,7 @@ class Services:
         # Services for usages that somebody else does: bound, they cost a call of a method less
         self.respond = self.transactions.respond
         self.schedule = self.deadlines.schedule
-        self.emit: Callable[[Event], None] = self.events.append
+        self.emit: Callable[[Any], None] = self.events.append
         self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
         self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
         self.uas = UserAgentServer(self)
@@ -214,7 +216,8 @@ class Services:
             return self._authenticator
         found = self._authenticators.get(identity)
         if found is None:
-            found = self._authenticators[identity] = Authenticator(identity.accounts, self.identifiers)
+            found = Authenticator(identity.accounts, self.identifiers, identity.asker)
+            self._authenticators[identity] = found
         return found
 
     def _prepare_fields(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from sipstack.dialog.bound import Bound
+from sipstack.message import NameAddr, SipUri
 from sipstack.message.digest import DigestAccount
 from sipstack.message.uri import escape_user
 from sipstack.transaction.flow import Flow
@@ -19,7 +22,9 @@ class Identity:
     (``<sip:proxy.example.com;lr>``) that every request outside of a dialog takes first.
     ``credentials_to_callers``: whether a challenge in a call that came in is answered. A stranger can
     call, be hung up, and challenge the BYE: from a digest the password can be guessed. ``bound``: what the
-    registrar has told of our binding; it is the same identity with and without.
+    registrar has told of our binding; it is the same identity with and without. ``trusted``: the hosts, with
+    those below them, whose challenges are answered where the request takes no route of ours; None: all.
+    ``asker``: who is asked for the credentials of a realm that no account is for (``CredentialsNeeded``).
     """
 
     aor: str = "<sip:anonymous@anonymous.invalid>"
@@ -28,6 +33,10 @@ class Identity:
     proxy: str | None = None
     credentials_to_callers: bool = False
     bound: Bound | None = attrs.field(default=None, eq=False, kw_only=True)
+    trusted: frozenset[str] | None = attrs.field(default=None, kw_only=True)
+    asker: Any = attrs.field(default=None, kw_only=True)
+    withheld: bool = attrs.field(default=False, kw_only=True)
+    """Whether it has credentials, which the other side is not given."""
     routes: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
     """The route set of a request outside of a dialog (RFC 3261 §8.1.1.1)."""
     _prefix: str = attrs.field(init=False, repr=False, eq=False)
@@ -45,14 +54,24 @@ class Identity:
 
     @_bare.default
     def _make_bare(self) -> Identity | None:
-        if self.credentials_to_callers or not self.accounts:
+        if not self.accounts and self.asker is None:
             return None
-        return Identity(self.aor, self.user, (), self.proxy, bound=self.bound)
+        return Identity(self.aor, self.user, (), self.proxy, bound=self.bound, withheld=True)
 
     @property
     def for_callers(self) -> Identity:
         """The identity in a dialog that somebody else began: without credentials unless it says so."""
-        return self._bare or self
+        return self if self.credentials_to_callers else self._bare or self
+
+    def towards(self, target: str) -> Identity:
+        """The identity in a request to ``target``, a URI, and in the dialog that it begins: without
+        credentials where the account does not name that host. Who calls everybody is asked by everybody.
+        """
+        if self.trusted is None or self._bare is None or self.routes:
+            return self
+        uri = NameAddr.parse(target).uri
+        host = uri.host.lower().strip("[]") if isinstance(uri, SipUri) else ""
+        return self if any(host == each or host.endswith(f".{each}") for each in self.trusted) else self._bare
 
     def contact(self, flow: Flow, *, secure: bool = False) -> str:
         """The URI at which the peer behind ``flow`` reaches us; ``secure`` makes it a sips: URI."""

@@ -1,19 +1,18 @@
-"""Digest authentication for SIP (RFC 3261 §22, RFC 7616, RFC 8760): the calculation, and the client.
-
-Algorithms: SHA-512-256, SHA-256, MD5 and their ``-sess`` variants, as far as this Python's hashlib has them.
-Text is hashed as UTF-8 octets; octets that are no UTF-8 come through as they came in.
-"""
+"""Digest authentication for SIP (RFC 3261 §22, RFC 7616, RFC 8760): the client."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from sipstack.errors import LocalProtocolError
-from sipstack.message.auth import Challenge, Credentials
+from sipstack.errors import LocalProtocolError, ParseError
+from sipstack.message.auth import AuthenticationInfo, Challenge, Credentials
+from sipstack.message.hashing import Algorithm as Algorithm
+from sipstack.message.hashing import DigestInput as DigestInput
+from sipstack.message.hashing import Ha1, as_password
+from sipstack.message.hashing import ha1 as ha1
 from sipstack.message.secret import Secret
 
 MAX_TRIES = 4
@@ -27,100 +26,35 @@ MAX_GENERAL = {"www": 1, "proxy": 2}
 each answer is one more to guess the password from."""
 
 
-# --- the calculation (RFC 7616 §3.4) ---
-
-
-def _available(name: str) -> bool:
-    try:
-        hashlib.new(name, usedforsecurity=False)
-    except ValueError:
-        return False
-    return True
-
-
-# Weakest first. SHA-512-256 comes from OpenSSL, not from Python itself.
-_REGISTERED = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
-_HASHES = {token: name for token, name in _REGISTERED.items() if _available(name)}
-_STRENGTHS = {token: strength for strength, token in enumerate(_HASHES)}
-
-
-@attrs.frozen
-class Algorithm:
-    """One that we know. ``family`` is the token without ``-sess``, in the RFC's spelling."""
-
-    family: str
-    session: bool = False
-
-    @classmethod
-    def find(cls, token: str | None) -> Algorithm | None:
-        """By its token, in any case; a missing one means MD5 (RFC 7616 §3.3). None when it is unknown."""
-        name = (token or "MD5").upper()
-        family = name.removesuffix("-SESS")
-        return cls(family, session=family != name) if family in _HASHES else None
-
-    @property
-    def strength(self) -> int:
-        """Orders the algorithms; a session variant is as strong as its family."""
-        return _STRENGTHS[self.family]
-
-    def hash(self, data: str | bytes) -> str:
-        """H(data) in lower case hexadecimal."""
-        octets = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-        return hashlib.new(_HASHES[self.family], octets, usedforsecurity=False).hexdigest()
-
-
-def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
-    """H(username:realm:password), what a server may store in place of the password. Raises ValueError."""
-    known = Algorithm.find(algorithm)
-    if known is None:
-        raise ValueError(f"unknown digest algorithm {algorithm!r}")
-    return known.hash(f"{username}:{realm}:{password}")
-
-
-@attrs.frozen
-class DigestInput:
-    """The values that both sides hash. With an empty ``qop`` (RFC 2069) nc and cnonce do not count."""
-
-    nonce: str
-    method: str
-    uri: str
-    body: bytes = b""
-    qop: str = ""
-    nc: str = ""
-    cnonce: str = ""
-
-    def response(self, algorithm: Algorithm, ha1: str) -> str:
-        """The ``response`` parameter, from H(username:realm:password)."""
-        if algorithm.session:
-            ha1 = algorithm.hash(f"{ha1}:{self.nonce}:{self.cnonce}")
-        a2 = f"{self.method}:{self.uri}"
-        if self.qop == "auth-int":
-            a2 += f":{algorithm.hash(self.body)}"
-        middle = f"{self.nonce}:{self.nc}:{self.cnonce}:{self.qop}" if self.qop else self.nonce
-        return algorithm.hash(f"{ha1}:{middle}:{algorithm.hash(a2)}")
-
-
-# --- the client ---
-
-
 @attrs.frozen
 class DigestAccount:
-    """Our name and password, for one realm or (None) for every realm that has no account of its own."""
+    """Our name and password, for one realm or (None) for every realm that has no account of its own. An
+    ``Ha1`` in place of the password answers with its own algorithm, and is for one realm.
+    """
 
     username: str
-    password: Secret = attrs.field(repr=False, converter=Secret)
+    password: Secret | Ha1 = attrs.field(repr=False, converter=as_password)
     realm: str | None = None
     weakest: str = "MD5"
     """The weakest algorithm that it answers with."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.realm is None and isinstance(self.password, Ha1):
+            raise LocalProtocolError("an Ha1 is for one realm: give it in credentials=, under that realm")
+
     def ha1(self, realm: str, algorithm: Algorithm) -> str:
         """H(username:realm:password)."""
-        return algorithm.hash(f"{self.username}:{realm}:{self.password.reveal()}")
+        password = self.password
+        if isinstance(password, Ha1):
+            return password.secret.reveal()
+        return algorithm.hash(f"{self.username}:{realm}:{password.reveal()}")
 
     def allows(self, challenge: Challenge) -> bool:
         """Whether it may answer with the algorithm of ``challenge``."""
         floor, asked = Algorithm.find(self.weakest), Algorithm.find(challenge.algorithm)
-        return floor is not None and asked is not None and asked.strength >= floor.strength
+        if floor is None or asked is None or asked.strength < floor.strength:
+            return False
+        return not isinstance(self.password, Ha1) or self.password.family == asked.family
 
 
 def select_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
@@ -206,6 +140,20 @@ class DigestClient:
     def __repr__(self) -> str:
         return f"<DigestClient {[account.username for account in self._accounts]}>"
 
+    def learn(self, account: DigestAccount) -> None:
+        """One more account, in place of what it had for that realm."""
+        self.forget(account.realm)
+        self._accounts = (*self._accounts, account)
+
+    def forget(self, realm: str | None) -> None:
+        """The account of ``realm`` is good for nothing."""
+        self._accounts = tuple(account for account in self._accounts if account.realm != realm)
+
+    def unknown(self, challenges: Sequence[Challenge]) -> list[str]:
+        """The realms that could be answered, and that no account is for."""
+        usable = [challenge.realm for challenge in challenges if _is_usable(challenge)]
+        return [realm for realm in dict.fromkeys(usable) if self._account(realm) is None]
+
     def challenged(
         self,
         before: Authentication,
@@ -265,6 +213,21 @@ class DigestClient:
             qop=qop or None,
             nc=count if qop else None,
         )
+
+    def is_proof(self, info: AuthenticationInfo, given: Credentials, body: bytes) -> bool:
+        """Whether the ``rspauth`` of a response with this ``body`` shows that its sender knows the password,
+        as ``given`` showed that we do (RFC 7616 §3.5). True where there is none to look at.
+        """
+        account, algorithm = self._account(given.realm), Algorithm.find(given.algorithm)
+        if info.rspauth is None or account is None or algorithm is None:
+            return True
+        try:
+            count = "" if given.nc is None else f"{given.nc:08x}"
+        except ParseError:
+            return False
+        qop = given.qop or ""
+        hashed = DigestInput(given.nonce, "", given.uri, body, qop, count, given.cnonce or "")
+        return hashed.response(algorithm, account.ha1(given.realm, algorithm)) == info.rspauth.lower()
 
     def _account(self, realm: str) -> DigestAccount | None:
         by_realm = {account.realm: account for account in reversed(self._accounts)}

@@ -24,6 +24,7 @@ from sipstack.core.outputs import (
     Target,
     Transmit,
     Undelivered,
+    Warn,
 )
 from sipstack.core.services import Counters
 from sipstack.core.trace import TracedMessage
@@ -250,6 +251,8 @@ class Driver:
                         self._report_fault(output.error)
                     elif type(output) is Undelivered:
                         TRANSACTION.warning("%s could not be delivered: %s", output.what, output.error)
+                    elif type(output) is Warn:
+                        TRANSACTION.warning("%s", output.text)
                 if not events:
                     break
                 event = events.popleft()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 
 from sipstack.core.configuration import Identity
+from sipstack.core.credentials import Asker, CredentialsQuestion
 from sipstack.core.web_resource import WebResource
 from sipstack.message import NameAddr, SipUri, parse_uri
 from sipstack.message.digest import DigestAccount
+from sipstack.message.hashing import Ha1, as_password
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.ua.arguments import (
     address_of_record,
     check_algorithm,
+    check_host,
     check_instance,
     check_text,
     loose_route,
@@ -21,11 +24,29 @@ from sipstack.ua.arguments import (
 )
 from sipstack.ua.web_proxy import WebProxy
 
+Password = str | Secret | Ha1
+"""What proves who we are: a password, or for one realm what is made of it."""
+Ask = Callable[[CredentialsQuestion], Awaitable[tuple[str, Password] | None]]
+"""Asked for the user name and the password when a realm challenges; None for none."""
+Credentials = Mapping[str, tuple[str, Secret | Ha1]] | Ask
 
-def _concealed(credentials: Mapping[str, tuple[str, str | Secret]]) -> dict[str, tuple[str, Secret]]:
-    return {realm: (user, Secret(password)) for realm, (user, password) in credentials.items()}
+
+def _concealed(credentials: Mapping[str, tuple[str, Password]] | Ask) -> Credentials:
+    if callable(credentials):
+        return credentials
+    return {realm: (user, as_password(password)) for realm, (user, password) in credentials.items()}
 
 
+def _hosts(credentials_to: Sequence[str]) -> tuple[str, ...]:
+    hosts = (credentials_to,) if isinstance(credentials_to, str) else tuple(credentials_to)
+    for host in hosts:
+        if host != ANYONE:
+            check_host(host)
+    return hosts
+
+
+ANYONE = "*"
+"""In ``credentials_to``: every host there is."""
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
 """The address-of-record of who gives none."""
 
@@ -39,7 +60,14 @@ class Account:
     for who it is.
     ``password``, ``username``: for 401 and 407 of every realm that has no credentials of its own; the user
     name is that of the address-of-record if not given.
-    ``credentials``: (user name, password) by realm.
+    ``credentials``: (user name, password) by realm; an ``Ha1`` may stand in place of each password. Or an
+    async function, which is asked when a realm challenges that has no password: it takes a
+    ``CredentialsQuestion`` and gives (user name, password), or None. Its answer is kept until it is refused.
+    The request waits meanwhile, so bound it by ``asyncio.timeout`` where a person is asked.
+    ``credentials_to``: hosts that get a digest beside those that the account names: the domain of the
+    address-of-record, the registrar, with all below them, and everybody where a ``proxy`` is between. From a
+    digest a password can be guessed, and a realm is only the text of whoever asks; so a stranger who is
+    called directly gets none. ``"*"`` is everybody. An account without address-of-record names whom it calls.
     ``registrar``: the URI to register at; the domain of the address-of-record if not given.
     ``proxy``: the URI that every request outside of a dialog goes to first; or the URL of a WebSocket, such
     as ``wss://pbx.example.com:8089/ws``.
@@ -57,9 +85,8 @@ class Account:
     password: Secret | None = attrs.field(default=None, kw_only=True, repr=False, converter=secret_or_none)
     username: str | None = attrs.field(default=None, kw_only=True)
     display_name: str = attrs.field(default="", kw_only=True)
-    credentials: Mapping[str, tuple[str, Secret]] = attrs.field(
-        factory=dict, kw_only=True, repr=False, converter=_concealed
-    )
+    credentials: Credentials = attrs.field(factory=dict, kw_only=True, repr=False, converter=_concealed)
+    credentials_to: Sequence[str] = attrs.field(default=(), kw_only=True, converter=_hosts)
     registrar: str | None = attrs.field(default=None, kw_only=True)
     proxy: str | None = attrs.field(default=None, kw_only=True)
     weakest_algorithm: str = attrs.field(default="MD5", kw_only=True)
@@ -81,7 +108,25 @@ class Account:
         if self.instance is not None:
             check_instance(self.instance)
         user = str(self.uri.user or "")
-        return Identity(self.from_, user, self.digest, self.route, self.credentials_to_callers)
+        return Identity(
+            self.from_,
+            user,
+            self.digest,
+            self.route,
+            self.credentials_to_callers,
+            trusted=self._trusted,
+            asker=Asker(self.credentials, self.weakest_algorithm) if callable(self.credentials) else None,
+        )
+
+    @property
+    def _trusted(self) -> frozenset[str] | None:
+        """The hosts that get a digest; None for all."""
+        if self.aor == ANONYMOUS or ANYONE in self.credentials_to:
+            return None
+        named = {self.uri.host, *self.credentials_to}
+        if self.registrar is not None:
+            named.add(sip_uri(self.registrar, "sip:example.com").host)
+        return frozenset(host.lower().strip("[]") for host in named)
 
     @property
     def uri(self) -> SipUri:
@@ -118,10 +163,9 @@ class Account:
     @property
     def digest(self) -> tuple[DigestAccount, ...]:
         """The credentials for 401 and 407: those of single realms, then those of all others."""
-        weakest = self.weakest_algorithm
-        of_realms = [
-            DigestAccount(user, secret, realm, weakest) for realm, (user, secret) in self.credentials.items()
-        ]
+        weakest, credentials = self.weakest_algorithm, self.credentials
+        known = {} if callable(credentials) else credentials
+        of_realms = [DigestAccount(user, secret, realm, weakest) for realm, (user, secret) in known.items()]
         if self.password is None:
             return tuple(of_realms)
         username = self.username or self.uri.user or ""

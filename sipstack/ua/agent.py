@@ -21,7 +21,7 @@ from sipstack.net.host import HostNetwork
 from sipstack.net.network import AUTO, Listen, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
-from sipstack.ua.account import ANONYMOUS, Account
+from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_seconds, check_text
 from sipstack.ua.client import UserAgentClient
@@ -36,6 +36,7 @@ from sipstack.usage.invite.standard import standard_extensions
 
 DEFAULT_TIMER = SessionTimer()
 NO_REQUESTS: Mapping[str, RequestHandler] = MappingProxyType({})
+NO_CREDENTIALS: Mapping[str, tuple[str, Password]] = MappingProxyType({})
 
 
 class UserAgent(UserAgentClient):
@@ -44,7 +45,7 @@ class UserAgent(UserAgentClient):
 
     ``aor``: our address-of-record, such as ``sip:alice@example.com``.
     ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``, ``weakest_algorithm``,
-    ``credentials_to_callers``, ``instance``: see ``Account``.
+    ``credentials``, ``credentials_to``, ``credentials_to_callers``, ``instance``: see ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more addresses ``TRANSPORT:HOST:PORT`` with udp, tcp, tls, ws or wss; port 0 takes any
     free one. Transports that are not listened on are still spoken, over connections that we open. Who listens
@@ -92,6 +93,8 @@ class UserAgent(UserAgentClient):
         proxy: str | None = None,
         registrar: str | None = None,
         weakest_algorithm: str = "MD5",
+        credentials: Mapping[str, tuple[str, Password]] | Ask = NO_CREDENTIALS,
+        credentials_to: Sequence[str] = (),
         credentials_to_callers: bool = False,
         instance: str | None = None,
         accounts: Sequence[Account] = (),
@@ -117,6 +120,8 @@ class UserAgent(UserAgentClient):
             registrar=registrar,
             proxy=proxy,
             weakest_algorithm=weakest_algorithm,
+            credentials=credentials,
+            credentials_to=credentials_to,
             credentials_to_callers=credentials_to_callers,
             instance=instance,
         )

@@ -4,6 +4,7 @@
 """
 
 from sipstack.core.configuration import Timers as Timers
+from sipstack.core.credentials import CredentialsQuestion as CredentialsQuestion
 from sipstack.core.events import InvitationReceived as InvitationReceived
 from sipstack.core.trace import TracedMessage as TracedMessage
 from sipstack.errors import AuthenticationFailed as AuthenticationFailed
@@ -42,6 +43,7 @@ from sipstack.media.wav import open_source as open_source
 from sipstack.message import Request as Request
 from sipstack.message import Response as Response
 from sipstack.message import SessionId as SessionId
+from sipstack.message.hashing import Ha1 as Ha1
 from sipstack.net.capture import Capture as Capture
 from sipstack.net.tls_settings import Tls as Tls
 from sipstack.ua.account import Account as Account

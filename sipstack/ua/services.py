@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipstack.core.core import Core
+from sipstack.ua.asking import Asking
 from sipstack.ua.events import Events
 from sipstack.ua.info import Info
 from sipstack.ua.referral import Referrals
@@ -21,7 +22,14 @@ class Service(Protocol):
         """Have ``core`` answer, until the application does so itself."""
 
 
-SERVICES: tuple[Callable[[Runtime], Service], ...] = (Info, Events, Replacing, Transfers, Referrals)
+SERVICES: tuple[Callable[[Runtime], Service], ...] = (
+    Asking,
+    Info,
+    Events,
+    Replacing,
+    Transfers,
+    Referrals,
+)
 
 
 def start_services(runtime: Runtime) -> None:

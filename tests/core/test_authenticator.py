@@ -71,10 +71,10 @@ def test_what_was_taken_is_remembered_for_its_request_uri() -> None:
     assert ours.accepted(DRAFT) is NOTHING
     answered = ours.challenged(DRAFT, NOTHING, refusal(digest))
     assert answered is not None
-    ours.concluded(DRAFT, answered, 486)
+    ours.concluded(DRAFT, answered, OPTIONS.response(486))
     assert ours.accepted(DRAFT) == answered.untried()
     assert ours.accepted(attrs.evolve(DRAFT, uri="sip:carol@example.com")) is NOTHING
-    ours.concluded(DRAFT, answered, 407)
+    ours.concluded(DRAFT, answered, OPTIONS.response(407))
     assert ours.accepted(DRAFT) is NOTHING
 
 
@@ -83,8 +83,8 @@ def test_after_a_refusal_nothing_weaker_is_given_than_was_taken_before() -> None
     ours = authenticator(DigestAccount(USERNAME, PASSWORD))
     strong = ours.challenged(DRAFT, NOTHING, refusal(server("SHA-256")))
     assert strong is not None
-    ours.concluded(DRAFT, strong, 200)
-    ours.concluded(DRAFT, strong.untried(), 401)
+    ours.concluded(DRAFT, strong, OPTIONS.response(200))
+    ours.concluded(DRAFT, strong.untried(), OPTIONS.response(401))
     assert ours.accepted(DRAFT) is NOTHING
     assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5"))) is None
     assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5", "SHA-256"))) is not None
@@ -110,6 +110,6 @@ def test_only_so_much_is_remembered() -> None:
     numbers = range(MAXIMUM_REMEMBERED + 1)
     drafts = [attrs.evolve(DRAFT, uri=f"sip:{number}@example.com") for number in numbers]
     for draft in drafts:
-        ours.concluded(draft, answered, 200)
+        ours.concluded(draft, answered, OPTIONS.response(200))
     remembered = [ours.accepted(draft) is not NOTHING for draft in drafts]
     assert remembered == [False] + [True] * MAXIMUM_REMEMBERED

@@ -49,7 +49,7 @@ def test_what_is_no_password(password: object) -> None:
 
 
 def test_octets_that_are_no_utf_8_are() -> None:
-    assert DigestAccount("a", "\udcff").password.reveal() == "\udcff"
+    assert DigestAccount("a", "\udcff").password == Secret("\udcff")
 
 
 def test_a_half_made_user_agent_can_be_shown() -> None:

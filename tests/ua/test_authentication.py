@@ -20,6 +20,7 @@ pytestmark = pytest.mark.virtual_time
 
 PASSWORD = "correct horse battery staple"
 BOB = ("10.0.0.1", 5060)
+HOST = ["guarded.test"]
 
 
 def alice_of(world: World, password: str | None = PASSWORD, **options: object) -> UserAgent:
@@ -58,7 +59,7 @@ async def test_a_call_with_a_wrong_password_or_none(world: World, password: str 
 
 async def test_a_request_with_a_wrong_password_brings_the_challenge_as_its_response(world: World) -> None:
     async with Guarded(world, Challenger(PASSWORD)) as guarded:
-        async with world.user_agent("alice", password="wrong") as alice:
+        async with world.user_agent("alice", password="wrong", credentials_to=HOST) as alice:
             assert (await alice.options("sip:guarded.test")).status == 401
         assert guarded.methods == ["OPTIONS", "OPTIONS"]
 
@@ -128,7 +129,7 @@ async def test_cancel_follows_the_invite_that_was_accepted(world: World) -> None
 async def test_a_stale_nonce_is_renewed(world: World) -> None:
     challenger = Challenger(PASSWORD, lifetime=10.0)
     async with Guarded(world, challenger) as guarded:
-        async with world.user_agent("alice", password=PASSWORD) as alice:
+        async with world.user_agent("alice", password=PASSWORD, credentials_to=HOST) as alice:
             for _ in range(2):
                 assert (await alice.options("sip:guarded.test")).status == 200
                 await asyncio.sleep(60)
@@ -139,7 +140,7 @@ async def test_a_stale_nonce_is_renewed(world: World) -> None:
 async def test_who_calls_every_nonce_stale_is_not_obeyed_for_ever() -> None:
     world = World(link=Link(delay=0.05))
     async with Guarded(world, Challenger(PASSWORD, lifetime=0.01)) as guarded:
-        async with world.user_agent("alice", password=PASSWORD) as alice:
+        async with world.user_agent("alice", password=PASSWORD, credentials_to=HOST) as alice:
             assert (await alice.options("sip:guarded.test")).status == 401
         assert 2 < len(guarded.requests) < 8
 
@@ -147,7 +148,7 @@ async def test_who_calls_every_nonce_stale_is_not_obeyed_for_ever() -> None:
 async def test_what_was_accepted_once_is_offered_at_once_the_next_time(world: World) -> None:
     challenger = Challenger(PASSWORD)
     async with Guarded(world, challenger) as guarded:
-        async with world.user_agent("alice", password=PASSWORD) as alice:
+        async with world.user_agent("alice", password=PASSWORD, credentials_to=HOST) as alice:
             assert (await alice.options("sip:guarded.test")).status == 200
             assert (await alice.message("sip:guarded.test", "hello")).status == 200
         assert guarded.methods == ["OPTIONS", "OPTIONS", "MESSAGE"]
@@ -160,7 +161,9 @@ async def test_what_was_accepted_once_is_offered_at_once_the_next_time(world: Wo
 async def test_the_password_is_nowhere_to_be_seen(world: World) -> None:
     traced: list[TracedMessage] = []
     async with Guarded(world, Challenger("wrong")):
-        async with world.user_agent("alice", password=PASSWORD, trace=traced.append) as alice:
+        async with world.user_agent(
+            "alice", password=PASSWORD, credentials_to=HOST, trace=traced.append
+        ) as alice:
             with pytest.raises(AuthenticationFailed) as raised:
                 async with alice.call("sip:guarded.test"):
                     raise AssertionError
