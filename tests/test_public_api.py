@@ -21,6 +21,7 @@ PUBLIC = [
     "AudioSession",
     "AudioSink",
     "AudioSource",
+    "Authentication",
     "AuthenticationFailed",
     "Backoff",
     "Call",
@@ -136,10 +137,10 @@ MEMBERS = {
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
     " remote_held response resume scope security session_id statistics transfer transferring",
-    "IncomingRequest": "agent answered body call_id from_ method request respond session_id text to",
+    "IncomingRequest": "agent answered body call_id from_ method request respond session_id text to user",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
     " from_ offer play playing progress recording redirect reject replaces request security"
-    " session_id statistics to",
+    " session_id statistics to user",
     "Notifier": "notify package state update watchers",
     "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
     " statistics",

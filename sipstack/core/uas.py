@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sipstack.core.gatekeeper import Gatekeeper
 from sipstack.core.registry import Method, Package, Registry, Withdraw
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, Refusal
@@ -45,10 +46,12 @@ class UasCore(CoreServices, Protocol):
 class UserAgentServer:
     """Serves requests outside of a dialog, and those inside that belong to no usage."""
 
-    __slots__ = ("_core",)
+    __slots__ = ("_core", "guard")
 
     def __init__(self, core: UasCore) -> None:
         self._core = core
+        self.guard: Gatekeeper | None = None
+        """Who asks for the credentials of those who begin something with us."""
         registry = core.registry
         registry.add_method(Method("INVITE", self._invite, of_invite=True, bodies=(SDP,)))
         registry.add_method(Method("OPTIONS", self._options, repeatable=True))
@@ -59,7 +62,11 @@ class UserAgentServer:
         """A request outside of a dialog (§8.2)."""
         core = self._core
         registry = core.registry
-        refused = registry.refusal(request)
+        refused = None
+        if self.guard is not None and not registry.is_repeatable(request.method):
+            refused = self.guard.refusal(request, transaction.flow, now)
+        if refused is None:
+            refused = registry.refusal(request)
         if refused is None and request.uri.scheme == "sips" and not transaction.flow.secure:
             refused = 416, ()  # it has lost on its way what it asked for (§26.2.2)
         if refused is None and core.transactions.is_merged(request, transaction):

@@ -21,7 +21,7 @@ class Verdict(enum.Enum):
     OK = "ok"
     WRONG = "wrong"  # malformed, of another realm, or made with another password
     STALE = "stale"  # right, but the nonce has expired or is not ours: challenge with stale=True
-    REPLAYED = "replayed"  # right, but the nonce count is not a new one: challenge with stale=True
+    REPLAYED = "replayed"  # right, but the nonce count was there before: challenge with stale=True
 
 
 class DigestServer:
@@ -68,6 +68,10 @@ class DigestServer:
             Challenge.digest(realm=self.realm, nonce=nonce, algorithm=token, qop=self._qop, stale=stale)
             for token in self._algorithms.values()
         ]
+
+    def is_live(self, nonce: str, now: float, binding: str = "") -> bool:
+        """Whether ``nonce`` is one of ours that may be used still: who gives it back has heard us."""
+        return self._nonces.is_live(nonce, now, binding)
 
     def check(
         self,

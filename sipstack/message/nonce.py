@@ -8,14 +8,17 @@ from collections import OrderedDict
 SHORTEST_SECRET = 16
 _STAMP = 20  # hexadecimal digits: 12 of milliseconds, 8 of a count
 _SIGNATURE = 32  # 128 bits of HMAC-SHA-256
+WINDOW = 32
+"""How far a nonce count may stay behind the highest: requests overtake one another on the way."""
 
 
 class Nonces:
     """Issues nonces, and tells which of those that come back may be used.
 
-    Only what guards against replay is kept: the highest nonce count of each nonce that has authenticated
-    a client, for at most ``table_size`` nonces. When an entry is dropped for want of room, every nonce that
-    is as old and not in the table counts as expired: nothing can be replayed, its user is challenged anew.
+    Only what guards against replay is kept: of each nonce that has authenticated a client the highest nonce
+    count, and which of the ``WINDOW`` below it were there, for at most ``table_size`` nonces. When an entry
+    is dropped for want of room, every nonce that is as old and not in the table counts as expired: nothing
+    can be replayed, its user is challenged anew.
     """
 
     def __init__(self, secret: bytes, lifetime: float, table_size: int = 10_000) -> None:
@@ -25,7 +28,7 @@ class Nonces:
         self._lifetime = lifetime
         self._table_size = table_size
         self._issued = 0
-        self._counts: OrderedDict[str, int] = OrderedDict()  # least recently used first
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()  # least recently used first
         self._floor = ""  # stamp of the youngest nonce that was dropped from the table
 
     def __repr__(self) -> str:
@@ -49,10 +52,18 @@ class Nonces:
         return in_lifetime and (stamp > self._floor or nonce in self._counts)
 
     def count(self, nonce: str, nc: int) -> bool:
-        """Take note of a request with this nonce count; False when an earlier one was as high."""
-        if nc <= self._counts.get(nonce, 0):
+        """Take note of a request with this nonce count; False when it was there before, or is so far behind
+        the highest that nobody knows.
+        """
+        highest, seen = self._counts.get(nonce, (0, 0))  # bit n of the second: the highest less n was there
+        behind = highest - nc
+        if nc <= 0 or behind >= WINDOW or (behind >= 0 and seen >> behind & 1):
             return False
-        self._counts[nonce] = nc
+        if behind < 0:
+            seen = (seen << min(-behind, WINDOW) | 1) & (1 << WINDOW) - 1
+        else:
+            seen |= 1 << behind
+        self._counts[nonce] = max(highest, nc), seen
         self._counts.move_to_end(nonce)
         if len(self._counts) > self._table_size:
             forgotten, _ = self._counts.popitem(last=False)

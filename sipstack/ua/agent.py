@@ -24,6 +24,7 @@ from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_seconds, check_text
+from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
@@ -205,6 +206,7 @@ class UserAgent(UserAgentClient):
         handler: CallHandler | None = None,
         requests: Mapping[str, RequestHandler] = NO_REQUESTS,
         packages: Collection[str] = (),
+        authenticate: Authentication | None = None,
     ) -> None:
         """Answer until cancelled: a handler runs in a task of its own for each call and each request.
 
@@ -213,12 +215,15 @@ class UserAgent(UserAgentClient):
         ``packages``, such as ``["message-summary"]``, are the event packages whose SUBSCRIBE, NOTIFY and
         PUBLISH these handlers take: they are announced in Allow-Events, and any other is refused with 489.
         Without it such a handler gets the requests of all packages.
+        ``authenticate``: whom we let in; everybody if not given. While it lasts, each request outside of a
+        dialog, whoever serves it, gets 401 until its user has proved himself, but for OPTIONS.
+        ``invitation.user`` tells his name. The ``policy`` is not asked before.
 
         A handler that returns without answering refuses with 480. One that raises refuses with 500, or with
         the status of the SipError (486 when it forwards the call to a busy phone). A caller's CANCEL
         cancels the task.
         """
-        async with self.serving(handler, requests, packages):
+        async with self.serving(handler, requests, packages, authenticate):
             await asyncio.get_running_loop().create_future()
 
     def serving(
@@ -226,14 +231,15 @@ class UserAgent(UserAgentClient):
         handler: CallHandler | None = None,
         requests: Mapping[str, RequestHandler] = NO_REQUESTS,
         packages: Collection[str] = (),
+        authenticate: Authentication | None = None,
     ) -> AbstractAsyncContextManager[None]:
         """Answer like ``serve`` while the ``async with`` block runs. There may be several such blocks, for
         different methods. Raises LocalProtocolError when a method has a handler already, or when packages are
-        given without a handler for SUBSCRIBE, NOTIFY or PUBLISH.
+        given without a handler for SUBSCRIBE, NOTIFY or PUBLISH, or credentials are asked for already.
         """
         if self._server is None:
             raise LocalProtocolError(NOT_RUNNING)
-        return self._server.serving(handler, requests, packages)
+        return self._server.serving(handler, requests, packages, authenticate)
 
 
 def _told(listen: Listen, advertise: str) -> str:

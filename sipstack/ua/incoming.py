@@ -21,6 +21,7 @@ class Incoming:
         self._runtime = runtime
         self._task: asyncio.Task[None] | None = None
         self._handler: object = None
+        self._user: str | None = None
         self._told = False  # that it failed, and why, is in the log already
         self._agent = agent
         self._request = request
@@ -61,6 +62,13 @@ class Incoming:
     def to(self) -> NameAddr:
         """The address in To, to which it was sent at first."""
         return self.request.to
+
+    @property
+    def user(self) -> str | None:
+        """The name of the user who has proved himself, where ``serve`` has ``authenticate``. Believe this,
+        and not From, which anybody can write. None where nobody is asked: without it, and in a dialog.
+        """
+        return self._user
 
     @property
     def answered(self) -> bool:

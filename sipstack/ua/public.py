@@ -48,6 +48,7 @@ from sipstack.net.capture import Capture as Capture
 from sipstack.net.tls_settings import Tls as Tls
 from sipstack.ua.account import Account as Account
 from sipstack.ua.agent import UserAgent as UserAgent
+from sipstack.ua.authenticating import Authentication as Authentication
 from sipstack.ua.backoff import Backoff as Backoff
 from sipstack.ua.bridge import bridge as bridge
 from sipstack.ua.call import Call as Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from sipstack.core.events import InvitationReceived
@@ -13,6 +13,7 @@ from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.log import CALL, TRANSACTION
 from sipstack.ua.arguments import OF_EVENTS, check_method, check_packages
+from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.incoming_request import IncomingRequest
@@ -65,7 +66,11 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def serving(
-        self, calls: CallHandler | None, requests: Mapping[str, RequestHandler], packages: Collection[str]
+        self,
+        calls: CallHandler | None,
+        requests: Mapping[str, RequestHandler],
+        packages: Collection[str],
+        authenticate: Authentication | None,
     ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
         for method in requests:
@@ -76,6 +81,8 @@ class Server:
         if taken:
             raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
         with contextlib.ExitStack() as registered:
+            if authenticate is not None:
+                registered.enter_context(self._guarded(authenticate))
             for method in requests:
                 by_event = bool(packages) and method in OF_EVENTS
                 registered.callback(self._runtime.core.uas.hand_over(method, by_event=by_event))
@@ -90,6 +97,18 @@ class Server:
                 tasks = self._cancel(handlers.values())
         if tasks:
             await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
+
+    @contextlib.contextmanager
+    def _guarded(self, authenticate: Authentication) -> Iterator[None]:
+        """Ask for credentials while the block runs."""
+        uas = self._runtime.core.uas
+        if uas.guard is not None:
+            raise LocalProtocolError("the user agent asks for credentials already, whoever serves")
+        uas.guard = authenticate._gatekeeper(self._runtime.identifiers)
+        try:
+            yield
+        finally:
+            uas.guard = None
 
     def _cancel(self, handlers: Collection[Handler]) -> list[asyncio.Task[None]]:
         """Cancel the tasks of these handlers, and return them: they are to be waited for."""
@@ -177,6 +196,9 @@ class Server:
         room.enter(flow)
         self._runtime.attach(incoming, incoming._usage)
         incoming._handler = handler
+        guard = self._runtime.core.uas.guard
+        if guard is not None:
+            incoming._user = guard.user_of(incoming.request)
         task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
         task.add_done_callback(lambda task: self._handled(incoming, task, room, flow))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
 import pytest
 
-from sipstack.message.nonce import Nonces
+from sipstack.message.nonce import WINDOW, Nonces
 
 SECRET = b"0123456789abcdef"
 
@@ -69,19 +72,36 @@ def test_servers_with_one_secret_accept_each_others_nonces() -> None:
     assert Nonces(SECRET, 300.0).is_live(Nonces(SECRET, 300.0).issue(5.0), 6.0)
 
 
-def test_a_count_has_to_grow() -> None:
+def test_a_count_is_good_once() -> None:
+    """RFC 7616 §3.4: the client counts up. Requests overtake one another on the way, a replay stays one."""
     nonces = Nonces(SECRET, 300.0)
     nonce = nonces.issue(0.0)
-    assert [nonces.count(nonce, nc) for nc in (0, 1, 1, 2, 9, 8, 9, 10)] == [
+    counts = {0: "", 1: "1", 2: "2", 9: "9", 8: "8", 10: "10"}
+    taken = [str(nc) if nonces.count(nonce, nc) else "" for nc in counts]
+    assert taken == [*counts.values()]
+    assert [nonces.count(nonce, nc) for nc in counts] == [False] * len(counts)
+
+
+def test_a_count_far_behind_the_highest_may_be_a_replay() -> None:
+    nonces = Nonces(SECRET, 300.0)
+    nonce = nonces.issue(0.0)
+    assert nonces.count(nonce, 1)
+    assert nonces.count(nonce, 0xFFFFFFFF)
+    assert [nonces.count(nonce, 0xFFFFFFFF - behind) for behind in (WINDOW, WINDOW - 1, 0)] == [
         False,
         True,
         False,
-        True,
-        True,
-        False,
-        False,
-        True,
     ]
+    assert [nonces.count(nonce, nc) for nc in (1, 2, -1)] == [False] * 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_count_is_ever_good_twice(seed: int) -> None:
+    rng, nonces = random.Random(seed), Nonces(SECRET, 300.0)
+    nonce = nonces.issue(0.0)
+    taken = Counter(nc for nc in (rng.randint(0, 120) for _ in range(2_000)) if nonces.count(nonce, nc))
+    assert taken.total() > WINDOW
+    assert set(taken.values()) == {1}
 
 
 def test_a_nonce_that_the_full_table_forgot_cannot_be_replayed() -> None:

@@ -1,0 +1,65 @@
+"""Asks who begins something with us for credentials, and checks them (RFC 3261 §22.2)."""
+
+from __future__ import annotations
+
+from sipstack.core.admission import source_of
+from sipstack.core.lockout import Lockout
+from sipstack.dialog.services import Refusal
+from sipstack.message import Request
+from sipstack.message.auth import Credentials
+from sipstack.message.digest_server import DigestServer, HA1Lookup, Verdict
+from sipstack.transaction.flow import Flow
+
+LONGEST_NAME = 256
+"""Characters of a user name: no table keeps longer ones."""
+
+
+class Gatekeeper:
+    """Lets a request in whose credentials are right. A nonce is good for the source that it was given to.
+
+    Only who gives back such a nonce can fail, so that nobody is locked out by what is sent in his name.
+    """
+
+    __slots__ = ("_digest", "_lockout", "_lookup")
+
+    def __init__(self, digest: DigestServer, lookup: HA1Lookup) -> None:
+        self._digest = digest
+        self._lookup = lookup
+        self._lockout = Lockout()
+
+    def refusal(self, request: Request, flow: Flow, now: float) -> Refusal | None:
+        """How ``request``, which came on ``flow``, is refused: 401 with challenges, or 403 while its sender
+        has to wait after too many wrong passwords; None when its user has proved himself.
+        """
+        source, given = source_of(flow), self._credentials(request)
+        if given is None:
+            return self._challenge(now, source)
+        if self._lockout.is_locked(source, given.username, now):
+            return 403, ()
+        verdict = self._digest.check(given, request.method, request.body, self._lookup, now, source)
+        if verdict is Verdict.OK:
+            self._lockout.succeeded(source, given.username)
+            return None
+        if verdict is Verdict.WRONG and self._digest.is_live(given.nonce, now, source):
+            self._lockout.failed(source, given.username, now)
+        return self._challenge(now, source, stale=verdict is not Verdict.WRONG)
+
+    def user_of(self, request: Request) -> str | None:
+        """The name of the user that a request which was let in proved; None inside of a dialog, where nobody
+        is asked.
+        """
+        given = self._credentials(request) if request.to.tag is None else None
+        return None if given is None else given.username
+
+    def _credentials(self, request: Request) -> Credentials | None:
+        if "Authorization" not in request.headers:
+            return None
+        for given in request.headers.readable("Authorization"):
+            if given.realm == self._digest.realm and len(given.username) <= LONGEST_NAME:
+                assert isinstance(given, Credentials)
+                return given
+        return None
+
+    def _challenge(self, now: float, source: str, *, stale: bool = False) -> Refusal:
+        challenges = self._digest.challenges(now, stale, source)
+        return 401, tuple(("WWW-Authenticate", str(challenge)) for challenge in challenges)
