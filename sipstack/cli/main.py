@@ -16,6 +16,7 @@ from sipstack.cli.commands.demo import demo
 from sipstack.cli.commands.message import message
 from sipstack.cli.commands.options import options
 from sipstack.cli.commands.publish import publish
+from sipstack.cli.commands.refer import refer
 from sipstack.cli.commands.register import register
 from sipstack.cli.commands.subscribe import subscribe
 from sipstack.cli.environment import Environment
@@ -37,7 +38,7 @@ def program() -> None:
     """
 
 
-for command in (demo, call, answer, agent, register, options, message, subscribe, publish):
+for command in (demo, call, answer, agent, register, refer, options, message, subscribe, publish):
     program.add_command(command)
 
 

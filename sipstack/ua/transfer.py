@@ -73,6 +73,11 @@ class Transfer:
     def __repr__(self) -> str:
         return f"<Transfer to {self.target} {'done' if self._result.done else 'under way'}>"
 
+    @property
+    def id(self) -> str:
+        """The Call-ID of the REFER: that of the call which it is about, or a new one outside of any."""
+        return self._usage.call_id
+
     def __aiter__(self) -> AsyncIterator[Response]:
         return self._progress
 

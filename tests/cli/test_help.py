@@ -14,7 +14,18 @@ from sipstack.cli.status import ExitStatus
 from tests.cli.running import write_tune
 from tests.cli.streams import environment, text
 
-COMMANDS = ["agent", "answer", "call", "demo", "message", "options", "publish", "register", "subscribe"]
+COMMANDS = [
+    "agent",
+    "answer",
+    "call",
+    "demo",
+    "message",
+    "options",
+    "publish",
+    "refer",
+    "register",
+    "subscribe",
+]
 EXIT_CODES = """\
 Exit codes:
   0    done
