@@ -22,6 +22,7 @@ from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
 from sipstack.message.auth import Challenge
 from sipstack.message.digest import DigestAccount, DigestClient, ha1
+from sipstack.message.secret import Secret
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.ua.policy import Accept
@@ -291,7 +292,7 @@ def test_what_cannot_be_asked_for(arguments: Any, words: str) -> None:
 
 
 def test_no_password_is_shown() -> None:
-    users = {"alice": "open sesame", "bob": Ha1("0" * 32)}
+    users: dict[str, str | Secret | Ha1] = {"alice": "open sesame", "bob": Ha1("0" * 32)}
     assert (
         repr(Authentication("r", users))
         == "Authentication(realm='r', algorithms=('SHA-256', 'MD5'), lifetime=300.0)"
