@@ -35,5 +35,10 @@ class Configuration:
     maximum_age: float = 12 * 3600.0
     """Seconds after which a call that nobody watches is ended, unless the peer has refreshed it."""
 
+    maximum_lag: float | None = 0.25
+    """Seconds that the event loop may be late before new requests get 503; None: any."""
+    peers: str = "anyone"
+    """Who may send requests inside of a dialog: a value of ``Peers``."""
+
 
 __all__ = ["Configuration", "Identity", "Timers"]

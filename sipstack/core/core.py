@@ -13,6 +13,7 @@ from sipstack.core.commands import Commands
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import AddressChanged
 from sipstack.core.outputs import Target, Transport
+from sipstack.core.overload import Load, Overload
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import ParseError, RemoteProtocolError, TransportError
@@ -100,6 +101,14 @@ class Core(Commands):
                 usages.flow = moves.get(usages.flow, usages.flow)
         self.emit(AddressChanged(moves, reason))
 
+    def lagged(self, lag: float, now: float) -> bool:
+        """The event loop came back ``lag`` seconds late. Returns whether new requests are put off."""
+        overload = self.overload
+        if overload is None:
+            return False
+        overload.measured(lag, now)
+        return overload.active
+
     def flow_alive(self, flow: Flow, now: float) -> None:
         """The peer of ``flow`` has answered a keep-alive."""
         self.router.alive(flow)
@@ -111,11 +120,14 @@ class Core(Commands):
         request = with_source(request, flow)
         method = request.method
         if method == "ACK":
-            self._receive_ack(request, now)
+            self._receive_ack(request, flow, now)
             return
         reply = reply_flow(flow, request.via)
         if flow.reliable:
             self.router.calls_itself(flow, request.via.host)
+        overload = self.overload
+        if overload is not None and overload.active and self._is_put_off(overload, request, reply, now):
+            return
         crowded = len(self.transactions.servers) >= self._admission.crowd
         if crowded and not self._admission.admit(request, flow, now):
             self._refuse_for_now(reply, request)
@@ -145,17 +157,28 @@ class Core(Commands):
         except Exception as error:
             self._refuse_after(error, request, transaction, now)
 
-    def _refuse_for_now(self, flow: Flow, request: Request) -> None:
+    def _refuse_for_now(self, flow: Flow, request: Request, headers: HeaderFields = RETRY_AFTER) -> None:
         """503, statelessly."""
         self.count_overloaded()
-        self._reply(flow, request, 503, RETRY_AFTER)
+        self._reply(flow, request, 503, headers)
 
-    def _receive_ack(self, request: Request, now: float) -> None:
+    def _is_put_off(self, overload: Overload, request: Request, flow: Flow, now: float) -> bool:
+        """Whether a request that belongs to nothing we hold comes at a bad time."""
+        if request.to.tag is not None or request.method == "CANCEL" or self.transactions.is_known(request):
+            return False
+        load = overload.verdict(flow, now)
+        if load is Load.REFUSE:
+            self._refuse_for_now(flow, request, (("Retry-After", overload.retry_after()),))
+        elif load is Load.IGNORE:
+            self.count_overloaded()
+        return load is not Load.TAKE
+
+    def _receive_ack(self, request: Request, flow: Flow, now: float) -> None:
         if self.transactions.receive_ack(request, now):
             self._unacknowledged.pop(request.call_id, None)
             return
         found = self.dialog_of(request)
-        if found is None:
+        if found is None or (self._peers is not None and not self._peers.admits(found, flow, now)):
             self.count_unmatched()
         else:
             self._unacknowledged.pop(request.call_id, None)
@@ -166,7 +189,9 @@ class Core(Commands):
 
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
         found = self.dialog_of(request)
-        if found is None:
+        if found is not None and self._peers is not None:
+            found = found if self._peers.admits(found, transaction.flow, now) else None
+        elif found is None:
             key = request.call_id, request.to.tag
             dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
@@ -183,6 +208,12 @@ class Core(Commands):
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)
+        if (
+            invite is not None
+            and self._peers is not None
+            and invite.flow.remote[0] != transaction.flow.remote[0]
+        ):
+            invite = None  # a CANCEL takes the way of its INVITE (§9.1)
         status = 481 if invite is None else 200
         tag = (invite.tag if invite is not None else "") or self.identifiers.tag()
         if self.configuration.session_ids:

@@ -21,6 +21,8 @@ from sipstack.core.expiry import Expiry
 from sipstack.core.flow_owners import FlowOwners
 from sipstack.core.keep_alive import KeepAlives
 from sipstack.core.outputs import Output, Report, Transmit, Undelivered
+from sipstack.core.overload import Overload
+from sipstack.core.peers import PeerCheck, Peers
 from sipstack.core.registered_identities import RegisteredIdentities
 from sipstack.core.registry import Registry
 from sipstack.core.response_route import ResponseRoute
@@ -78,6 +80,9 @@ class Services:
         dialogs = self._dialogs = dict[Hashable, DialogUsages]()
         self._admission = Admission(configuration, transactions, dialogs)
         self._unacknowledged = self._admission.unacknowledged.invites
+        rule, lag = Peers(configuration.peers), configuration.maximum_lag
+        self._peers = None if rule is Peers.ANYONE else PeerCheck(rule, self.router)
+        self.overload = None if lag is None else Overload(lag, identifiers)
         self._expiry = Expiry(configuration.maximum_age, dialogs, self.deadlines)
         self._dialog_sets: dict[Hashable, DialogSet] = {}
         self.keep_alives = KeepAlives(

@@ -45,6 +45,8 @@ ALARM_INTERVAL = 0.005
 timers of RFC 3261 count in hundreds of milliseconds."""
 TURN = 0.005
 """Seconds of one turn of the loop that timers may take: datagrams, media and tasks want to live too."""
+PROBE = 0.05
+"""Seconds until the loop's lag is measured once more, while something comes in."""
 SLICE = 32
 """Timers between two looks at the clock."""
 
@@ -73,6 +75,8 @@ class Driver:
         self.received: Received = self._receive_traced if self._traces else self._receive
         if TRANSACTION.shows_debug:
             self.received = reporting_drops(core.counters, self.received)
+        self._probe: asyncio.TimerHandle | None = None
+        self._lags = False
         self._lookups: set[asyncio.Task[None]] = set()
         self._watch: AddressWatch | None = None
         self._raised: dict[object, int] = {}
@@ -124,6 +128,9 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
         await asyncio.gather(
             *(endpoint.wait_closed() for endpoint in closing), *self._lookups, return_exceptions=True
         )
@@ -141,8 +148,21 @@ class Driver:
         return self._loop.time()
 
     def _receive(self, flow: Flow, data: bytes) -> None:
-        self.core.receive(flow, data, self._loop.time())
+        now = self._loop.time()
+        if self._probe is None and not self._closed:
+            self._probe = self._loop.call_at(now + PROBE, self._probed, now + PROBE)
+        self.core.receive(flow, data, now)
         self._drain()
+
+    def _probed(self, due: float) -> None:
+        """Tell the core how late the loop is."""
+        self._probe = None
+        now = self._loop.time()
+        lags = self.core.lagged(now - due, now)
+        if lags is not self._lags:
+            self._lags = lags
+            what = "new requests get 503" if lags else "new requests are taken again"
+            TRANSACTION.warning("the event loop is %.0f ms late: %s", (now - due) * 1e3, what)
 
     def _receive_traced(self, flow: Flow, data: bytes) -> None:
         self._note(TracedMessage(self._loop.time(), False, flow, data))

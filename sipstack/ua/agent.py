@@ -23,7 +23,7 @@ from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
-from sipstack.ua.arguments import check_host, check_seconds, check_text
+from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
@@ -73,6 +73,10 @@ class UserAgent(UserAgentClient):
     hour, and one of the two says every 15 minutes that it is still there. None: no call has one.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
     every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
+    ``peers``: who may send requests in a call, beyond knowing its tags, which nobody can guess. "anyone": a
+    peer may move, and proxies stand in for one another. "route": the hosts that the call has shown, by its
+    first request and by its Contact and Record-Route, as far as we know their addresses. "flow": the one host
+    that the call began with. From elsewhere BYE and all others get 481, as if there were no such call.
     ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
@@ -107,6 +111,7 @@ class UserAgent(UserAgentClient):
         reliable: bool | None = None,
         session_timer: SessionTimer | None = DEFAULT_TIMER,
         extensions: Sequence[Extension] = (),
+        peers: str = "anyone",
         limits: Limits | None = None,
         timers: Timers | None = None,
         network: Network | None = None,
@@ -153,6 +158,8 @@ class UserAgent(UserAgentClient):
             maximum_dialogs=limits.dialogs,
             maximum_unacknowledged=limits.unacknowledged,
             maximum_age=limits.age,
+            maximum_lag=limits.lag,
+            peers=check_peers(peers),
             keep_alive=check_seconds(keep_alive),
             largest_datagram=tcp_above,
         )

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from sipstack.core.peers import Peers
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, Uri
 from sipstack.message.address import parse_name_addr
@@ -169,6 +170,14 @@ def check_algorithm(token: str) -> None:
     """Raises LocalProtocolError unless ``token`` names a digest algorithm that we can calculate."""
     if Algorithm.find(token) is None:
         raise LocalProtocolError(f"{token!r} is no digest algorithm: write MD5, SHA-256 or SHA-512-256")
+
+
+def check_peers(text: str) -> str:
+    """``text`` itself. Raises LocalProtocolError unless it says who may send requests in a call."""
+    known = [each.value for each in Peers]
+    if text not in known:
+        raise LocalProtocolError(f"{text!r} is none of {', '.join(known)}")
+    return text
 
 
 def check_instance(urn: str) -> None:

@@ -36,6 +36,9 @@ class Limits:
     dialogs, server transactions, and INVITEs of the last 32 s whose ACK has not come.
     ``age``: seconds after which a call that the policy accepted is ended, unless its caller has sent a
     re-INVITE meanwhile: nobody watches it.
+    ``lag``: seconds that the event loop may be late, twice in a row, before what is new gets 503 with
+    Retry-After (over UDP each source once a second), and from four times that on nothing over UDP; None
+    never. Calls under way go on.
     ``datagram``: octets of a UDP message; longer ones are dropped. RFC 3261 §18.1.1 wants all to be taken.
     """
 
@@ -46,6 +49,7 @@ class Limits:
     transactions: int = attrs.field(default=_DEFAULTS.maximum_transactions, validator=_check)
     unacknowledged: int = attrs.field(default=_DEFAULTS.maximum_unacknowledged, validator=_check)
     age: float = attrs.field(default=_DEFAULTS.maximum_age, validator=_check)
+    lag: float | None = attrs.field(default=_DEFAULTS.maximum_lag, validator=_check)
     datagram: int = attrs.field(default=MAXIMUM_DATAGRAM, validator=_check)
 
 

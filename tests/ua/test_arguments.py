@@ -195,6 +195,7 @@ def test_what_is_a_host(host: str) -> None:
 
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
+    (lambda: UserAgent(peers="strangers"), "'strangers' is none of anyone, route, flow"),
     (lambda: UserAgent("bob"), "write it like sip:alice@example.com"),
     (lambda: UserAgent("sip:bob@b.test", registrar="b.test"), "write it like sip:example.com"),
     (lambda: UserAgent("sip:bob@b.test", proxy="b.test"), "write it like sip:proxy.example.com"),
