@@ -162,7 +162,7 @@ class Driver:
         if lags is not self._lags:
             self._lags = lags
             what = "new requests get 503" if lags else "new requests are taken again"
-            TRANSACTION.warning("the event loop is %.0f ms late: %s", (now - due) * 1e3, what)
+            TRANSACTION.warning("the event loop is %s ms late: %s", round((now - due) * 1e3), what)
 
     def _receive_traced(self, flow: Flow, data: bytes) -> None:
         self._note(TracedMessage(self._loop.time(), False, flow, data))

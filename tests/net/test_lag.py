@@ -58,7 +58,12 @@ async def test_work_in_a_callback_shows_in_the_measurement() -> None:
     measured: list[float] = []
     async with UserAgent("sip:bob@127.0.0.1", listen="udp:127.0.0.1:0") as bob:
         driver = bob._runtime.driver
-        driver.core.lagged = lambda lag, now: bool(measured.append(lag))  # type: ignore[method-assign]
+
+        def lagged(lag: float, now: float) -> bool:
+            measured.append(lag)
+            return False
+
+        driver.core.lagged = lagged  # type: ignore[method-assign]
         driver.received(driver.endpoints[0].flow_to(driver.endpoints[0].local), b"")
         await asyncio.sleep(0)
         time.sleep(PROBE + 0.05)  # noqa: ASYNC251
