@@ -31,6 +31,7 @@ PUBLIC = [
     "Capture",
     "ConferenceInfo",
     "ConferenceUser",
+    "Conversation",
     "CredentialsQuestion",
     "DialogInfo",
     "DialogParty",
@@ -82,6 +83,7 @@ PUBLIC = [
     "SoundCard",
     "Subscription",
     "SubscriptionRejected",
+    "TextMessage",
     "Timers",
     "Tls",
     "TracedMessage",
@@ -137,7 +139,8 @@ MEMBERS = {
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
     " remote_held response resume scope security session_id statistics transfer transferring",
-    "IncomingRequest": "agent answered body call_id from_ method request respond session_id text to user",
+    "IncomingRequest": "agent answered body call_id expired from_ method request respond session_id text to"
+    " user",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
     " from_ offer play playing progress recording redirect reject replaces request security"
     " session_id statistics to user",
@@ -148,9 +151,9 @@ MEMBERS = {
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
     "Subscription": "active error expires_at latest package refresh retry_at state target",
-    "UserAgent": "accounts aor call calls contact invite listening message notifications notifying options"
-    " poll publish refer referring register request running serve serving serving_referrals"
-    " subscribe unregister_all",
+    "UserAgent": "accounts aor call calls contact conversation conversations invite listening message"
+    " notifications notifying options poll publish refer referring register request running serve"
+    " serving serving_referrals subscribe unregister_all",
     "Watcher": "approve end expires_at from_ notify request resource state",
 }
 

@@ -11,6 +11,7 @@ import attrs
 
 from sipstack.core.authenticator import Authenticator
 from sipstack.core.credentials import CredentialsNeeded, CredentialsQuestion
+from sipstack.core.message_size import check_datagram
 from sipstack.core.outputs import Warn
 from sipstack.core.routed_request import RequestContext, RoutedRequest, told
 from sipstack.core.router import Route
@@ -91,8 +92,11 @@ class ClientRequest(RoutedRequest):
         branch = core.identifiers.branch()
         try:
             request = self.write(flow, branch)
-            if flow.transport == "UDP" and self._takes_stream(request, flow, now):
-                return
+            if flow.transport == "UDP":
+                if self._takes_stream(request, flow, now):
+                    return
+                if request.method == "MESSAGE":
+                    check_datagram(request)
             self.request = request
             self.transaction = core.transactions.request(request, branch, flow, self, now)
         except Exception as error:

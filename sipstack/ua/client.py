@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipstack.ua.conversing import Conversing
 from sipstack.ua.notifying import Notifying
 from sipstack.ua.publishing import Publishing
 from sipstack.ua.referring import Referring
@@ -10,7 +11,7 @@ from sipstack.ua.requesting import Requesting
 from sipstack.ua.subscribing import Subscribing
 
 
-class UserAgentClient(Referring, Registering, Requesting, Subscribing, Notifying, Publishing):
+class UserAgentClient(Referring, Registering, Requesting, Subscribing, Notifying, Publishing, Conversing):
     """Places calls, registers and sends requests. Every UserAgent is one; ``invitation.agent`` is typed so.
 
     Arguments that several methods share:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sipstack.errors import LocalProtocolError
 from sipstack.log import TRANSACTION
 from sipstack.ua.arguments import IN_RESPONSES, HeadersArgument, header_fields
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.runtime import Runtime
+from sipstack.usage.conversation import expires_in
 from sipstack.usage.received import ReceivedRequest
 
 
@@ -33,6 +36,11 @@ class IncomingRequest(Incoming):
     def text(self) -> str:
         """The body as text in UTF-8; octets that are none become U+FFFD."""
         return self.request.body.decode("utf-8", "replace")
+
+    @property
+    def expired(self) -> bool:
+        """Whether a message has come too late to be of use, by its Expires and its Date (RFC 3428 §4)."""
+        return expires_in(self.request, datetime.now(UTC)) <= 0
 
     @property
     def answered(self) -> bool:

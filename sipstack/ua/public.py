@@ -52,6 +52,7 @@ from sipstack.ua.authenticating import Authentication as Authentication
 from sipstack.ua.backoff import Backoff as Backoff
 from sipstack.ua.bridge import bridge as bridge
 from sipstack.ua.call import Call as Call
+from sipstack.ua.conversation import Conversation as Conversation
 from sipstack.ua.incoming_request import IncomingRequest as IncomingRequest
 from sipstack.ua.invitation import Invitation as Invitation
 from sipstack.ua.limits import Limits as Limits
@@ -69,6 +70,7 @@ from sipstack.ua.subscription import Notification as Notification
 from sipstack.ua.subscription import Subscription as Subscription
 from sipstack.ua.transfer import Transfer as Transfer
 from sipstack.usage.content import session_description as session_description
+from sipstack.usage.conversation import TextMessage as TextMessage
 from sipstack.usage.invite.extension import CallExtension as CallExtension
 from sipstack.usage.invite.extension import Extension as Extension
 from sipstack.usage.invite.session_timer import SessionTimer as SessionTimer

@@ -11,12 +11,12 @@ from sipstack.ua.arguments import (
     IN_REQUESTS,
     IN_TEXTS,
     HeadersArgument,
-    check_encodable,
     check_method,
     header_fields,
     target_uri,
 )
 from sipstack.ua.request import PendingRequest
+from sipstack.ua.text_fields import PLAIN_TEXT, text_body, text_fields
 
 
 class Requesting(AgentBase):
@@ -86,19 +86,25 @@ class Requesting(AgentBase):
         target: str,
         text: str,
         *,
-        content_type: str = "text/plain;charset=UTF-8",
+        content_type: str = PLAIN_TEXT,
+        expires: int | None = None,
         headers: HeadersArgument = (),
         account: Account | None = None,
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
     ) -> Response:
-        """Send an instant message (RFC 3428). Raises like ``request``."""
+        """Send an instant message (RFC 3428): 200 says that it has arrived, 202 that somebody keeps it for
+        the peer. ``expires``: seconds after which it is of no use any more.
+
+        Raises like ``request``; LocalProtocolError for one of more than 1,300 octets, header and all, that
+        would go over UDP.
+        """
         fields = header_fields(headers, IN_TEXTS)
         return await self.request(
             "MESSAGE",
             target,
-            headers=(("Content-Type", content_type), *fields),
-            body=check_encodable(text).encode("utf-8", "surrogateescape"),
+            headers=(*text_fields(content_type, expires), *fields),
+            body=text_body(text),
             account=account,
             from_=from_,
             max_forwards=max_forwards,

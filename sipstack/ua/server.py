@@ -21,6 +21,7 @@ from sipstack.ua.invitation import Invitation
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.policy import Accept, Decision, Redirect
 from sipstack.ua.runtime import Arrival, Runtime
+from sipstack.ua.texts import Texts
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.received import ReceivedRequest
 
@@ -154,6 +155,8 @@ class Server:
         """A request comes in whose method the application has registered."""
         request = usage.request
         TRANSACTION.info("%s: %s from %s", request.call_id, request.method, request.from_.uri_text)
+        if request.method == "MESSAGE" and self._runtime.services[Texts].take(usage):
+            return
         handler = self._handlers.get(request.method)
         if handler is None:
             self._runtime.command(usage.respond, 480, self._runtime.now())

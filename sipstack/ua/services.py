@@ -12,6 +12,7 @@ from sipstack.ua.info import Info
 from sipstack.ua.referral import Referrals
 from sipstack.ua.replacing import Replacing
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.texts import Texts
 from sipstack.ua.transfer import Transfers
 
 
@@ -29,6 +30,7 @@ SERVICES: tuple[Callable[[Runtime], Service], ...] = (
     Replacing,
     Transfers,
     Referrals,
+    Texts,
 )
 
 

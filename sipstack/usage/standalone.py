@@ -54,6 +54,15 @@ class StandaloneRequest:
     def __repr__(self) -> str:
         return f"<StandaloneRequest {self._draft.method} {self._draft.uri}>"
 
+    def follow(self, before: StandaloneRequest) -> None:
+        """Go out under the Call-ID and the From tag of ``before``, which is answered, with a later CSeq: so
+        the peer knows which was first (as for REGISTER, RFC 3261 §10.2).
+        """
+        draft, sent = before._draft, before._sent
+        last = sent.request if sent is not None else None
+        number = draft.cseq if last is None else last.cseq.number  # challenges are counted, too
+        self._draft = attrs.evolve(self._draft, call_id=draft.call_id, from_=draft.from_, cseq=number + 1)
+
     def start(self, now: float) -> None:
         self._sent = self._core.send(self._draft, self, now, self._usages)
 

@@ -16,7 +16,7 @@ TEXT = b"x" * 1300
 
 
 def message(alice: ByHand, target: str = AT_BOB, body: bytes = TEXT) -> None:
-    alice.core.standalone("MESSAGE", target, (("Content-Type", "text/plain"),), body).start(0.0)
+    alice.core.standalone("PUBLISH", target, (("Content-Type", "text/plain"),), body).start(0.0)
 
 
 def test_it_goes_over_a_connection_with_a_via_and_a_contact_of_that() -> None:
@@ -46,7 +46,7 @@ def test_a_target_that_refuses_gets_the_datagram_and_is_remembered() -> None:
     message(alice)
     alice.asked()
     alice.core.flow_refused(STREAM, REFUSED, 0.1)
-    assert alice.went() == ["UDP 5060 MESSAGE sip:bob@198.51.100.1 SIP/2.0"]
+    assert alice.went() == ["UDP 5060 PUBLISH sip:bob@198.51.100.1 SIP/2.0"]
     message(alice)
     assert (alice.asked(), alice.last[0].transport) == ([], "UDP")
     alice.core.router.without_streams.answered(STREAM)
@@ -61,7 +61,7 @@ def test_one_that_does_not_answer_is_waited_for_two_seconds() -> None:
     alice.timeout(1.9)
     assert alice.went() == []
     alice.timeout(2.0)
-    assert alice.went() == ["UDP 5060 MESSAGE sip:bob@198.51.100.1 SIP/2.0"]
+    assert alice.went() == ["UDP 5060 PUBLISH sip:bob@198.51.100.1 SIP/2.0"]
     alice.core.flow_opened(STREAM, flow(TCP, BOB), 3.0)  # too late for this one
     assert alice.went() == []
 
@@ -72,9 +72,9 @@ def test_a_connection_that_is_reset_before_any_answer_is_followed_by_the_datagra
     alice.asked()
     way = flow(TCP, BOB)
     alice.core.flow_opened(STREAM, way, 0.1)
-    assert alice.went() == ["TCP 5060 MESSAGE sip:bob@198.51.100.1 SIP/2.0"]
+    assert alice.went() == ["TCP 5060 PUBLISH sip:bob@198.51.100.1 SIP/2.0"]
     alice.core.flow_failed(way, FlowClosed("connection reset"), 0.2)
-    assert alice.went() == ["UDP 5060 MESSAGE sip:bob@198.51.100.1 SIP/2.0"]
+    assert alice.went() == ["UDP 5060 PUBLISH sip:bob@198.51.100.1 SIP/2.0"]
     first, second = (sent for _, sent in alice.sent)
     assert isinstance(first, Request)
     assert first.via.branch != second.via.branch

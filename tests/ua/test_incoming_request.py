@@ -273,3 +273,35 @@ async def test_a_from_that_is_no_uri_is_only_given_back(world: World, uri: str) 
             assert [response.status for response in bob.responses] == [200]
     call_id = bob.responses[0].call_id
     assert seen == [f"<IncomingRequest {call_id} from {uri}> <{uri}>;tag=1"]
+
+
+# --- until when a message is of use (RFC 3428 §4) ---
+
+
+async def test_a_message_tells_how_long_it_is_of_use(world: World) -> None:
+    seen: list[tuple[int | None, bool, bool]] = []
+
+    async def note(request: IncomingRequest) -> None:
+        seen.append((request.request.expires, "Date" in request.request.headers, request.expired))
+        await request.respond(200)
+
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("bob") as bob,
+        bob.serving(requests={"MESSAGE": note}),
+    ):
+        await alice.message("sip:bob.test", "now", expires=60)
+        await alice.message("sip:bob.test", "always")
+        old = {"Expires": 60, "Date": "Fri, 27 Nov 2020 12:00:00 GMT"}
+        await alice.message("sip:bob.test", "too late", headers=old)
+        for expires in (0, -1, 2**32):
+            with pytest.raises(LocalProtocolError, match="expires is a number of seconds"):
+                await alice.message("sip:bob.test", "never", expires=expires)
+    assert seen == [(60, True, False), (None, False, False), (60, True, True)]
+
+
+async def test_a_message_that_is_too_long_for_udp_is_not_sent(world: World) -> None:
+    async with world.user_agent("alice") as alice, world.user_agent("bob"):
+        with pytest.raises(LocalProtocolError, match="cannot go over UDP"):
+            await alice.message("sip:bob.test", "x" * 1300)
+    assert world.leftovers == []
