@@ -110,6 +110,7 @@ CACHES = {
     ("message/address.py", "_parse_cached"): 1024,
     ("message/fields.py", "_parse_cseq_cached"): 256,
     ("message/other_uri.py", "_parse_cached"): 1024,
+    ("message/parameterised.py", "_parse_session_expires_cached"): 64,
     ("sdp/codec.py", "read_codecs"): 64,
     ("sdp/fields.py", "_family"): 256,
     ("sdp/negotiation.py", "_first_answer"): 128,

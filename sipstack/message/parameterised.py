@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Self
 
 import attrs
@@ -161,10 +162,10 @@ class SessionExpires:
     parameters: Parameters = NO_PARAMETERS
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> SessionExpires:
         """Raises ParseError."""
-        value, parameters = _split(text)
-        return cls(parse_seconds(value), parameters)
+        # Every call has one or two, and there are few that differ
+        return _parse_session_expires_cached(text) if len(text) < 40 else _parse_session_expires(text)
 
     @property
     def refresher(self) -> str | None:
@@ -174,6 +175,14 @@ class SessionExpires:
 
     def __str__(self) -> str:
         return f"{self.interval}{self.parameters}"
+
+
+def _parse_session_expires(text: str) -> SessionExpires:
+    value, parameters = _split(text)
+    return SessionExpires(parse_seconds(value), parameters)
+
+
+_parse_session_expires_cached = lru_cache(maxsize=64)(_parse_session_expires)
 
 
 @attrs.frozen

@@ -39,6 +39,10 @@ ANSWER = 33.0
 """Seconds after which a refresh of ours has its answer, or is given up."""
 PAUSE = 4.0
 """Seconds before a refresh that was refused for the moment goes out again, at the least."""
+LOOK = 60.0
+"""Seconds after which we look again at the latest. What is over by then is forgotten: many short calls would
+otherwise leave as many entries among the deadlines, each for half an hour.
+"""
 MAXIMUM_RAISES = 3
 """How often one refresh is sent again because its interval is too small for somebody on the way."""
 
@@ -85,10 +89,16 @@ class TimedCall(CallExtension):
         self._interval = 0  # agreed, or our own measure where the other side takes no part
         self._refreshing = False  # by us
         self._ends_at = NEVER
+        self._due_at = NEVER  # the next thing to do
         self._waiting = False  # for the answer to a refresh
         self._raises = 0
 
     # -- requests of ours ----------------------------------------------------------------------------------
+
+    def fork(self) -> TimedCall:
+        part = TimedCall.__new__(TimedCall)  # a third of the time of copy()
+        part.__dict__.update(self.__dict__)
+        return part
 
     def outgoing(self, method: str) -> HeaderFields:
         """§7.1, §7.4: our wish in the INVITE; from then on what is agreed, and who refreshes."""
@@ -135,7 +145,8 @@ class TimedCall(CallExtension):
         elif self._is_caller or self._refreshing:
             self._look_after(now)
         else:
-            self._interval, self._ends_at, self.deadline = 0, NEVER, NEVER
+            self._interval, self._ends_at = 0, NEVER
+            self._due(NEVER, now)
 
     def _raised(self, response: Response) -> bool:
         """§7.3: 422 names the least that somebody on the way takes."""
@@ -188,8 +199,8 @@ class TimedCall(CallExtension):
             return ()
         headers, self._accepted, self._supported = request.headers, True, self._is_supported(request)
         self._hear_allow(headers)
-        asked, least = headers.readable("Session-Expires"), headers.readable("Min-SE")
-        if least is not None:
+        asked = headers.readable("Session-Expires")
+        if "Min-SE" in headers and (least := headers.readable("Min-SE")) is not None:
             self._minimum = max(self._minimum, least.interval)
         if asked is None and not self._supported and self._ends_at == NEVER:
             if self._interval:
@@ -217,8 +228,9 @@ class TimedCall(CallExtension):
         return self._supported or TAG in request.headers.readable("Supported")
 
     def _hear_allow(self, headers: Headers) -> None:
-        if "Allow" in headers:
-            self._updates = "UPDATE" in headers.readable("Allow")
+        allow = headers.get("Allow")  # as text: every call comes by here
+        if allow is not None:
+            self._updates = "UPDATE" in allow
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -226,30 +238,38 @@ class TimedCall(CallExtension):
         """§10: we refresh at half time; or say BYE a little before the end, when the other side has not."""
         self._interval, self._refreshing, self._ends_at = interval, refreshing, now + interval
         margin = interval / 2 if refreshing else min(32.0, interval / 3)
-        self.deadline = self._ends_at - margin
+        self._due(self._ends_at - margin, now)
+
+    def _due(self, moment: float, now: float) -> None:
+        self._due_at = moment
+        look = now + LOOK
+        self.deadline = look if look < moment < NEVER else moment
 
     def _look_after(self, now: float) -> None:
         """The other side takes no part: nothing ends the call but that it knows it no more, or is gone."""
         self._interval, self._refreshing, self._ends_at = self._asked, True, NEVER
-        self.deadline = now + self._interval / 2
+        self._due(now + self._interval / 2, now)
 
-    def timeout(self, now: float) -> Close | Ask | Reinvite:
+    def timeout(self, now: float) -> Close | Ask | Reinvite | None:
+        if now < self._due_at:
+            self._due(self._due_at, now)
+            return None
         if not self._refreshing:
             return Close(BY, f"the other side has not refreshed the session of {self._interval} s")
         if now >= self._ends_at:
             return Close(BY, f"the session of {self._interval} s could not be refreshed")
         self._waiting = True
         if self._ends_at == NEVER:
-            self.deadline = now + self._interval / 2
+            self._due(now + self._interval / 2, now)
         else:
-            self.deadline = min(self._ends_at, max(now + ANSWER, (now + self._ends_at) / 2))
+            self._due(min(self._ends_at, max(now + ANSWER, (now + self._ends_at) / 2)), now)
         if self._updates:
             return Ask("UPDATE", self.outgoing("UPDATE"), refreshes=True)
         return Reinvite()
 
     def _try_again(self, seconds: float, now: float) -> None:
         if self._ends_at < NEVER:
-            self.deadline = min(self.deadline, now + max(seconds, PAUSE))
+            self._due(min(self._due_at, now + max(seconds, PAUSE)), now)
 
     # -- another process -----------------------------------------------------------------------------------
 
@@ -279,11 +299,10 @@ class TimedCall(CallExtension):
         if not isinstance(left, int | float):
             self._look_after(now)
             return
-        gone = interval - left
-        self._begin(interval, now - gone, refreshing=record.get("refreshing") is True)
+        self._begin(interval, now - (interval - left), refreshing=record.get("refreshing") is True)
         if self._refreshing:
             self._ends_at = max(self._ends_at, now + ANSWER)
-        self.deadline = max(self.deadline, now)
+        self._due(max(self._due_at, now), now)
 
 
 def session_timer(timer: SessionTimer) -> Extension:

@@ -14,7 +14,8 @@ from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.extension import Ask, Close
 from sipstack.usage.invite.record import SessionRecord
-from sipstack.usage.invite.session_timer import SessionTimer, TimedCall
+from sipstack.usage.invite.session_timer import LOOK, SessionTimer, TimedCall
+from tests.simulation.pair import alice_and_bob
 from tests.usage.invite.timed_calls import (
     SUPPORTED,
     TIMER,
@@ -329,3 +330,24 @@ def test_a_refresher_that_comes_late_still_tries_once() -> None:
     assert part.deadline == 1000.0
     assert isinstance(part.timeout(1000.0), Ask)
     assert isinstance(part.timeout(part.deadline), Close)
+
+
+# --- many short calls ---
+
+
+def test_calls_that_are_over_leave_no_deadline_for_longer_than_a_minute() -> None:
+    """Each would be kept for half an hour, and at 500 calls a second that is a million of them."""
+    world = World()
+    alice, bob = alice_and_bob(world)
+    for agent in (alice, bob):
+        timing(agent, SessionTimer())
+    for _ in range(50):
+        alice.call(bob.uri)
+        world.run(0.1)
+        bob.accept()
+        world.run(0.1)
+        bob.hang_up()
+        world.run(0.1)
+    assert len(alice.core.deadlines) >= 50
+    world.run(LOOK + 33)
+    assert (len(alice.core.deadlines), len(bob.core.deadlines)) == (0, 0)
