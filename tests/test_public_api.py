@@ -137,13 +137,13 @@ def test_the_names_are_kept_in_one_place() -> None:
 MEMBERS = {
     "Account": "aor credentials credentials_to credentials_to_callers digest display_name from_ instance"
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
-    "Call": "audio codec dtmf duration ended hang_up held hold id local play playing recording remote"
-    " remote_held response resume scope security session_id statistics transfer transferring",
-    "IncomingRequest": "agent answered body call_id expired from_ method request respond session_id text to"
-    " user",
-    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec dtmf"
-    " from_ offer play playing progress recording redirect reject replaces request security"
-    " session_id statistics to user",
+    "Call": "asserted audio codec dtmf duration ended hang_up held hold id local play playing recording"
+    " remote remote_held response resume scope security session_id statistics transfer transferring",
+    "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
+    " respond session_id text to user verified",
+    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec"
+    " diversion dtmf from_ history identity offer play playing progress recording redirect"
+    " reject replaces request security session_id statistics to user verified",
     "Notifier": "notify package state update watchers",
     "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
     " statistics",

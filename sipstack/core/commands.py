@@ -41,12 +41,13 @@ class Commands(Services):
         identity: Identity | None = None,
         from_: str = "",
         max_forwards: int = 70,
+        anonymous: bool = False,
         wishes: Mapping[str, Any] = NO_WISHES,
     ) -> OutgoingInviteUsage:
         """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
 
         ``from_`` is a name-addr in place of the identity's own. ``wishes``: by the name of an extension, what
-        is asked of it in this call.
+        is asked of it in this call. ``anonymous``: our Contact does not tell who we are either.
         """
         introduction = self._invite_fields
         if self.registry.requirements:
@@ -54,6 +55,8 @@ class Commands(Services):
         if headers:
             introduction = introduction.joined(Headers(headers))
         draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
+        if anonymous:
+            draft = attrs.evolve(draft, identity=draft.identity.unnamed)
         outgoing = OutgoingInviteUsage(self, draft)
         parts = self.registry.begin_call(NewCall(is_caller=True), wishes)
         if parts:

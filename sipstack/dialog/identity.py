@@ -73,6 +73,12 @@ class Identity:
         host = uri.host.lower().strip("[]") if isinstance(uri, SipUri) else ""
         return self if any(host == each or host.endswith(f".{each}") for each in self.trusted) else self._bare
 
+    @property
+    def unnamed(self) -> Identity:
+        """The identity of who is not to be known: no user and no GRUU in Contact (RFC 3323 §4.1)."""
+        bound = self.bound and attrs.evolve(self.bound, gruu="")
+        return attrs.evolve(self, user="", bound=bound)
+
     def contact(self, flow: Flow, *, secure: bool = False) -> str:
         """The URI at which the peer behind ``flow`` reaches us; ``secure`` makes it a sips: URI."""
         if secure:

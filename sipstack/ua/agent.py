@@ -31,6 +31,7 @@ from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
+from sipstack.ua.trusted import Trusted
 from sipstack.usage.invite.extension import Extension
 from sipstack.usage.invite.session_timer import SessionTimer
 from sipstack.usage.invite.standard import standard_extensions
@@ -67,6 +68,9 @@ class UserAgent(UserAgentClient):
     ``policy``: decides on an incoming call at once, without a task; None leaves it to the handler.
     ``session_ids``: whether each message of ours has a Session-ID (RFC 7989), by which a call can be found in
     the traces of everybody that it went through.
+    ``trusted``: the IP addresses and networks of peers whose P-Asserted-Identity is believed (RFC 3325), such
+    as ``["192.0.2.0/24"]``; over UDP a stranger can write their address into his packets, unless your network
+    keeps him out. An anonymous call tells who calls to a first hop among them, and to no other.
     ``reliable``: provisional responses that are repeated until they are confirmed (RFC 3262). True: we call
     nobody, and are called by nobody, who does not support them; False: nor do we; None: with whoever does.
     ``session_timer``: how long a call lasts without a sign of the other side (RFC 4028): half an
@@ -108,6 +112,7 @@ class UserAgent(UserAgentClient):
         trace: Callable[[TracedMessage], None] | None = None,
         user_agent: str = "sipstack",
         session_ids: bool = True,
+        trusted: Sequence[str] = (),
         reliable: bool | None = None,
         session_timer: SessionTimer | None = DEFAULT_TIMER,
         extensions: Sequence[Extension] = (),
@@ -138,6 +143,7 @@ class UserAgent(UserAgentClient):
         self._media = media
         self._policy = policy
         self._trace = trace
+        self._trusted = Trusted(trusted)
         settings = Settings(tls=as_tls(tls), origins=tuple(origins))
         self._network = network or HostNetwork(settings)
         texts = [listen] if isinstance(listen, str) else listen
@@ -184,6 +190,7 @@ class UserAgent(UserAgentClient):
             if account._web_resource is not None:
                 core.router.add_resource(account._web_resource)
         runtime = Runtime(core, self._network, self._trace, self._media, self._grace)
+        runtime.trusted = self._trusted
         start_services(runtime)
         calls = self._limits.calls
         if calls is None and self._media is None:

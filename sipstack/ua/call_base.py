@@ -9,6 +9,7 @@ from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
 from sipstack.ua.arguments import check_text
+from sipstack.ua.identity import asserted_in
 from sipstack.ua.leg import Leg
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
@@ -75,6 +76,13 @@ class CallBase(Leg):
     def response(self) -> Response | None:
         """The 2xx that answered the call, with its header fields; None for a call that we answered."""
         return self._response
+
+    @property
+    def asserted(self) -> tuple[NameAddr, ...]:
+        """Who has answered, by P-Asserted-Identity of the 2xx, if a trusted peer sent it (RFC 3325)."""
+        if self._response is None:
+            return ()
+        return asserted_in(self._response.headers, self._session.usages.flow, self._runtime.trusted)
 
     @property
     def duration(self) -> float:

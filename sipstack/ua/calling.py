@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sipstack.errors import LocalProtocolError
 from sipstack.log import CALL
@@ -20,10 +21,17 @@ from sipstack.ua.arguments import (
 from sipstack.ua.blocks import CallBlock, InviteBlock
 from sipstack.ua.call import Call
 from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.ua.presentation import ANONYMOUS_FROM, OWNED, Introduction, Presentation
 from sipstack.ua.redirecting import Redirections
 from sipstack.ua.runtime import MediaFactory
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.session_timer import TAG, SessionTimer
+
+if TYPE_CHECKING:
+    from sipstack.stir import Signer
+
+
+IN_INTRODUCTIONS = IN_INVITES | OWNED
 
 
 class Calling(AgentBase):
@@ -41,18 +49,25 @@ class Calling(AgentBase):
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
         redirects: int = 0,
+        privacy: str | None = None,
+        signer: Signer | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """Place a call and own it: entering waits for the answer, leaving hangs up.
 
         ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. ``session_timer``: the one
         of this call, in place of the user agent's. ``redirects``: how many targets that 3xx responses
         name are tried after the first, best first; without it the CallRejected of a 3xx has them, as
-        ``response.contacts``. Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
+        ``response.contacts``. ``privacy``: what the other side is not to be told of us: ``"id"`` hides who we
+        are, in From and Contact too, and asks the network to hide it (RFC 3323, RFC 3325); other values are
+        ``header``, ``session``, ``user`` and ``critical``, with semicolons between them. ``signer`` signs who
+        we are (RFC 8224). Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
         ResolutionError, NegotiationError, RemoteProtocolError, MediaError.
         """
         sender = self._sender(account, from_, max_forwards)
-        fields = header_fields(headers, IN_INVITES)
-        begin = partial(self._invite, target, fields, media, True, sender, session_timer, redirects)
+        presentation = Presentation.of(privacy, signer)
+        fields = header_fields(headers, IN_INVITES if presentation is None else IN_INTRODUCTIONS)
+        choices = sender, session_timer, redirects, presentation
+        begin = partial(self._invite, target, fields, media, True, *choices)
         return CallBlock(begin, ring_timeout)
 
     def invite(
@@ -67,14 +82,17 @@ class Calling(AgentBase):
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
         redirects: int = 0,
+        privacy: str | None = None,
+        signer: Signer | None = None,
     ) -> AbstractAsyncContextManager[OutgoingInvite]:
         """Place a call step by step: provisional responses, early media, the answer. Leaving the block
         cancels or hangs up. Without ``offer`` the callee makes it (late offer).
         """
         sender = self._sender(account, from_, max_forwards)
-        fields = header_fields(headers, IN_INVITES)
-        begin = partial(self._invite, target, fields, media, offer, sender, session_timer, redirects)
-        return InviteBlock(begin)
+        presentation = Presentation.of(privacy, signer)
+        fields = header_fields(headers, IN_INVITES if presentation is None else IN_INTRODUCTIONS)
+        choices = sender, session_timer, redirects, presentation
+        return InviteBlock(partial(self._invite, target, fields, media, offer, *choices))
 
     def _timed(self, timer: SessionTimer) -> dict[str, SessionTimer]:
         """The wish of a call for its own. Raises LocalProtocolError where the user agent has none."""
@@ -91,23 +109,32 @@ class Calling(AgentBase):
         sender: Sender,
         session_timer: SessionTimer | None,
         redirects: int,
+        presentation: Presentation | None,
     ) -> OutgoingInvite:
         runtime = self._runtime
         target = target_uri(target)
+        from_ = sender.from_towards(target)
+        introduction = None
+        if presentation is not None:
+            caller = from_ or (sender.identity or self._accounts[0]._identity).aor
+            introduction = Introduction(presentation, caller, target, runtime.trusted)
+            headers = (*headers, *presentation.headers)
+            from_ = ANONYMOUS_FROM if presentation.anonymous else from_
         usage = runtime.core.outgoing(
             target,
             headers,
             identity=sender.identity,
-            from_=sender.from_towards(target),
+            from_=from_,
             max_forwards=sender.max_forwards,
             wishes=NO_WISHES if session_timer is None else self._timed(session_timer),
+            anonymous=presentation is not None and presentation.anonymous,
         )
         CALL.info("%s: calling %s", usage.call_id, target)
         follows = None
         if redirects:
             identity = sender.identity or self._accounts[0]._identity
             follows = Redirections(target, redirects, through_proxy=bool(identity.routes))
-        outgoing = OutgoingInvite(runtime, usage, follows)
+        outgoing = OutgoingInvite(runtime, usage, follows, introduction)
         try:
             await outgoing._start(factory, offer=offer)
         except BaseException:

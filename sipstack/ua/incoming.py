@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sipstack.core.outputs import Flow
 from sipstack.log import legible
 from sipstack.message import NameAddr, Request, SessionId
 from sipstack.ua.client import UserAgentClient
-from sipstack.ua.runtime import Runtime, Usage
+from sipstack.ua.identity import Identified
+from sipstack.ua.runtime import Runtime
 from sipstack.ua.session_ids import session_id_of
+from sipstack.ua.trusted import Trusted
+from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.received import ReceivedRequest
 
 
-class Incoming:
+class Incoming(Identified):
     """The base of Invitation and IncomingRequest."""
 
-    _usage: Usage
+    _usage: IncomingInvite | ReceivedRequest
 
     def __init__(self, agent: UserAgentClient, runtime: Runtime, request: Request) -> None:
         self._runtime = runtime
@@ -74,6 +79,14 @@ class Incoming:
     def answered(self) -> bool:
         """Whether a final response is sent."""
         raise NotImplementedError
+
+    @property
+    def _flow(self) -> Flow:
+        return self._usage.transaction.flow
+
+    @property
+    def _trusted(self) -> Trusted:
+        return self._runtime.trusted
 
     def _refuse_unanswered(self, status: int) -> None:
         """Refuse, unless it is answered, or there is no way to answer it any more."""

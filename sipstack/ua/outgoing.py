@@ -19,10 +19,12 @@ from sipstack.errors import (
 from sipstack.log import CALL
 from sipstack.media.port import FallingBack, MediaPort
 from sipstack.message import Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
 from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
+from sipstack.ua.presentation import Introduction
 from sipstack.ua.redirecting import Redirections
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
@@ -42,7 +44,14 @@ class OutgoingInvite(Leg):
     Its audio is early media, such as an announcement of the network, and goes on in the call.
     """
 
-    def __init__(self, runtime: Runtime, usage: Usage, redirections: Redirections | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        usage: Usage,
+        redirections: Redirections | None = None,
+        introduction: Introduction | None = None,
+    ) -> None:
+        self._introduction = introduction
         self._runtime = runtime
         self._usage = usage
         self._redirections = redirections
@@ -70,10 +79,11 @@ class OutgoingInvite(Leg):
         runtime, usage = self._runtime, self._usage
         self._offers = offer
         runtime.command(usage.start, runtime.now())
-        media = self._media = runtime.new_media(factory, await self._routed)
+        flow = await self._routed
+        media = self._media = runtime.new_media(factory, flow)
         self._offered = offer
         description = bytes(await media.offer()) if offer else b""
-        runtime.command(usage.offer, description, runtime.now())
+        runtime.command(usage.offer, description, runtime.now(), self._introduced(flow, description))
 
     @property
     def id(self) -> str:
@@ -211,10 +221,15 @@ class OutgoingInvite(Leg):
         else:
             if not self._usage.cancelled and not self._result.done:
                 CALL.info("%s: tried again with another offer", self.id)
-                self._runtime.command(self._usage.offer_another, bytes(offer), self._runtime.now())
+                fields = self._introduced(await self._routed, bytes(offer))
+                self._runtime.command(self._usage.offer_another, bytes(offer), self._runtime.now(), fields)
                 return
             self._fail(CallEnded("local", "cancelled"))
         self._finish()
+
+    def _introduced(self, flow: Flow, description: bytes) -> HeaderFields:
+        """What the INVITE with this description tells of the caller beside From."""
+        return () if self._introduction is None else self._introduction.headers(flow, description)
 
     def _fail(self, error: SipError) -> None:
         CALL.info("%s: failed: %s", self.id, error)

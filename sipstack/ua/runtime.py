@@ -19,6 +19,7 @@ from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
 from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
+from sipstack.ua.trusted import NOBODY
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,6 +96,7 @@ class Runtime:
         self.command = self.driver.command
         self.services: dict[type, Any] = {}
         """What answers beside calls, by its class."""
+        self.trusted = NOBODY
         self._media = media
         # Of the descriptors there are, half may be of ports that wait.
         self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))

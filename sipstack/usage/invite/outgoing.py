@@ -17,6 +17,7 @@ from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import CallEnded, InternalError, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.usage.content import SDP, session_description
@@ -108,25 +109,31 @@ class OutgoingInviteUsage(Origin):
         self._flow = flow
         self.core.emit(Routed(self, flow))
 
-    def offer(self, body: bytes, now: float) -> None:
-        """Send the INVITE with this offer; without one the callee makes it (late offer)."""
+    def offer(self, body: bytes, now: float, headers: HeaderFields = ()) -> None:
+        """Send the INVITE with this offer; without one the callee makes it (late offer). ``headers``: further
+        fields, such as a signature.
+        """
         if self._sent is None or self.cancelled:
             return
         self._offer = body
         draft = self._draft
         if body:  # nobody else has the draft yet
             draft.headers, draft.body = draft.headers.joined(SDP_CONTENT), body
+        if headers:
+            draft.headers = draft.headers.joined(Headers(headers))
         self._sent.proceed(draft, now)
 
-    def offer_another(self, body: bytes, now: float) -> None:
+    def offer_another(self, body: bytes, now: float, headers: HeaderFields = ()) -> None:
         """After ``Refused``: send the INVITE again with this offer, in place of the one that was refused, and
-        the next CSeq (§8.1.3.5). Does nothing once it is given up.
+        the next CSeq (§8.1.3.5). ``headers`` stand in place of those of the same names. Does nothing once it
+        is given up.
         """
         if self.cancelled or not self.finished or self.request is None:
             return
         self.finished = False
         self._offer = body
-        self._draft = attrs.evolve(self._draft, cseq=self.request.cseq.number + 1, body=body)
+        fields = self._draft.headers.replaced(Headers(headers)) if headers else self._draft.headers
+        self._draft = attrs.evolve(self._draft, cseq=self.request.cseq.number + 1, headers=fields, body=body)
         sent = self.core.send(self._draft, self, now)
         if not self.finished:
             self._sent = sent
