@@ -1,0 +1,1 @@
+"""Calls with linphone, a widespread phone (liblinphone, by its console program)."""
