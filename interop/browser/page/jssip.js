@@ -66,6 +66,19 @@ export function jssip({ user, domain, server, password }, phone, stream) {
     answer: async () => session.answer({ mediaStream: await stream(), pcConfig }),
     refuse: async (status_code) => session.terminate({ status_code }),
     hangUp: async () => session.terminate(),
+    refer: (to) =>
+      new Promise((resolve) => {
+        const told = ({ status_line: line }) => phone.notified.push(line.status_code);
+        const eventHandlers = {
+          requestSucceeded: ({ response }) => resolve(response.status_code),
+          requestFailed: ({ response }) => resolve(response.status_code),
+          trying: told,
+          progress: told,
+          accepted: told,
+          failed: told,
+        };
+        session.refer(to, { eventHandlers });
+      }),
     hold: (way) => reinvited((done) => session.hold({ useUpdate: way === "update" }, done)),
     resume: (way) => reinvited((done) => session.unhold({ useUpdate: way === "update" }, done)),
     restart: () =>

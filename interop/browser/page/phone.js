@@ -19,6 +19,8 @@ window.phone = {
   // What came: texts, and digits by INFO.
   texts: [],
   digits: [],
+  // And what became of a transfer.
+  notified: [],
   // How the call stands: "calling", "ringing" (it is for us), "established", "ended".
   state: "none",
 
@@ -47,6 +49,8 @@ window.phone = {
   async refuse(status) { await this.of.refuse(status); return true; },
   // BYE, or CANCEL as long as nobody has answered.
   async hangUp() { await this.of.hangUp(); return true; },
+  refer(to) { return this.of.refer(to); },
+  told() { return this.notified; },
   // By a re-INVITE, or an "update" where the library has that.
   hold(way) { return this.of.hold(way); },
   resume(way) { return this.of.resume(way); },

@@ -82,6 +82,15 @@ export function sipjs({ user, domain, server, password }, phone, stream) {
       if (session.state === Initial || session.state === Establishing) return session.cancel();
       return session.bye();
     },
+    // The statuses that NOTIFY tells go to phone.notified.
+    refer: (to) =>
+      sent((requestDelegate) => {
+        const onNotify = (notification) => {
+          phone.notified.push(Number(/^SIP\/2.0 (\d+)/.exec(notification.request.body)[1]));
+          notification.accept();
+        };
+        return session.refer(uri(to), { requestDelegate, onNotify });
+      }),
     hold: () => reinvite({ hold: true }),
     resume: () => reinvite({ hold: false }),
     restart: () => reinvite({ offerOptions: { iceRestart: true } }),

@@ -12,7 +12,7 @@ from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError
-from sipstack.message import Headers, NameAddr, Request, Response, SipUri, TelUri
+from sipstack.message import Headers, NameAddr, Request, Response, SipUri, TelUri, parse_uri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
@@ -76,10 +76,16 @@ class ReferServer:
 
 
 def _target(request: Request) -> NameAddr:
-    """Refer-To, which must be there once (§2.4.2). Raises ParseError or RemoteProtocolError."""
-    target: NameAddr | None = request.headers.typed("Refer-To")
-    if target is None:
-        raise RemoteProtocolError("REFER without Refer-To", 400)
+    """Refer-To, which must be there once (§2.4.2). Raises ParseError or RemoteProtocolError.
+
+    Without <> what follows a semicolon would be of the field; but the field has no parameters, and some
+    (SIP.js) write a whole URI so.
+    """
+    rows = set(request.headers.raw("Refer-To"))
+    if len(rows) != 1:
+        raise RemoteProtocolError("REFER needs one Refer-To", 400)
+    text = rows.pop()
+    target = NameAddr.parse(text) if "<" in text else NameAddr(parse_uri(text))
     uri = target.uri
     if not isinstance(uri, SipUri | TelUri):
         raise RemoteProtocolError("Refer-To is no URI that can be called", 416)

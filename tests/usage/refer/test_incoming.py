@@ -45,6 +45,8 @@ def answer_notify(bob: ScriptedPeer, status: int = 200) -> None:
         ([("Refer-To", "<https://example.com>")], 416),
         ([("Refer-To", "<sip:carol@example.com;method=BYE>")], 501),
         ([("Refer-To", "<sip:@>")], 400),
+        ([("Refer-To", "sip:carol@example.com, sip:dave@example.com")], 400),
+        ([("Refer-To", "sip:carol@example.com"), ("Refer-To", CAROL)], 400),
         ([("Refer-To", CAROL), ("Require", "moon")], 420),
     ],
 )
@@ -287,7 +289,6 @@ def call_of(refer_to: str, *headers: tuple[str, object]) -> tuple[str, dict[str,
     ("refer_to", "target"),
     [
         ("<sip:carol@example.com>", "sip:carol@example.com"),
-        ("sip:carol@example.com;x=1", "sip:carol@example.com"),  # a parameter of the field
         ("Carol <sip:carol@example.com;method=INVITE;transport=tcp>", "sip:carol@example.com;transport=tcp"),
         ("<sips:carol@example.com:5081>", "sips:carol@example.com:5081"),
         ("<tel:+49-30-1234>", "tel:+49-30-1234"),
@@ -296,6 +297,17 @@ def call_of(refer_to: str, *headers: tuple[str, object]) -> tuple[str, dict[str,
 )
 def test_the_target(refer_to: str, target: str) -> None:
     assert call_of(refer_to) == (target, {})
+
+
+def test_a_target_without_brackets_is_a_whole_uri() -> None:
+    """As SIP.js writes it. By RFC 3261 §20.10 the transport would be a parameter of Refer-To."""
+    world, alice, bob = called_by_bob()
+    takes_referrals(alice)
+    headers = [("Refer-To", "sip:carol@example.com;transport=tcp")]
+    bob.send(ALICE, bob.inside(bob.response, "REFER", 2, headers=headers))
+    usage = referred(alice)
+    assert referred_call(usage.request, usage.target).target == "sip:carol@example.com;transport=tcp"
+    usage.refuse(603, world.now)
 
 
 def test_replaces_and_referred_by_go_into_our_invite() -> None:
