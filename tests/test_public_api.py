@@ -63,6 +63,7 @@ PUBLIC = [
     "PresenceTuple",
     "Publication",
     "PublicationRejected",
+    "Reason",
     "Redirect",
     "Referral",
     "RegisteredAddress",
@@ -97,6 +98,7 @@ PUBLIC = [
     "bridge",
     "melody",
     "open_source",
+    "reasons",
     "session_description",
     "traced_rtp",
 ]

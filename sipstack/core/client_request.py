@@ -23,6 +23,7 @@ from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.message import Request, Response
 from sipstack.message.digest import NOTHING, DigestAccount
+from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import paired
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
@@ -76,7 +77,8 @@ class ClientRequest(RoutedRequest):
         self.request: Request | None = None
         self.transaction: AnyClient | None = None
         self.answered = False  # by a provisional response: the target is alive
-        self._cancelling = False  # waits for a provisional response, before which no CANCEL may go out
+        self._cancelling: HeaderFields | None = None
+        """The fields of a CANCEL that waits for a provisional response, before which none may go out."""
         self._given_up = False
         self._asked: Response | None = None  # the challenge for which credentials are being asked
         self._declined: frozenset[str] = frozenset()  # the realms for which there are none
@@ -138,8 +140,8 @@ class ClientRequest(RoutedRequest):
             self._target_answered(self._route, response, now)
         if status < 200:
             self.answered = True
-            if self._cancelling:
-                self._send_cancel(now)
+            if self._cancelling is not None:
+                self._send_cancel(self._cancelling, now)
         elif status in (401, 407) and not self._given_up and self._challenged(response, now):
             return
         elif status == 503 and self._may_fail_over:
@@ -290,19 +292,19 @@ class ClientRequest(RoutedRequest):
         if challenge is not None:
             self._tell(challenge, now)
 
-    def cancel(self, now: float) -> None:
+    def cancel(self, now: float, headers: HeaderFields = ()) -> None:
         self.give_up(now)
         if self.transaction is not None and self.transaction.state is State.PROCEEDING:
-            self._send_cancel(now)
+            self._send_cancel(headers, now)
         else:
-            self._cancelling = True
+            self._cancelling = headers
 
-    def _send_cancel(self, now: float) -> None:
+    def _send_cancel(self, headers: HeaderFields, now: float) -> None:
         """§9.1: the INVITE's own branch, the same flow."""
         assert self.request is not None
         assert self.transaction is not None
-        self._cancelling = False
+        self._cancelling = None
         branch = self.request.via.branch or ""
         flow = self.transaction.flow
         # the answer to a CANCEL changes nothing, that of the INVITE does
-        self._core.transactions.request(cancel_for(self.request), branch, flow, NOBODY, now)
+        self._core.transactions.request(cancel_for(self.request, headers), branch, flow, NOBODY, now)

@@ -11,6 +11,7 @@ from types import TracebackType
 from sipstack.errors import TransactionTimeout
 from sipstack.ua.call import Call
 from sipstack.ua.outgoing import OutgoingInvite
+from sipstack.usage.invite.reasons import NO_ANSWER
 
 Begin = Callable[[], Awaitable[OutgoingInvite]]
 
@@ -68,4 +69,5 @@ async def _answered_within(outgoing: OutgoingInvite, seconds: float) -> Call:
     except TimeoutError:
         if not deadline.expired():
             raise
+        outgoing._why = NO_ANSWER
         raise TransactionTimeout(f"nobody answered within {seconds:g} s") from None

@@ -30,6 +30,7 @@ from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
 from sipstack.ua.transfer import Transferring
+from sipstack.usage.invite.reasons import of_end
 from sipstack.usage.invite.session import Session
 
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | RefreshDue | Ended
@@ -150,7 +151,8 @@ class Call(Negotiating, Transferring):
 
     def _give_up(self, by: str, reason: str) -> None:
         """The media is lost, and the call with it: say BYE, and let nobody wait for its answer."""
-        if self._say_bye(None):
+        ((_, why),) = of_end(by, reason)
+        if self._say_bye(str(why)):
             self._close_media_nowait()
             self._finish(by, reason)
 

@@ -8,9 +8,9 @@ from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
-from sipstack.ua.arguments import check_text
 from sipstack.ua.identity import asserted_in
 from sipstack.ua.leg import Leg
+from sipstack.ua.reasons import reason_field
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.session_ids import session_id_of
@@ -100,7 +100,7 @@ class CallBase(Leg):
         """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
         if self._is_over:
             return False
-        headers = (("Reason", check_text(reason)),) if reason else ()
+        headers = reason_field(reason)
         self._said_bye = True
         self._runtime.grace.begin(self._ended)
         self._runtime.command(self._session.hang_up, self._runtime.now(), headers)

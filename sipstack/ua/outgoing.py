@@ -25,6 +25,7 @@ from sipstack.ua.call import Call
 from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.presentation import Introduction
+from sipstack.ua.reasons import reason_field
 from sipstack.ua.redirecting import Redirections
 from sipstack.ua.refusal import authentication_failed
 from sipstack.ua.result import SILENCE, Result
@@ -32,6 +33,7 @@ from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage as Usage
+from sipstack.usage.invite.reasons import CLEARED
 from sipstack.usage.invite.session import Session
 
 OFFER_REFUSED = (415, 488, 606)
@@ -61,6 +63,7 @@ class OutgoingInvite(Leg):
         self._provisionals: Stream[Response] = Stream()
         self._call: Call | None = None
         self._cancelling = False
+        self._why = CLEARED
         self._offers = False
         self._preview = b""  # the latest, not yet taken
         self._offered = True  # the INVITE carries our offer
@@ -103,13 +106,17 @@ class OutgoingInvite(Leg):
 
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
-    async def cancel(self) -> None:
-        """Give up, and wait a few seconds at the most for the other side to say so.
+    async def cancel(self, reason: str | None = None) -> None:
+        """Give up, and wait a few seconds at the most for the other side to say so. ``reason`` goes into a
+        Reason field (RFC 3326), such as ``SIP;cause=200;text="Call completed elsewhere"``.
 
         No CANCEL may go out before a response has come (RFC 3261 §9.1). Where none came within two round
         trips as RFC 3261 reckons them (2*T1), it is not waited for: the CANCEL follows should one come.
         """
-        self._close_nowait()
+        await self._cancel(reason_field(reason))
+
+    async def _cancel(self, why: HeaderFields) -> None:
+        self._give_up(why)
         if not self._cancelling:
             self._cancelling = True
             grace = self._runtime.grace
@@ -123,11 +130,14 @@ class OutgoingInvite(Leg):
 
     def _close_nowait(self) -> bool:
         """CANCEL goes out as soon as it may; an answer that crosses it is ended by BYE."""
+        self._give_up(self._why)
+        return not self._result.late
+
+    def _give_up(self, why: HeaderFields) -> None:
         if not self._result.done:
             if not self._usage.cancelled:
                 CALL.info("%s: given up by us", self.id)
-            self._runtime.command(self._usage.cancel, self._runtime.now())
-        return not self._result.late
+            self._runtime.command(self._usage.cancel, self._runtime.now(), why)
 
     async def _close(self) -> None:
         """The end of the ``async with`` block: BYE, CANCEL, or nothing, whichever is due."""
@@ -136,7 +146,7 @@ class OutgoingInvite(Leg):
             return
         try:
             if not self._result.done:
-                await self.cancel()
+                await self._cancel(self._why)
         finally:
             if self._media is not None:
                 await self._media.close()

@@ -40,6 +40,7 @@ from sipstack.media.tones import melody as melody
 from sipstack.media.traced import TracedPacket as TracedPacket
 from sipstack.media.traced import traced_rtp as traced_rtp
 from sipstack.media.wav import open_source as open_source
+from sipstack.message import Reason as Reason
 from sipstack.message import Request as Request
 from sipstack.message import Response as Response
 from sipstack.message import SessionId as SessionId
@@ -63,6 +64,7 @@ from sipstack.ua.policy import Accept as Accept
 from sipstack.ua.policy import Redirect as Redirect
 from sipstack.ua.policy import Reject as Reject
 from sipstack.ua.publication import Publication as Publication
+from sipstack.ua.reasons import reasons as reasons
 from sipstack.ua.referral import Referral as Referral
 from sipstack.ua.registration import Registration as Registration
 from sipstack.ua.registration import RegistrationState as RegistrationState

@@ -18,6 +18,7 @@ from sipstack.media.tones import sine
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from tests.media.hearing import Ear, everything, loudness, purity
+from tests.ua.handlers import CLEARED
 
 pytestmark = pytest.mark.virtual_time
 
@@ -219,7 +220,7 @@ async def test_the_agent_is_told_who_calls_hears_it_and_is_told_the_end() -> Non
         "to": "sip:bot@bot.test",
         "rate": 16000,
     }
-    assert end == {"event": "end", "by": "remote", "reason": ""}
+    assert end == {"event": "end", "by": "remote", "reason": CLEARED}
     assert purity(bytes(bot.heard[16000:48000]), 1000.0, 16000) > 0.99
 
 

@@ -6,6 +6,10 @@ import asyncio
 
 from sipstack import Call, CallEnded, Invitation
 
+CLEARED = 'Q.850;cause=16;text="Normal call clearing"'
+HUNG_UP = ("remote", CLEARED)
+"""How a call ends whose other side hangs up."""
+
 
 async def echo(invitation: Invitation) -> None:
     """Accept and send back what is heard, as in the README."""

@@ -27,7 +27,7 @@ from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from tests.ua.handlers import Answering, echo
+from tests.ua.handlers import HUNG_UP, Answering, echo
 
 pytestmark = pytest.mark.virtual_time
 
@@ -231,7 +231,7 @@ async def test_leaving_twice_cancelled_leaves_nothing(world: World) -> None:
             await task
         assert [left for left in world.leftovers if "10.0.0.2" in left] == []
         await asyncio.sleep(1)
-        assert callee.ends == [("remote", "")]
+        assert callee.ends == [HUNG_UP]
     assert world.leftovers == []
 
 

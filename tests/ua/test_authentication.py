@@ -13,7 +13,7 @@ from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.registrar import Challenger
 from sipstack.testing.world import World
-from tests.ua.handlers import Answering
+from tests.ua.handlers import HUNG_UP, Answering
 from tests.ua.proxy import Proxy
 
 pytestmark = pytest.mark.virtual_time
@@ -77,7 +77,7 @@ async def test_a_call_through_a_proxy_that_challenges_each_request(world: World)
                 await call.hold()
                 assert callee.calls[0].remote_held
             await asyncio.sleep(1)
-            assert callee.ends == [("remote", "")]
+            assert callee.ends == [HUNG_UP]
             assert proxy.methods == [
                 *("INVITE", "ACK", "INVITE", "ACK"),
                 *("INVITE", "ACK", "INVITE", "ACK"),  # the re-INVITE

@@ -10,7 +10,7 @@ from sipstack import CallEnded, CallRejected, TransactionTimeout, UserAgent
 from sipstack.errors import SipError
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
-from tests.ua.handlers import Answering, echo
+from tests.ua.handlers import HUNG_UP, Answering, echo
 
 pytestmark = pytest.mark.virtual_time
 
@@ -57,7 +57,7 @@ async def test_both_sides_agree_on_all_that_happens(seed: int) -> None:
                 await asyncio.sleep(2)
                 assert (call.held, other.remote_held, other.held, call.remote_held) == (False,) * 4
         await asyncio.sleep(5)
-        assert callee.ends == [("remote", "")]
+        assert callee.ends == [HUNG_UP]
         await forgotten(alice, bob)
     assert world.leftovers == []
 
@@ -147,7 +147,7 @@ async def test_a_cut_that_heals_is_bridged_by_retransmission(world: World, secon
             await call.hold()
             assert (call.held, callee.calls[0].remote_held) == (True, True)
         await forgotten(alice, bob)
-        assert callee.ends == [("remote", "")]
+        assert callee.ends == [HUNG_UP]
     assert world.leftovers == []
 
 

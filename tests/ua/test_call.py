@@ -26,7 +26,7 @@ from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from tests.ua.handlers import Answering
+from tests.ua.handlers import HUNG_UP, Answering
 
 pytestmark = pytest.mark.virtual_time
 
@@ -184,7 +184,7 @@ async def test_an_offer_that_is_withdrawn_while_the_media_thinks(world: World) -
             with pytest.raises(CallEnded):
                 await task
             await asyncio.sleep(20)
-            assert callee.ends == [("remote", "")]
+            assert callee.ends == [HUNG_UP]
     assert world.leftovers == []
 
 
@@ -265,7 +265,7 @@ async def test_audio_stops_with_our_bye_and_not_with_its_answer(world: World) ->
             world.network.heal()
             await task
             await asyncio.sleep(1)
-        assert callee.ends == [("remote", "")]
+        assert callee.ends == [HUNG_UP]
     assert world.leftovers == []
 
 

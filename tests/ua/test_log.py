@@ -30,7 +30,7 @@ from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from sipstack.ua.policy import Decision
 from tests.log_lines import lines, listen
-from tests.ua.handlers import Answering, busy
+from tests.ua.handlers import CLEARED, Answering, busy
 from tests.ua.test_invitation import VIDEO, Caller
 
 pytestmark = pytest.mark.virtual_time
@@ -80,7 +80,7 @@ async def test_a_call_that_is_given_up(world: World, caplog: pytest.LogCaptureFi
                 CALLING,
                 INVITED,
                 "call: ID: given up by us",
-                "call: ID: given up by the caller: no reason given",
+                'call: ID: given up by the caller: Q.850;cause=19;text="No answer from user"',
                 "call: ID: refused with 487 Request Terminated",
             ]
 
@@ -219,7 +219,7 @@ async def test_a_call(world: World, caplog: pytest.LogCaptureFixture) -> None:
         INVITED,
         "call: ID: answered by us",
         "call: ID: answered",
-        "call: ID: ended by remote after 12.3 s: no reason given",
+        f"call: ID: ended by remote after 12.3 s: {CLEARED}",
         "call: ID: ended by local after 12.3 s: no reason given",
     ]
 

@@ -27,6 +27,7 @@ from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import Carrier, Taken, take_response
+from sipstack.usage.invite.reasons import CLEARED, ELSEWHERE, of_error
 from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
 from sipstack.usage.invite.session import Origin, Session
 
@@ -153,15 +154,17 @@ class OutgoingInviteUsage(Origin):
 
     # -- giving up -----------------------------------------------------------------------------------------
 
-    def cancel(self, now: float) -> None:
-        """Give the call up. The outcome comes as an event: mostly Refused with 487."""
+    def cancel(self, now: float, headers: HeaderFields = CLEARED) -> None:
+        """Give the call up; ``headers`` go into the CANCEL. The outcome comes as an event: mostly Refused
+        with 487.
+        """
         if self.cancelled:
             return
         self.cancelled = True
         if self.finished:
             return
         if self._sent is not None:
-            self._sent.cancel(now)
+            self._sent.cancel(now, headers)
         if self.request is None:
             self._finish(Failed(self, CallEnded("local", "cancelled")))
 
@@ -186,7 +189,7 @@ class OutgoingInviteUsage(Origin):
             self._finish(Failed(self, error))
 
     def faulted(self, error: SipError, now: float) -> None:
-        self.cancel(now)  # a 2xx that still comes is acknowledged and ended
+        self.cancel(now, of_error(error))  # a 2xx that still comes is acknowledged and ended
         self._finish(Failed(self, error))
 
     def _retried(self, response: Response, extensions: Extensions, now: float) -> bool:
@@ -265,7 +268,7 @@ class OutgoingInviteUsage(Origin):
     def _answered(self, session: Session, response: Response, now: float) -> None:
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
             session.acknowledge(response.cseq.number, authorization_of(self.request), now)
-            session.hang_up(now)
+            session.hang_up(now, CLEARED if self.cancelled else ELSEWHERE)
             self._finish(Failed(self, CallEnded("local", "cancelled")))
             return
         if session.extensions is not None:

@@ -19,6 +19,7 @@ from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.authorization import authorization_of
 from sipstack.usage.invite.events import OfferAnswered, OfferDue, OfferRefused
 from sipstack.usage.invite.offers import Carrier, Taken, give_request, take_response
+from sipstack.usage.invite.reasons import because
 from sipstack.usage.invite.sent_acks import repeat_ack
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Reoffer:
             session.core.emit(OfferAnswered(session, body))
         else:  # a 2xx to an offer must bring the answer (§13.2.1)
             session.exchange.withdraw(self._carrier)
-            session.hang_up(now)
+            session.hang_up(now, because(488, "no answer to our offer"))
 
     def _refused(self, response: Response, now: float) -> None:
         session = self._session

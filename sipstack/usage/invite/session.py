@@ -37,6 +37,7 @@ from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Carrier, Taken, take_request
+from sipstack.usage.invite.reasons import CLEARED, NO_ACK, of_end, of_error
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack, repeat_ack
@@ -211,7 +212,7 @@ class Session:
         """§13.3.1.4: without an ACK the session is ended by BYE."""
         self.acceptance = None
         if self._bye_headers is None:
-            self._bye_headers = ()
+            self._bye_headers = NO_ACK
         self._end("timeout", "no ACK", now)
         self._send_bye(now)
 
@@ -358,12 +359,13 @@ class Session:
     def close(self, by: str, reason: str, now: float) -> None:
         """End the session by BYE, for a reason that is told to the user agent."""
         if self.state is SessionState.ESTABLISHED:
+            self._bye_headers = of_end(by, reason)
             self._end(by, reason, now)
             self._send_bye(now)
 
     # -- the end -------------------------------------------------------------------------------------------
 
-    def hang_up(self, now: float, headers: HeaderFields = ()) -> None:
+    def hang_up(self, now: float, headers: HeaderFields = CLEARED) -> None:
         """End the session by BYE. A callee waits for the ACK first (§15). Does nothing when it is ending."""
         if self.state is not SessionState.ESTABLISHED:
             return
@@ -419,6 +421,8 @@ class Session:
                 by = "local"
             case _:
                 by = "remote"
+        if self._bye_headers is None:
+            self._bye_headers = of_error(error)
         self._end(by, str(error), now)
         self._send_bye(now)
 

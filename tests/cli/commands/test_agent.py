@@ -23,6 +23,7 @@ from sipstack.media.tones import sine
 from tests.cli.running import ANY_PORT, Command, agent, command
 from tests.cli.streams import environment, text
 from tests.media.hearing import purity
+from tests.ua.handlers import CLEARED
 
 BOT = """
     import json, struct, sys
@@ -171,7 +172,7 @@ async def test_a_program_talks_with_a_caller(tmp_path: Path) -> None:
     assert run.event_names == ["listening", "invited", "answered", "ended"]
     start, end = told(tmp_path)
     assert (start["event"], start["from"], start["rate"]) == ("start", "sip:alice@127.0.0.1", 16000)
-    assert end == {"event": "end", "by": "remote", "reason": ""}
+    assert end == {"event": "end", "by": "remote", "reason": CLEARED}
 
 
 async def test_a_bot_on_tcp_places_a_call_and_hangs_up() -> None:
