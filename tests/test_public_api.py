@@ -43,6 +43,7 @@ PUBLIC = [
     "Ha1",
     "Ice",
     "IceServer",
+    "IncomingInfo",
     "IncomingRequest",
     "Invitation",
     "InvitationReceived",
@@ -139,8 +140,9 @@ def test_the_names_are_kept_in_one_place() -> None:
 MEMBERS = {
     "Account": "aor credentials credentials_to credentials_to_callers digest display_name from_ instance"
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
-    "Call": "asserted audio codec dtmf duration ended hang_up held hold id local play playing recording"
-    " remote remote_held response resume scope security session_id statistics transfer transferring",
+    "Call": "asserted audio codec dtmf duration ended hang_up held hold id info info_packages local play"
+    " playing recording remote remote_held response resume scope security session_id statistics"
+    " transfer transferring",
     "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
     " respond session_id text to user verified",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec"

@@ -29,7 +29,7 @@ from sipstack.ua.client import UserAgentClient
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
-from sipstack.ua.server import CallHandler, Policy, RequestHandler, Server
+from sipstack.ua.server import CallHandler, InfoHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
 from sipstack.ua.trusted import Trusted
 from sipstack.usage.invite.extension import Extension
@@ -39,6 +39,7 @@ from sipstack.usage.invite.standard import standard_extensions
 DEFAULT_TIMER = SessionTimer()
 NO_REQUESTS: Mapping[str, RequestHandler] = MappingProxyType({})
 NO_CREDENTIALS: Mapping[str, tuple[str, Password]] = MappingProxyType({})
+NO_INFO: Mapping[str, InfoHandler] = MappingProxyType({})
 
 
 class UserAgent(UserAgentClient):
@@ -221,6 +222,7 @@ class UserAgent(UserAgentClient):
         requests: Mapping[str, RequestHandler] = NO_REQUESTS,
         packages: Collection[str] = (),
         authenticate: Authentication | None = None,
+        info: Mapping[str, InfoHandler] = NO_INFO,
     ) -> None:
         """Answer until cancelled: a handler runs in a task of its own for each call and each request.
 
@@ -228,7 +230,9 @@ class UserAgent(UserAgentClient):
         method, such as ``{"MESSAGE": take}``: it is announced in Allow; without a handler it is refused.
         ``packages``, such as ``["message-summary"]``, are the event packages whose SUBSCRIBE, NOTIFY and
         PUBLISH these handlers take: they are announced in Allow-Events, and any other is refused with 489.
-        Without it such a handler gets the requests of all packages.
+        Without it such a handler gets the requests of all packages. ``info`` are handlers by Info Package
+        (RFC 6086) of the INFO requests in calls: they are announced in Recv-Info of calls that begin
+        meanwhile, and any other package is refused with 469.
         ``authenticate``: whom we let in; everybody if not given. While it lasts, each request outside of a
         dialog, whoever serves it, gets 401 until its user has proved himself, but for OPTIONS.
         ``invitation.user`` tells his name. The ``policy`` is not asked before.
@@ -237,7 +241,7 @@ class UserAgent(UserAgentClient):
         the status of the SipError (486 when it forwards the call to a busy phone). A caller's CANCEL
         cancels the task.
         """
-        async with self.serving(handler, requests, packages, authenticate):
+        async with self.serving(handler, requests, packages, authenticate, info):
             await asyncio.get_running_loop().create_future()
 
     def serving(
@@ -246,6 +250,7 @@ class UserAgent(UserAgentClient):
         requests: Mapping[str, RequestHandler] = NO_REQUESTS,
         packages: Collection[str] = (),
         authenticate: Authentication | None = None,
+        info: Mapping[str, InfoHandler] = NO_INFO,
     ) -> AbstractAsyncContextManager[None]:
         """Answer like ``serve`` while the ``async with`` block runs. There may be several such blocks, for
         different methods. Raises LocalProtocolError when a method has a handler already, or when packages are
@@ -253,7 +258,7 @@ class UserAgent(UserAgentClient):
         """
         if self._server is None:
             raise LocalProtocolError(NOT_RUNNING)
-        return self._server.serving(handler, requests, packages, authenticate)
+        return self._server.serving(handler, requests, packages, authenticate, info)
 
 
 def _told(listen: Listen, advertise: str) -> str:

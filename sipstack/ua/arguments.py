@@ -166,6 +166,13 @@ def check_packages(packages: Collection[str], methods: Collection[str]) -> None:
         raise LocalProtocolError(f"packages need a handler in requests for {', '.join(sorted(OF_EVENTS))}")
 
 
+def check_info_packages(packages: Collection[str]) -> None:
+    """Raises LocalProtocolError unless ``packages`` can stand in Recv-Info."""
+    for package in packages:
+        if not is_token(package):
+            raise LocalProtocolError(f"{package!r} is no name of an Info Package")
+
+
 def check_algorithm(token: str) -> None:
     """Raises LocalProtocolError unless ``token`` names a digest algorithm that we can calculate."""
     if Algorithm.find(token) is None:

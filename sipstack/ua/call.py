@@ -26,6 +26,7 @@ from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLos
 from sipstack.media.port import MediaPort, MovableMedia
 from sipstack.message import Response
 from sipstack.ua.digits import Dtmf, digits_of
+from sipstack.ua.informing import PackagesCall
 from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
@@ -36,7 +37,7 @@ from sipstack.usage.invite.session import Session
 CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | RefreshDue | Ended
 
 
-class Call(Negotiating, Transferring):
+class Call(Negotiating, PackagesCall, Transferring):
     """An established session with media, made by ``UserAgent.call``, ``OutgoingInvite.answered`` and
     ``Invitation.accept``.
 

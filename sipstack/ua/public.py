@@ -54,6 +54,7 @@ from sipstack.ua.backoff import Backoff as Backoff
 from sipstack.ua.bridge import bridge as bridge
 from sipstack.ua.call import Call as Call
 from sipstack.ua.conversation import Conversation as Conversation
+from sipstack.ua.incoming_info import IncomingInfo as IncomingInfo
 from sipstack.ua.incoming_request import IncomingRequest as IncomingRequest
 from sipstack.ua.invitation import Invitation as Invitation
 from sipstack.ua.limits import Limits as Limits

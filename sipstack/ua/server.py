@@ -12,23 +12,27 @@ from sipstack.core.outputs import Flow
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.log import CALL, TRANSACTION
-from sipstack.ua.arguments import OF_EVENTS, check_method, check_packages
+from sipstack.ua.arguments import OF_EVENTS, check_info_packages, check_method, check_packages
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
+from sipstack.ua.incoming_info import IncomingInfo
 from sipstack.ua.incoming_request import IncomingRequest
+from sipstack.ua.info import Info
 from sipstack.ua.invitation import Invitation
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.policy import Accept, Decision, Redirect
 from sipstack.ua.runtime import Arrival, Runtime
 from sipstack.ua.texts import Texts
+from sipstack.usage.info_packages import package_of
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.received import ReceivedRequest
 
 CallHandler = Callable[[Invitation], Awaitable[None]]
 RequestHandler = Callable[[IncomingRequest], Awaitable[None]]
+InfoHandler = Callable[[IncomingInfo], Awaitable[None]]
 Handler = Callable[[Any], Awaitable[None]]
-"""One of either kind."""
+"""One of any kind."""
 Policy = Callable[[InvitationReceived], Decision | None]
 
 
@@ -72,12 +76,15 @@ class Server:
         requests: Mapping[str, RequestHandler],
         packages: Collection[str],
         authenticate: Authentication | None,
+        info: Mapping[str, InfoHandler],
     ) -> AsyncIterator[None]:
         """See ``UserAgent.serving``."""
         for method in requests:
             check_method(method)
         check_packages(packages, requests)
+        check_info_packages(info)
         handlers: dict[str, Handler] = {**requests} if calls is None else {"INVITE": calls, **requests}
+        handlers |= {f"INFO {package.lower()}": handler for package, handler in info.items()}
         taken = sorted(handlers.keys() & self._handlers.keys())
         if taken:
             raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
@@ -89,6 +96,10 @@ class Server:
                 registered.callback(self._runtime.core.uas.hand_over(method, by_event=by_event))
             for package in packages:
                 registered.callback(self._runtime.core.uas.hand_over_package(package))
+            taken_packages = self._runtime.services[Info].packages
+            for package in info:
+                taken_packages[package.lower()] = None
+                registered.callback(taken_packages.pop, package.lower())
             self._handlers |= handlers
             try:
                 yield
@@ -157,7 +168,8 @@ class Server:
         TRANSACTION.info("%s: %s from %s", request.call_id, request.method, request.from_.uri_text)
         if request.method == "MESSAGE" and self._runtime.services[Texts].take(usage):
             return
-        handler = self._handlers.get(request.method)
+        package = package_of(request) if request.method == "INFO" else None
+        handler = self._handlers.get(request.method if package is None else f"INFO {package}")
         if handler is None:
             self._runtime.command(usage.respond, 480, self._runtime.now())
             return
@@ -165,7 +177,8 @@ class Server:
             self._runtime.core.count_overloaded()
             self._runtime.command(usage.respond, 503, self._runtime.now(), None, RETRY_AFTER)
             return
-        incoming = IncomingRequest(self._agent, self._runtime, usage)
+        kind = IncomingRequest if package is None else IncomingInfo
+        incoming = kind(self._agent, self._runtime, usage)
         self._begin(incoming, handler, self._requests, usage.transaction.flow)
 
     # -- the policy ----------------------------------------------------------------------------------------

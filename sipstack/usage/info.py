@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import attrs
@@ -17,6 +17,8 @@ from sipstack.message.headers import HeaderFields
 from sipstack.sdp import IceFragment
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import body_of_type
+from sipstack.usage.info_packages import package_of, recv_info
+from sipstack.usage.received import ReceivedRequest, RequestReceived
 from sipstack.usage.standalone import StandaloneRequest
 
 RELAY = "application/dtmf-relay"
@@ -62,12 +64,15 @@ class InfoBody:
 class InfoServer:
     """Answers INFO inside of a call, and tells what one of these bodies says."""
 
-    def __init__(self, core: CoreServices, bodies: Sequence[InfoBody]) -> None:
+    def __init__(self, core: CoreServices, bodies: Sequence[InfoBody], packages: Collection[str]) -> None:
         self._core = core
         self._bodies = bodies
+        self._packages = packages
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """200 where somebody takes what is in it, and for no body at all; 415 for another body."""
+        """200 where somebody takes what is in it, and for no body at all; 415 for another body. One of a
+        package that is registered is handed over, and any other gets 469 (RFC 6086 §4.2.2).
+        """
         core = self._core
         usages = core.dialog_of(request)
         session: Any = usages.invite if usages is not None else None
@@ -77,7 +82,12 @@ class InfoServer:
             core.respond(transaction, request.response(481 if session is None else 480, to_tag=tag), now)
             return
         status, headers = 200, ()  # type: tuple[int, HeaderFields]
-        if request.body:
+        if "Info-Package" in request.headers:
+            if package_of(request) in self._packages:
+                core.emit(RequestReceived(ReceivedRequest(core, request, transaction)))
+                return
+            status, headers = 469, recv_info(self._packages)
+        elif request.body:
             try:
                 core.emit(self._body_of(request).read(request, user))
             except ParseError as error:

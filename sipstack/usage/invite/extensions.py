@@ -77,6 +77,10 @@ class Extensions:
         """Those of one dialog."""
         return Extensions(self._core, tuple([part.fork() for part in self._parts]), call)
 
+    def find(self, name: str) -> CallExtension | None:
+        """The part of this name."""
+        return next((part for part in self._parts if part.name == name), None)
+
     # -- what they add -------------------------------------------------------------------------------------
 
     def outgoing(self, method: str) -> HeaderFields:
