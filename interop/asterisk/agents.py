@@ -28,6 +28,7 @@ class AgentFactory:
         password: str = "secret",
         trace: Callable[[TracedMessage], None] | None = None,
         reliable: bool | None = None,
+        tcp: bool = False,
     ) -> UserAgent:
         if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:
             pytest.skip(f"{self.asterisk.installation} knows MD5 only")
@@ -36,7 +37,7 @@ class AgentFactory:
             aor,
             password=password,
             registrar=f"sip:{self.asterisk.host}:{self.asterisk.port}",
-            listen=f"udp:{self.asterisk.host}:0",
+            listen=[f"{each}:{self.asterisk.host}:0" for each in (("udp", "tcp") if tcp else ("udp",))],
             trace=trace,
             reliable=reliable,
         )

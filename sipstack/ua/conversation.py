@@ -136,6 +136,7 @@ class Conversation:
         if self._before is not None:
             usage.follow(self._before)
         self._before = usage
+        self._usage.say(runtime.now())
         try:
             response = await PendingRequest(runtime, usage).response()
         except SipError as error:

@@ -24,7 +24,9 @@ MAXIMUM_WAITING = 64
 MAXIMUM_SEEN = 128
 """Texts that are remembered, to know one that comes again."""
 REPEATED = 3.0
-"""Seconds in which the same words under another Call-ID are a repetition, where no Date tells them apart."""
+"""Seconds in which the same words under another Call-ID are a repetition, where no Date tells them apart and
+nothing was said to them.
+"""
 MAXIMUM_KEYS = 64
 MAXIMUM_VALUE = 4096
 """Characters of one value of the state, as JSON."""
@@ -138,6 +140,7 @@ class Conversation:
     __slots__ = (
         "_bodies",
         "_last",
+        "_said",
         "_seen",
         "_waiting",
         "confirmed",
@@ -168,7 +171,8 @@ class Conversation:
         self._waiting: list[TextMessage] = []
         self._last: TextMessage | None = None
         self._seen: dict[object, None] = {}
-        self._bodies: dict[bytes, tuple[float, str, datetime | None]] = {}
+        self._bodies: dict[bytes, tuple[float, int, str, datetime | None]] = {}
+        self._said = 0  # by us
 
     def __repr__(self) -> str:
         return f"<Conversation with {self.peer} heard={self.heard} waiting={len(self._waiting)}>"
@@ -189,6 +193,11 @@ class Conversation:
         if session_id is not None and session_id.local != NULL:
             self.remote = session_id.local
             self.confirmed = self.confirmed or session_id.remote == self.local
+
+    def say(self, now: float) -> None:
+        """We say something: who says the same again means it."""
+        self.used_at = now
+        self._said += 1
 
     # -- what comes ----------------------------------------------------------------------------------------
 
@@ -233,20 +242,20 @@ class Conversation:
         before = self._bodies.get(_digest(request))
         if before is None:
             return False
-        at, call_id, date = before
+        at, said, call_id, date = before
         if call_id == request.call_id:  # another CSeq: it is meant to be said twice
             return False
         again = sent_at(request)
         if date is not None and again is not None:
             return date == again
-        return now - at < REPEATED
+        return said == self._said and now - at < REPEATED
 
     def _remember(self, request: Request, now: float) -> None:
         self._seen[_identity(request)] = None
         _bound(self._seen)
         digest = _digest(request)
         self._bodies.pop(digest, None)
-        self._bodies[digest] = now, request.call_id, sent_at(request)
+        self._bodies[digest] = now, self._said, request.call_id, sent_at(request)
         _bound(self._bodies)
 
     # -- in another process --------------------------------------------------------------------------------

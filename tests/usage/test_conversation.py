@@ -90,6 +90,16 @@ def test_the_same_words_under_another_call_id(again: Request, after: float, give
     assert len(read(chat, after)) == given
 
 
+def test_who_says_the_same_again_to_what_we_said_means_it() -> None:
+    """A gateway gives each text another Call-ID and takes its Date away."""
+    chat = conversation()
+    receive(chat, text("1", "first"))
+    chat.say(0.1)
+    receive(chat, text("1", "second"), now=0.2)
+    receive(chat, text("1", "third"), now=0.3)
+    assert read(chat) == ["1", "1"]
+
+
 def test_what_is_remembered_of_them_is_bounded() -> None:
     chat = conversation()
     first = text("0", sent=0)
