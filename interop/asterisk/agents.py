@@ -8,11 +8,13 @@ import attrs
 import pytest
 
 from interop.asterisk.server import Asterisk
-from sipstack import TracedMessage, UserAgent
+from sipstack import SessionTimer, TracedMessage, UserAgent
 
 RFC8760 = {"SHA-256": "sha256", "SHA-512-256": "sha512", "three challenges": "every"}
 ACCOUNTS = {"MD5": "alice", **RFC8760}
 """Endpoints that ask for a digest, one for each algorithm, and one that offers them all."""
+
+DEFAULT_TIMER = SessionTimer()
 
 
 @attrs.frozen
@@ -29,6 +31,7 @@ class AgentFactory:
         trace: Callable[[TracedMessage], None] | None = None,
         reliable: bool | None = None,
         tcp: bool = False,
+        session_timer: SessionTimer | None = DEFAULT_TIMER,
     ) -> UserAgent:
         if name in RFC8760.values() and not self.asterisk.installation.knows_sha256:
             pytest.skip(f"{self.asterisk.installation} knows MD5 only")
@@ -40,4 +43,5 @@ class AgentFactory:
             listen=[f"{each}:{self.asterisk.host}:0" for each in (("udp", "tcp") if tcp else ("udp",))],
             trace=trace,
             reliable=reliable,
+            session_timer=session_timer,
         )

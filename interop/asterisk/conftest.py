@@ -47,7 +47,8 @@ def asterisk(installation: Installation) -> Iterator[Asterisk]:
 async def agent(asterisk: Asterisk, request: pytest.FixtureRequest) -> AsyncIterator[AgentFactory]:
     """A factory of user agents. Afterwards nothing may be left: no task here, no channel in Asterisk."""
     request.node.stash[_log] = (asterisk.log, asterisk.log.stat().st_size)
-    watchdog = asyncio.get_running_loop().call_later(TEST_TIMEOUT, _cancel_everything)
+    longest = getattr(request.module, "TEST_TIMEOUT", TEST_TIMEOUT)
+    watchdog = asyncio.get_running_loop().call_later(longest, _cancel_everything)
     yield AgentFactory(asterisk)
     watchdog.cancel()
     left = asyncio.all_tasks() - {asyncio.current_task()}
