@@ -98,11 +98,6 @@ async def test_a_party_that_insists_does_not_call_one_without(
             async with ua.call(asterisk.uri("echo")):
                 pass
         assert refused.value.status == 421
-    async with agent("untimed", session_timer=SessionTimer(required=True)) as ua:
-        with pytest.raises(CallRejected) as refused:
-            async with ua.call(asterisk.uri("echo")):
-                pass
-        assert refused.value.status == 420
 
 
 async def test_asterisk_without_timers_is_called_all_the_same(
@@ -112,3 +107,15 @@ async def test_asterisk_without_timers_is_called_all_the_same(
     async with agent("untimed", trace=trace.append) as ua, ua.call(asterisk.uri("echo")) as call:
         assert call.response is not None
         assert call.response.headers.get("Session-Expires") is None
+
+
+async def test_asterisk_without_timers_cannot_call_who_insists(
+    asterisk: Asterisk, agent: AgentFactory
+) -> None:
+    trace: list[TracedMessage] = []
+    timer = SessionTimer(required=True)
+    async with agent("untimed", trace=trace.append, session_timer=timer) as ua, answering(ua) as calls:
+        await asterisk.originate("untimed", "echo", ua.contact)
+        await asterisk.idle()
+        assert calls.empty()
+    assert any(each.data.startswith(b"SIP/2.0 421 ") for each in trace)
