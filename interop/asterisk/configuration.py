@@ -38,6 +38,8 @@ def _certificates(folder: Path) -> None:
     authority.issue(HOST, "::1", ends=-HOUR).write(folder, "expired")
     authority.issue("client.example.com").write(folder, "client")
     CertificateAuthority("another authority").issue(HOST).write(folder, "stranger")
+    _, key = authority.issue(common_name="SHAKEN 709J", provider="709J").write(folder, "provider")
+    key.chmod(0o600)  # Asterisk takes no key that others may read
 
 
 def _filled_in(text: str, values: Mapping[str, object]) -> str:

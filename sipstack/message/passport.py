@@ -38,12 +38,12 @@ class Party:
     """Digits without ``+`` and separators; or a URI without port and parameters."""
 
     @classmethod
-    def of(cls, uri: Uri) -> Party:
+    def of(cls, uri: Uri, *, all_digits: bool = False) -> Party:
         """A tel URI is a number, and so is a SIP URI that says so: with ``user=phone``, or ``+`` in front
-        (RFC 8224 §8.1, §8.3).
+        (RFC 8224 §8.1, §8.3). ``all_digits``: digits alone are one too, as among the providers of numbers.
         """
         number = number_of(uri)
-        if number and (isinstance(uri, TelUri) or _says_phone(uri)):
+        if number and (all_digits or isinstance(uri, TelUri) or _says_phone(uri)):
             return cls("tn", number)
         return cls("uri", normal(uri))
 

@@ -64,10 +64,11 @@ class Signer:
         the fingerprints of its session ``description``. They are good for a minute.
         """
         issued = int(self._clock())
+        numbers = self._attestation is not None
         keys = () if self._attestation else fingerprints(description)
         passport = Passport(
-            Party.of(caller),
-            (Party.of(called),),
+            Party.of(caller, all_digits=numbers),
+            (Party.of(called, all_digits=numbers),),
             issued,
             self._certificate_url,
             None if self._attestation is None else "shaken",

@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
 HOUR = datetime.timedelta(hours=1)
+_TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 
 
 @attrs.frozen
@@ -56,12 +57,14 @@ class CertificateAuthority:
         self,
         *names: str,
         common_name: str = "sipstack test",
+        provider: str = "",
         begins: datetime.timedelta = -HOUR,
         ends: datetime.timedelta = 30 * DAY,
     ) -> Certificate:
         """A certificate for servers and clients.
 
         ``names``: its subjectAltName: a host name, an IP address, or a URI such as ``sip:example.com``.
+        ``provider``: the code of a provider of telephone numbers, who signs calls (RFC 8226).
         ``begins`` and ``ends`` are counted from now: ``ends=-HOUR`` makes one that has expired.
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -74,6 +77,8 @@ class CertificateAuthority:
         if names:
             alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
             builder = builder.add_extension(alternatives, critical=False)
+        if provider:
+            builder = builder.add_extension(_number_list(provider), critical=False)
         key_pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -118,6 +123,14 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.UniformResourceIdentifier(name) if ":" in name else x509.DNSName(name)
+
+
+def _number_list(provider: str) -> x509.UnrecognizedExtension:
+    """A TNAuthList of one provider's code (RFC 8226 §9)."""
+    text = provider.encode("ascii")
+    inner = b"\x16" + bytes([len(text)]) + text
+    entry = b"\xa0" + bytes([len(inner)]) + inner
+    return x509.UnrecognizedExtension(_TN_AUTH_LIST, b"\x30" + bytes([len(entry)]) + entry)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -82,6 +82,16 @@ def test_a_call_is_signed_as_shaken_wants_it() -> None:
     assert len(passport.signature) == 64
 
 
+@pytest.mark.parametrize(("attestation", "kind"), [("A", "tn"), (None, "uri")])
+def test_digits_alone_are_a_number_to_the_providers_of_numbers(attestation: str | None, kind: str) -> None:
+    """A PBX writes no + in front; where there is no SHAKEN, they are as likely an extension."""
+    signer = Signer(pem_of(new_key()), URL, attestation)
+    identity = dict(signer.headers(parse_uri("sip:12155551212@pbx.test"), TO))["Identity"]
+    assert isinstance(identity, Identity)
+    caller = Passport.parse(identity.token).caller
+    assert (caller.kind, caller.value.partition("@")[0].removeprefix("sip:")) == (kind, "12155551212")
+
+
 def test_each_signer_has_an_origin_of_its_own() -> None:
     key = pem_of(new_key())
     origins = {Passport.parse(identity_of(Signer(key, URL)).token).origin for _ in range(3)}
