@@ -33,6 +33,15 @@ E = TypeVar("E", bound=x509.ExtensionType)
 
 _TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 _ES256 = ec.ECDSA(hashes.SHA256())
+# What cryptography raises on a certificate that breaks the rules: not all of it derives from ValueError.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class SigningKey:
@@ -43,7 +52,7 @@ class SigningKey:
     def __init__(self, pem: bytes) -> None:
         try:
             key = serialization.load_pem_private_key(pem, None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except _UNREADABLE:
             key = None
         # no "from": the error of a reader may quote what it has read
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -64,7 +73,7 @@ class Authorities:
     def __init__(self, pem: bytes) -> None:
         try:
             self._store = Store(x509.load_pem_x509_certificates(pem))
-        except ValueError:
+        except _UNREADABLE:
             raise LocalProtocolError("anchors= are the certificates of authorities, in PEM") from None
 
     def signer(self, pem: bytes, at: datetime) -> SignerCertificate:
@@ -75,7 +84,7 @@ class Authorities:
             raise ParseError("the certificate is too long")
         try:
             first, *others = x509.load_pem_x509_certificates(pem)
-        except ValueError:
+        except _UNREADABLE:
             raise ParseError("the certificate is not PEM") from None
         if len(others) >= MAXIMUM_CHAIN:
             raise ParseError("the chain of certificates is too long")
@@ -85,7 +94,7 @@ class Authorities:
         )
         try:
             policy.build_client_verifier().verify(first, others)
-        except (VerificationError, ValueError) as error:
+        except (VerificationError, *_UNREADABLE) as error:
             raise ParseError(f"the certificate is not to be trusted: {str(error)[:200]}") from None
         return SignerCertificate(first)
 
@@ -98,8 +107,8 @@ class SignerCertificate:
     def __init__(self, certificate: x509.Certificate) -> None:
         try:
             key = certificate.public_key()
-            usage = _extension(certificate, x509.KeyUsage)
-        except (ValueError, UnsupportedAlgorithm):
+            usage = _extension(certificate, x509.KeyUsage)  # reads all of them
+        except _UNREADABLE:
             raise ParseError("the certificate cannot be read") from None
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ParseError("the key of the certificate is not on P-256")

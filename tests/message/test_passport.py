@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
 from sipstack.message import Identity, Passport, parse_uri
@@ -241,3 +244,35 @@ def test_octets_that_are_no_utf_8_stand_escaped() -> None:
 def test_fingerprints_have_an_order_and_no_colons() -> None:
     found = [("SHA-256", "0b:1c"), ("sha-1", "AA:bb"), ("sha-256", "0A:11"), ("sha-1", "aabb")]
     assert in_order(found) == (("sha-1", "AABB"), ("sha-256", "0A11"), ("sha-256", "0B1C"))
+
+
+# --- whatever comes ---
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_an_identity_or_a_parse_error(text: str) -> None:
+    for read in (Identity.parse, Passport.parse):
+        with contextlib.suppress(ParseError):
+            read(text)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(["orig", "dest", "iat", "mky", "attest", "origid", "alg", "typ", "x5u", "ppt"]),
+    json_values,
+)
+def test_any_value_of_a_claim_is_read_or_a_parse_error(name: str, value: object) -> None:
+    for header, claims in ((HEADER, SHAKEN), (HEADER | {"ppt": "shaken"}, SHAKEN)):
+        if name in ("alg", "typ", "x5u", "ppt"):
+            text = token(header | {name: value}, claims)
+        else:
+            text = token(header, claims | {name: value})
+        with contextlib.suppress(ParseError):
+            passport = Passport.parse(text)
+            assert Passport.parse(passport.token(b"sig")).claims == passport.claims

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
 from sipstack.stir.number_list import covers
@@ -71,3 +75,10 @@ def test_a_provider_has_numbers_that_the_certificate_does_not_list() -> None:
 def test_a_long_list_is_read() -> None:
     extension = number_list(*[one(f"1215555{n:04}") for n in range(1000)])
     assert covers(extension, "12155550999")
+
+
+@given(st.binary(max_size=60))
+def test_any_octets_are_a_list_or_a_parse_error(octets: bytes) -> None:
+    for extension in (octets, number_list(octets), number_list(tagged(0xA1, octets))):
+        with contextlib.suppress(ParseError):
+            covers(extension, "12155551212")
