@@ -145,8 +145,9 @@ class Verifier:
     # -- the certificate -----------------------------------------------------------------------------------
 
     async def _certificate(self, url: str) -> bytes:
-        if url[:8].lower() != "https://" or len(url) > MAXIMUM_URL or not url.isascii():
-            raise _Refused(436, "the certificate is not at an https: URL")
+        plain = url.isascii() and len(url) <= MAXIMUM_URL and not set(url) & set("@?#")
+        if url[:8].lower() != "https://" or not plain:  # ATIS-1000074 §5.3.1 wants it as plain as that
+            raise _Refused(436, "the certificate is not at a plain https: URL")
         try:
             return await self._fetch(url)
         except Exception as error:

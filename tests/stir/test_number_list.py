@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipstack.errors import ParseError
@@ -77,6 +77,7 @@ def test_a_long_list_is_read() -> None:
     assert covers(extension, "12155550999")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_octets_are_a_list_or_a_parse_error(octets: bytes) -> None:
     for extension in (octets, number_list(octets), number_list(tagged(0xA1, octets))):

@@ -187,10 +187,18 @@ def test_a_date_that_is_none(carrier: Carrier) -> None:
 # --- 436: the certificate cannot be had ---
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["http://a.test/x", "file:///etc/passwd", "cid:x", "https://a.test/" + "x" * 600],
-)
+ODD_URLS = [
+    "http://a.test/x",
+    "file:///etc/passwd",
+    "cid:x",
+    "https://a.test/" + "x" * 600,
+    "https://me:pw@a.test/x",
+    "https://a.test/x?y",
+    "https://a.test/#x",
+]
+
+
+@pytest.mark.parametrize("url", ODD_URLS)
 def test_only_https_is_fetched(carrier: Carrier, url: str) -> None:
     token = carrier.signed(attrs.evolve(passport(carrier), certificate_url=url))
     verdict = judge(carrier.verifier(), invite(with_token(token, url=url)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sipstack.stir.es256 import Authorities
 from sipstack.testing.certificates import HOUR, Certificate, CertificateAuthority
 
 AUTHORITY = CertificateAuthority()
@@ -35,6 +37,17 @@ def test_a_certificate_of_the_authority_is_taken(tmp_path: Path, name: str) -> N
     client = handshake(tmp_path, issued, name)
     names = client.getpeercert()["subjectAltName"]  # type: ignore[index]
     assert ("URI", "sip:example.com") in names
+
+
+def test_a_provider_of_numbers_signs_calls() -> None:
+    """Its TNAuthList is read by who verifies signatures, and is no hindrance to TLS."""
+    issued = AUTHORITY.issue("provider.test", provider="709J")
+    verifier = Authorities(AUTHORITY.certificate)
+    certificate = verifier.signer(issued.certificate, datetime.now(UTC))
+    assert certificate.speaks_for_number("12155551212")
+    assert certificate.speaks_for_domain("provider.test")
+    plain = verifier.signer(AUTHORITY.issue("provider.test").certificate, datetime.now(UTC))
+    assert not plain.speaks_for_number("12155551212")
 
 
 def test_another_name_is_refused(tmp_path: Path) -> None:
