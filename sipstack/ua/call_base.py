@@ -8,7 +8,6 @@ from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
 from sipstack.message import NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
-from sipstack.ua.identity import asserted_in
 from sipstack.ua.leg import Leg
 from sipstack.ua.reasons import reason_field
 from sipstack.ua.result import Result
@@ -45,6 +44,7 @@ class CallBase(Leg):
         self._disagreement: Exception | None = None
         self._wish = Direction.SENDRECV
         self._response = response
+        self._asserted: tuple[NameAddr, ...] = ()
         self._held = False
         self._remote_held = False
 
@@ -80,9 +80,7 @@ class CallBase(Leg):
     @property
     def asserted(self) -> tuple[NameAddr, ...]:
         """Who has answered, by P-Asserted-Identity of the 2xx, if a trusted peer sent it (RFC 3325)."""
-        if self._response is None:
-            return ()
-        return asserted_in(self._response.headers, self._session.usages.flow, self._runtime.trusted)
+        return self._asserted
 
     @property
     def duration(self) -> float:

@@ -116,11 +116,8 @@ class Identified:
         return found
 
     async def verified(self, verifier: Verifier) -> Verdict:
-        """What ``verifier`` says of its signature (RFC 8224): nothing is refused by it, so act on it.
-
-        verdict = await invitation.verified(verifier)
-        if not verdict.valid:
-            await invitation.reject(verdict.status, verdict.reason)
+        """What ``verifier`` says of its signature (RFC 8224). Nothing is refused by that: where the verdict
+        is not ``valid``, its ``status`` and ``reason`` are those to refuse with.
         """
         asserted = asserted_in(self.request.headers, self._flow, self._trusted)
         return await verifier.verify(self.request, session_description(self.request), asserted=asserted)

@@ -22,6 +22,7 @@ from sipstack.message import Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
+from sipstack.ua.identity import asserted_in
 from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.presentation import Introduction
@@ -179,6 +180,8 @@ class OutgoingInvite(Leg):
                 assert self._media is not None
                 news = b"" if answer == self._answered_early else answer or b""
                 self._call = Call(self._runtime, session, self._media, response, news, self._one_at_a_time)
+                # by the way that the INVITE took: the dialog may lead elsewhere already
+                self._call._asserted = asserted_in(response.headers, self._usage.flow, self._runtime.trusted)
                 if answer is None:
                     self._runtime.spawn(self._answer_offer(self._call, session))
                     return

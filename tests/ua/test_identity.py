@@ -292,6 +292,23 @@ async def test_who_has_answered(world: World, trusted: list[str], names: list[st
             assert [each.display_name for each in call.asserted] == names
 
 
+async def test_a_stranger_s_answer_is_not_believed_because_its_contact_is_trusted(world: World) -> None:
+    """The ACK goes to the trusted proxy already, when the application asks who has answered."""
+    fields = [("P-Asserted-Identity", '"Bob" <sip:bob@carrier.test>')]
+
+    class Stranger(Callee):
+        def respond(self, request: Request) -> Iterable[Response]:
+            for response in super().respond(request):
+                yield response.replace(headers=response.headers.with_("Contact", f"<sip:{TRUNK}>"))
+
+    async with ScriptedPeer(world, "trunk", (TRUNK, 5060), on_request=lambda it: [it.response(200)]) as trunk:
+        async with world.user_agent("alice", trusted=[TRUNK]) as alice, Stranger(world, fields=fields):
+            async with alice.call("sip:callee.test") as call:
+                await asyncio.sleep(1)
+                assert call.asserted == ()
+        assert trunk.methods == ["ACK", "BYE"]
+
+
 async def test_a_call_that_we_answered_was_answered_by_nobody_else(world: World) -> None:
     found: list[object] = []
 

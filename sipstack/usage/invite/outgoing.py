@@ -86,6 +86,11 @@ class OutgoingInviteUsage(Origin):
         return self._sent.request if self._sent is not None else self._request
 
     @property
+    def flow(self) -> Flow | None:
+        """The flow of the INVITE."""
+        return self._flow
+
+    @property
     def heard(self) -> bool:
         """Whether a response has come, be it 100: the other side is there."""
         return self.finished or (self._sent is not None and self._sent.answered)
