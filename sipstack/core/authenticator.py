@@ -13,6 +13,7 @@ from sipstack.message.digest import MAX_REALMS, NOTHING, Authentication, DigestA
 
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
 MAXIMUM_REMEMBERED = 64
+MAXIMUM_CALLS = 4096
 
 
 class Authenticator:
@@ -22,7 +23,7 @@ class Authenticator:
     registrar, our proxy or the target called. In a call that came in the identity is that ``for_callers``.
     """
 
-    __slots__ = ("_client", "_identifiers", "_learned", "_refused", "_taken", "asker")
+    __slots__ = ("_calls", "_client", "_identifiers", "_learned", "_refused", "_taken", "asker")
 
     def __init__(
         self, accounts: Sequence[DigestAccount], identifiers: Identifiers, asker: Any = None
@@ -35,6 +36,8 @@ class Authenticator:
         self._identifiers = identifiers
         self._taken: dict[str, Authentication] = {}
         """What was accepted last, by Request-URI; the URI that was used last is the last one."""
+        self._calls: dict[str, Authentication] = {}
+        """The same by Call-ID: within a call nothing weaker is given, whatever its URI becomes."""
         self._refused: set[str] = set()
         """Of these URIs, those where it was refused since: it is not given unasked."""
 
@@ -67,6 +70,9 @@ class Authenticator:
         if len(self._taken) >= MAXIMUM_REMEMBERED:
             self._forget(next(iter(self._taken)))
         self._taken[uri] = answered.untried()
+        if draft.call_id not in self._calls and len(self._calls) >= MAXIMUM_CALLS:
+            del self._calls[next(iter(self._calls))]
+        self._calls[draft.call_id] = self._taken[uri]
         return True
 
     def _is_proof(self, info: AuthenticationInfo, draft: Draft, response: Response) -> bool:
@@ -117,7 +123,8 @@ class Authenticator:
             return None
         headers = response.headers
         www, proxy = headers.readable("WWW-Authenticate"), headers.readable("Proxy-Authenticate")
-        answered = self._client.challenged(before, www, proxy, self._taken.get(draft.uri, NOTHING))
+        taken = [self._taken.get(draft.uri, NOTHING), self._calls.get(draft.call_id, NOTHING)]
+        answered = self._client.challenged(before, www, proxy, taken)
         if answered is None and self._learned:
             for challenge in (*www, *proxy):
                 if challenge.realm in self._learned:

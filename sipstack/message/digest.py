@@ -159,7 +159,7 @@ class DigestClient:
         before: Authentication,
         www: Sequence[Challenge],
         proxy: Sequence[Challenge],
-        taken: Authentication = NOTHING,
+        taken: Sequence[Authentication] = (),
     ) -> Authentication | None:
         """The challenges to answer after a 401 or 407 with these WWW- and Proxy-Authenticate fields.
 
@@ -167,8 +167,11 @@ class DigestClient:
         ago. None means that authentication failed: a realm refuses what we gave (RFC 3261 §22.1), or asks
         for something weaker than before, or there is no challenge that we can answer.
         """
-        known = (*taken.www, *taken.proxy, *before.www, *before.proxy)
-        floors = {each.challenge.realm: _strength(each.challenge) for each in known}
+        floors: dict[str, Strength] = {}
+        for answers in (before, *taken):
+            for each in (*answers.www, *answers.proxy):
+                realm = each.challenge.realm
+                floors[realm] = max(_strength(each.challenge), floors.get(realm, WEAKEST))
         answered_www = self._merge(before.www, www, floors, MAX_GENERAL["www"])
         answered_proxy = self._merge(before.proxy, proxy, floors, MAX_GENERAL["proxy"])
         if answered_www is None or answered_proxy is None:

@@ -196,3 +196,34 @@ def test_in_a_crowd_a_request_for_the_application_is_remembered_as_ever() -> Non
     carol.send(bob.address, message)
     carol.send(bob.address, message)
     assert bob.told == ["RequestReceived"] * 51
+
+
+# --- every method ---
+
+METHODS = [
+    *("INVITE", "BYE", "UPDATE", "INFO", "REFER", "PRACK", "NOTIFY", "SUBSCRIBE"),
+    *("MESSAGE", "PUBLISH", "OPTIONS", "REGISTER", "X-NEW"),
+]
+NEEDS = [("Event", "x"), ("RAck", "1 1 INVITE"), ("Refer-To", "<sip:carol@carol.test>")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_full_table_refuses_every_method_and_serves_the_call(method: str) -> None:
+    """Outside of dialogs, and in one that is invented; the call that is there goes on with all of them."""
+    _, bob, flood, carol = bob_and_peers(maximum_transactions=64)
+    invite(carol, bob, "the-call")
+    bob.accept()
+    accepted = carol.response
+    carol.send(bob.address, carol.inside(accepted, "ACK", 1))
+    tags = ["", f"<{bob.uri}>;tag=invented"]
+    for number in range(200):
+        parts = {"call_id": f"c{number}", "to": tags[number % 2], "headers": NEEDS}
+        flood.send(bob.address, flood.write(method, bob.uri, **parts))  # type: ignore[arg-type]
+    assert flood.response.status == 503
+    assert len(bob.core.transactions) <= 64 + 64
+    assert bob.core.counters.overloaded > 100
+    if method != "BYE":
+        carol.send(bob.address, carol.inside(accepted, method, 2, headers=NEEDS))
+        assert carol.response.status != 503
+    carol.send(bob.address, carol.inside(accepted, "BYE", 3))
+    assert [each.status for each in carol.responses if each.cseq.method == "BYE"] == [200]

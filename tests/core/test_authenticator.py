@@ -7,7 +7,7 @@ import random
 import attrs
 import pytest
 
-from sipstack.core.authenticator import MAXIMUM_REMEMBERED, Authenticator
+from sipstack.core.authenticator import MAXIMUM_CALLS, MAXIMUM_REMEMBERED, Authenticator
 from sipstack.dialog.draft import Draft
 from sipstack.identifiers import Identifiers
 from sipstack.message import Request, Response
@@ -88,7 +88,7 @@ def test_after_a_refusal_nothing_weaker_is_given_than_was_taken_before() -> None
     assert ours.accepted(DRAFT) is NOTHING
     assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5"))) is None
     assert ours.challenged(DRAFT, NOTHING, refusal(server("MD5", "SHA-256"))) is not None
-    other = attrs.evolve(DRAFT, uri="sip:carol@example.com")
+    other = attrs.evolve(DRAFT, uri="sip:carol@example.com", call_id="another")
     assert ours.challenged(other, NOTHING, refusal(server("MD5"))) is not None
 
 
@@ -113,3 +113,25 @@ def test_only_so_much_is_remembered() -> None:
         ours.concluded(draft, answered, OPTIONS.response(200))
     remembered = [ours.accepted(draft) is not NOTHING for draft in drafts]
     assert remembered == [False] + [True] * MAXIMUM_REMEMBERED
+
+
+def test_within_a_call_nothing_weaker_is_given_whatever_its_uri_becomes() -> None:
+    """The Contact of a peer, to which BYE goes, is not where the INVITE went."""
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD))
+    strong = ours.challenged(DRAFT, NOTHING, refusal(server("SHA-256")))
+    assert strong is not None
+    ours.concluded(DRAFT, strong, OPTIONS.response(200))
+    bye = attrs.evolve(DRAFT, method="BYE", uri="sip:bob@192.0.2.7")
+    assert ours.challenged(bye, NOTHING, refusal(server("MD5"))) is None
+    assert ours.challenged(bye, NOTHING, refusal(server("SHA-256", "MD5"))) is not None
+    another = attrs.evolve(bye, call_id="another")
+    assert ours.challenged(another, NOTHING, refusal(server("MD5"))) is not None
+
+
+def test_only_so_many_calls_are_remembered() -> None:
+    ours = authenticator(DigestAccount(USERNAME, PASSWORD))
+    strong = ours.challenged(DRAFT, NOTHING, refusal(server("SHA-256")))
+    assert strong is not None
+    for number in range(MAXIMUM_CALLS + 1):
+        ours.concluded(attrs.evolve(DRAFT, call_id=f"c{number}"), strong, OPTIONS.response(200))
+    assert (len(ours._calls), "c0" in ours._calls) == (MAXIMUM_CALLS, False)

@@ -339,7 +339,7 @@ def test_a_weaker_challenge_than_before_is_a_refusal(weaker: Challenge) -> None:
     assert first is not None
     assert client.challenged(first, [weaker], []) is None
     assert client.challenged(first.untried(), [weaker], []) is None  # given unasked, from an earlier request
-    assert client.challenged(Authentication(), [weaker], [], taken=first) is None
+    assert client.challenged(Authentication(), [weaker], [], taken=[first]) is None
 
 
 def test_as_strong_or_stronger_is_none() -> None:
