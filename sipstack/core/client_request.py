@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from sipstack.core.authenticator import Authenticator
-from sipstack.core.credentials import CredentialsNeeded, CredentialsQuestion
+from sipstack.core.credentials import CredentialsNeeded, CredentialsQuestion, CredentialsUnwanted
 from sipstack.core.message_size import check_datagram
 from sipstack.core.outputs import Warn
 from sipstack.core.routed_request import RequestContext, RoutedRequest, told
@@ -290,6 +290,7 @@ class ClientRequest(RoutedRequest):
             self._core.transactions.give_up(self.transaction, now)
         challenge, self._asked = self._asked, None
         if challenge is not None:
+            self._core.emit(CredentialsUnwanted(self, self._core.credentials_user))
             self._tell(challenge, now)
 
     def cancel(self, now: float, headers: HeaderFields = ()) -> None:

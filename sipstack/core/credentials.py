@@ -47,3 +47,11 @@ class CredentialsNeeded:
     request: Challenged
     asker: Asker
     receiver: Any
+
+
+@attrs.frozen(eq=False)
+class CredentialsUnwanted:
+    """The request is given up: nobody waits for its credentials any more."""
+
+    request: Challenged
+    receiver: Any

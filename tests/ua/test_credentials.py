@@ -215,6 +215,26 @@ async def test_a_call_that_is_given_up_waits_for_nobody(world: World) -> None:
     assert world.leftovers == []
 
 
+async def test_a_person_is_not_asked_any_longer_for_a_call_that_is_given_up(world: World) -> None:
+    left_in_peace: list[str] = []
+
+    async def person(question: CredentialsQuestion) -> None:
+        try:
+            await asyncio.sleep(10_000)
+        except asyncio.CancelledError:
+            left_in_peace.append(question.method)
+            raise
+
+    async with Guarded(world, Challenger(PASSWORD)), asking(world, person) as alice:
+        for pause in (0.0, 0.5):
+            async with alice.invite("sip:guarded.test") as outgoing:
+                await asyncio.sleep(pause)
+                await outgoing.cancel()
+            await asyncio.sleep(1)
+        assert left_in_peace == ["INVITE"]
+    assert world.leftovers == []
+
+
 async def test_leaving_does_not_wait_for_a_person(world: World) -> None:
     async def never(question: CredentialsQuestion) -> None:
         await asyncio.sleep(10_000)
