@@ -195,18 +195,25 @@ class AuthenticationFailed(RequestFailed):
     """The peer asks for credentials that we do not have, or refused those that we gave.
 
     ``realm``: who asks, in its own words; empty when it does not say. ``username``: whose password it
-    refused; None when it was given none.
+    refused; None when it was given none. ``withheld``: whether we have some, which the account keeps from
+    that host.
     """
 
-    def __init__(self, response: FinalResponse, username: str | None = None) -> None:
+    def __init__(
+        self, response: FinalResponse, username: str | None = None, *, withheld: bool = False
+    ) -> None:
         super().__init__(response)
         self.realm = _realm(response.headers)
         self.username = username
+        self.withheld = withheld
 
     def __str__(self) -> str:
         realm = f" by the realm {printable(self.realm)!r}" if self.realm else ""
         if self.username is not None:
             return f"{super().__str__()}: the password of {self.username!r} was refused{realm}"
+        if self.withheld:
+            advice = "the account gives none to this host: name it in credentials_to"
+            return f"{super().__str__()}: credentials are wanted{realm}; {advice}"
         return f"{super().__str__()}: credentials are wanted{realm}" if realm else super().__str__()
 
 

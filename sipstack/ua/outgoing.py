@@ -214,7 +214,7 @@ class OutgoingInvite(Leg):
         return True
 
     def _fail_with(self, response: Response) -> None:
-        self._result.fail(rejection(response, self._usage.request))
+        self._result.fail(rejection(response, self._usage.request, withheld=self._usage.withheld))
         self._end_audio(CallEnded("remote", f"{response.status} {response.reason}"))
 
     def _falls_back(self, response: Response) -> bool:
@@ -292,8 +292,10 @@ class OutgoingInvite(Leg):
             CALL.info("%s: no early media: %s", self.id, error)
 
 
-def rejection(response: Response, invite: Request | None) -> CallRejected | AuthenticationFailed:
+def rejection(
+    response: Response, invite: Request | None, *, withheld: bool = False
+) -> CallRejected | AuthenticationFailed:
     """The error that a final response other than 2xx stands for."""
     if response.status in (401, 407):
-        return authentication_failed(response, invite)
+        return authentication_failed(response, invite, withheld=withheld)
     return CallRejected(response)

@@ -6,9 +6,13 @@ from sipstack.errors import AuthenticationFailed
 from sipstack.message import Request, Response
 
 
-def authentication_failed(response: Response, request: Request | None) -> AuthenticationFailed:
-    """For the 401 or 407 that ``request`` got in the end."""
-    error = AuthenticationFailed(response)
+def authentication_failed(
+    response: Response, request: Request | None, *, withheld: bool = False
+) -> AuthenticationFailed:
+    """For the 401 or 407 that ``request`` got in the end; ``withheld``: it was given no credentials, because
+    the account does not name its peer.
+    """
+    error = AuthenticationFailed(response, withheld=withheld)
     if request is None:
         return error
     headers = request.headers

@@ -58,9 +58,10 @@ async def test_a_stranger_who_is_called_gets_no_digest(
     async with Guarded(world, Challenger(PASSWORD)) as stranger:
         async with world.user_agent("alice", **known) as alice:
             with caplog.at_level(logging.WARNING, "sipstack"):
-                with pytest.raises(AuthenticationFailed):
+                with pytest.raises(AuthenticationFailed, match="name it in credentials_to") as raised:
                     async with alice.call("sip:guarded.test"):
                         raise AssertionError
+                assert raised.value.withheld
                 assert (await alice.message("sip:guarded.test", "hello")).status == 401
         assert stranger.methods == ["INVITE", "ACK", "MESSAGE"]
         assert [each for each in stranger.requests if "Authorization" in each.headers] == []

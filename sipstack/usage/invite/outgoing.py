@@ -91,6 +91,11 @@ class OutgoingInviteUsage(Origin):
         return self._flow
 
     @property
+    def withheld(self) -> bool:
+        """Whether the identity keeps its credentials from whom it calls."""
+        return self._draft.identity.withheld
+
+    @property
     def heard(self) -> bool:
         """Whether a response has come, be it 100: the other side is there."""
         return self.finished or (self._sent is not None and self._sent.answered)
