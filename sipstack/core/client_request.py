@@ -7,13 +7,10 @@ new transaction (RFC 3263 §4.3).
 
 from __future__ import annotations
 
-import attrs
-
 from sipstack.core.authenticator import Authenticator
-from sipstack.core.credentials import CredentialsNeeded, CredentialsQuestion, CredentialsUnwanted
+from sipstack.core.challenged_request import ChallengedRequest
 from sipstack.core.message_size import check_datagram
-from sipstack.core.outputs import Warn
-from sipstack.core.routed_request import RequestContext, RoutedRequest, told
+from sipstack.core.routed_request import RequestContext, told
 from sipstack.core.router import Route
 from sipstack.core.stream_attempt import stream_target
 from sipstack.dialog.draft import Draft
@@ -22,7 +19,7 @@ from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
 from sipstack.message import Request, Response
-from sipstack.message.digest import NOTHING, DigestAccount
+from sipstack.message.digest import NOTHING
 from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import paired
 from sipstack.transaction.flow import Flow
@@ -31,11 +28,8 @@ from sipstack.transaction.layer import AnyClient
 from sipstack.transaction.machine import NOBODY, ClientUser, State
 from sipstack.transaction.requests import cancel_for
 
-RSPAUTH = "its rspauth is wrong"
-WITHHELD = "it gets none, for the account does not name it (see credentials_to and credentials_to_callers)"
 
-
-class ClientRequest(RoutedRequest):
+class ClientRequest(ChallengedRequest):
     """A request with its client transaction, renewed for each target and each challenge.
 
     With ``asks`` the user is told of the flow first (``routed``), and the request goes out with ``proceed``.
@@ -43,12 +37,8 @@ class ClientRequest(RoutedRequest):
 
     __slots__ = (
         "answered",
-        "_asked",
         "_asks",
-        "_authentication",
-        "_authenticator",
         "_cancelling",
-        "_declined",
         "_given_up",
         "_user",
         "request",
@@ -65,13 +55,9 @@ class ClientRequest(RoutedRequest):
         *,
         asks: RequestUser | None = None,
     ) -> None:
-        super().__init__(core, draft, usages)
         if not draft.session_id and core.configuration.session_ids and "Session-ID" not in draft.headers:
             draft.session_id = paired(core.identifiers.uuid())  # nobody has sent the draft yet
-        self._authenticator = authenticator
-        self._authentication = authenticator.accepted(draft)
-        if self._authentication is not NOTHING:
-            self.draft = attrs.evolve(draft, headers=authenticator.authorized(draft, self._authentication))
+        super().__init__(core, draft, usages, authenticator)
         self._user = user
         self._asks = asks
         self.request: Request | None = None
@@ -80,8 +66,6 @@ class ClientRequest(RoutedRequest):
         self._cancelling: HeaderFields | None = None
         """The fields of a CANCEL that waits for a provisional response, before which none may go out."""
         self._given_up = False
-        self._asked: Response | None = None  # the challenge for which credentials are being asked
-        self._declined: frozenset[str] = frozenset()  # the realms for which there are none
 
     def use(self, flow: Flow, now: float) -> None:
         if self._given_up:
@@ -106,10 +90,7 @@ class ClientRequest(RoutedRequest):
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow that was found."""
-        if self._authentication is not NOTHING:
-            headers = self._authenticator.authorized(draft, self._authentication)
-            draft = attrs.evolve(draft, headers=headers)
-        self.draft = draft
+        self.draft = self._authorized(draft)
         assert self.flow is not None
         self._take_again(self.flow, now)
 
@@ -159,11 +140,6 @@ class ClientRequest(RoutedRequest):
         self._user.response_received(response, now)
         if status >= 300 or (status >= 200 and self.draft.method != "INVITE"):
             self._user = NOBODY  # that was the last: the user may refer to us, and need not outlive us
-
-    def _conclude(self, response: Response) -> None:
-        if not self._authenticator.concluded(self.draft, self._authentication, response):
-            what = f"the {response.status} to {self.draft.method}"
-            self._core.outputs.append(Warn(f"{what} is not of one who knows our password: {RSPAUTH}"))
 
     def _target_answered(self, route: Route, response: Response, now: float) -> None:
         """The target is there; one that answers 503 is avoided for a while (§21.5.4)."""
@@ -226,51 +202,9 @@ class ClientRequest(RoutedRequest):
         else:
             self._route.again(now)
 
-    # -- challenges ----------------------------------------------------------------------------------------
-
-    def _challenged(self, response: Response, now: float) -> bool:
-        """Whether the challenge is dealt with: the request goes out again, or somebody is asked for the
-        credentials of a realm first.
-        """
-        authenticator = self._authenticator
-        unknown = authenticator.unknown(response) if authenticator.asker is not None else ()
-        realm = next((realm for realm in unknown if realm not in self._declined), None)
-        if realm is None:
-            if self.draft.identity.withheld:
-                where = self.draft.next_hop
-                self._core.outputs.append(Warn(f"{where} asks for credentials: {WITHHELD}"))
-            return self._authenticate(response, now)
-        self._asked = response
-        draft, core = self.draft, self._core
-        question = CredentialsQuestion(realm, draft.uri, draft.method, response.status == 407)
-        core.emit(CredentialsNeeded(question, self, authenticator.asker, core.credentials_user))
-        return True
-
-    def supply(self, realm: str, account: DigestAccount | None, now: float) -> None:
-        """See ``Challenged``."""
-        response, self._asked = self._asked, None
-        if response is None:
-            return
-        if account is not None:
-            self._authenticator.learn(account)
-        self._declined |= {realm}
-        if not self._challenged(response, now):
-            self._tell(response, now)
-
-    def _authenticate(self, response: Response, now: float) -> bool:
-        """Send the request again with credentials (§22.2): same Call-ID and From, next CSeq."""
-        assert self.request is not None
+    def _go_again(self, now: float) -> None:
         assert self.transaction is not None
-        answered = self._authenticator.challenged(self.draft, self._authentication, response)
-        if answered is None:
-            return False
-        self._authentication = answered
-        headers = self._authenticator.authorized(self.draft, answered)
-        usages = self._usages
-        cseq = self.draft.cseq + 1 if usages is None else usages.dialog.next_cseq()
-        self.draft = attrs.evolve(self.draft, cseq=cseq, headers=headers)
         self._take_again(self.transaction.flow, now)
-        return True
 
     def _take_again(self, flow: Flow, now: float) -> None:
         """Take the flow that was found some time ago, or another one when its connection is gone."""
@@ -288,10 +222,7 @@ class ClientRequest(RoutedRequest):
             self._route = None
         if isinstance(self.transaction, InviteClientTransaction):
             self._core.transactions.give_up(self.transaction, now)
-        challenge, self._asked = self._asked, None
-        if challenge is not None:
-            self._core.emit(CredentialsUnwanted(self, self._core.credentials_user))
-            self._tell(challenge, now)
+        self._wait_no_longer(now)
 
     def cancel(self, now: float, headers: HeaderFields = ()) -> None:
         self.give_up(now)
