@@ -14,6 +14,7 @@ _identity = re.compile(
     r"([A-Za-z0-9_.\-]++)[ \t]*+;[ \t]*+info[ \t]*+=[ \t]*+<([^\x00-\x20\x7f<>]++)>[ \t]*+(.*+)",
     re.DOTALL | re.IGNORECASE,
 ).fullmatch
+_signature = re.compile(r'"?[A-Za-z0-9+/]{32,1024}={0,2}"?').fullmatch
 
 
 @attrs.frozen
@@ -23,13 +24,15 @@ class Identity:
     token: str = attrs.field(repr=False)
     """A PASSporT, or, in the compact form, two dots and its signature."""
     info: str
-    """The URI of the certificate."""
+    """The URI of the certificate; empty with a bare signature, as RFC 4474 had it."""
     parameters: Parameters = NO_PARAMETERS
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ParseError."""
         match = _identity(text)
+        if match is None and _signature(text):
+            return cls(text, "")
         if match is None:
             raise ParseError(f"not an Identity: {text[:80]!r}")
         return cls(match[1], match[2], Parameters.read(match[3]))
@@ -56,4 +59,6 @@ class Identity:
         return self.parameters.text("ppt")
 
     def __str__(self) -> str:
+        if not self.info:
+            return self.token
         return f"{self.token};info=<{self.info}>{self.parameters}"

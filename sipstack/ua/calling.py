@@ -107,9 +107,9 @@ class Calling(AgentBase):
         factory: MediaFactory | None,
         offer: bool,
         sender: Sender,
-        session_timer: SessionTimer | None,
-        redirects: int,
-        presentation: Presentation | None,
+        session_timer: SessionTimer | None = None,
+        redirects: int = 0,
+        presentation: Presentation | None = None,
     ) -> OutgoingInvite:
         runtime = self._runtime
         target = target_uri(target)

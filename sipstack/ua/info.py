@@ -19,8 +19,8 @@ class Info:
         self.packages: dict[str, None] = {}
         """The Info Packages that the application takes at the moment, in lower case."""
         self._bodies = (
-            InfoBody((RELAY, PLAIN), Digits(runtime).read),
-            InfoBody((SDP_FRAGMENT,), Candidates().read),
+            InfoBody((RELAY, PLAIN), "", Digits(runtime).read),
+            InfoBody((SDP_FRAGMENT,), "trickle-ice", Candidates().read),
         )
 
     def register(self, core: Core) -> None:

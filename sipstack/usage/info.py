@@ -58,6 +58,8 @@ class InfoBody:
     """
 
     types: tuple[str, ...]
+    package: str
+    """Its Info Package, in lower case; empty for one from before RFC 6086."""
     read: Callable[[Request, Any], DigitReceived | CandidatesReceived]
 
 
@@ -83,11 +85,14 @@ class InfoServer:
             return
         status, headers = 200, ()  # type: tuple[int, HeaderFields]
         if "Info-Package" in request.headers:
-            if package_of(request) in self._packages:
+            package = package_of(request)
+            if package in self._packages:
                 core.emit(RequestReceived(ReceivedRequest(core, request, transaction)))
                 return
-            status, headers = 469, recv_info(self._packages)
-        elif request.body:
+            if not any(package == body.package for body in self._bodies):
+                core.respond(transaction, request.response(469, headers=recv_info(self._packages)), now)
+                return
+        if request.body:
             try:
                 core.emit(self._body_of(request).read(request, user))
             except ParseError as error:

@@ -192,7 +192,9 @@ async def test_a_challenge_does_not_spoil_the_signature(world: World, carrier: C
     """The INVITE comes twice with one signature, in one call."""
     challenger = Challenger("secret")
     verifier, verdicts = carrier.verifier(), []
-    alice = world.user_agent("alice", aor=ALICE, username="alice", password="secret")
+    alice = world.user_agent(
+        "alice", aor=ALICE, username="alice", password="secret", credentials_to=["bob.test"]
+    )
 
     async def judge(request: Request) -> None:
         verdicts.append((await verifier.verify(request)).status)
