@@ -148,7 +148,7 @@ class Admission:
         size = len(self._transactions.servers)
         if size < self._limit - self._limit // 8 or self._transactions.is_known(request):
             return True
-        if self._of_live_call(request):
+        if self.is_of_live_call(request):
             return size < self._limit + max(self._limit // 8, 64)
         return self._shares.admit(size, flow.remote[0], self._newest, now)
 
@@ -160,12 +160,13 @@ class Admission:
         """In a crowd, a request that can be answered once more at no harm is not remembered after its answer
         (§8.2.7: a UAS may be stateless). ``is_repeatable`` tells so of a method.
         """
-        if not is_repeatable(request.method) or self._of_live_call(request):
+        if not is_repeatable(request.method) or self.is_of_live_call(request):
             return
         if isinstance(transaction, ServerTransaction):
             transaction.timers = self._brief
 
-    def _of_live_call(self, request: Request) -> bool:
+    def is_of_live_call(self, request: Request) -> bool:
+        """Whether a request belongs to a dialog that is there, or cancels an INVITE that is."""
         if request.method == "CANCEL":
             return self._transactions.invite_to_cancel(request) is not None
         tag = request.to.tag

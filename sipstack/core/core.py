@@ -163,8 +163,10 @@ class Core(Commands):
         self._reply(flow, request, 503, headers)
 
     def _is_put_off(self, overload: Overload, request: Request, flow: Flow, now: float) -> bool:
-        """Whether a request that belongs to nothing we hold comes at a bad time."""
-        if request.to.tag is not None or request.method == "CANCEL" or self.transactions.is_known(request):
+        """Whether a request that belongs to nothing we hold comes at a bad time. A tag may be invented."""
+        if self._admission.is_of_live_call(request) or self.transactions.is_known(request):
+            return False
+        if (request.call_id, request.to.tag) in self._dialog_sets:
             return False
         load = overload.verdict(flow, now)
         if load is Load.REFUSE:

@@ -132,6 +132,14 @@ def test_a_call_under_way_goes_on_and_ends() -> None:
     assert (sorted(answers), bob.told[-1]) == ([(200, "BYE"), (487, "INVITE")], "Ended")
 
 
+@pytest.mark.parametrize("method", [*METHODS, "BYE", "UPDATE", "INFO", "PRACK", "CANCEL"])
+def test_who_invents_a_dialog_is_put_off_like_everybody(method: str) -> None:
+    _, bob, alice = called()
+    to = f"<{bob.uri}>;tag=invented"
+    alice.send(BOB, alice.write(method, bob.uri, call_id="another", to=to))
+    assert alice.response.status == 503
+
+
 def test_an_invite_that_came_before_is_not_forgotten() -> None:
     """Its retransmission is answered, and it can be cancelled."""
     world = World()
