@@ -163,7 +163,9 @@ def test_the_default_follows_the_descriptors_of_this_process() -> None:
     assert calls_by_descriptors() == expected
 
 
-@pytest.mark.parametrize("name", ["calls", "calls_per_source", "requests", "dialogs", "age", "datagram"])
+@pytest.mark.parametrize(
+    "name", ["calls", "calls_per_source", "requests", "dialogs", "age", "lag", "datagram"]
+)
 def test_a_limit_is_greater_than_0(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be greater than 0"):
         Limits(**{name: 0})
