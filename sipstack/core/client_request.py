@@ -18,9 +18,8 @@ from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, SipError, TransportError
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.message.digest import NOTHING
-from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import paired
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
@@ -55,7 +54,11 @@ class ClientRequest(ChallengedRequest):
         *,
         asks: RequestUser | None = None,
     ) -> None:
-        if not draft.session_id and core.configuration.session_ids and "Session-ID" not in draft.headers:
+        if (
+            not draft.session_id
+            and core.configuration.session_ids
+            and "Session-ID" not in draft.headers.index
+        ):
             draft.session_id = paired(core.identifiers.uuid())  # nobody has sent the draft yet
         super().__init__(core, draft, usages, authenticator)
         self._user = user
@@ -63,7 +66,7 @@ class ClientRequest(ChallengedRequest):
         self.request: Request | None = None
         self.transaction: AnyClient | None = None
         self.answered = False  # by a provisional response: the target is alive
-        self._cancelling: HeaderFields | None = None
+        self._cancelling: Headers | None = None
         """The fields of a CANCEL that waits for a provisional response, before which none may go out."""
         self._given_up = False
 
@@ -224,14 +227,14 @@ class ClientRequest(ChallengedRequest):
             self._core.transactions.give_up(self.transaction, now)
         self._wait_no_longer(now)
 
-    def cancel(self, now: float, headers: HeaderFields = ()) -> None:
+    def cancel(self, now: float, headers: Headers) -> None:
         self.give_up(now)
         if self.transaction is not None and self.transaction.state is State.PROCEEDING:
             self._send_cancel(headers, now)
         else:
             self._cancelling = headers
 
-    def _send_cancel(self, headers: HeaderFields, now: float) -> None:
+    def _send_cancel(self, headers: Headers, now: float) -> None:
         """§9.1: the INVITE's own branch, the same flow."""
         assert self.request is not None
         assert self.transaction is not None

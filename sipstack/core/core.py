@@ -19,7 +19,7 @@ from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import ParseError, RemoteProtocolError, TransportError
 from sipstack.message import MalformedMessage, Request, Response, parse
 from sipstack.message.headers import HeaderFields
-from sipstack.message.session_id import NULL, paired, sender_of
+from sipstack.message.session_id import NULL, answering
 from sipstack.message.validation import validate
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
@@ -146,7 +146,7 @@ class Core(Commands):
                 self._receive_cancel(request, transaction, now)
             elif request.to.tag is None:
                 if self.configuration.session_ids:
-                    request.session_id = paired(self.identifiers.uuid(), sender_of(request))
+                    request.session_id = answering(self.identifiers.uuid(), request)
                 self.uas.receive(request, transaction, now)
             else:
                 self._receive_in_dialog(request, transaction, now)
@@ -201,7 +201,7 @@ class Core(Commands):
             found.dialog.hear(request)
             request.session_id = found.dialog.session_id
         elif self.configuration.session_ids:
-            request.session_id = paired(NULL, sender_of(request))
+            request.session_id = answering(NULL, request)
         if found is None:  # §12.2.2
             self.count_unmatched()
             self.respond(transaction, request.response(481), now)
@@ -220,7 +220,7 @@ class Core(Commands):
         tag = (invite.tag if invite is not None else "") or self.identifiers.tag()
         if self.configuration.session_ids:
             answer = invite.session_id if invite is not None else ""
-            request.session_id = answer or paired(NULL, sender_of(request))
+            request.session_id = answer or answering(NULL, request)
         self.respond(transaction, request.response(status, to_tag=tag), now)
         if invite is not None and invite.user is not None:
             invite.user.cancelled(", ".join(request.headers.raw("Reason")), now)
@@ -238,7 +238,7 @@ class Core(Commands):
 
     def _reply(self, flow: Flow, request: Request, status: int, headers: HeaderFields = ()) -> None:
         if self.configuration.session_ids:
-            request.session_id = paired(NULL, sender_of(request))
+            request.session_id = answering(NULL, request)
         self.transmit(flow, bytes(request.response(status, to_tag=self.identifiers.tag(), headers=headers)))
 
     def _refuse_after(self, error: Exception, request: Request, transaction: AnyServer, now: float) -> None:

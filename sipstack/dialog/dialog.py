@@ -13,7 +13,7 @@ import attrs
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.errors import RemoteProtocolError
-from sipstack.message import NameAddr, Request, Response, SipUri
+from sipstack.message import Headers, NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.message.message import with_tag
 from sipstack.message.session_id import LENGTH, paired, sender_of
@@ -156,7 +156,7 @@ class Dialog:
         self,
         cseq: int,
         method: str,
-        headers: HeaderFields = (),
+        headers: Headers | HeaderFields = (),
         body: bytes = b"",
         *,
         contact: bool = False,
@@ -201,7 +201,7 @@ def _session_id_of(request: Request) -> str:
 
 def _answered(session_id: str, message: Request | Response) -> str:
     """``session_id`` with the sender of ``message`` as the other end, where that says who it is."""
-    if not session_id or "Session-ID" not in message.headers:
+    if not session_id or "Session-ID" not in message.headers.index:
         return session_id
     heard = message.headers.readable("Session-ID")
     return session_id if heard is None else paired(session_id[:32], heard.local)

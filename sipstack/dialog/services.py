@@ -68,7 +68,7 @@ class SentRequest(Protocol):
         is under way fails when 64*T1 pass without a final response (RFC 3261 §9.1).
         """
 
-    def cancel(self, now: float, headers: HeaderFields = ()) -> None:
+    def cancel(self, now: float, headers: Headers) -> None:
         """Give an INVITE up, and send CANCEL, with ``headers``, as soon as a provisional response allows it
         (RFC 3261 §9.1).
         """

@@ -13,7 +13,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, CoreServices, SentRequest, Usage
 from sipstack.errors import SipError
-from sipstack.message import Request
+from sipstack.message import Headers, Request
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
@@ -121,7 +121,12 @@ class DialogUsages:
     # -- requests of ours ----------------------------------------------------------------------------------
 
     def draft(
-        self, method: str, headers: HeaderFields = (), body: bytes = b"", *, contact: bool = False
+        self,
+        method: str,
+        headers: Headers | HeaderFields = (),
+        body: bytes = b"",
+        *,
+        contact: bool = False,
     ) -> Draft:
         """A new request of ours (§12.2.1.1), with the next CSeq."""
         dialog = self.dialog

@@ -19,6 +19,7 @@ NULL = "0" * 32
 LENGTH = 72
 """Characters of the field, as we write it."""
 
+_TO_NOBODY = f";remote={NULL}"
 _is_uuid = re.compile("[0-9a-f]{32}").fullmatch
 
 
@@ -57,9 +58,16 @@ def paired(local: str, remote: str = NULL) -> str:
     return f"{local};remote={remote}"
 
 
+def answering(local: str, message: Request | Response) -> str:
+    """The value of the field in what answers ``message``: ``local`` is the UUID of who answers."""
+    if "Session-ID" not in message.headers.index:
+        return local + _TO_NOBODY
+    return paired(local, sender_of(message))
+
+
 def sender_of(message: Request | Response) -> str:
     """The UUID of the sender; NULL where it says none that can be read."""
-    if "Session-ID" not in message.headers:
+    if "Session-ID" not in message.headers.index:
         return NULL
     heard: SessionId | None = message.headers.readable("Session-ID")
     return NULL if heard is None else heard.local

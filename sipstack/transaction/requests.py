@@ -5,8 +5,9 @@ Both copy raw header lines of the INVITE: they must match it to the letter.
 
 from __future__ import annotations
 
-from sipstack.message import Request, Response
-from sipstack.message.headers import HeaderFields
+from sipstack.message import Headers, Request, Response
+
+NOTHING = Headers()
 
 
 def ack_for(invite: Request, response: Response) -> Request:
@@ -14,12 +15,12 @@ def ack_for(invite: Request, response: Response) -> Request:
     return _derive(invite, "ACK", response.headers.get("To") or "")
 
 
-def cancel_for(invite: Request, headers: HeaderFields = ()) -> Request:
+def cancel_for(invite: Request, headers: Headers = NOTHING) -> Request:
     """The CANCEL of ``invite`` (RFC 3261 §9.1)."""
     return _derive(invite, "CANCEL", invite.headers.get("To") or "", headers)
 
 
-def _derive(invite: Request, method: str, to: str, further: HeaderFields = ()) -> Request:
+def _derive(invite: Request, method: str, to: str, further: Headers = NOTHING) -> Request:
     headers = invite.headers
     lines: list[tuple[str, object]] = [("Via", headers.raw("Via")[0])]
     lines += [("Route", route) for route in headers.raw("Route")]
@@ -32,4 +33,4 @@ def _derive(invite: Request, method: str, to: str, further: HeaderFields = ()) -
     ]
     if "Session-ID" in headers:  # that of the INVITE (RFC 7989 §6)
         lines.append(("Session-ID", headers.get("Session-ID")))
-    return Request(method, invite.uri, [*lines, *further])
+    return Request(method, invite.uri, [*lines, *further.items()])

@@ -28,6 +28,7 @@ from sipstack.message import Response
 from sipstack.ua.digits import Dtmf, digits_of
 from sipstack.ua.informing import PackagesCall
 from sipstack.ua.negotiating import Negotiating
+from sipstack.ua.reasons import reason_field
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
 from sipstack.ua.transfer import Transferring
@@ -73,7 +74,7 @@ class Call(Negotiating, PackagesCall, Transferring):
 
         ``reason`` goes into a Reason field (RFC 3326), such as ``Q.850;cause=16``.
         """
-        if self._say_bye(reason):
+        if self._say_bye(reason_field(reason)):
             await self._close_media()
         await self._ended.settled()
         if not self._ended.done:
@@ -152,8 +153,7 @@ class Call(Negotiating, PackagesCall, Transferring):
 
     def _give_up(self, by: str, reason: str) -> None:
         """The media is lost, and the call with it: say BYE, and let nobody wait for its answer."""
-        ((_, why),) = of_end(by, reason)
-        if self._say_bye(str(why)):
+        if self._say_bye(of_end(by, reason)):
             self._close_media_nowait()
             self._finish(by, reason)
 

@@ -6,7 +6,7 @@ import asyncio
 
 from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
-from sipstack.message import NameAddr, Response, SessionId, Uri
+from sipstack.message import Headers, NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
 from sipstack.ua.leg import Leg
 from sipstack.ua.reasons import reason_field
@@ -91,17 +91,16 @@ class CallBase(Leg):
 
     def _hang_up_nowait(self, reason: str | None = None) -> None:
         """Say BYE without waiting."""
-        if self._say_bye(reason):
+        if self._say_bye(reason_field(reason)):
             self._close_media_nowait()
 
-    def _say_bye(self, reason: str | None) -> bool:
+    def _say_bye(self, why: Headers) -> bool:
         """With BYE the session is over for us: audio stops (RFC 3261 §15.1.1). False when it was already."""
         if self._is_over:
             return False
-        headers = reason_field(reason)
         self._said_bye = True
         self._runtime.grace.begin(self._ended)
-        self._runtime.command(self._session.hang_up, self._runtime.now(), headers)
+        self._runtime.command(self._session.hang_up, self._runtime.now(), why)
         self._end_audio(CallEnded("local"))
         return True
 

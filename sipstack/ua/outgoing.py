@@ -18,8 +18,7 @@ from sipstack.errors import (
 )
 from sipstack.log import CALL
 from sipstack.media.port import FallingBack, MediaPort
-from sipstack.message import Request, Response
-from sipstack.message.headers import HeaderFields
+from sipstack.message import Headers, Request, Response
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
 from sipstack.ua.identity import asserted_in
@@ -116,7 +115,7 @@ class OutgoingInvite(Leg):
         """
         await self._cancel(reason_field(reason))
 
-    async def _cancel(self, why: HeaderFields) -> None:
+    async def _cancel(self, why: Headers) -> None:
         self._give_up(why)
         if not self._cancelling:
             self._cancelling = True
@@ -134,7 +133,7 @@ class OutgoingInvite(Leg):
         self._give_up(self._why)
         return not self._result.late
 
-    def _give_up(self, why: HeaderFields) -> None:
+    def _give_up(self, why: Headers) -> None:
         if not self._result.done:
             if not self._usage.cancelled:
                 CALL.info("%s: given up by us", self.id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sipstack.errors import CallEnded, LocalProtocolError, RequestFailed
 from sipstack.message import Headers, Reason, Request, Response
-from sipstack.message.headers import HeaderFields
 from sipstack.ua.arguments import check_text
 from sipstack.usage.invite.reasons import CLEARED
 
@@ -32,6 +31,6 @@ def reasons(of: CallEnded | RequestFailed | Request | Response | str) -> tuple[R
     return tuple(each for each in found if "cause" in each.parameters)
 
 
-def reason_field(reason: str | None) -> HeaderFields:
+def reason_field(reason: str | None) -> Headers:
     """Our own. Raises LocalProtocolError for what no field can hold."""
-    return (("Reason", check_text(reason)),) if reason else CLEARED
+    return Headers([("Reason", check_text(reason))]) if reason else CLEARED

@@ -17,7 +17,6 @@ from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import CallEnded, InternalError, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
-from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.usage.content import SDP, session_description
@@ -27,7 +26,7 @@ from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import Carrier, Taken, take_response
-from sipstack.usage.invite.reasons import CLEARED, ELSEWHERE, of_error
+from sipstack.usage.invite.reasons import CLEARED, ELSEWHERE, because, of_error
 from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
 from sipstack.usage.invite.session import Origin, Session
 
@@ -164,7 +163,7 @@ class OutgoingInviteUsage(Origin):
 
     # -- giving up -----------------------------------------------------------------------------------------
 
-    def cancel(self, now: float, headers: HeaderFields = CLEARED) -> None:
+    def cancel(self, now: float, headers: Headers = CLEARED) -> None:
         """Give the call up; ``headers`` go into the CANCEL. The outcome comes as an event: mostly Refused
         with 487.
         """
@@ -322,7 +321,7 @@ class OutgoingInviteUsage(Origin):
         if not session.is_established:  # the ACK found no way of its own
             self._finish(Failed(self, session.failure))
         elif session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
-            session.hang_up(now, (("Reason", 'SIP;cause=488;text="no session description"'),))
+            session.hang_up(now, because(488, "no session description"))
             self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
         else:
             self._finish(Answered(self, session, response))

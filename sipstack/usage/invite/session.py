@@ -24,7 +24,7 @@ from sipstack.errors import (
     TransactionTimeout,
     TransportError,
 )
-from sipstack.message import Request, Response
+from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
@@ -37,7 +37,7 @@ from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Carrier, Taken, take_request
-from sipstack.usage.invite.reasons import CLEARED, NO_ACK, of_end, of_error
+from sipstack.usage.invite.reasons import CLEARED, NO_ACK, because, of_end, of_error
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack, repeat_ack
@@ -127,7 +127,7 @@ class Session:
         self.refreshed_at = NEVER  # when our last 2xx went out
         self.offer_in_2xx = False  # our 2xx made an offer: its answer comes in the ACK
         self._credentials: HeaderFields = ()
-        self._bye_headers: HeaderFields | None = None
+        self._bye_headers: Headers | HeaderFields | None = None
         usages.add(self)
 
     @property
@@ -204,7 +204,7 @@ class Session:
         if take_request(self.exchange, (False, "ACK", number), body) is not Taken.ANSWER:
             self.exchange.withdraw((False, "INVITE", number))
             if self.exchange.local is None:
-                self.hang_up(now, (("Reason", 'SIP;cause=488;text="no answer in ACK"'),))
+                self.hang_up(now, because(488, "no answer in ACK"))
                 return
         self.core.emit(Acknowledged(self, body))
 
@@ -365,7 +365,7 @@ class Session:
 
     # -- the end -------------------------------------------------------------------------------------------
 
-    def hang_up(self, now: float, headers: HeaderFields = CLEARED) -> None:
+    def hang_up(self, now: float, headers: Headers | HeaderFields = CLEARED) -> None:
         """End the session by BYE. A callee waits for the ACK first (§15). Does nothing when it is ending."""
         if self.state is not SessionState.ESTABLISHED:
             return

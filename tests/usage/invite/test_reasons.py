@@ -109,7 +109,7 @@ def test_a_dialog_that_is_lost() -> None:
     ],
 )
 def test_the_words_of_an_error_are_for_us(error: SipError, status: int) -> None:
-    ((name, value),) = of_error(error)
+    ((name, value),) = of_error(error).items()
     reason = Reason.parse(str(value))
     assert (name, reason.cause, "secret" in str(value)) == ("Reason", status, False)
 
@@ -121,5 +121,5 @@ def test_so_are_those_of_most_ends(by: str, status: int) -> None:
 
 
 def test_words_are_quoted() -> None:
-    ((_, value),) = because(408, 'a "quoted" \\ word')
+    ((_, value),) = because(408, 'a "quoted" \\ word').items()
     assert Reason.parse(str(value)).text == 'a "quoted" \\ word'
