@@ -55,7 +55,17 @@ def header_fields(headers: HeadersArgument, owned: Mapping[str, str]) -> HeaderF
             raise LocalProtocolError(f"{name} cannot be given in headers=: {owned[name]}")
     for _, value in checked.items():
         check_encodable(value)
+    if "Session-ID" in checked.index:
+        check_session_id(checked)
     return fields
+
+
+def check_session_id(headers: Headers) -> None:
+    """Raises LocalProtocolError unless a peer can read it (RFC 7989 §5)."""
+    try:
+        headers.typed("Session-ID")
+    except ParseError as error:
+        raise LocalProtocolError(f"no Session-ID: {error}") from None
 
 
 def sip_uri(text: str, example: str) -> SipUri:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sipstack import IncomingRequest, Invitation, SessionId, bridge
+from sipstack import IncomingRequest, Invitation, LocalProtocolError, SessionId, bridge
 from sipstack.testing.world import World
 from tests.ua.handlers import echo
 
@@ -117,3 +117,10 @@ async def test_a_side_without_it_keeps_what_the_switch_gave_it(world: World) -> 
             await asyncio.sleep(2)
     assert len(heard) == 2
     assert heard[0] == heard[1]
+
+
+@pytest.mark.parametrize("value", ["nonsense", "a" * 31, f"{'a' * 32};remote=b"])
+async def test_what_is_none_cannot_be_given(world: World, value: str) -> None:
+    async with world.user_agent("alice") as alice:
+        with pytest.raises(LocalProtocolError, match="no Session-ID"):
+            await alice.message("sip:bob@example.com", "hello", headers={"Session-ID": value})
