@@ -14,6 +14,8 @@ from sipstack.message import Date, SessionId
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from tests.ua.handlers import echo
+from tests.ua.test_digits import SDP
 
 pytestmark = pytest.mark.virtual_time
 
@@ -134,6 +136,32 @@ async def test_what_is_not_of_a_conversation_goes_to_the_handler(world: World) -
             await bob.message("sip:alice@alice.test", "after it")
         assert (await bob.message("sip:alice@alice.test", "nobody")).status == 405
     assert handled == ["of sip:carol@carol.test", "after it"]
+
+
+async def test_a_text_inside_of_a_call_belongs_to_it_too(world: World) -> None:
+    """It keeps the Session-ID of the call."""
+    async with (
+        world.user_agent("alice") as alice,
+        ScriptedPeer(world, "bob") as bob,
+        alice.serving(echo),
+        alice.conversation("sip:bob@example.com") as chat,
+    ):
+        to, ours = alice.listening[0][1:], chat.session_id
+        bob.send(
+            to, bob.write("INVITE", "sip:alice@alice.test", body=SDP, headers=[("Session-ID", "b" * 32)])
+        )
+        await bob.responded(1)
+        of_call = bob.response
+        bob.send(to, bob.inside(of_call, "ACK", 1))
+        bob.send(
+            to, bob.inside(of_call, "MESSAGE", 2, body=b"hello", headers=[("Content-Type", "text/plain")])
+        )
+        await bob.responded(2)
+        assert str(await anext(chat)) == "hello"
+        assert bob.response.headers.get("Session-ID") == of_call.headers.get("Session-ID")
+        assert chat.session_id == ours
+        bob.send(to, bob.inside(of_call, "BYE", 3))
+        await bob.responded(3)
 
 
 async def test_without_session_ids_the_sender_decides(world: World) -> None:
@@ -342,6 +370,17 @@ async def test_in_another_process(world: World) -> None:
         async with alice.conversation("sip:service@service.test", record=record) as chat:
             assert (chat.state, chat.session_id) == ({"step": 3}, before.session_id)
         assert not service.calls
+
+
+async def test_a_sender_that_is_no_uri_goes_to_the_handler_of_messages(world: World) -> None:
+    async with (
+        world.user_agent("alice") as alice,
+        ScriptedPeer(world, "bob") as bob,
+        alice.conversation("sip:bob@example.com"),
+    ):
+        write(bob, alice, "hello", ("From", "<sip:@@h>;tag=1"))
+        await bob.responded(1)
+        assert bob.response.status == 480
 
 
 @pytest.mark.parametrize("idle", [0, -1.0, float("nan")])
