@@ -19,6 +19,7 @@ from sipstack.errors import (
 from sipstack.log import CALL
 from sipstack.media.port import FallingBack, MediaPort
 from sipstack.message import Headers, Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
 from sipstack.ua.identity import asserted_in

@@ -17,6 +17,7 @@ from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import CallEnded, InternalError, ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
+from sipstack.message.headers import HeaderFields
 from sipstack.sdp.exchange import ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.usage.content import SDP, session_description
