@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -93,3 +94,11 @@ def test_a_seed_makes_a_run_reproducible() -> None:
     one, other, third = (several(Identifiers(random.Random(seed))) for seed in (1, 1, 2))
     assert one == other
     assert set(one) & set(third) == set()
+
+
+def test_a_uuid_is_a_random_one_without_hyphens() -> None:
+    """RFC 9562 §5.4: version 4, of the usual variant."""
+    for _ in range(50):
+        text = Identifiers().uuid()
+        found = uuid.UUID(hex=text)
+        assert (found.version, found.variant, found.hex) == (4, uuid.RFC_4122, text)
