@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import attrs
+
 from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import NameAddr, Request, parse_uri
 from sipstack.ua.account import Account
@@ -67,7 +69,8 @@ class Conversing(AgentBase):
         self, handler: ConversationHandler, *, idle: float = 3600.0, most: int = 10_000
     ) -> AsyncIterator[None]:
         """While the block runs, each peer who writes has a conversation, and ``handler`` a task for it; when
-        the handler returns, or nobody says anything for ``idle`` seconds, that conversation is over.
+        the handler returns, or nobody says anything for ``idle`` seconds, that conversation is over. We write
+        as the account that was written to, without its password unless it has ``credentials_to_callers``.
 
         ``most``: how many there may be. Then a newcomer takes the place of the oldest who has said a single
         thing, or gets 503. Raises LocalProtocolError when there is such a handler already.
@@ -85,7 +88,10 @@ class Conversing(AgentBase):
             except SipError:
                 return None
             usage = Usage(peer_of(uri), runtime.identifiers.uuid(), seconds, runtime.now())
-            conversation = Conversation(runtime, usage, target, self._sender(None, None, 70), fresh=True)
+            # as the account that was written to; a stranger's challenge is not answered, as in a call
+            identity = runtime.core.identity_of(request)
+            sender = attrs.evolve(self._sender(None, None, 70), identity=identity)
+            conversation = Conversation(runtime, usage, target, sender, fresh=True)
             task = runtime.loop.create_task(_handle(handler, conversation))
             tasks.add(task)
             task.add_done_callback(tasks.discard)

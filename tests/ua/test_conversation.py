@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sipstack import Conversation, IncomingRequest, LocalProtocolError, RequestFailed, UserAgent
+from sipstack import (
+    Account,
+    AuthenticationFailed,
+    Conversation,
+    IncomingRequest,
+    LocalProtocolError,
+    RequestFailed,
+    UserAgent,
+)
 from sipstack.message import Date, SessionId
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer
@@ -360,6 +368,39 @@ async def test_who_cannot_be_answered_goes_to_the_handler_of_messages(world: Wor
         write(bob, alice, "hello", ("From", "<pres:bob@example.com>;tag=1"))
         await bob.responded(1)
         assert bob.response.status == 480
+
+
+async def test_we_answer_as_who_was_written_to_and_give_strangers_no_digest(world: World) -> None:
+    """As in calls: anybody can write, and guess a password from the digest."""
+    outcomes: list[int] = []
+
+    async def reply(chat: Conversation) -> None:
+        await anext(chat)
+        with pytest.raises(AuthenticationFailed) as caught:
+            await chat.send("reply")
+        outcomes.append(caught.value.status)
+
+    second = Account("sip:service@example.com", password="secret")
+    challenge = ("WWW-Authenticate", 'Digest realm="bob", nonce="n", algorithm=MD5')
+    async with (
+        world.user_agent("alice", password="secret", accounts=[second]) as alice,
+        ScriptedPeer(
+            world, "bob", on_request=lambda request: [request.response(401, headers=[challenge])]
+        ) as bob,
+        alice.conversations(reply),
+    ):
+        to = ("From", "<sip:bob@bob.test>;tag=1")
+        write(bob, alice, "first", to)
+        await bob.received(1)
+        await asyncio.sleep(1)
+        assert bob.request.from_.uri_text == "sip:alice@alice.test"
+        request = bob.write("MESSAGE", "sip:service@alice.test", call_id="x", headers=[to])
+        bob.send(alice.listening[0][1:], request)
+        await bob.received(2)
+        await asyncio.sleep(1)
+        assert bob.request.from_.uri_text == "sip:service@example.com"
+        assert [request.method for request in bob.requests] == ["MESSAGE", "MESSAGE"]
+    assert outcomes == [401, 401]
 
 
 async def test_in_another_process(world: World) -> None:
