@@ -63,6 +63,19 @@ class SessionTimer:
     required: bool = attrs.field(default=False, kw_only=True)
     refresher: Literal["local", "remote"] | None = attrs.field(default=None, kw_only=True)
 
+    _refresher: str = attrs.field(init=False, repr=False, eq=False)
+    """The same in a request of ours: uac, uas, or nothing."""
+    _wish: HeaderFields = attrs.field(init=False, repr=False, eq=False)
+    """The fields of an INVITE of ours."""
+
+    @_refresher.default
+    def _make_refresher(self) -> str:
+        return {"local": "uac", "remote": "uas"}.get(self.refresher or "", "")
+
+    @_wish.default
+    def _make_wish(self) -> HeaderFields:
+        return _fields(self.expires, self._refresher, self.minimum)
+
     def __attrs_post_init__(self) -> None:
         if not LEAST <= self.minimum <= self.expires < 2**31:
             raise LocalProtocolError(
@@ -78,20 +91,22 @@ class TimedCall(CallExtension):
 
     name = TAG
 
+    # here and not in __init__: each call makes one of us, and another for its dialog
+    _supported = False  # by the other side
+    _updates = False  # the other side takes UPDATE
+    _accepted = False
+    _interval = 0  # agreed, or our own measure where the other side takes no part
+    _refreshing = False  # by us
+    _ends_at = NEVER
+    _due_at = NEVER  # the next thing to do
+    _waiting = False  # for the answer to a refresh
+    _raises = 0
+
     def __init__(self, timer: SessionTimer, *, demanded: bool = False, is_caller: bool) -> None:
         self._timer = timer
         self._demanded = demanded  # in this call alone: our INVITE has to say so
         self._is_caller = is_caller
         self._minimum = timer.minimum  # ours, or more where somebody on the way has asked for more
-        self._supported = False  # by the other side
-        self._updates = False  # the other side takes UPDATE
-        self._accepted = False
-        self._interval = 0  # agreed, or our own measure where the other side takes no part
-        self._refreshing = False  # by us
-        self._ends_at = NEVER
-        self._due_at = NEVER  # the next thing to do
-        self._waiting = False  # for the answer to a refresh
-        self._raises = 0
 
     # -- requests of ours ----------------------------------------------------------------------------------
 
@@ -102,44 +117,44 @@ class TimedCall(CallExtension):
 
     def outgoing(self, method: str) -> HeaderFields:
         """§7.1, §7.4: our wish in the INVITE; from then on what is agreed, and who refreshes."""
-        if method != "INVITE" and not self._accepted:
-            return ()
         if self._interval:
             refresher = "uac" if self._refreshing else "uas"
-        else:
-            refresher = {"local": "uac", "remote": "uas", None: ""}[self._timer.refresher]
-        fields = [("Session-Expires", _expires(max(self._asked, self._minimum), refresher))]
-        if self._minimum > LEAST:
-            fields.append(("Min-SE", str(self._minimum)))
-        if self._demanded and not self._accepted:
-            fields.append(("Require", TAG))
-        return tuple(fields)
+            return _fields(max(self._interval, self._minimum), refresher, self._minimum)
+        if method != "INVITE" and not self._accepted:
+            return ()
+        timer = self._timer
+        demand: HeaderFields = (("Require", TAG),) if self._demanded else ()
+        if self._minimum == timer.minimum:
+            return (*timer._wish, *demand)
+        return (*_fields(max(timer.expires, self._minimum), timer._refresher, self._minimum), *demand)
 
     @property
     def _asked(self) -> int:
         return self._interval or self._timer.expires
 
     def answered(self, response: Response, now: float) -> Action | None:
-        status, method = response.status, response.cseq.method
-        if status < 200 or method not in ("INVITE", "UPDATE"):
+        status = response.status
+        if status < 200 or (method := response.cseq.method) not in ("INVITE", "UPDATE"):
             return None
         if status < 300:
-            self._granted(response, now)
+            self._granted(response, method, now)
         elif status == 422 and self._raised(response):
             return Retry(self.outgoing(method))
         elif self._waiting and method == "UPDATE":
             return self._refused(response, now)
         return None
 
-    def _granted(self, response: Response, now: float) -> None:
+    def _granted(self, response: Response, method: str, now: float) -> None:
         """§7.2: what the 2xx says counts. One that says nothing switches the timer off; then we go on asking
         whether the other side is there, where the call is ours to look after.
         """
-        self._waiting, self._raises = False, 0
-        if response.cseq.method == "INVITE":
+        headers = response.headers
+        if self._waiting or self._raises:
+            self._waiting, self._raises = False, 0
+        if method == "INVITE":
             self._accepted = True
-            self._hear_allow(response.headers)
-        granted = response.headers.readable("Session-Expires")
+            self._hear_allow(headers)
+        granted = None if headers.get("Session-Expires") is None else headers.readable("Session-Expires")
         if granted is not None:
             self._begin(max(granted.interval, SHORTEST), now, refreshing=granted.refresher != "uas")
         elif self._is_caller or self._refreshing:
@@ -318,6 +333,11 @@ def session_timer(timer: SessionTimer) -> Extension:
         return None
 
     return Extension(TAG, begin, required=timer.required)
+
+
+def _fields(interval: int, refresher: str, minimum: int) -> HeaderFields:
+    expires = ("Session-Expires", _expires(interval, refresher))
+    return (expires,) if minimum == LEAST else (expires, ("Min-SE", str(minimum)))
 
 
 def _expires(interval: int, refresher: str) -> str:
