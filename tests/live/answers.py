@@ -5,29 +5,8 @@ from __future__ import annotations
 import re
 
 STATUSES = {
-    *(
-        100,
-        180,
-        200,
-        400,
-        405,
-        406,
-        415,
-        416,
-        420,
-        422,
-        469,
-        481,
-        482,
-        486,
-        487,
-        488,
-        491,
-        501,
-        503,
-        505,
-        513,
-    ),
+    *(100, 180, 200, 400, 405, 406, 415, 416, 420, 422, 469, 481),
+    *(482, 486, 487, 488, 491, 501, 503, 505, 513),
 }
 """The statuses that may answer a bad request. Not 500: nothing that a peer sends is an error of ours."""
 NAMES = {

@@ -24,6 +24,8 @@ def valid(peer: Attacker) -> SipRequest:
         ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS"),
         ("Accept", "application/sdp"),
         ("Expires", "60"),
+        ("Session-Expires", "1800;refresher=uac"),
+        ("Min-SE", "90"),
         ("Timestamp", "54"),
         ("Subject", "fuzz"),
         ("User-Agent", "scapy"),
