@@ -18,7 +18,8 @@ from sipstack.errors import LocalProtocolError
 from sipstack.testing.agent import CoreAgent
 from sipstack.testing.world import World
 from sipstack.usage.invite.session import Session
-from sipstack.usage.invite.session_timer import BY, SessionTimer, session_timer
+from sipstack.usage.invite.session_timer import BY, SessionTimer
+from sipstack.usage.invite.timed_call import session_timer
 from sipstack.usage.invite.update import update
 from tests.simulation.users import BAD, User, fate
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sipstack.transaction.timers import Timers
 from sipstack.usage.invite.extension import Extension
 from sipstack.usage.invite.reliable import reliable
-from sipstack.usage.invite.session_timer import SessionTimer, session_timer
+from sipstack.usage.invite.session_timer import SessionTimer
+from sipstack.usage.invite.timed_call import session_timer
 from sipstack.usage.invite.update import update
 
 

@@ -14,7 +14,8 @@ from sipstack.testing.world import World
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.extension import Ask, Close
 from sipstack.usage.invite.record import SessionRecord
-from sipstack.usage.invite.session_timer import LOOK, SessionTimer, TimedCall
+from sipstack.usage.invite.session_timer import SessionTimer
+from sipstack.usage.invite.timed_call import LOOK, TimedCall
 from tests.simulation.pair import alice_and_bob
 from tests.usage.invite.timed_calls import (
     SUPPORTED,

@@ -8,7 +8,8 @@ from sipstack.message import Request, Response
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from sipstack.usage.invite.session_timer import SessionTimer, session_timer
+from sipstack.usage.invite.session_timer import SessionTimer
+from sipstack.usage.invite.timed_call import session_timer
 from sipstack.usage.invite.update import update
 from tests.simulation.pair import alice_and_bob
 from tests.usage.invite.callers import alice_and_peer, bob_and_peer
