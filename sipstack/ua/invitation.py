@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sipstack import sdp
 from sipstack.core.events import InvitationCancelled, OfferAnswered, OfferReceived, ProgressConfirmed
@@ -41,6 +42,8 @@ from sipstack.usage.content import session_description
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.reliable import TAG
+from sipstack.usage.invite.session_timer import TAG as TIMER
+from sipstack.usage.invite.session_timer import SessionTimer
 
 
 class Invitation(Incoming, Leg):
@@ -144,27 +147,37 @@ class Invitation(Incoming, Leg):
         await self.reject(redirection.status, headers=redirection.headers)
 
     def accept(
-        self, *, media: MediaFactory | None = None, headers: HeadersArgument = ()
+        self,
+        *,
+        media: MediaFactory | None = None,
+        headers: HeadersArgument = (),
+        session_timer: SessionTimer | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """Answer 200 and own the call: leaving the ``async with`` block hangs up.
 
+        ``session_timer``: the one of this call, in place of the user agent's, where the caller takes part.
         Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take, and
         CallEnded when the offer was ours to make and the call ends before its answer comes.
         """
-        return self._accepting(media, header_fields(headers, IN_ACCEPTANCES))
+        wishes = NO_WISHES if session_timer is None else {TIMER: session_timer}
+        return self._accepting(media, header_fields(headers, IN_ACCEPTANCES), wishes)
 
     @contextlib.asynccontextmanager
-    async def _accepting(self, media: MediaFactory | None, headers: HeaderFields) -> AsyncIterator[Call]:
-        async with hanging_up(await self._establish(media, headers)) as call:
+    async def _accepting(
+        self, media: MediaFactory | None, headers: HeaderFields, wishes: Mapping[str, Any]
+    ) -> AsyncIterator[Call]:
+        async with hanging_up(await self._establish(media, headers, wishes)) as call:
             yield call
 
-    async def _establish(self, factory: MediaFactory | None, headers: HeaderFields) -> Call:
+    async def _establish(
+        self, factory: MediaFactory | None, headers: HeaderFields, wishes: Mapping[str, Any]
+    ) -> Call:
         runtime = self._runtime
         media, description = await self._begin_media(factory)
         try:
             await self._until_confirmed()
             body = b"" if self._agreed else bytes(description)
-            session = runtime.command(self._usage.accept, body, runtime.now(), headers)
+            session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
         except BaseException:
             await self._close()
             raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sipstack import Accept, CallEnded, InvitationReceived, LocalProtocolError, SessionTimer
+from sipstack import Accept, CallEnded, Invitation, InvitationReceived, LocalProtocolError, SessionTimer
 from sipstack.message import Request, Response
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
@@ -141,6 +141,21 @@ async def test_the_wish_of_one_call_and_no_timer_at_all(world: World) -> None:
         invites = [each for each in bob.requests if each.method == "INVITE"]
         assert [each.headers.get("Session-Expires") for each in invites] == ["1800", "600", None]
         assert "timer" not in (invites[-1].headers.get("Supported") or "")
+
+
+async def test_one_call_that_we_answer_can_have_a_timer_of_its_own(world: World) -> None:
+    async def take(invitation: Invitation) -> None:
+        async with invitation.accept(session_timer=SessionTimer(300, refresher="local")) as call:
+            await call.ended()
+
+    async with world.user_agent("bob") as bob, bob.serving(take), world.user_agent("alice") as alice:
+        async with alice.call("sip:bob.test") as call:
+            assert call.response is not None
+            assert call.response.headers.get("Session-Expires") == "300;refresher=uas"
+            world.ladder()
+            await asyncio.sleep(301)
+            assert sent(world, "bob") == ["UPDATE", "UPDATE"]
+    assert world.leftovers == []
 
 
 # --- calls that nobody but a policy has ---

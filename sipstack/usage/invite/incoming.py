@@ -148,18 +148,20 @@ class IncomingInvite(Origin):
         self._repeat_at = now + PROVISIONAL_INTERVAL
         self.core.schedule(self)
 
-    def accept(self, body: bytes, now: float, headers: HeaderFields = ()) -> Session:
+    def accept(
+        self, body: bytes, now: float, headers: HeaderFields = (), wishes: Mapping[str, Any] = NO_WISHES
+    ) -> Session:
         """Send the 200. ``body`` is the answer, or the offer when the INVITE had none; it may be missing
         when a reliable provisional response has carried it. While that is not confirmed the 200 waits, and
         the session is an early one.
         """
         session = self._session
         if self.must_wait():
-            self._hold(lambda later: self.accept(body, later, headers))
+            self._hold(lambda later: self.accept(body, later, headers, wishes))
             return session
         request, transaction = self.request, self.transaction
         give_response(session.exchange, self.carrier, body)
-        response = self._response(200, now, headers, body)
+        response = self._response(200, now, headers, body, wishes)
         bytes(response)
         self._finish()
         session.establish()

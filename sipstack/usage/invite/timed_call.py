@@ -167,6 +167,8 @@ class TimedCall(CallExtension):
         """
         if status < 200 or not (self._accepted or request.method == "INVITE"):
             return ()
+        if wish is not None:
+            self._timer, self._minimum = wish, max(wish.minimum, self._minimum)
         headers, self._accepted, self._supported = request.headers, True, self._is_supported(request)
         self._hear_allow(headers)
         asked = headers.readable("Session-Expires")
