@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from sipstack.core.events import Ended, OfferAnswered
-from sipstack.testing.agent import ANSWER, OFFER
+from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import timed
+from sipstack.testing.link import Link
 from sipstack.testing.world import World
+from sipstack.transaction.machine import NOBODY
 from sipstack.usage.invite.session_timer import SessionTimer
 from tests.usage.invite.timed_calls import (
     HELD,
@@ -266,3 +268,49 @@ def test_a_field_that_cannot_be_read_is_none(value: str) -> None:
     world.run(0.1)
     assert bob.request.method == "UPDATE"
     assert alice.session.is_established
+
+
+# --- what crosses a refresh ---
+
+
+def crossing() -> tuple[World, CoreAgent, CoreAgent]:
+    """Alice's refresh is on its way to bob, and he does not know it yet."""
+    world = World(Link(delay=0.1))
+    alice, bob = both(world, pause=1.0)
+    world.run_until(46.15)
+    return world, alice, bob
+
+
+@pytest.mark.parametrize("theirs", ["INVITE", "UPDATE"])
+def test_an_offer_that_crosses_a_refresh_is_taken_and_so_is_the_refresh(theirs: str) -> None:
+    """A refresh has no description: there is no glare."""
+    world, alice, bob = crossing()
+    bob.session.reoffer(HOLD, world.now, theirs)
+    world.run(0.15)
+    alice.session.accept_offer(HELD, world.now)
+    world.run(1)
+    assert {line.split()[3] for line in world.ladder()} == {theirs, "UPDATE", "200"} | (
+        {"ACK"} if theirs == "INVITE" else set()
+    )
+    assert alice.session.exchange.local == bob.session.exchange.remote == HELD
+    world.run(200)
+    assert (alice.session.is_established, bob.session.is_established) == (True, True)
+
+
+def test_a_bye_that_crosses_a_refresh_ends_the_call_once() -> None:
+    world, alice, bob = crossing()
+    bob.hang_up()
+    world.settle()
+    assert (alice.told[-1], bob.told[-1]) == ("Ended", "Ended")
+    assert (alice.told.count("Ended"), bob.told.count("Ended")) == (1, 1)
+    assert (alice.last(Ended).by, bob.last(Ended).by) == ("remote", "local")
+    assert (alice.leftovers, bob.leftovers) == ([], [])
+
+
+def test_two_refreshes_that_cross_are_both_answered() -> None:
+    world, alice, bob = crossing()
+    bob.session.usages.send(bob.session.usages.draft("UPDATE", contact=True), NOBODY, world.now)
+    world.run(1)
+    assert [line.split()[3] for line in world.ladder()] == ["UPDATE", "UPDATE", "200", "200"]
+    world.run(200)
+    assert (alice.session.is_established, bob.session.is_established) == (True, True)

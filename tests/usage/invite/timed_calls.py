@@ -67,16 +67,16 @@ def accepted(
 
 
 def both(
-    world: World, ours: SessionTimer = TIMER, theirs: SessionTimer = TIMER
+    world: World, ours: SessionTimer = TIMER, theirs: SessionTimer = TIMER, *, pause: float = 0.0
 ) -> tuple[CoreAgent, CoreAgent]:
-    """Alice in a call with bob, both with timers."""
+    """Alice in a call with bob, both with timers. He answers after ``pause``, and as much passes after it."""
     alice, bob = alice_and_bob(world)
     timing(alice, ours)
     timing(bob, theirs)
     alice.call(bob.uri)
-    world.run()
+    world.run(pause)
     bob.accept()
-    world.run()
+    world.run(pause)
     world.ladder()
     return alice, bob
 
