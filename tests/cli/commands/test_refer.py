@@ -19,6 +19,7 @@ async def follow(referral: Referral) -> None:
 
 async def ring_and_answer(invitation: Invitation) -> None:
     await invitation.progress(180)
+    await asyncio.sleep(0.5)  # what is overtaken by the 200 is not told
     async with invitation.accept() as call:
         await call.ended()
 
