@@ -48,6 +48,11 @@ class Method:
     bodies: tuple[str, ...] = ()
     repeatable: bool = False
 
+    def adds_nothing_to(self, methods: Mapping[str, Any]) -> bool:
+        """Whether one of ``methods`` does all that this one does: usages of several packages share it."""
+        other = methods.get(self.name)
+        return self.by_event and self.serve is None and other is not None and other.by_event
+
 
 @attrs.frozen(eq=False)
 class Package:
@@ -119,7 +124,8 @@ class Registry:
         for table in (self.methods, self.extensions, self.packages):
             table.clear()
         for table, registration in self._registrations.values():
-            table[registration.name] = registration
+            if not (isinstance(registration, Method) and registration.adds_nothing_to(table)):
+                table[registration.name] = registration
         self._tags = [each.name for each in self.extensions.values() if each.tagged]
         required = [name for name in self._tags if self.extensions[name].required]
         self.requirements = (("Require", ", ".join(required)),) if required else ()

@@ -19,7 +19,7 @@ from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
 from sipstack.usage.refer.events import ReferConcluded, ReferProgressed
-from sipstack.usage.refer.outgoing import PACKAGE, OutgoingRefer, ReferNotifications
+from sipstack.usage.refer.outgoing import PACKAGE, OutgoingRefer
 
 IN_REFERS = IN_REGISTERS | {
     "Refer-To": "it is the target of the transfer",
@@ -42,9 +42,9 @@ class Transfers:
         """One begins."""
         self._holders += 1
         if self._holders == 1:
-            registry, notifications = self._core.registry, ReferNotifications(self._core)
+            registry = self._core.registry
             self._withdrawals = [
-                registry.add_method(Method("NOTIFY", notifications.serve, by_event=True)),
+                registry.add_method(Method("NOTIFY", by_event=True)),
                 registry.add_package(Package(PACKAGE, self)),
             ]
 

@@ -278,3 +278,18 @@ def test_the_same_on_the_wire_outside_of_a_dialog_and_inside(names: set[str], wi
         assert [(each.status, each.allow) for each in carol.responses[-2:]] == (
             [(299, ())] * 2 if name in allow else [(refused, tuple(sorted(allow)))] * 2
         )
+
+
+def test_a_method_of_packages_that_serves_nothing_leaves_the_one_that_does() -> None:
+    """Whichever is registered first: usages of several packages share the method."""
+    registry = Registry(lambda: None)
+    served = Method("NOTIFY", lambda request, transaction, now: None, by_event=True)
+    withdraw_served = registry.add_method(served)
+    withdraw = registry.add_method(Method("NOTIFY", by_event=True))
+    assert registry.methods["NOTIFY"] is served
+    withdraw_served()
+    assert registry.methods["NOTIFY"].serve is None
+    registry.add_method(served)
+    assert registry.methods["NOTIFY"] is served
+    withdraw()
+    assert registry.methods["NOTIFY"] is served

@@ -87,7 +87,9 @@ class OutgoingRefer:
     def start(self, now: float, closed: Callable[[], None] = lambda: None) -> None:
         self._closed = closed
         if self._host is not None:
-            self._host.add(self, ("NOTIFY", PACKAGE, str(self._draft.cseq)))
+            # the next number as well: it goes out with that when it is challenged
+            for number in (self._draft.cseq + 1, self._draft.cseq):
+                self._host.add(self, ("NOTIFY", PACKAGE, str(number)))
         else:
             self._core.open_dialog_set(*self._place, self)
         sent = self._core.send(self._draft, self, now, self._host)
@@ -241,28 +243,3 @@ def _seconds(state: SubscriptionState | None) -> int:
         return USUAL if state.expires is None else state.expires
     except ParseError:
         return USUAL
-
-
-class ReferNotifications:
-    """Finds whose a NOTIFY is that names the CSeq of a REFER that went out again with credentials, and comes
-    before the answer to that.
-    """
-
-    def __init__(self, core: CoreServices) -> None:
-        self._core = core
-
-    def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """A NOTIFY that belongs to no usage by its key."""
-        core = self._core
-        event = request.headers.typed("Event")
-        host = core.dialog_of(request)
-        usage = host.find(("NOTIFY", PACKAGE, None)) if host is not None else None
-        if isinstance(usage, OutgoingRefer) and event is not None and event.id == str(usage.number):
-            usage.request_received(request, transaction, now)
-        else:
-            core.count_unmatched()
-            core.respond(
-                transaction,
-                request.response(481, to_tag=request.to.tag or core.identifiers.tag()),
-                now,
-            )

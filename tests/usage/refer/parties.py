@@ -11,7 +11,7 @@ from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.refer.events import ReferConcluded, ReferProgressed, ReferReceived
 from sipstack.usage.refer.incoming import IncomingRefer, ReferServer
-from sipstack.usage.refer.outgoing import PACKAGE, OutgoingRefer, ReferNotifications
+from sipstack.usage.refer.outgoing import PACKAGE, OutgoingRefer
 
 ALICE = ("192.0.2.1", 5060)
 TO_CAROL = (("Refer-To", "<sip:carol@example.com>"),)
@@ -21,7 +21,7 @@ SIPFRAG = ("Content-Type", "message/sipfrag;version=2.0")
 def takes_notifies(agent: CoreAgent) -> None:
     """What a user agent does while it refers."""
     registry = agent.core.registry
-    registry.add_method(Method("NOTIFY", ReferNotifications(agent.core).serve, by_event=True))
+    registry.add_method(Method("NOTIFY", by_event=True))
     registry.add_package(Package(PACKAGE, None))
 
 
