@@ -28,8 +28,9 @@ from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.usage.invite.extension import Extension
 from sipstack.usage.refer.events import ReferReceived
-from sipstack.usage.refer.incoming import IncomingRefer, ReferServer, referred_call
+from sipstack.usage.refer.incoming import IncomingRefer
 from sipstack.usage.refer.outgoing import PACKAGE
+from sipstack.usage.refer.server import ReferServer, referred_call
 
 MOST = 64
 """Referrals at a time; more are refused with 503."""

@@ -30,8 +30,9 @@ from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.replaces import replaces
 from sipstack.usage.invite.session import Session
 from sipstack.usage.refer.events import ReferConcluded, ReferProgressed, ReferReceived
-from sipstack.usage.refer.incoming import IncomingRefer, referred_call
+from sipstack.usage.refer.incoming import IncomingRefer
 from sipstack.usage.refer.outgoing import OutgoingRefer
+from sipstack.usage.refer.server import referred_call
 from tests.simulation.users import BAD
 from tests.usage.refer.parties import takes_notifies, takes_referrals
 

@@ -1,23 +1,14 @@
-"""A REFER of the peer, inside of a call or out of any, and the NOTIFYs that we owe for it (RFC 3515 §2.4)."""
+"""A REFER of the peer: its answer, and the NOTIFYs that we owe for it (RFC 3515 §2.4)."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import attrs
-
-from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.identity import Identity
 from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, SipError
-from sipstack.message import Headers, NameAddr, Request, Response, SipUri, TelUri, parse_uri
-from sipstack.message.headers import HeaderFields
-from sipstack.transaction.flow import Flow
+from sipstack.errors import LocalProtocolError, SipError
+from sipstack.message import Headers, NameAddr, Request, Response
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.refer.events import ReferReceived
 from sipstack.usage.refer.fragment import CONTENT_TYPE, write_status
 from sipstack.usage.refer.outgoing import PACKAGE, wants_no_subscription
 
@@ -27,71 +18,6 @@ MOST_TRIES = 4
 """How often one NOTIFY goes out that is refused for the moment."""
 
 TRYING = Response(100)
-
-
-class ReferCore(CoreServices, Protocol):
-    """The parts of the core that being referred needs."""
-
-    def admit_dialog(self, flow: Flow, now: float) -> bool: ...
-
-    def identity_of(self, request: Request) -> Identity: ...
-
-    def count_overloaded(self) -> None: ...
-
-
-class ReferServer:
-    """Takes REFERs. ``user`` hears of each: ``ReferReceived``."""
-
-    def __init__(self, core: ReferCore, user: Any) -> None:
-        self._core = core
-        self._user = user
-
-    def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """One that can be followed; any other is refused at once."""
-        core = self._core
-        headers: HeaderFields = ()
-        try:
-            target = _target(request)
-            host = core.dialog_of(request) or self._dialog(request, transaction.flow, now)
-        except (ParseError, RemoteProtocolError) as error:
-            if error.status == 503:
-                core.count_overloaded()
-                headers = (("Retry-After", "10"),)
-            tag = request.to.tag or core.identifiers.tag()
-            core.respond(transaction, request.response(error.status, to_tag=tag, headers=headers), now)
-            return
-        core.emit(ReferReceived(self._user, IncomingRefer(core, host, request, transaction, target, now)))
-
-    def _dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages:
-        core = self._core
-        if not core.admit_dialog(flow, now):
-            raise RemoteProtocolError("too many dialogs", 503)
-        dialog = Dialog.as_server(request, core.identifiers.tag(), secure=flow.secure)
-        dialog.early = False
-        host = DialogUsages(core, dialog, core.identity_of(request))
-        host.flow, host.source = flow, flow.remote[0]
-        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
-            host.hop = dialog.next_hop  # as for a call: NOTIFYs take the connection, while it lives
-        return host
-
-
-def _target(request: Request) -> NameAddr:
-    """Refer-To, which must be there once (§2.4.2). Raises ParseError or RemoteProtocolError.
-
-    Without <> what follows a semicolon would be of the field; but the field has no parameters, and some
-    (SIP.js) write a whole URI so.
-    """
-    rows = set(request.headers.raw("Refer-To"))
-    if len(rows) != 1:
-        raise RemoteProtocolError("REFER needs one Refer-To", 400)
-    text = rows.pop()
-    target = NameAddr.parse(text) if "<" in text else NameAddr(parse_uri(text))
-    uri = target.uri
-    if not isinstance(uri, SipUri | TelUri):
-        raise RemoteProtocolError("Refer-To is no URI that can be called", 416)
-    if isinstance(uri, SipUri) and (uri.parameters.get("method") or "INVITE").upper() != "INVITE":
-        raise RemoteProtocolError("Refer-To asks for something else than a call", 501)
-    return target
 
 
 class IncomingRefer:
@@ -293,31 +219,3 @@ class IncomingRefer:
             self._is_over = True
             self.deadline = self._retry_at = NEVER
             self.host.remove(self)
-
-
-@attrs.frozen
-class ReferredCall:
-    """The call that a REFER asks for."""
-
-    target: str
-    headers: HeaderFields
-
-
-def referred_call(request: Request, target: NameAddr) -> ReferredCall:
-    """Whom the REFER has us call, and the fields that it gives to our INVITE: Referred-By as it is
-    (RFC 3892 §2.2), Replaces out of the target (RFC 3891 §4). Raises ParseError. No other field of the target
-    is taken: a stranger would write them in our name.
-    """
-    uri = target.uri
-    headers: list[tuple[str, object]] = [
-        ("Referred-By", value) for value in request.headers.raw("Referred-By")[:1]
-    ]
-    if not isinstance(uri, SipUri):
-        return ReferredCall(str(uri), tuple(headers))
-    for name, value in uri.headers:
-        if name.lower() == "replaces":
-            Headers((("Replaces", value),)).typed("Replaces")
-            headers += [("Replaces", value), ("Require", "replaces")]
-            break
-    plain = uri.replace(headers=(), parameters=uri.parameters.without("method"))
-    return ReferredCall(str(plain.escaped()), tuple(headers))

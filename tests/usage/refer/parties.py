@@ -10,8 +10,9 @@ from sipstack.testing.agent import OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.refer.events import ReferConcluded, ReferProgressed, ReferReceived
-from sipstack.usage.refer.incoming import IncomingRefer, ReferServer
+from sipstack.usage.refer.incoming import IncomingRefer
 from sipstack.usage.refer.outgoing import PACKAGE, OutgoingRefer
+from sipstack.usage.refer.server import ReferServer
 
 ALICE = ("192.0.2.1", 5060)
 TO_CAROL = (("Refer-To", "<sip:carol@example.com>"),)

@@ -10,7 +10,7 @@ from sipstack.testing.agent import CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
 from sipstack.usage.refer.events import ReferReceived
-from sipstack.usage.refer.incoming import referred_call
+from sipstack.usage.refer.server import referred_call
 from tests.usage.refer.parties import ALICE, called_by_bob, notified, referred, takes_referrals
 
 CAROL = "<sip:carol@example.com>"
