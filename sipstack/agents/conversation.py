@@ -59,6 +59,8 @@ class Conversation:
         self._speech = Speech(sample_rate, AHEAD)
         self._call: Call | None = None
         self._hung_up = False
+        self._target: str | None = None  # whom the call is being transferred to
+        self._wanted = asyncio.Event()
 
     async def __call__(self, call: Call) -> None:
         """Let the agent talk until it hangs up or the call ends; hanging up is left to the caller.
@@ -69,7 +71,9 @@ class Conversation:
         await self._tell("start", call=call.id, from_=str(call.remote), to=str(call.local), rate=self._rate)
         with contextlib.suppress(CallEnded):
             async with call.playing(self._speech):
-                await until_first(self._hear(call), self._hear_digits(call), self._obey(call))
+                await until_first(
+                    self._hear(call), self._hear_digits(call), self._obey(call), self._transfer(call)
+                )
 
     async def close(self) -> None:
         """Tell the agent how the call ended, and let it go."""
@@ -122,8 +126,28 @@ class Conversation:
                     await call.dtmf.send(digits)
                 except (MediaError, RequestFailed) as error:
                     raise CommandError(str(error), "send_digits") from error
-            case Transfer():
-                raise CommandError("calls cannot be transferred yet", "transfer")
+            case Transfer(target):
+                if self._target is not None:
+                    raise CommandError(f"the call is being transferred to {self._target}", "transfer")
+                self._target = target
+                self._wanted.set()
+
+    async def _transfer(self, call: Call) -> None:
+        """Transfer the call when that is asked for, while the agent goes on talking; until it has worked."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            assert self._target is not None
+            try:
+                await call.transfer(self._target)
+            except CallEnded:
+                raise
+            except SipError as error:
+                self._target = None
+                await self._tell("error", command="transfer", reason=str(error))
+            else:
+                self._hung_up = True
+                return
 
     async def _tell(self, name: str, **members: Any) -> None:
         await self._send(self._channel.send_control(event(name, **members)))

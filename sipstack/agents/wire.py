@@ -37,7 +37,9 @@ kind ``J`` (0x4A) is control. In Python, an agent that sends back what it hears:
 ``{"command": "hang_up"}``                                      end the call, once what was sent is said
 ``{"command": "clear"}``                                        drop what is not said yet, at once (barge-in)
 ``{"command": "send_digits", "digits": "12#"}``                 press keys
-``{"command": "transfer", "target": "sip:bob@example.com"}``    not yet possible: answered by ``error``
+``{"command": "transfer", "target": "sip:bob@example.com"}``    have the other side call another one (REFER);
+                                                                when that is answered the call ends, by the
+                                                                agent; until then it goes on
 ==============================================================  ===========================================
 
 **Time.** Audio comes as it is heard, silence included. The agent may send as fast as it likes: ``AHEAD``

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from sipstack import Call, CallRejected, Invitation
+from sipstack import Call, CallRejected, Invitation, Referral
 from sipstack.agents.conversation import STUCK, conversation
 from sipstack.errors import ParseError, TransportError
 from sipstack.media.tones import sine
@@ -181,7 +181,8 @@ async def test_an_agent_that_is_nowhere_answers_no_call() -> None:
     ("name", "members", "words"),
     [
         ("dance", {}, "there is no such command"),
-        ("transfer", {"target": "sip:carol@c.test"}, "cannot be transferred yet"),
+        ("transfer", {"target": "sip:carol@c.test"}, "the transfer was refused: 405"),
+        ("transfer", {"target": "carol"}, "cannot be called"),
         ("send_digits", {"digits": "none"}, "digits are 1 to 64"),
     ],
 )
@@ -312,3 +313,57 @@ async def test_digits_go_to_the_bot_and_come_from_it() -> None:
         assert [each["digit"] for each in bot.told if each["event"] == "digit"] == ["4", "#"]
         bot.command("send_digits", digits="159")
         assert [await call.dtmf.get() for _ in range(3)] == ["1", "5", "9"]
+
+
+# -- transfer ------------------------------------------------------------------------------------------------
+
+
+async def test_the_agent_has_a_person_take_the_call() -> None:
+    """It goes on talking until that person answers; then it is out of the call."""
+    bot, world, ear = Bot(), World(Link(delay=0.02), audio=True), Ear()
+    statuses = iter([486, 200])
+
+    async def answer(invitation: Invitation) -> None:
+        async with conversation(bot) as talk, invitation.accept() as call:
+            await talk(call)
+
+    async def person(invitation: Invitation) -> None:
+        await invitation.progress(180)
+        await asyncio.sleep(3)
+        if next(statuses) == 486:
+            await invitation.reject(486)
+            return
+        async with invitation.accept() as call:
+            await call.ended()
+
+    async def follow(referral: Referral) -> None:
+        with contextlib.suppress(CallRejected):
+            async with referral.follow() as call:
+                await call.ended()
+
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("bot") as agent,
+        world.user_agent("carol") as carol,
+        agent.serving(answer),
+        carol.serving(person),
+        alice.serving_referrals(follow),
+    ):
+        async with alice.call("sip:bot@bot.test") as call, call.recording(ear):
+            bot.command("transfer", target="sip:carol@carol.test")
+            await asyncio.sleep(1)
+            bot.command("transfer", target="sip:dave@dave.test")
+            bot.say(TONE)
+            await asyncio.sleep(4)
+            assert [each["reason"] for each in bot.told[1:]] == [
+                "the call is being transferred to sip:carol@carol.test",
+                "the transfer came to nothing: 486 Busy Here",
+            ]
+            assert seconds_of(ear, 1000.0) == pytest.approx(1.0, abs=0.06)
+            bot.command("transfer", target="sip:carol@carol.test")
+            end = await call.ended()
+            assert end.by == "remote"
+        assert len(carol.calls) == 1
+        await asyncio.sleep(1)
+    assert bot.told[-1] == {"event": "end", "by": "agent", "reason": ""}
+    assert (bot.closed, world.leftovers) == (True, [])

@@ -134,7 +134,7 @@ def agent(
     and may say       {"command": "hang_up"}      once what it sent is said
                       {"command": "clear"}        drop what is not said yet
                       {"command": "send_digits", "digits": "12#"}
-                      {"command": "transfer", "target": ...}     not possible yet
+                      {"command": "transfer", "target": ...}     have the other side call a SIP URI
 
     One connection is one call, made before the call is answered: when the bot is not there, the caller gets
     a 503 after 5 seconds. A bot that goes away without hang_up ends its call. The protocol in full:
