@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from interop.asterisk.agents import AgentFactory
 from interop.asterisk.debian import Unavailable
 from interop.asterisk.installation import Installation, find
 from interop.asterisk.server import Asterisk, running
+from interop.bounded import bounded
 
 LINES_OF_LOG = 300
 TEST_TIMEOUT = 60.0  # seconds; the longest test takes 41
@@ -48,17 +48,9 @@ async def agent(asterisk: Asterisk, request: pytest.FixtureRequest) -> AsyncIter
     """A factory of user agents. Afterwards nothing may be left: no task here, no channel in Asterisk."""
     request.node.stash[_log] = (asterisk.log, asterisk.log.stat().st_size)
     longest = getattr(request.module, "TEST_TIMEOUT", TEST_TIMEOUT)
-    watchdog = asyncio.get_running_loop().call_later(longest, _cancel_everything)
-    yield AgentFactory(asterisk)
-    watchdog.cancel()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert left == set(), "tasks are left"
+    with bounded(longest):
+        yield AgentFactory(asterisk)
     await _no_channels(asterisk)
-
-
-def _cancel_everything() -> None:
-    for task in asyncio.all_tasks():
-        task.cancel("the test takes too long")
 
 
 async def _no_channels(asterisk: Asterisk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 import pytest
 
 from interop.baresip.phone import Baresip, program, running
+from interop.bounded import bounded
 from interop.processes import tail
 
 LINES_OF_LOG = 300
@@ -46,18 +46,10 @@ def baresip(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
+async def in_time() -> AsyncIterator[None]:
     """Each test is bounded in time, and leaves no task."""
-    watchdog = asyncio.get_running_loop().call_later(TEST_TIMEOUT, _cancel_everything)
-    yield
-    watchdog.cancel()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert left == set(), "tasks are left"
-
-
-def _cancel_everything() -> None:
-    for task in asyncio.all_tasks():
-        task.cancel("the test takes too long")
+    with bounded(TEST_TIMEOUT):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from interop.bounded import bounded
 from interop.kamailio.agents import AgentFactory
 from interop.kamailio.server import Kamailio, program, running
 
@@ -40,16 +40,8 @@ def edge(kamailio: Kamailio) -> Iterator[Kamailio]:
 async def agent(kamailio: Kamailio, request: pytest.FixtureRequest) -> AsyncIterator[AgentFactory]:
     """A factory of user agents. Afterwards no task may be left."""
     request.node.stash[_log] = (kamailio.log, kamailio.log.stat().st_size)
-    watchdog = asyncio.get_running_loop().call_later(TEST_TIMEOUT, _cancel_everything)
-    yield AgentFactory(kamailio)
-    watchdog.cancel()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert left == set(), "tasks are left"
-
-
-def _cancel_everything() -> None:
-    for task in asyncio.all_tasks():
-        task.cancel("the test takes too long")
+    with bounded(TEST_TIMEOUT):
+        yield AgentFactory(kamailio)
 
 
 @pytest.hookimpl(wrapper=True)

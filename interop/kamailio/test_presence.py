@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.kamailio.conftest import _cancel_everything
+from interop.bounded import bounded
 from interop.kamailio.server import TABLES, Kamailio, program, running
 from interop.ports import HOST
 from sipstack import (
@@ -43,10 +43,8 @@ def server() -> Iterator[Kamailio]:
 
 @pytest.fixture
 async def watchdog() -> AsyncIterator[None]:
-    handle = asyncio.get_running_loop().call_later(WATCHED, _cancel_everything)
-    yield
-    handle.cancel()
-    assert asyncio.all_tasks() - {asyncio.current_task()} == set(), "tasks are left"
+    with bounded(WATCHED):
+        yield
 
 
 def agent(server: Kamailio, name: str, transport: str = "udp", **options: object) -> UserAgent:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from interop.bounded import bounded
 from interop.linphone.phone import Linphone, program, running
 from interop.processes import tail
 
@@ -40,18 +40,10 @@ def linphone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
+async def in_time() -> AsyncIterator[None]:
     """Each test is bounded in time, and leaves no task."""
-    watchdog = asyncio.get_running_loop().call_later(TEST_TIMEOUT, _cancel_everything)
-    yield
-    watchdog.cancel()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert left == set(), "tasks are left"
-
-
-def _cancel_everything() -> None:
-    for task in asyncio.all_tasks():
-        task.cancel("the test takes too long")
+    with bounded(TEST_TIMEOUT):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
