@@ -20,6 +20,9 @@ class Backoff:
         return min(self.first * 2.0**doublings, self.longest) * identifiers.uniform(0.5, 1.0)
 
 
+LONGEST_PAUSE = 3600.0
+"""Seconds that a Retry-After keeps us away at the most: it may be wrong, and nobody can call us meanwhile."""
+
 NO_FLOW = Backoff(60.0, 1800.0)
 """RFC 5626 §4.5, appendix A: 30 to 60 s after the first failure, up to half an hour."""
 ANOTHER_FLOW = Backoff(180.0, 1800.0)

@@ -13,19 +13,15 @@ from sipstack.core.events import AddressChanged, FlowLost, Registered, Registrat
 from sipstack.errors import FlowClosed, RegistrationRejected, SipError, TransactionTimeout
 from sipstack.log import TRANSACTION
 from sipstack.message import Response
-from sipstack.ua.backoff import Backoff
+from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
 from sipstack.ua.learned_address import LearnedAddress, Verdict, seen_at
-from sipstack.ua.refusal import authentication_failed
+from sipstack.ua.refusal import refusal
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.registration.usage import RegistrationUsage as Usage
 
 STABLE = 120.0
 """Seconds: a flow that was lost sooner was no success, so the waits go on growing (RFC 5626 §4.5)."""
-LONGEST_PAUSE = 3600.0
-"""Seconds that a Retry-After of the registrar keeps us away at the most: it may be wrong, and nobody can call
-us meanwhile.
-"""
 
 
 @attrs.frozen
@@ -296,6 +292,4 @@ def failure(event: RegistrationFailed) -> SipError:
     """The error that a failed REGISTER stands for."""
     if event.response is None:
         return event.error or TransactionTimeout("no response to REGISTER")
-    if event.response.status in (401, 407):
-        return authentication_failed(event.response, event.registration.request)
-    return RegistrationRejected(event.response)
+    return refusal(event.response, event.registration.request, RegistrationRejected)

@@ -28,7 +28,7 @@ from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.presentation import Introduction
 from sipstack.ua.reasons import reason_field
 from sipstack.ua.redirecting import Redirections
-from sipstack.ua.refusal import authentication_failed
+from sipstack.ua.refusal import refusal
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
@@ -296,6 +296,4 @@ def rejection(
     response: Response, invite: Request | None, *, withheld: bool = False
 ) -> CallRejected | AuthenticationFailed:
     """The error that a final response other than 2xx stands for."""
-    if response.status in (401, 407):
-        return authentication_failed(response, invite, withheld=withheld)
-    return CallRejected(response)
+    return refusal(response, invite, CallRejected, withheld=withheld)

@@ -16,16 +16,14 @@ from sipstack.errors import (
     TransactionTimeout,
 )
 from sipstack.log import TRANSACTION
-from sipstack.ua.backoff import Backoff
-from sipstack.ua.refusal import authentication_failed
+from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
+from sipstack.ua.refusal import refusal
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.usage.packages.package import EventPackage
 from sipstack.usage.publication import PublicationFailed, PublicationUsage, Published, Unpublished
 
 AGAIN = Backoff()
-LONGEST_PAUSE = 3600.0
-"""Seconds that a server can keep us away."""
 
 
 class Publication:
@@ -172,9 +170,7 @@ def failure(event: PublicationFailed) -> SipError:
     """The error that a failed PUBLISH stands for."""
     if event.response is None:
         return event.error or TransactionTimeout("no response to PUBLISH")
-    if event.response.status in (401, 407):
-        return authentication_failed(event.response, event.publication.request)
-    return PublicationRejected(event.response)
+    return refusal(event.response, event.publication.request, PublicationRejected)
 
 
 @asynccontextmanager

@@ -1,9 +1,27 @@
-"""The error of a request whose credentials were refused: whose they were, and by whom."""
+"""The error that a refusal of a request of ours stands for; of credentials, whose they were, and by whom."""
 
 from __future__ import annotations
 
-from sipstack.errors import AuthenticationFailed
+from collections.abc import Callable
+from typing import TypeVar
+
+from sipstack.errors import AuthenticationFailed, RequestFailed
 from sipstack.message import Request, Response
+
+Refused = TypeVar("Refused", bound=RequestFailed)
+
+
+def refusal(
+    response: Response,
+    request: Request | None,
+    otherwise: Callable[[Response], Refused],
+    *,
+    withheld: bool = False,
+) -> Refused | AuthenticationFailed:
+    """AuthenticationFailed for a 401 or 407, ``otherwise`` for any other. See ``authentication_failed``."""
+    if response.status in (401, 407):
+        return authentication_failed(response, request, withheld=withheld)
+    return otherwise(response)
 
 
 def authentication_failed(

@@ -21,8 +21,8 @@ from sipstack.errors import (
 )
 from sipstack.log import TRANSACTION
 from sipstack.message import Request
-from sipstack.ua.backoff import Backoff
-from sipstack.ua.refusal import authentication_failed
+from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
+from sipstack.ua.refusal import refusal
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
@@ -36,8 +36,6 @@ AT_ONCE = frozenset({"deactivated", "timeout"})
 """Reasons after which to subscribe again without delay."""
 STABLE = 60.0
 """Seconds: a subscription that ended sooner was no success, so the waits go on growing."""
-LONGEST_PAUSE = 3600.0
-"""Seconds that a notifier can keep us away."""
 AGAIN = Backoff()
 
 Retry = Backoff | bool | None
@@ -341,9 +339,7 @@ def failure(event: Over) -> SipError | None:
     """The error that the end of a subscription stands for; None where the notifier has said why."""
     if event.response is None:
         return event.error
-    if event.response.status in (401, 407):
-        return authentication_failed(event.response, event.subscriber.request)
-    return SubscriptionRejected(event.response)
+    return refusal(event.response, event.subscriber.request, SubscriptionRejected)
 
 
 @asynccontextmanager
