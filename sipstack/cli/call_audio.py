@@ -74,7 +74,9 @@ async def check_handset(handset: Handset | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def connected(call: sipstack.Call, handset: Handset | None) -> AsyncIterator[None]:
+async def connected(
+    call: sipstack.Call | sipstack.OutgoingInvite, handset: Handset | None
+) -> AsyncIterator[None]:
     """The handset is in the call while the block runs."""
     match handset:
         case None:

@@ -13,9 +13,12 @@ import attrs
 
 import sipstack
 from sipstack import errors
+from sipstack.cli.actions import Actions
 from sipstack.cli.call_audio import Device, Handset, connected
-from sipstack.cli.report import Event
-from sipstack.cli.run import Run, cannot_write
+from sipstack.cli.holding import hold_beside
+from sipstack.cli.report import Event, Reporting
+from sipstack.cli.run import cannot_write
+from sipstack.cli.transfer import report_transfer
 
 END_TIMEOUT = 0.1  # seconds that we wait for the end of a call, after hanging up
 CHECK_INTERVAL = 0.2  # seconds between checks of a recording, which does not raise when it fails
@@ -30,7 +33,7 @@ class CallPlan:
     """The actions of a call, and its ``duration`` in seconds.
 
     Without a ``duration`` the call ends with the file that is played, unless there is ``audio``, or when the
-    peer hangs up.
+    peer hangs up; one that is to be transferred is so as soon as the rest is done.
     """
 
     play: Path | sipstack.AudioSource | None = None
@@ -38,12 +41,20 @@ class CallPlan:
     echo: bool = False
     duration: float | None = None
     audio: Handset | None = None
-    dtmf: str = ""
-    """Digits to send after the answer."""
+    actions: Actions = Actions()
     partner: Partner | None = None
     """Who talks in our place, made ready before the call is placed or answered."""
     talk: Talk | None = None
     """The partner, once it is ready: the call ends when it returns."""
+    begun: bool = False
+    """The handset and the recording are there since before the answer."""
+    played: Callable[[], Awaitable[None]] | None = None
+    """Waits for the end of the file, where it plays since before the answer."""
+
+    @property
+    def transfers_at_once(self) -> bool:
+        """Nothing but what is to be done first delays the transfer."""
+        return self.actions.transfer is not None and self.duration is None
 
 
 @contextlib.asynccontextmanager
@@ -70,13 +81,15 @@ def check_writable(path: Path | None) -> None:
 
 
 async def carry_out(
-    run: Run, call: sipstack.Call, plan: CallPlan, number: int | None = None
+    run: Reporting, call: sipstack.Call, plan: CallPlan, number: int | None = None
 ) -> errors.CallEnded:
     """Do what ``plan`` says, hang up, and report how the call ended. The peer gets a BYE in any case."""
     try:
         with run.report.waiting("in a call"):
             async with _digits_shown(run, call, plan, number):
-                await _record_and_talk(call, plan)
+                await _record_and_talk(run, call, plan, number)
+        if plan.actions.transfer is not None:
+            await _transfer(run, call, plan.actions.transfer)
     finally:
         ended = await _hang_up(call)
         run.report(ended_event(call, ended, number))
@@ -85,7 +98,7 @@ async def carry_out(
 
 @contextlib.asynccontextmanager
 async def _digits_shown(
-    run: Run, call: sipstack.Call, plan: CallPlan, number: int | None
+    run: Reporting, call: sipstack.Call, plan: CallPlan, number: int | None
 ) -> AsyncIterator[None]:
     """Report what the peer presses meanwhile, unless a partner takes it."""
     if plan.talk is not None:
@@ -99,9 +112,16 @@ async def _digits_shown(
         await asyncio.wait([task])
 
 
-async def _show_digits(run: Run, call: sipstack.Call, number: int | None) -> None:
+async def _show_digits(run: Reporting, call: sipstack.Call, number: int | None) -> None:
     async for digit in call.dtmf:
         run.report(Event("digit", call_id=call.id, number=number, text=digit.value))
+
+
+async def _transfer(run: Reporting, call: sipstack.Call, target: str) -> None:
+    try:
+        await report_transfer(run, str(call.local), call.transferring(target))
+    except errors.CallEnded as ended:
+        raise errors.CallEnded(ended.by, "before it was transferred") from ended
 
 
 async def _hang_up(call: sipstack.Call) -> errors.CallEnded:
@@ -148,16 +168,17 @@ def ended_event(call: sipstack.Call, ended: errors.CallEnded, number: int | None
     )
 
 
-async def _record_and_talk(call: sipstack.Call, plan: CallPlan) -> None:
+async def _record_and_talk(run: Reporting, call: sipstack.Call, plan: CallPlan, number: int | None) -> None:
     with contextlib.suppress(errors.CallEnded):
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(connected(call, plan.audio))
-            if plan.record is not None:
-                await stack.enter_async_context(call.recording(plan.record))
+            if not plan.begun:
+                await stack.enter_async_context(connected(call, plan.audio))
+                if plan.record is not None:
+                    await stack.enter_async_context(call.recording(plan.record))
             if plan.record is None and not isinstance(plan.audio, Device):
-                await _talk(call, plan)
+                await _talk(run, call, plan, number)
             else:
-                await _unless_recording_fails(call, _talk(call, plan))
+                await _unless_recording_fails(call, _talk(run, call, plan, number))
 
 
 async def _unless_recording_fails(call: sipstack.Call, work: Coroutine[Any, Any, None]) -> None:
@@ -173,28 +194,34 @@ async def _unless_recording_fails(call: sipstack.Call, work: Coroutine[Any, Any,
         task.result()
 
 
-async def _talk(call: sipstack.Call, plan: CallPlan) -> None:
+async def _talk(run: Reporting, call: sipstack.Call, plan: CallPlan, number: int | None) -> None:
+    after = plan.actions.hold_after
     try:
         async with asyncio.timeout(plan.duration) as limit:
-            await _send_audio(call, plan)
+            if after is None:
+                await _send_audio(call, plan)
+            else:
+                to_come = plan.transfers_at_once
+                await hold_beside(run, call, after, _send_audio(call, plan), number, to_come=to_come)
     except TimeoutError:
         if not limit.expired():
             raise
 
 
 async def _send_audio(call: sipstack.Call, plan: CallPlan) -> None:
-    if plan.dtmf:
-        await call.dtmf.send(plan.dtmf)
+    if plan.actions.dtmf:
+        await call.dtmf.send(plan.actions.dtmf, way=plan.actions.dtmf_way)
     if plan.talk is not None:
         await plan.talk(call)
         return
     if plan.echo:
         await echo(call)
     if plan.play is not None:
-        await call.play(plan.play)
+        await (call.play(plan.play) if plan.played is None else plan.played())
         if plan.duration is None and plan.audio is None:
             return
-    await call.ended()
+    if not plan.transfers_at_once:
+        await call.ended()
 
 
 async def echo(call: sipstack.Call) -> None:

@@ -9,14 +9,22 @@ import attrs
 
 import sipstack
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, prepared
-from sipstack.cli.report import Event
+from sipstack.cli.early_media import EarlyMedia
+from sipstack.cli.report import Event, Reporting
 from sipstack.cli.response_fields import telling_fields
-from sipstack.cli.run import Run
+from sipstack.cli.session_options import SessionOptions
 from sipstack.cli.status import NoAnswer
+
+NOTHING_MORE = SessionOptions()
 
 
 async def place_call(
-    run: Run, agent: sipstack.UserAgent, target: str, plan: CallPlan, ring_timeout: float | None = None
+    run: Reporting,
+    agent: sipstack.UserAgent,
+    target: str,
+    plan: CallPlan,
+    ring_timeout: float | None = None,
+    session: SessionOptions = NOTHING_MORE,
 ) -> None:
     """Call ``target`` and carry out ``plan``, whose partner is there before.
 
@@ -29,25 +37,32 @@ async def place_call(
     async with contextlib.AsyncExitStack() as stack:
         plan = await stack.enter_async_context(prepared(plan))
         try:
-            outgoing = await stack.enter_async_context(agent.invite(target))
+            outgoing = await stack.enter_async_context(agent.invite(target, headers=session.fields))
         except BaseException:
             run.report(calling)  # no way was found, and no INVITE sent
             raise
         run.call_id = outgoing.id
         run.report(attrs.evolve(calling, call_id=outgoing.id))
+        early = None
+        if session.early_media:
+            early = await stack.enter_async_context(EarlyMedia(outgoing, plan).under_way())
         with run.report.waiting("ringing"):
-            call = await _answered(run, outgoing, ring_timeout)
+            call = await _answered(run, outgoing, ring_timeout, early)
         run.report(answered_event(call, clock() - began))
-        ended = await carry_out(run, call, plan)
+        ended = await carry_out(run, call, plan if early is None else early.rest)
     if ended.by not in ("local", "remote"):
         raise ended
 
 
-async def _answered(run: Run, outgoing: sipstack.OutgoingInvite, ring_timeout: float | None) -> sipstack.Call:
+async def _answered(
+    run: Reporting, outgoing: sipstack.OutgoingInvite, ring_timeout: float | None, early: EarlyMedia | None
+) -> sipstack.Call:
     try:
         async with asyncio.timeout(ring_timeout) as limit:
             async for response in outgoing.provisionals():
                 run.report(_progress(response))
+                if early is not None:
+                    await early.take(response)
             return await outgoing.answered()
     except TimeoutError:
         if limit.expired():

@@ -39,6 +39,7 @@ STYLES = {
 FAILURES = ("rejected", "failed", "interrupted")  # these go to standard error
 WITH_ADDRESSES = (
     "calling",
+    "held",
     "invited",
     "listening",
     "message",
@@ -113,6 +114,14 @@ class Report(Protocol):
 
     def waiting(self, doing: str) -> AbstractContextManager[object]:
         """Show the seconds that pass while the block runs, on a terminal."""
+
+
+class Reporting(Protocol):
+    """Who carries out calls: a run, or one call of many in it."""
+
+    report: Report
+    call_id: str | None
+    """That of the call that is placed, since it is known."""
 
 
 class JsonReport:

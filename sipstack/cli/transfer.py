@@ -9,19 +9,19 @@ import click
 
 import sipstack
 from sipstack.cli.options import uri
-from sipstack.cli.report import Event
-from sipstack.cli.run import Run
+from sipstack.cli.report import Event, Reporting
 
 transfer_option = click.option(
     "--transfer",
     type=uri,
     metavar="URI",
-    help="At the end have the other side call this URI, wait until that is answered, and only then hang up.",
+    help="At the end have the other side call this URI, wait until that is answered, and only then hang up."
+    " The end is that of --duration; without it, once --dtmf, --play and --hold-after are done.",
 )
 
 
 async def report_transfer(
-    run: Run, local: str, transferring: AbstractAsyncContextManager[sipstack.Transfer]
+    run: Reporting, local: str, transferring: AbstractAsyncContextManager[sipstack.Transfer]
 ) -> None:
     """Carry out a transfer, such as ``call.transferring(target)``, and report how it goes. Raises what
     ``Call.transfer`` raises.

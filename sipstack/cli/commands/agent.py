@@ -156,7 +156,9 @@ def agent(
         )
     if context.get_parameter_source("listen") is ParameterSource.DEFAULT:
         identity = attrs.evolve(identity, listen=(ANY_PORT,))
-    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security))
+    return run_command(
+        environment, output, PlaceCall(identity, target, plan, ring_timeout, security=security)
+    )
 
 
 def _one_of(address: Agent | None, program: Agent | None) -> Agent:

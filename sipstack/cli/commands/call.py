@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import click
 
+from sipstack.cli.actions import Actions, action_options
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, check_writable
 from sipstack.cli.codec import codec_option
@@ -16,6 +17,7 @@ from sipstack.cli.identity import Identity, identity_options
 from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
 from sipstack.cli.outgoing_call import place_call
 from sipstack.cli.run import Run, run_command
+from sipstack.cli.session_options import SessionOptions, session_options
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
 
@@ -33,6 +35,11 @@ EXAMPLES = (
         "sipstack call sip:menu@example.com --dtmf 1 --codec opus --webrtc --record menu.wav --duration 20",
     ),
     (
+        "hear and keep what is said before the answer too; after 5 s hold, after 8 s transfer to bob",
+        "sipstack call sip:600@pbx.example.com --early-media --record out.wav --hold-after 5 --duration 8"
+        " --transfer sip:bob@example.com",
+    ),
+    (
         "in a script: give up after 20 s of ringing, results as JSON, messages in a capture file",
         "sipstack call sip:bob@192.0.2.7:5070 --ring-timeout 20 --duration 5 --json --pcap call.pcap",
     ),
@@ -47,6 +54,7 @@ class PlaceCall:
     target: str
     plan: CallPlan
     ring_timeout: float | None
+    session: SessionOptions = SessionOptions()
     security: Security = Security()
     codecs: tuple[str, ...] = ()
 
@@ -54,14 +62,8 @@ class PlaceCall:
         check_writable(self.plan.record)
         await check_handset(self.plan.audio)
         run.security, run.codecs = self.security, self.codecs
-        async with run.agent(self.identity) as agent:
-            await place_call(run, agent, self.target, self.plan, self.ring_timeout)
-
-
-def _check_digits(context: click.Context, option: click.Parameter, digits: str) -> str:
-    if not set(digits.upper()) <= set("0123456789*#ABCD!"):
-        raise click.BadParameter(f"{digits!r} has more than 0 to 9, *, #, A to D, and ! for flash")
-    return digits
+        async with run.agent(self.identity, **self.session.agent_arguments) as agent:
+            await place_call(run, agent, self.target, self.plan, self.ring_timeout, self.session)
 
 
 @click.command("call", cls=CommandWithExamples, examples=EXAMPLES)
@@ -72,11 +74,10 @@ def _check_digits(context: click.Context, option: click.Parameter, digits: str) 
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
 )
-@click.option(
-    "--dtmf", default="", metavar="DIGITS", callback=_check_digits, help="Press these keys after the answer."
-)
 @audio_option
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
+@action_options
+@session_options
 @codec_option
 @srtp_options
 @identity_options()
@@ -88,9 +89,10 @@ def call(
     play: Path | None,
     record: Path | None,
     duration: float | None,
-    dtmf: str,
     audio: Handset | None,
     ring_timeout: float | None,
+    actions: Actions,
+    session: SessionOptions,
     codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
@@ -99,5 +101,6 @@ def call(
     """Call TARGET, a SIP URI, and send and record WAV files."""
     check_other_file(play, record)
     check_talk(audio, play)
-    plan = CallPlan(play=play, record=record, duration=duration, audio=audio, dtmf=dtmf)
-    return run_command(environment, output, PlaceCall(identity, target, plan, ring_timeout, security, codecs))
+    plan = CallPlan(play=play, record=record, duration=duration, audio=audio, actions=actions)
+    command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs)
+    return run_command(environment, output, command)
