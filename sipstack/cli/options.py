@@ -77,8 +77,17 @@ def timeout_option(function: Function) -> Function:
 
 def played(text: str) -> Callable[[Function], Function]:
     """The option ``--play``. The file is tried at once: nobody is called for one that cannot be played."""
+    return _playable("--play", text)
+
+
+def announced(text: str) -> Callable[[Function], Function]:
+    """The option ``--announce``, which is tried like ``--play``."""
+    return _playable("--announce", text)
+
+
+def _playable(name: str, text: str) -> Callable[[Function], Function]:
     kind = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-    return click.option("--play", type=kind, metavar="WAV", help=text, callback=_check_playable)
+    return click.option(name, type=kind, metavar="WAV", help=text, callback=_check_playable)
 
 
 def recorded(text: str) -> Callable[[Function], Function]:
@@ -104,10 +113,10 @@ def check_playable(path: Path, sample_rate: int = SAMPLE_RATE) -> Path:
     return path
 
 
-def check_other_file(play: Path | None, record: Path | None) -> None:
+def check_other_file(play: Path | None, record: Path | None, option: str = "--play") -> None:
     """Raise ``UsageError`` when what is to be played would be overwritten."""
     if play is not None and record is not None and record.exists() and play.samefile(record):
-        raise click.UsageError(f"--play and --record name the same file, {play}")
+        raise click.UsageError(f"{option} and --record name the same file, {play}")
 
 
 def _check_is_wav(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:

@@ -19,7 +19,15 @@ from sipstack.cli.codec import codec_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
-from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds
+from sipstack.cli.options import (
+    Output,
+    announced,
+    check_other_file,
+    output_options,
+    played,
+    recorded,
+    seconds,
+)
 from sipstack.cli.registering import EXPIRES, follow, register_option, registered, registered_as
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
@@ -32,6 +40,10 @@ EXAMPLES = (
     (
         "ring for 3 s, play a greeting, record, and leave after one call",
         "sipstack answer --ring 3 --play greeting.wav --record message.wav --duration 30 --calls 1",
+    ),
+    (
+        "a number that is not in service: say so, and refuse",
+        "sipstack answer --announce greeting.wav --reject 404",
     ),
     (
         "a phone of a PBX: registered as alice, whose password is asked for",
@@ -53,6 +65,8 @@ class AnswerCalls:
     limits: sipstack.Limits = attrs.field(factory=sipstack.Limits)
     security: Security = Security()
     codecs: tuple[str, ...] = ()
+    announce: Path | None = None
+    """Played before a call is answered or refused."""
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
@@ -158,6 +172,10 @@ class CallCounter:
         if command.ring is not None:
             await invitation.progress(180)
             await asyncio.sleep(command.ring)
+        if command.announce is not None:
+            await invitation.progress(183, early_media=True)
+            report(attrs.evolve(about, event="announcing"))
+            await invitation.play(command.announce)
         if command.reject is not None:
             await invitation.reject(command.reject)
             report(attrs.evolve(about, event="rejected", status=command.reject))
@@ -200,6 +218,7 @@ def _numbered(plan: CallPlan, number: int) -> CallPlan:
     help="Leave after N calls; else at Ctrl-C.",
 )
 @seconds("--ring", "Let it ring for S seconds before answering or refusing.")
+@announced("Play this file before answering or refusing, as early media, after --ring.")
 @click.option(
     "--reject", type=click.IntRange(300, 699), metavar="STATUS", help="Refuse calls with this status."
 )
@@ -233,6 +252,7 @@ def answer(
     record: Path | None,
     calls: int | None,
     ring: float | None,
+    announce: Path | None,
     reject: int | None,
     duration: float | None,
     max_calls: int | None,
@@ -258,6 +278,7 @@ def answer(
             " a call that is refused has no audio"
         )
     check_other_file(play, record)
+    check_other_file(announce, record, "--announce")
     identity, registrar = registered_as(register, identity, "answer")
-    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security, codecs)
+    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce)
     return run_command(environment, output, command)

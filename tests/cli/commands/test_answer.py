@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sipstack import UserAgent
 from sipstack.cli.status import ExitStatus
 from sipstack.errors import CallRejected
 from sipstack.message import Request, Response, parse
@@ -44,6 +45,16 @@ def recordings(folder: Path) -> dict[str, int]:
     return lengths
 
 
+async def announced_to(run: Command, alice: UserAgent, record: Path) -> int | None:
+    """Call, and record what comes before the answer; the status of a refusal."""
+    try:
+        async with alice.invite(await contact(run)) as outgoing, outgoing.recording(record):
+            await outgoing.answered()
+    except CallRejected as refused:
+        return refused.status
+    return None
+
+
 # -- what fails --------------------------------------------------------------------------------------------
 
 
@@ -67,6 +78,38 @@ async def test_a_caller_who_gives_up_while_it_rings() -> None:
         assert await run.status() == ExitStatus.DONE
     assert run.event_names == ["listening", "invited", "cancelled"]
     assert run.events[-1]["by"] == "remote"
+
+
+async def test_a_caller_who_gives_up_during_the_announcement(tmp_path: Path) -> None:
+    tune = write_tune(tmp_path / "tune.wav")
+    async with (
+        command(*ANSWER, "--announce", str(tune), "--calls", "1") as run,
+        agent("alice") as alice,
+    ):
+        async with alice.invite(await contact(run)):
+            await run.event("announcing")
+        assert await run.status() == ExitStatus.DONE
+    assert run.event_names == ["listening", "invited", "announcing", "cancelled"]
+
+
+async def test_an_announcement_that_is_gone_refuses_the_call_and_ends_the_command(tmp_path: Path) -> None:
+    tune = write_tune(tmp_path / "tune.wav")
+    async with (
+        command(*ANSWER, "--announce", str(tune), "--calls", "1") as run,
+        agent("alice") as alice,
+    ):
+        await contact(run)
+        tune.unlink()
+        assert await announced_to(run, alice, tmp_path / "heard.wav") == 480
+        assert await run.status() == ExitStatus.MEDIA
+    assert run.event_names == ["listening", "invited", "announcing", "failed"]
+
+
+async def test_an_announcement_is_not_recorded_over(tmp_path: Path) -> None:
+    tune = str(write_tune(tmp_path / "tune.wav"))
+    async with command(*ANSWER, "--announce", tune, "--record", tune) as run:
+        assert await run.status() == ExitStatus.USAGE
+    assert f"--announce and --record name the same file, {tune}" in run.stderr
 
 
 async def test_an_unwritable_recording_is_known_before_listening(tmp_path: Path) -> None:
@@ -247,6 +290,22 @@ async def test_a_call_that_is_echoed_and_counted() -> None:
     assert invited["call_id"] == answered["call_id"] == ended["call_id"] == call.id
     assert (ended["by"], ended["codec"]) == ("remote", "PCMU")
     assert ended["packets_received"] > 0
+
+
+@pytest.mark.parametrize(("reject", "status"), [((), None), (("--reject", "404"), 404)])
+async def test_an_announcement_before_the_answer_or_the_refusal(
+    reject: tuple[str, ...], status: int | None, tmp_path: Path
+) -> None:
+    tune, record = write_tune(tmp_path / "tune.wav"), tmp_path / "heard.wav"
+    arguments = ("--announce", str(tune), "--ring", "0.2", "--calls", "1", *reject)
+    async with command(*ANSWER, *arguments) as run, agent("alice") as alice:
+        assert await announced_to(run, alice, record) == status
+        assert await run.status() == ExitStatus.DONE
+    last = ["rejected"] if reject else ["answered", "ended"]
+    assert run.event_names == ["listening", "invited", "announcing", *last]
+    assert recordings(tmp_path)["heard.wav"] > 8000  # of 14,400: it had to ring first
+    with wave.open(str(record), "rb") as file:
+        assert max(memoryview(file.readframes(14_400)).cast("h")) > 1000
 
 
 async def test_it_rings_before_it_is_answered() -> None:
