@@ -67,6 +67,13 @@ async def prepared(plan: CallPlan) -> AsyncIterator[CallPlan]:
         yield attrs.evolve(plan, talk=talk)
 
 
+def numbered(plan: CallPlan, number: int) -> CallPlan:
+    """The plan of call ``number``: from the second call on, the number is part of the recording's name."""
+    if plan.record is None or number == 1:
+        return plan
+    return attrs.evolve(plan, record=plan.record.with_stem(f"{plan.record.stem}-{number}"))
+
+
 def check_writable(path: Path | None) -> None:
     """Raise ``MediaError`` unless ``path`` can be written. A file that was not there is not left there."""
     if path is None:

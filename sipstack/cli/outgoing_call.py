@@ -8,14 +8,46 @@ import contextlib
 import attrs
 
 import sipstack
-from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, prepared
+from sipstack.cli.call_audio import check_handset
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, prepared
 from sipstack.cli.early_media import EarlyMedia
+from sipstack.cli.identity import Identity
 from sipstack.cli.report import Event, Reporting
 from sipstack.cli.response_fields import telling_fields
+from sipstack.cli.run import Run
 from sipstack.cli.session_options import SessionOptions
+from sipstack.cli.srtp import Security
 from sipstack.cli.status import NoAnswer
 
 NOTHING_MORE = SessionOptions()
+
+
+@attrs.frozen
+class PlaceCall:
+    """One call to place."""
+
+    identity: Identity
+    target: str
+    plan: CallPlan
+    ring_timeout: float | None
+    session: SessionOptions = NOTHING_MORE
+    security: Security = Security()
+    codecs: tuple[str, ...] = ()
+
+    async def __call__(self, run: Run) -> None:
+        await self.prepare(run)
+        async with self.agent(run) as agent:
+            await place_call(run, agent, self.target, self.plan, self.ring_timeout, self.session)
+
+    async def prepare(self, run: Run) -> None:
+        """Raise MediaError where the call could not do what it is to do: then nobody is called."""
+        check_writable(self.plan.record)
+        await check_handset(self.plan.audio)
+        run.security, run.codecs = self.security, self.codecs
+
+    def agent(self, run: Run) -> sipstack.UserAgent:
+        """The user agent that calls."""
+        return run.agent(self.identity, **self.session.agent_arguments)
 
 
 async def place_call(

@@ -9,15 +9,18 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from sipstack.cli.bar import Count, bar, no_bar
 from sipstack.cli.environment import Environment
 from sipstack.cli.ladder import BOX, PLAIN, Pen, printable
+from sipstack.cli.summary import details, headline
+from sipstack.cli.words import in_words
 
 STYLES = {
     "heading": "dim",
@@ -62,7 +65,7 @@ class Event:
     event: str
     call_id: str | None = None
     number: int | None = None
-    """Which call it is, the first is 1, of those that ``sipstack answer`` receives."""
+    """Which call it is, the first is 1, of those that ``answer`` receives or ``call --repeat`` places."""
     local: str | None = None
     remote: str | None = None
     status: int | None = None
@@ -90,17 +93,26 @@ class Event:
     """What an instant message or a notification says."""
     headers: Mapping[str, str] | None = None
     """Header fields of a response that tell more; several values of one are separated by commas."""
+    summary: Mapping[str, Any] | None = None
+    """The figures of many calls."""
 
 
 FIELDS = tuple(field.name for field in attrs.fields(Event))
 KEYS = ("event", "time", *FIELDS[1:])
 
 
-class Report(Protocol):
-    """The output of a command."""
+class Teller(Protocol):
+    """What a call needs to tell how it goes."""
 
     def __call__(self, event: Event) -> None:
         """Write an event."""
+
+    def waiting(self, doing: str) -> AbstractContextManager[object]:
+        """Show the seconds that pass while the block runs, on a terminal."""
+
+
+class Report(Teller, Protocol):
+    """The output of a command."""
 
     def advise(self, text: str) -> None:
         """Write what people can try after a failure; programs get nothing."""
@@ -112,14 +124,16 @@ class Report(Protocol):
     def pen(self) -> Pen:
         """The characters to draw the ladder with."""
 
-    def waiting(self, doing: str) -> AbstractContextManager[object]:
-        """Show the seconds that pass while the block runs, on a terminal."""
+    def counting(self, total: int) -> AbstractContextManager[Count]:
+        """Show how many of ``total`` calls are over while the block runs, on a terminal."""
 
 
 class Reporting(Protocol):
     """Who carries out calls: a run, or one call of many in it."""
 
-    report: Report
+    @property
+    def report(self) -> Teller: ...
+
     call_id: str | None
     """That of the call that is placed, since it is known."""
 
@@ -149,6 +163,9 @@ class JsonReport:
     def waiting(self, doing: str) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def counting(self, total: int) -> AbstractContextManager[Count]:
+        return no_bar()
+
 
 class HumanReport:
     """Lines with colours on a terminal, plain in a pipe. ``live`` allows a line that counts the seconds."""
@@ -157,7 +174,8 @@ class HumanReport:
         plain = "NO_COLOR" in environment.variables
         self._out = Console(file=environment.stdout, no_color=plain, highlight=False, soft_wrap=True)
         self._err = Console(file=environment.stderr, no_color=plain, highlight=False, soft_wrap=True)
-        self._live = live and self._out.is_terminal and not self._out.is_dumb_terminal
+        self._live = live and _is_live(self._out)
+        self._counts = live and _is_live(self._err)
         self.pen = pen_for(environment)
 
     def __call__(self, event: Event) -> None:
@@ -170,6 +188,8 @@ class HumanReport:
             console.file.flush()
         for name, value in (event.headers or {}).items():
             console.print(Text(f"  {name:<14}{printable(value)}"))
+        for name, value in details(event.summary) if event.summary else ():
+            console.print(Text(f"  {name:<14}{value}"))
         for line in (event.text or "").splitlines():
             console.print(Text(f"  {printable(line)}"))
 
@@ -194,6 +214,14 @@ class HumanReport:
         progress.add_task(doing, total=None)
         return progress
 
+    def counting(self, total: int) -> AbstractContextManager[Count]:
+        """Where failures are told, so that these stand above it."""
+        return bar(self._err, total) if self._counts else no_bar()
+
+
+def _is_live(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
+
 
 def pen_for(environment: Environment) -> Pen:
     """Box drawing on a terminal that has the characters; a file or a pipe may be read anywhere."""
@@ -206,14 +234,12 @@ def sentence(event: Event) -> str:
     return ", ".join(_parts(event))
 
 
-def in_words(seconds: float) -> str:
-    """``24 ms``, ``12.3 s``."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
-
-
 def _parts(event: Event) -> Iterator[str]:
     if event.number is not None:
         yield f"call {event.number}"
+    if event.summary is not None:
+        yield from headline(event.summary)
+        return
     if event.event in WITH_ADDRESSES:
         ends = (event.remote, event.local) if event.event in INCOMING else (event.local, event.remote)
         yield " -> ".join(end for end in ends if end)

@@ -145,19 +145,23 @@ def cannot_write(path: Path, error: OSError) -> errors.MediaError:
 
 
 def _report_error(run: Run, error: BaseException) -> None:
-    report, call_id = run.report, run.call_id
+    run.report(failure_event(error, run.call_id))
+    if isinstance(error, errors.AuthenticationFailed):
+        run.report.advise(_about_credentials(error, run.identity))
+
+
+def failure_event(error: BaseException, call_id: str | None) -> Event:
+    """The event that tells of ``error``, which ended the call or the command."""
     match error:
         case KeyboardInterrupt():
-            report(Event("interrupted", call_id=call_id))
+            return Event("interrupted", call_id=call_id)
         case errors.RequestFailed():
-            report(rejected_event(error))
+            return rejected_event(error)
         case OSError():
-            report(Event("failed", call_id=call_id, reason=error.strerror or str(error)))
+            return Event("failed", call_id=call_id, reason=error.strerror or str(error))
         case _:
             status = getattr(error, "status", None)
-            report(Event("failed", call_id=call_id, status=status, reason=str(error)))
-    if isinstance(error, errors.AuthenticationFailed):
-        report.advise(_about_credentials(error, run.identity))
+            return Event("failed", call_id=call_id, status=status, reason=str(error))
 
 
 def rejected_event(error: errors.RequestFailed) -> Event:

@@ -11,6 +11,10 @@ class NoAnswer(errors.SipError):
     """Nobody answered before the ring timeout."""
 
 
+class CallsFailed(errors.SipError):
+    """Some of several calls failed; each has been told of."""
+
+
 class ExitStatus(IntEnum):
     """The exit code of a command. ``meaning`` is the line that the help shows."""
 
@@ -23,6 +27,7 @@ class ExitStatus(IntEnum):
         return status
 
     DONE = 0, "done"
+    FAILED = 1, "of several calls some failed: they were refused, not answered, or broke off"
     USAGE = 2, "usage: the command line cannot work, nothing was sent"
     REFUSED = 3, "refused: the peer answered with a failure, such as 486 Busy Here"
     NO_ANSWER = 4, "no answer: nobody picked up, or no response came, in time"
@@ -36,6 +41,8 @@ def exit_status(error: BaseException) -> ExitStatus | None:
     match error:
         case KeyboardInterrupt() | BrokenPipeError():
             return ExitStatus.INTERRUPTED
+        case CallsFailed():
+            return ExitStatus.FAILED
         case errors.RequestFailed(status=408 | 487):  # a proxy's timer; our own CANCEL
             return ExitStatus.NO_ANSWER
         case errors.RequestFailed():

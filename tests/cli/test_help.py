@@ -29,6 +29,8 @@ COMMANDS = [
 EXIT_CODES = """\
 Exit codes:
   0    done
+  1    of several calls some failed: they were refused, not answered, or broke
+       off
   2    usage: the command line cannot work, nothing was sent
   3    refused: the peer answered with a failure, such as 486 Busy Here
   4    no answer: nobody picked up, or no response came, in time

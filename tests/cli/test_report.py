@@ -52,6 +52,7 @@ def test_the_keys_are_a_promise() -> None:
         "jitter_ms",
         "text",
         "headers",
+        "summary",
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sipstack import errors
-from sipstack.cli.status import ExitStatus, NoAnswer, exit_status
+from sipstack.cli.status import CallsFailed, ExitStatus, NoAnswer, exit_status
 from sipstack.message import Response
 
 
 def test_the_codes_are_a_promise() -> None:
     assert {status.name: int(status) for status in ExitStatus} == {
         "DONE": 0,
+        "FAILED": 1,
         "USAGE": 2,
         "REFUSED": 3,
         "NO_ANSWER": 4,
@@ -34,6 +35,7 @@ def test_the_codes_are_a_promise() -> None:
         (errors.AuthenticationFailed(Response(401)), ExitStatus.REFUSED),
         (errors.TransactionTimeout("no response"), ExitStatus.NO_ANSWER),
         (NoAnswer("no answer in 3 s"), ExitStatus.NO_ANSWER),
+        (CallsFailed("2 of 10 calls failed"), ExitStatus.FAILED),
         (errors.TransportError("refused"), ExitStatus.NETWORK),
         (errors.ResolutionError("no address"), ExitStatus.NETWORK),
         (errors.FlowClosed("gone"), ExitStatus.NETWORK),

@@ -15,11 +15,11 @@ from sipstack.agents.channel import Agent, ProgramAgent, agent_at
 from sipstack.agents.conversation import conversation
 from sipstack.cli.call_plan import CallPlan
 from sipstack.cli.commands.answer import AnswerCalls
-from sipstack.cli.commands.call import PlaceCall
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import ANY_PORT, Identity, identity_options
 from sipstack.cli.options import Output, output_options, recorded, seconds, uri
+from sipstack.cli.outgoing_call import PlaceCall
 from sipstack.cli.registering import register_option, registered_as
 from sipstack.cli.run import run_command
 from sipstack.cli.srtp import Security, srtp_options

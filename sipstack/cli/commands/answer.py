@@ -14,7 +14,7 @@ import click
 import sipstack
 from sipstack import errors
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
-from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, prepared
+from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, numbered, prepared
 from sipstack.cli.codec import codec_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
@@ -180,7 +180,7 @@ class CallCounter:
             await invitation.reject(command.reject)
             report(attrs.evolve(about, event="rejected", status=command.reject))
             return
-        async with _ready(invitation, _numbered(command.plan, number)) as plan, invitation.accept() as call:
+        async with _ready(invitation, numbered(command.plan, number)) as plan, invitation.accept() as call:
             report(answered_event(call, clock() - began, number))
             await carry_out(self._run, call, plan, number)
 
@@ -197,13 +197,6 @@ async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterat
             await invitation.reject(503)
             raise
         yield plan
-
-
-def _numbered(plan: CallPlan, number: int) -> CallPlan:
-    """The plan of call ``number``: from the second call on, the number is part of the recording's name."""
-    if plan.record is None or number == 1:
-        return plan
-    return attrs.evolve(plan, record=plan.record.with_stem(f"{plan.record.stem}-{number}"))
 
 
 @click.command("answer", cls=CommandWithExamples, examples=EXAMPLES)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import attrs
 import click
 
 from sipstack.cli.actions import Actions, action_options
-from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
-from sipstack.cli.call_plan import CallPlan, check_writable
+from sipstack.cli.call_audio import Device, Handset, audio_option, check_talk
+from sipstack.cli.call_plan import CallPlan
 from sipstack.cli.codec import codec_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
 from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
-from sipstack.cli.outgoing_call import place_call
-from sipstack.cli.run import Run, run_command
+from sipstack.cli.outgoing_call import PlaceCall
+from sipstack.cli.repeating import RepeatCalls
+from sipstack.cli.repetition import Repetition, repeat_options
+from sipstack.cli.run import run_command
 from sipstack.cli.session_options import SessionOptions, session_options
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
@@ -40,36 +41,20 @@ EXAMPLES = (
         " --transfer sip:bob@example.com",
     ),
     (
+        "100 calls, 5 a second, 20 at a time at the most: percentiles, and a report for a CI system",
+        "sipstack call sip:600@192.0.2.7 --repeat 100 --rate 5 --parallel 20 --duration 3 --junit calls.xml",
+    ),
+    (
         "in a script: give up after 20 s of ringing, results as JSON, messages in a capture file",
         "sipstack call sip:bob@192.0.2.7:5070 --ring-timeout 20 --duration 5 --json --pcap call.pcap",
     ),
 )
 
 
-@attrs.frozen
-class PlaceCall:
-    """One call to place."""
-
-    identity: Identity
-    target: str
-    plan: CallPlan
-    ring_timeout: float | None
-    session: SessionOptions = SessionOptions()
-    security: Security = Security()
-    codecs: tuple[str, ...] = ()
-
-    async def __call__(self, run: Run) -> None:
-        check_writable(self.plan.record)
-        await check_handset(self.plan.audio)
-        run.security, run.codecs = self.security, self.codecs
-        async with run.agent(self.identity, **self.session.agent_arguments) as agent:
-            await place_call(run, agent, self.target, self.plan, self.ring_timeout, self.session)
-
-
 @click.command("call", cls=CommandWithExamples, examples=EXAMPLES)
 @click.argument("target", type=uri)
 @played("Play this file, once.")
-@recorded("Record what is heard into this file.")
+@recorded("Record what is heard into this file; with --repeat the second call goes to NAME-2.wav, and so on.")
 @seconds(
     "--duration",
     "Hang up S seconds after the answer; else at the end of the --play file, or when the peer hangs up.",
@@ -78,6 +63,7 @@ class PlaceCall:
 @seconds("--ring-timeout", "Give up when nobody answers in S seconds (exit code 4).")
 @action_options
 @session_options
+@repeat_options
 @codec_option
 @srtp_options
 @identity_options()
@@ -93,6 +79,7 @@ def call(
     ring_timeout: float | None,
     actions: Actions,
     session: SessionOptions,
+    repetition: Repetition | None,
     codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
@@ -103,4 +90,10 @@ def call(
     check_talk(audio, play)
     plan = CallPlan(play=play, record=record, duration=duration, audio=audio, actions=actions)
     command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs)
-    return run_command(environment, output, command)
+    if repetition is None:
+        return run_command(environment, output, command)
+    if isinstance(audio, Device):
+        raise click.UsageError("--repeat and --audio device exclude each other: there is one sound device")
+    if session.replace is not None:
+        raise click.UsageError("--repeat and --replace exclude each other: a call is replaced once")
+    return run_command(environment, output, RepeatCalls(command, repetition, quiet=not output.json))
