@@ -25,7 +25,8 @@ from sipstack.cli.ladder import printable
 from sipstack.cli.status import ExitStatus
 
 BUG = 1
-"""The exit code of a program that an exception ended, as Python has it."""
+"""The exit code of a program that an exception ended, as Python has it. It is that of failed calls too: these
+are told of, and a summary precedes it."""
 
 
 @click.group(cls=GroupWithExitCodes)

@@ -26,6 +26,7 @@ OF_ONE_CALL = {
     ExitStatus.MEDIA: "media",
 }
 """What one call may fail with while the others go on, and the word for it where there is no status."""
+NOT_OF_ONE_CALL = "error"
 ANSWERED = "200"
 
 
@@ -70,13 +71,16 @@ class _Calls:
         with self._run.report.counting(repetition.calls) as count:
 
             async def work(number: int, late: float) -> None:
-                await self._place(number, late)
-                count(self.tally.failed)
+                try:
+                    await self._place(number, late)
+                    count(self.tally.failed)
+                except Exception as error:  # no fault of this call: it ends them all
+                    self._run.stop(error)
 
             await keep_pace(work, repetition.calls, repetition.rate, repetition.parallel)
 
     async def _place(self, number: int, late: float) -> None:
-        """One call. What is no fault of its own ends them all."""
+        """One call. Raises what is no fault of its own."""
         one = OneOfMany(self._run.report, number, self.tally, quiet=self._quiet)
         began = self._clock()
         case = Case(f"call {number}", 0.0)
@@ -91,14 +95,12 @@ class _Calls:
             case = attrs.evolve(case, skipped=True)
             raise
         except Exception as error:
-            status = exit_status(error)
-            if status not in OF_ONE_CALL:
-                self._run.stop(error)
-                return
-            kind = str(error.status) if isinstance(error, errors.RequestFailed) else OF_ONE_CALL[status]
+            kind = _kind(error)
             self.tally.fail(kind)
-            one.report(failure_event(error, one.call_id))
             case = attrs.evolve(case, failure=str(error), kind=kind)
+            if kind == NOT_OF_ONE_CALL:
+                raise
+            one.report(failure_event(error, one.call_id))
         else:
             self.tally.done(ANSWERED)
         finally:
@@ -116,3 +118,11 @@ class _Calls:
                 self._junit.write(path, seconds)
             except OSError as error:
                 raise cannot_write(path, error) from error
+
+
+def _kind(error: Exception) -> str:
+    """The status code that a call failed with, or a word."""
+    if isinstance(error, errors.RequestFailed):
+        return str(error.status)
+    status = exit_status(error)
+    return NOT_OF_ONE_CALL if status is None else OF_ONE_CALL.get(status, NOT_OF_ONE_CALL)

@@ -93,4 +93,7 @@ def details(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if figures["setup"] is not None:
         yield "set-up", ", ".join(f"{name} {in_words(value)}" for name, value in figures["setup"].items())
     if figures["late"] >= WORTH_TELLING:
-        yield "late", f"a call began up to {in_words(figures['late'])} after its time: see --parallel"
+        yield (
+            "late",
+            f"a call began up to {in_words(figures['late'])} after its time: --parallel, or a busy machine",
+        )

@@ -152,3 +152,25 @@ async def test_a_disk_that_fills_up_during_the_call_ends_it_with_a_bye(tmp_path:
     assert said[2]["duration"] < 5  # the tune would last 14 s
     assert said[3]["reason"] == f"{record}: File too large"
     assert record.stat().st_size <= 20_000
+
+
+async def test_calls_whose_output_nobody_reads_any_more_are_hung_up() -> None:
+    ended: list[str] = []
+
+    async def answer(invitation: sipstack.Invitation) -> None:
+        async with invitation.accept() as call:
+            ended.append((await call.ended()).by)
+
+    reader, writer = os.pipe()
+    async with agent() as bob, bob.serving(answer):
+        many = ("--repeat", "1000", "--rate", "20", "--duration", "0.5")
+        arguments = ("call", bob.contact, *ANY_PORT, *many, "--json")
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sipstack", *arguments, stdout=writer, stderr=asyncio.subprocess.PIPE
+        )
+        os.close(writer)
+        os.read(reader, 20)
+        os.close(reader)
+        _, errors = await running.communicate()
+    assert (running.returncode, errors) == (ExitStatus.INTERRUPTED, b"")
+    assert set(ended) == {"remote"}

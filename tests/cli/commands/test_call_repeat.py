@@ -18,7 +18,7 @@ import sipstack
 from sipstack.cli.main import main
 from sipstack.cli.status import ExitStatus
 from tests.cli.commands.test_answer import recordings
-from tests.cli.commands.test_call import Phone, closed_port
+from tests.cli.commands.test_call import LINUX_ONLY, Phone, closed_port
 from tests.cli.running import ANY_PORT, agent, command, echo, line, outcome, process, write_tune
 from tests.cli.streams import Terminal, environment, text
 
@@ -83,11 +83,22 @@ async def test_a_report_that_cannot_be_written_is_known_before_anybody_is_called
     assert [event["reason"] for event in run.events] == [f"cannot write {path}: No such file or directory"]
 
 
+@LINUX_ONLY
+async def test_a_report_that_fills_the_disk_is_told_after_the_summary() -> None:
+    async with agent() as bob, bob.serving(echo):
+        arguments = ("--repeat", "2", "--junit", "/dev/full", "--json")
+        async with command("call", bob.contact, *SHORT, *arguments) as run:
+            assert await run.status() == ExitStatus.MEDIA
+    assert run.event_names[-2:] == ["summary", "failed"]
+    assert run.events[-1]["reason"] == "cannot write /dev/full: No space left on device"
+
+
 async def test_a_target_that_is_no_uri_after_all_ends_it_at_the_first_call() -> None:
     async with command("call", "sip:bob@127.0.0.1:x", *SHORT, "--repeat", "50", "--json") as run:
         assert await run.status() == ExitStatus.USAGE
     assert run.event_names == ["calling", "summary", "failed"]
-    assert run.events[1]["summary"]["placed"] == 1
+    summary = run.events[1]["summary"]
+    assert (summary["placed"], summary["failed"], summary["statuses"]) == (1, 1, {"error": 1})
 
 
 # -- calls that fail ---------------------------------------------------------------------------------------

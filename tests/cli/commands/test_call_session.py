@@ -295,6 +295,22 @@ async def test_what_is_played_before_the_answer_goes_on_in_the_call(tmp_path: Pa
     assert loud_seconds(at_alice) > 0.2
 
 
+async def test_the_handset_is_heard_before_the_answer(tmp_path: Path) -> None:
+    tune, at_bob = write_tune(tmp_path / "tune.wav"), tmp_path / "bob.wav"
+
+    async def listen_and_refuse(invitation: sipstack.Invitation) -> None:
+        await invitation.progress(183, early_media=True)
+        async with invitation.recording(at_bob):
+            await asyncio.sleep(1)
+        await invitation.reject(480)
+
+    async with agent() as bob, bob.serving(listen_and_refuse):
+        arguments = ("--audio", str(tune), "--early-media", "--json")
+        async with command("call", bob.contact, *ANY_PORT, *arguments) as run:
+            assert await run.status() == ExitStatus.REFUSED
+    assert loud_seconds(at_bob) > 0.4
+
+
 async def test_without_early_media_of_the_other_side_the_file_plays_from_the_answer(tmp_path: Path) -> None:
     tune = write_tune(tmp_path / "tune.wav")
     async with agent() as bob, bob.serving(ring_and_answer):
