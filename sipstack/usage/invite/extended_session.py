@@ -60,7 +60,7 @@ class ExtendedSession:
 
     def refuse(self, status: int, now: float) -> None:
         if self._session.origin is not None:
-            self._session.origin.give_up(status, now)
+            self._session.origin.give_up(status, now, "no answer to a reliable response")
 
     def give_up(self, error: SipError, now: float) -> None:
         """Give up the INVITE that it belongs to."""
@@ -81,9 +81,12 @@ class ExtendedSession:
             session.close("local", "replaced by another call", now)
 
     def take_reliable(self, response: Response, ask: Ask, user: ClientUser, now: float) -> None:
-        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it."""
+        """A reliable provisional response to our INVITE: confirm it, with the answer to an offer in it. To a
+        re-INVITE, which has our offer, an answer counts with the 2xx (RFC 6141 §3).
+        """
         session = self._session
         if session.origin is None:
+            self.ask(ask, user, now)
             return
         body = session_description(response)
         if take_response(session.exchange, session.origin.carrier, body) is Taken.OFFER:

@@ -178,7 +178,7 @@ class IncomingInvite(Origin):
         response = self.request.response(status, reason, to_tag=self.tag, headers=headers)
         bytes(response)  # what cannot be written raises before anything has happened
         self._finish()
-        session.discard()
+        session.discard(now)
         self.core.respond(self.transaction, response, now)
 
     # -- responses that wait -------------------------------------------------------------------------------
@@ -233,11 +233,10 @@ class IncomingInvite(Origin):
         self.refuse(487, now)
         self.core.emit(InvitationCancelled(self, reason))
 
-    def give_up(self, status: int, now: float) -> None:
-        """An extension refuses the call: nobody confirms what we say."""
+    def give_up(self, status: int, now: float, reason: str) -> None:
         if not self.answered:
             self.refuse(status, now)
-            self.core.emit(InvitationCancelled(self, "no answer to a reliable response"))
+            self.core.emit(InvitationCancelled(self, reason))
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """BYE in the early dialog."""

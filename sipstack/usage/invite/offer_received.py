@@ -13,6 +13,7 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.events import OfferReceived
 from sipstack.usage.invite.offers import Taken, carrier_of, give_request, give_response, take_request
+from sipstack.usage.invite.reasons import because
 
 if TYPE_CHECKING:
     from sipstack.transaction.machine import ClientUser
@@ -60,9 +61,19 @@ class ReceivedOffer:
             session.await_ack(request.cseq.number, transaction.flow, bytes(response), now)
 
     def refuse(self, status: int, now: float) -> None:
-        """The session stays as it is."""
-        self._session.exchange.withdraw(self._carrier)
-        self._session.core.respond(self._transaction, self._request.response(status), now)
+        """The session stays as it is; but an offer in PRACK cannot be refused alone."""
+        session, request = self._session, self._request
+        session.exchange.withdraw(self._carrier)
+        if request.method != "PRACK":
+            session.core.respond(self._transaction, request.response(status), now)
+            return
+        # "it MUST be responded to with a 2xx" (RFC 3262 §3): without an answer the call ends (RFC 6337 §2.3)
+        session.core.respond(self._transaction, request.response(200), now)
+        reason = "an offer in PRACK cannot be taken"
+        if session.origin is not None:
+            session.origin.give_up(status, now, reason)
+        else:
+            session.hang_up(now, because(status, reason))
 
     def cancelled(self, reason: str, now: float) -> None:
         """CANCEL of a re-INVITE: the session goes on (§9.2)."""

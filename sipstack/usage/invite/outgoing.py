@@ -176,7 +176,7 @@ class OutgoingInviteUsage(Origin):
         if self._sent is not None:
             self._sent.cancel(now, headers)
         if self.request is None:
-            self._finish(Failed(self, CallEnded("local", "cancelled")))
+            self._finish(Failed(self, CallEnded("local", "cancelled")), now)
 
     def supplanted(self, now: float) -> None:
         self.cancel(now)
@@ -190,17 +190,17 @@ class OutgoingInviteUsage(Origin):
         elif status < 300:
             self._accepted(response, now)
         elif self._extensions is None or not self._retried(response, self._extensions, now):
-            self._finish(Refused(self, response))
+            self._finish(Refused(self, response), now)
 
     def request_failed(self, error: SipError, now: float) -> None:
         if isinstance(error, InternalError):
             self.faulted(error, now)
         else:
-            self._finish(Failed(self, error))
+            self._finish(Failed(self, error), now)
 
     def faulted(self, error: SipError, now: float) -> None:
         self.cancel(now, of_error(error))  # a 2xx that still comes is acknowledged and ended
-        self._finish(Failed(self, error))
+        self._finish(Failed(self, error), now)
 
     def _retried(self, response: Response, extensions: Extensions, now: float) -> bool:
         """Whether an extension has the INVITE sent again, with the next CSeq."""
@@ -209,7 +209,7 @@ class OutgoingInviteUsage(Origin):
             return False
         headers = self._draft.headers.replaced(Headers(retry.headers))
         self._draft = attrs.evolve(self._draft, cseq=self.request.cseq.number + 1, headers=headers)
-        self._discard_early()
+        self._discard_early(now)
         sent = self.core.send(self._draft, self, now)
         if not self.finished:
             self._sent = sent
@@ -264,13 +264,13 @@ class OutgoingInviteUsage(Origin):
             return
         if len(self._acks) >= MAXIMUM_FORKS:
             return
-        session = self._establish(tag, response)
+        session = self._establish(tag, response, now)
         self._acks[tag] = session.acks
         try:
             self._answered(session, response, now)
         except Exception as error:
             fault = self.core.fault(error)
-            self._finish(Failed(self, fault))
+            self._finish(Failed(self, fault), now)
             if response.cseq.number not in session.acks:
                 session.acknowledge(response.cseq.number, authorization_of(self.request), now)
             session.lost(fault, now)
@@ -279,13 +279,13 @@ class OutgoingInviteUsage(Origin):
         if self.cancelled or self.finished:  # 200 and CANCEL crossed, or another fork was faster (§13.2.2.4)
             session.acknowledge(response.cseq.number, authorization_of(self.request), now)
             session.hang_up(now, CLEARED if self.cancelled else ELSEWHERE)
-            self._finish(Failed(self, CallEnded("local", "cancelled")))
+            self._finish(Failed(self, CallEnded("local", "cancelled")), now)
             return
         if session.extensions is not None:
             session.extensions.answered(response, now)
         self._agree(session, response, now)
 
-    def _establish(self, tag: str, response: Response) -> Session:
+    def _establish(self, tag: str, response: Response, now: float) -> Session:
         session = self._early.get(tag)
         try:
             if session is None:
@@ -301,7 +301,7 @@ class OutgoingInviteUsage(Origin):
             else:
                 session.usages.dialog = dialog
             self._early.pop(tag, None)
-            self._finish(Failed(self, RemoteProtocolError(str(error), error.status)))
+            self._finish(Failed(self, RemoteProtocolError(str(error), error.status)), now)
         session.establish()
         self._early.pop(tag, None)
         return session
@@ -320,26 +320,27 @@ class OutgoingInviteUsage(Origin):
         else:
             session.acknowledge(cseq, credentials, now)
         if not session.is_established:  # the ACK found no way of its own
-            self._finish(Failed(self, session.failure))
+            self._finish(Failed(self, session.failure), now)
         elif session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
             session.hang_up(now, because(488, "no session description"))
-            self._finish(Failed(self, RemoteProtocolError("the 2xx carries no session description", 488)))
+            error = RemoteProtocolError("the 2xx carries no session description", 488)
+            self._finish(Failed(self, error), now)
         else:
-            self._finish(Answered(self, session, response))
+            self._finish(Answered(self, session, response), now)
 
-    def _finish(self, event: Answered | Refused | Failed) -> None:
+    def _finish(self, event: Answered | Refused | Failed, now: float) -> None:
         """Tell the outcome, once; early dialogs that did not become the call are over (§13.2.2.3,
         §13.2.2.4).
         """
-        self._discard_early()
+        self._discard_early(now)
         if not self.finished:
             self.finished = True
             self._request, self._sent = self.request, None
             self.core.emit(event)
 
-    def _discard_early(self) -> None:
+    def _discard_early(self, now: float) -> None:
         for session in self._early.values():
-            session.discard()
+            session.discard(now)
         self._early.clear()
         self._previews.clear()
 
@@ -348,7 +349,7 @@ class OutgoingInviteUsage(Origin):
         no longer for our ACK (§13.3.1.4). When no other fork is left, the call has come to nothing.
         """
         del self._early[session.dialog.remote_tag]
-        session.discard()
+        session.discard(now)
         if not self._early:
             self.cancel(now)  # a 2xx that still comes is acknowledged and ended
-            self._finish(Failed(self, CallEnded("remote", reason)))
+            self._finish(Failed(self, CallEnded("remote", reason)), now)

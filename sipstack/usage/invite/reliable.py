@@ -38,7 +38,8 @@ class Reliable(CallExtension):
     def __init__(self, timers: Timers, *, demanded: bool = False) -> None:
         self._timers = timers
         self._demanded = demanded  # one of the two sides insists on it
-        self._heard: int | None = None  # the latest RSeq of the peer
+        self._heard: int | None = None  # the latest RSeq of the peer, in its responses to
+        self._invite = 0  # our INVITE with this number
         self._said = 0  # our latest RSeq
         self._awaited: RAck | None = None
         self._interval = timers.t1
@@ -55,6 +56,9 @@ class Reliable(CallExtension):
         number = response.headers.readable("RSeq")
         if number is None or TAG not in response.headers.readable("Require"):
             return None
+        invite = response.cseq.number
+        if self._invite != invite:  # "the RSeq numbering space is within a single transaction" (§3)
+            self._invite, self._heard = invite, None
         if self._heard is not None and number != self._heard + 1:  # again, or one before it is still missing
             return Ignore()
         self._heard = number

@@ -119,7 +119,7 @@ class Reoffer:
     def response_received(self, response: Response, now: float) -> None:
         status = response.status
         if status < 200:
-            self._preview = self._preview or session_description(response)
+            self._progressed(response, now)
             return
         if self._state is ReofferState.DONE:
             if status < 300:
@@ -134,6 +134,14 @@ class Reoffer:
             self._send(attrs.evolve(draft, headers=draft.headers.replaced(Headers(retry.headers))), now)
         else:
             self._refused(response, now)
+
+    def _progressed(self, response: Response, now: float) -> None:
+        """A reliable one is confirmed (RFC 3262 §4), whatever becomes of the offer."""
+        extensions = self._session.extensions
+        if response.status == 100 or self._method != "INVITE":
+            return
+        if extensions is None or extensions.progressed(response, now):
+            self._preview = self._preview or session_description(response)
 
     def _accepted(self, response: Response, now: float) -> None:
         session = self._session
@@ -191,5 +199,6 @@ class Reoffer:
             return
         self._state = ReofferState.DONE
         self._session.exchange.withdraw(self._carrier)
-        if self._session.is_established:
+        # in an early dialog as well: the peer may have taken what we have withdrawn (§12.2.1.2)
+        if self._session.is_alive:
             self._session.usages.lost(error, now)

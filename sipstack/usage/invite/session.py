@@ -70,8 +70,12 @@ class Origin:
     def resend(self, now: float) -> None:
         """Send our latest provisional response again."""
 
-    def give_up(self, status: int, now: float) -> None:
-        """Refuse it with this status, which nobody but an extension has asked for."""
+    def must_wait(self) -> bool:
+        """Whether a reliable response of ours is still to be confirmed."""
+        return False
+
+    def give_up(self, status: int, now: float, reason: str) -> None:
+        """Refuse it with this status, which its user has not asked for."""
 
     def supplanted(self, now: float) -> None:
         """Another call has taken its place: give it up, where it is ours to give up."""
@@ -336,7 +340,10 @@ class Session:
     def is_busy(self) -> bool:
         """Whether an offer or INVITE of either side is under way, so that ours has to wait."""
         return (
-            self.received_offer is not None or self.acceptance is not None or self.exchange.offer is not None
+            self.received_offer is not None
+            or self.acceptance is not None
+            or self.exchange.offer is not None
+            or (self.origin is not None and self.origin.must_wait())  # RFC 3311 §5.1
         )
 
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
@@ -426,10 +433,15 @@ class Session:
         self._end(by, str(error), now)
         self._send_bye(now)
 
-    def discard(self) -> None:
+    def discard(self, now: float) -> None:
         """An early session that did not become the call (§13.2.2.3, §13.2.2.4)."""
-        if self.state is SessionState.EARLY:
-            self._close()
+        if self.state is not SessionState.EARLY:
+            return
+        if isinstance(self.received_offer, ReceivedOffer):
+            self.refuse_offer(487, now)  # what is in progress in it is answered in any case
+        if self.reoffer_under_way is not None:
+            self.reoffer_under_way.abandon(now)
+        self._close()
 
     def _end(self, by: str, reason: str, now: float) -> None:
         if self.state is SessionState.ENDED:
