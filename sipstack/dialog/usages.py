@@ -26,7 +26,7 @@ INVITE_USAGE = "INVITE"
 class DialogUsages:
     """Hosts the usages of ``dialog``. A plain call has one, the INVITE usage, in a place of its own."""
 
-    __slots__ = ("_core", "_others", "dialog", "flow", "hop", "identity", "invite", "source")
+    __slots__ = ("_core", "_others", "closing", "dialog", "flow", "hop", "identity", "invite", "source")
 
     def __init__(self, core: CoreServices, dialog: Dialog, identity: Identity) -> None:
         self._core = core
@@ -39,6 +39,10 @@ class DialogUsages:
         to ``hop``, for a dialog finds its way once; and in place of a next hop that leads nowhere.
         """
         self.hop = ""
+        self.closing = False
+        """Whether our BYE ends the call, and the peer does not know it yet: without other usages the dialog
+        is over (RFC 3261 §15.1.1, RFC 5407 §3.3.3).
+        """
         self.source = ""
         """The host that sent the request which began the dialog; empty when that was ours."""
 
@@ -105,7 +109,8 @@ class DialogUsages:
         usage = self.invite if key is INVITE_USAGE else self.find(key)
         if usage is not None:
             usage.request_received(request, transaction, now)
-        elif key is INVITE_USAGE:  # an INVITE, too: what serves it outside of a dialog would begin a new one
+        elif key is INVITE_USAGE or (self.closing and not self._others):
+            # an INVITE, too: what serves it outside of a dialog would begin a new one
             core.count_unmatched()
             core.respond(transaction, request.response(481), now)
         else:

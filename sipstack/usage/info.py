@@ -77,7 +77,7 @@ class InfoServer:
         """
         core = self._core
         usages = core.dialog_of(request)
-        session: Any = usages.invite if usages is not None else None
+        session: Any = usages.invite if usages is not None and not usages.closing else None
         user = session and (session.user or getattr(session.origin, "user", None))
         if session is None or user is None:
             tag = request.to.tag or core.identifiers.tag()

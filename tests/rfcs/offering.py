@@ -18,6 +18,7 @@ from sipstack.usage.invite.extension import Action, Extension
 from sipstack.usage.invite.offers import Taken, take_response
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.reliable import TAG, Reliable, reliable
+from sipstack.usage.invite.sent_acks import repeat_ack
 from sipstack.usage.invite.session import Session
 from sipstack.usage.invite.update import update
 from tests.simulation.pair import alice_and_bob
@@ -57,20 +58,29 @@ def offers_in_prack() -> Extension:
 
 
 class LateInvite:
-    """A re-INVITE without an offer."""
+    """A re-INVITE without an offer. ``answer`` gives the answer to the offer in its 2xx; without it the test
+    answers.
+    """
 
-    def __init__(self, session: Session, now: float) -> None:
+    def __init__(self, session: Session, now: float, answer: Callable[[], bytes] | None = None) -> None:
         self._session = session
+        self._answer = answer
         draft = session.usages.draft("INVITE", contact=True)
         self._number = draft.cseq
+        self.is_open = True
         self.sent: SentRequest = session.usages.send(draft, self, now)
 
     def response_received(self, response: Response, now: float) -> None:
         session, carrier = self._session, (True, "INVITE", self._number)
+        self.is_open = self.is_open and response.status < 200
         if not 200 <= response.status < 300:
             return
         if take_response(session.exchange, carrier, response.body) is Taken.OFFER:
             session.await_answer(self._number, ())
+            if self._answer is not None:
+                session.answer(self._answer(), now)
+        else:
+            repeat_ack(session.acks, self._number, session.core)
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._session.usages.lost(error, now)

@@ -14,7 +14,7 @@ from sipstack.transaction.machine import ClientUser
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.events import OfferAnswered, OfferReceived, RefreshDue
 from sipstack.usage.invite.extension import Ask, Close, Reply, TakeOffer
-from sipstack.usage.invite.offer_received import OfferInResponse
+from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Taken, answers, carrier_of, take_request, take_response
 
 if TYPE_CHECKING:
@@ -111,6 +111,10 @@ class ExtendedSession:
     def _respond(self, reply: Reply, request: Request, transaction: AnyServer, now: float) -> None:
         session, headers = self._session, Headers(reply.headers)
         if reply.refreshes and session.extensions is not None:
+            offer = session.received_offer
+            if isinstance(offer, ReceivedOffer) and offer.method == request.method:
+                session.refuse_for_now(request, transaction, now)  # RFC 3311 §5.2: one UPDATE at a time
+                return
             refused = session.extensions.refusal(request)
             if refused is not None:
                 session.core.respond(transaction, request.response(refused[0], headers=refused[1]), now)

@@ -37,6 +37,11 @@ class ReceivedOffer:
         self._carrier = carrier_of(request)
         self._target = session.dialog.new_target(request)
 
+    @property
+    def method(self) -> str:
+        """INVITE, UPDATE or PRACK."""
+        return self._request.method
+
     def begin(self) -> None:
         """Tell the user agent; from now on CANCEL finds us."""
         session = self._session

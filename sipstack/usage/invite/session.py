@@ -377,6 +377,7 @@ class Session:
         if self.state is not SessionState.ESTABLISHED:
             return
         self.state = SessionState.CLOSING
+        self.usages.closing = True
         self._bye_headers = headers
         if self.extensions is not None:
             self.extensions.stop()
