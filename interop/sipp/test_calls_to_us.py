@@ -130,6 +130,26 @@ async def test_two_byes_that_cross_are_both_answered(agent: UserAgent, target: s
     assert callee.ended == ["local"]
 
 
+async def test_re_invites_that_cross_again_and_again(agent: UserAgent, target: str, sipp: Launch) -> None:
+    """RFC 3261 §14.1: 491 each way, five times; then ours passes, and the call has lost nothing."""
+    held: list[bool] = []
+
+    async def hold(invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            await call.hold()
+            held.append(call.held)
+            await call.ended()
+
+    async with agent.serving(hold):
+        with sipp("uac_491_storm", target=target) as caller:
+            result = await caller.ended()
+    assert result.problems == ""
+    storm = ["< INVITE", "> INVITE", "< 491 INVITE", "> ACK", "> 491 INVITE", "< ACK"]
+    placed, peace = ["> INVITE", "< 200 INVITE", "> ACK"], ["< INVITE", "> 200 INVITE", "< ACK"]
+    assert result.labels == [*placed, *storm * 5, *peace, *HANGS_UP]
+    assert held == [True]
+
+
 OUTSIDE = ["uac_unknown_bye", "uac_unknown_reinvite", "uac_cancel_nothing", "uac_options"]
 
 

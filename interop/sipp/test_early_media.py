@@ -28,8 +28,9 @@ async def test_a_prack_that_is_lost_and_one_for_another_response(
     assert accepted.header("Content-Length") == "0"
 
 
-@pytest.mark.parametrize("scenario", ["uas_early_answer", "uas_481_to_prack"])
+@pytest.mark.parametrize("scenario", ["uas_early_answer", "uas_481_to_prack", "uas_404_to_prack"])
 async def test_an_answer_in_a_183_is_that_of_the_call(agent: UserAgent, sipp: Launch, scenario: str) -> None:
+    """The 200 has none (RFC 3261 §13.2.1); a PRACK that is refused leaves the call to its INVITE."""
     with sipp(scenario) as callee:
         async with agent.invite(callee.uri) as outgoing:
             async for response in outgoing.provisionals():

@@ -19,8 +19,8 @@ def cells(table: str) -> list[tuple[str, str, str]]:
     return [(row[0], kind, cell) for row in rows for kind, cell in zip(head, row[1:], strict=True)]
 
 
-# The row is alice's request, the column bob's; the statuses in this order. Offers that meet are glare, and go
-# out again. What meets a BYE finds no dialog any more; a NOTIFY finds that of its subscription (RFC 5057 §4.2).
+# The row is alice's request, the column bob's; the statuses in this order. Offers that meet are glare, and
+# go out again. What meets a BYE finds no dialog any more, but a NOTIFY that of its subscription (RFC 5057).
 CROSSED = """
                 INVITE  late    UPDATE  bare    refresh BYE     INFO    REFER   MESSAGE OPTIONS NOTIFY
     INVITE      491/491 491/491 491/491 200/200 200/200 481/200 200/200 200/202 200/200 200/200 200/200
