@@ -16,7 +16,7 @@ from sipstack.testing.link import Link
 from sipstack.testing.world import World
 from sipstack.usage.content import SDP
 from sipstack.usage.info import InfoRequest, InfoServer
-from sipstack.usage.invite.events import OfferDue, OfferReceived
+from sipstack.usage.invite.events import Ended, OfferDue, OfferReceived
 from sipstack.usage.invite.extension import Ask
 from sipstack.usage.invite.offer_received import ReceivedOffer
 from sipstack.usage.invite.session import Session
@@ -42,8 +42,8 @@ _ANSWERED = re.compile(r"(\w+) -> \w+ ([2-6]\d\d) .*\[(\d+) (\w+)\]")
 class Crossing:
     """Alice has called bob; with ``referred`` each has also a REFER of the other to tell of."""
 
-    def __init__(self, *, referred: bool = False) -> None:
-        self.world = World(Link(delay=WAY))
+    def __init__(self, *, referred: bool = False, seed: int = 0) -> None:
+        self.world = World(Link(delay=WAY), seed=seed)
         self.alice, self.bob = alice_and_bob(self.world)
         self.agents = {"alice": self.alice, "bob": self.bob}
         self.referrals: dict[str, IncomingRefer] = {}
@@ -89,6 +89,8 @@ class Crossing:
 
     def _hears(self, name: str, event: Event | ReferReceived) -> None:
         match event:
+            case Ended() if name in self.late:
+                self.late[name].sent.give_up(self.now)
             case OfferDue(session=session):
                 session.reoffer(self._description(name), self.now)
             case OfferReceived(session=session) if self._has_late_invite(name, session):

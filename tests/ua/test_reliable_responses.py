@@ -133,6 +133,19 @@ async def test_an_update_before_the_answer(world: World, body: bytes, status: in
     assert world.leftovers == []
 
 
+@pytest.mark.parametrize("body", [b"nonsense", VIDEO])
+async def test_a_prack_with_an_offer_that_cannot_be_taken_ends_the_call(world: World, body: bytes) -> None:
+    """§3: a PRACK that matches is answered with 2xx; so it is the INVITE that is refused."""
+    callee = Announcing(5)
+    async with ScriptedPeer(world, "carol") as carol, world.user_agent("bob") as bob, bob.serving(callee):
+        early = await invited(world, carol)
+        carol.send(address(world, "bob"), prack(carol, early, body=body))
+        await asyncio.sleep(0.1)
+        assert statuses(carol)[-2:] == [(200, "PRACK"), (488, "INVITE")]
+        assert callee.given_up == 1
+    assert world.leftovers == []
+
+
 # --- the callee, as it should be ---
 
 
