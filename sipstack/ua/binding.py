@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from typing import Protocol
@@ -16,8 +15,8 @@ from sipstack.message import Response
 from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
 from sipstack.ua.learned_address import LearnedAddress, Verdict, seen_at
 from sipstack.ua.refusal import refusal
-from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.soft_state import SoftState
 from sipstack.usage.registration.usage import RegistrationUsage as Usage
 
 STABLE = 120.0
@@ -60,37 +59,41 @@ class Nobody:
     def _ended(self) -> None: ...
 
 
-class Binding:
-    """One flow: see ``runtime.Live``."""
+class Binding(SoftState):
+    """One flow; its target is the address-of-record."""
+
+    _UNANSWERED = "%s may still be registered: the registrar does not answer"
 
     def __init__(self, runtime: Runtime, usage: Usage, user: BindingUser, aor: str) -> None:
-        self.state = RegistrationState(False, None, None)
+        super().__init__(runtime, aor)
         self.given_up = False
         """Whether it failed, and is not tried again."""
-        self.closed: Result[None] = Result()
         self.usage = usage
-        self._runtime = runtime
         self._user: BindingUser = user
-        self._aor = aor
         self._address = LearnedAddress()
-        self._failures = 0  # in a row
         self._registered_at = -math.inf
-        self._retrying: asyncio.TimerHandle | None = None
         self._pending = False  # a REGISTER is under way
-        self._began = runtime.now()
-        self._heard = False  # the registrar has answered a REGISTER
-        self._closing = False
         self._removing = False  # the REGISTER under way, or waiting for it, un-registers
         self._bound_until = -math.inf  # until then the registrar sends calls to us, whatever happened since
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
-        return f"<Binding of {self._aor} {'active' if self.state.active else 'inactive'}>"
+        return f"<Binding of {self._target} {'active' if self.active else 'inactive'}>"
 
     @property
-    def has_worked(self) -> bool:
-        """Whether it was ever registered."""
-        return self._registered_at > -math.inf
+    def active(self) -> bool:
+        """Whether it stands, as far as the latest answer tells."""
+        return self._expires_at is not None
+
+    @property
+    def state(self) -> RegistrationState:
+        """How it stands."""
+        return RegistrationState(self.active, self._expires_at, self._error, self._retry_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes of it any more."""
+        return self._closed.done
 
     def register(self) -> None:
         """Send the first REGISTER."""
@@ -103,51 +106,33 @@ class Binding:
 
     def revive(self) -> None:
         """Try again after all: another flow of the registration works."""
-        if self.given_up and not self._closing and self.state.error is not None:
-            self._plan(self.state.error, self._user._backoff(self, self.state.error), None)
+        if self.given_up and not self._closing and self._error is not None:
+            self._plan(self._error, self._user._backoff(self, self._error), None)
 
-    # -- the end: see runtime.Live -------------------------------------------------------------------------
+    # -- see SoftState -------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Un-register; ``left`` waits for the answer."""
-        if not self._closing:
-            grace = self._runtime.grace
-            grace.begin(self.closed)
-            if not self._heard:
-                loop = self._runtime.loop
-                loop.call_at(self._began + grace.seconds * SILENCE, self._leave_unless_heard)
-        self._close_nowait()
+    def _place(self) -> None:
+        self._send(self.usage.refresh)
 
-    async def left(self) -> None:
-        """Wait until it is over, a few seconds at the most: hardly at all where the registrar has never
-        answered.
+    def _withdraw(self) -> None:
+        """At once, or after the REGISTER that is under way, because they must not overtake one another (RFC
+        3261 §10.2).
         """
-        await self.closed.settled()
-        if not self.closed.done:
-            TRANSACTION.warning("%s may still be registered: the registrar does not answer", self._aor)
-
-    def _leave_unless_heard(self) -> None:
-        if not self._heard:
-            self.closed.leave()
-
-    def _close_nowait(self) -> bool:
-        """Un-register at once, or after the REGISTER that is under way, because they must not overtake one
-        another (RFC 3261 §10.2).
-        """
-        if not self._closing:
-            self._closing = True
-            if self._retrying is not None:
-                self._retrying.cancel()
-            if not self._pending:
-                self._unregister()
-        return not self.closed.late
+        if not self._pending:
+            self._unregister()
 
     def _abort(self, reason: str) -> None:
-        error = FlowClosed(reason)
-        TRANSACTION.info("the registration of %s ends: %s", self._aor, reason)
+        TRANSACTION.info("the registration of %s ends: %s", self._target, reason)
         self.given_up = self._closing = True
-        self._change(RegistrationState(False, None, error))
-        self._finish()
+        error = FlowClosed(reason)
+        self._change(None, error)
+        self._finish(error)
+
+    def _over(self, error: SipError | None) -> None:
+        self._runtime.command(self.usage.leave)
+        self._runtime.detach(self, self.usage)
+        user, self._user = self._user, Nobody()
+        user._ended()
 
     def _send(self, command: Callable[[float], None]) -> None:
         self._pending = True
@@ -155,18 +140,11 @@ class Binding:
 
     def _unregister(self) -> None:
         # While active it is refreshed, and a REGISTER that we know nothing of may be under way
-        if self.state.active or self._runtime.now() < self._bound_until:
+        if self.active or self._runtime.now() < self._bound_until:
             self._removing = True
             self._send(self.usage.remove)
         else:
-            self._finish()
-
-    def _finish(self) -> None:
-        self.closed.set(None)
-        self._runtime.command(self.usage.leave)
-        self._runtime.detach(self, self.usage)
-        user, self._user = self._user, Nobody()
-        user._ended()
+            self._finish(self._error)
 
     # -- our address ---------------------------------------------------------------------------------------
 
@@ -178,7 +156,7 @@ class Binding:
             return
         verdict = self._address.judge(seen, flow.advertised, now)
         if verdict is Verdict.ASK:
-            TRANSACTION.info("%s: the registrar sees us at %s now: it is asked again", self._aor, seen)
+            TRANSACTION.info("%s: the registrar sees us at %s now: it is asked again", self._target, seen)
             self._send(self.usage.refresh)
         elif verdict is Verdict.MOVE:
             self._runtime.driver.learned(flow, seen, "so its answer says")
@@ -190,7 +168,7 @@ class Binding:
             return
         if change.moves[flow].local != flow.local:  # what was learned was so in another network
             self._address = LearnedAddress()
-        if self.state.active or self._pending:
+        if self.active or self._pending:
             self._send(self.usage.move)
 
     # -- events --------------------------------------------------------------------------------------------
@@ -202,37 +180,37 @@ class Binding:
             self._heard = self._heard or not refused
         match event:
             case Registered(expires=expires):
-                TRANSACTION.info("%s is registered for %s s", self._aor, expires)
-                self._registered_at = self._runtime.now()
+                TRANSACTION.info("%s is registered for %s s", self._target, expires)
+                self._worked, self._registered_at = True, self._runtime.now()
                 self._bound_until = self._registered_at + expires
-                self._change(RegistrationState(True, self._bound_until, None))
+                self._change(self._bound_until, None)
                 self._learn(event.response)
             case Unregistered():
-                TRANSACTION.info("%s is not registered any more", self._aor)
+                TRANSACTION.info("%s is not registered any more", self._target)
                 self._bound_until = -math.inf
-                self._change(RegistrationState(False, None, None))
+                self._change(None, None)
             case RegistrationFailed():
                 self._failed(failure(event), event.retry_after)
             case FlowLost():
                 self._flow_lost(event.error)
         if self._removing and not self._pending:
-            self._finish()
+            self._finish(self._error)
         elif self._closing and not self._pending:
             self._unregister()
 
-    def _change(self, state: RegistrationState) -> None:
-        self.state = state
+    def _change(self, expires_at: float | None, error: SipError | None) -> None:
+        """Nothing is planned any more."""
+        self._stop_trying()
+        self._expires_at, self._error = expires_at, error
         self._user._changed(self)
 
     def _failed(self, error: SipError, pause: float | None) -> None:
-        write = TRANSACTION.warning if self.has_worked else TRANSACTION.info  # the first is raised
-        write("the registration of %s failed: %s", self._aor, error)
+        write = TRANSACTION.warning if self._worked else TRANSACTION.info  # the first is raised
+        write("the registration of %s failed: %s", self._target, error)
         if self._closing:
-            self._change(RegistrationState(False, None, error))
+            self._change(None, error)
             return
-        if self.state.active:
-            self._failures = 0
-        self._failures += 1
+        self._count(anew=self.active)
         backoff = self._user._backoff(self, error)
         if backoff is None:
             self._give_up(error)
@@ -241,26 +219,24 @@ class Binding:
 
     def _flow_lost(self, error: SipError) -> None:
         """At once, for nobody can call us (RFC 5626 §4.4); but a flow that never lasts is no use."""
-        TRANSACTION.warning("the flow of the registration of %s is lost: %s", self._aor, error)
+        TRANSACTION.warning("the flow of the registration of %s is lost: %s", self._target, error)
         if self._closing:
             return
-        if self._runtime.now() - self._registered_at >= STABLE:
-            self._failures = 0
-        self._failures += 1
+        self._count(anew=self._runtime.now() - self._registered_at >= STABLE)
         backoff = self._user._backoff(self, error)
         if backoff is None:
             self._give_up(error)
-        elif self._failures == 1:
-            self._try_in(error, self._runtime.identifiers.uniform(0.0, 1.0))  # an edge proxy has many clients
+        elif self._failures == 1:  # an edge proxy has many clients
+            self._try_again_in(error, self._runtime.identifiers.uniform(0.0, 1.0))
         else:
-            self._try_in(error, backoff.wait(self._failures - 1, self._runtime.identifiers))
+            self._try_again_in(error, backoff.wait(self._failures - 1, self._runtime.identifiers))
 
     def _give_up(self, error: SipError) -> None:
-        if self.has_worked:
-            TRANSACTION.warning("%s is not registered any more, and will not try again", self._aor)
+        if self._worked:
+            TRANSACTION.warning("%s is not registered any more, and will not try again", self._target)
         self.given_up = True
         self._runtime.command(self.usage.leave)
-        self._change(RegistrationState(False, None, error))
+        self._change(None, error)
 
     def _plan(self, error: SipError, backoff: Backoff | None, pause: float | None) -> None:
         if backoff is None:
@@ -272,20 +248,14 @@ class Binding:
             delay = min(delay, left / 2)
         if pause is not None:
             delay = max(delay, min(pause, LONGEST_PAUSE) * identifiers.uniform(1.0, 1.1))
-        self._try_in(error, delay)
+        self._try_again_in(error, delay)
 
-    def _try_in(self, error: SipError, delay: float) -> None:
-        TRANSACTION.warning("%s will register again in %s s", self._aor, round(delay, 1))
-        loop = self._runtime.loop
-        if self._retrying is not None:
-            self._retrying.cancel()
-        self._retrying = loop.call_later(delay, self._try_again)
+    def _try_again_in(self, error: SipError, wait: float) -> None:
+        TRANSACTION.warning("%s will register again in %s s", self._target, round(wait, 1))
         self.given_up = False
-        self._change(RegistrationState(False, None, error, loop.time() + delay))
-
-    def _try_again(self) -> None:
-        self._retrying = None
-        self._send(self.usage.refresh)
+        self._expires_at, self._error = None, error
+        self._try_in(wait)
+        self._user._changed(self)
 
 
 def failure(event: RegistrationFailed) -> SipError:

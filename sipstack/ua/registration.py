@@ -143,16 +143,16 @@ class Registration:
         """Take away every binding of the address-of-record. Raises like ``_open``."""
         for binding in self._bindings:
             binding.remove_all()
-            await binding.closed
+            await binding._closed
         if self.error is not None:
             raise self.error
 
     async def _close(self) -> None:
         """Un-register all flows, and wait a few seconds at the most."""
         for binding in self._bindings:
-            binding.close()
+            binding._begin_to_close()
         for binding in self._bindings:
-            await binding.left()
+            await binding._left()
         self._states.close()
 
     # -- for the bindings: see BindingUser -----------------------------------------------------------------
@@ -189,7 +189,7 @@ class Registration:
             self._opened.set(None)
 
     def _ended(self) -> None:
-        if all(each.closed.done for each in self._bindings):
+        if all(each.is_over for each in self._bindings):
             self._states.close()
 
 

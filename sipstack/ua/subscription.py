@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +12,6 @@ from sipstack.core.events import AddressChanged
 from sipstack.core.registry import Withdraw
 from sipstack.errors import (
     AuthenticationFailed,
-    FlowClosed,
     LocalProtocolError,
     ParseError,
     SipError,
@@ -21,10 +19,11 @@ from sipstack.errors import (
 )
 from sipstack.log import TRANSACTION
 from sipstack.message import Request
-from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
+from sipstack.ua.backoff import Backoff
 from sipstack.ua.refusal import refusal
-from sipstack.ua.result import SILENCE, Result
+from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
+from sipstack.ua.soft_state import SoftState
 from sipstack.ua.stream import Stream
 from sipstack.usage.packages.package import EventPackage
 from sipstack.usage.subscriber import SubscriberUsage
@@ -68,13 +67,15 @@ class Notification:
         return self.package.value_of(self.request) if self.whole is None else self.whole
 
 
-class Subscription:
+class Subscription(SoftState):
     """Our subscription to a state: ``async for`` gives each notification. 64 wait for who is slow to take
     them; then the oldest is lost.
 
     The iteration ends when the notifier has ended it for good, and raises what ended it otherwise:
     SubscriptionRejected, AuthenticationFailed, TransactionTimeout, TransportError.
     """
+
+    _UNANSWERED = "the subscription to %s has not ended yet: no answer"
 
     def __init__(
         self,
@@ -85,14 +86,10 @@ class Subscription:
         release: Withdraw,
         target: str,
     ) -> None:
+        super().__init__(runtime, target)
         self._package = package
-        self._target = target
         self._state = "terminated"
         self._latest: Notification | None = None
-        self._expires_at: float | None = None
-        self._retry_at: float | None = None
-        self._error: SipError | None = None
-        self._runtime = runtime
         self._subscribe = subscribe
         self._retry = retry
         self._release: Withdraw | None = release
@@ -101,11 +98,8 @@ class Subscription:
         self._whole: dict[str, Any] = {}  # the states of notifiers that tell changes
         self._asked_for_all = False
         self._opened: Result[None] = Result()
-        self._closed: Result[None] = Result()
-        self._retrying: asyncio.TimerHandle | None = None
-        self._began = self._first_began = runtime.now()
-        self._failures = 0
-        self._subscribed = self._worked = self._heard = self._closing = False
+        self._subscribed_at = self._began
+        self._subscribed = False
 
     def __repr__(self) -> str:
         return f"<Subscription to {self._package.name} of {self._target}: {self._state}>"
@@ -116,11 +110,6 @@ class Subscription:
     def package(self) -> EventPackage:
         """What it is a subscription to."""
         return self._package
-
-    @property
-    def target(self) -> str:
-        """The URI whose state we have asked for."""
-        return self._target
 
     @property
     def state(self) -> str:
@@ -136,16 +125,6 @@ class Subscription:
     def latest(self) -> Notification | None:
         """The latest notification."""
         return self._latest
-
-    @property
-    def expires_at(self) -> float | None:
-        """When it ends unless it is refreshed, in the event loop's time; None while there is none."""
-        return self._expires_at
-
-    @property
-    def error(self) -> SipError | None:
-        """What it was lost with; None while all is well, and where the notifier has ended it."""
-        return self._error
 
     @property
     def retry_at(self) -> float | None:
@@ -168,51 +147,38 @@ class Subscription:
                 raise self._error from None
             raise
 
-    # -- the block, and the end: see runtime.Live ----------------------------------------------------------
+    # -- see SoftState -------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        self._begin()
+        self._place()
         await self._opened
 
-    async def _close(self) -> None:
-        """Unsubscribe, and wait a few seconds at the most."""
-        if not self._closing:
-            grace, loop = self._runtime.grace, self._runtime.loop
-            if not self._closed.done:
-                grace.begin(self._closed)
-                if not self._heard:
-                    loop.call_at(self._first_began + grace.seconds * SILENCE, self._leave_unless_heard)
-        self._close_nowait()
-        await self._closed.settled()
-        if not self._closed.done:
-            TRANSACTION.warning("the subscription to %s has not ended yet: no answer", self._target)
-
-    def _leave_unless_heard(self) -> None:
-        if not self._heard:
-            self._closed.leave()
-
-    def _close_nowait(self) -> bool:
-        if not self._closing:
-            self._closing = True
-            if self._retrying is not None:
-                self._retrying.cancel()
-            if self._usage is not None and self._subscribed:
-                self._runtime.command(self._usage.unsubscribe, self._runtime.now())
-            else:
-                self._finish(None)
-        return not self._closed.done and not self._closed.late
-
-    def _abort(self, reason: str) -> None:
-        self._finish(FlowClosed(reason))
-
-    def _begin(self) -> None:
-        self._retrying = self._retry_at = None
-        self._began = self._runtime.now()
+    def _place(self) -> None:
+        self._stop_trying()
+        self._subscribed_at = self._runtime.now()
         usage = self._usage = self._subscribe()
         self._subscribed = True
         self._runtime.attach(self, usage)
         TRANSACTION.info("%s: subscribing to %s of %s", usage.call_id, self._package.name, self._target)
         self._runtime.command(usage.start, self._runtime.now())
+
+    def _withdraw(self) -> None:
+        if self._usage is not None and self._subscribed:
+            self._runtime.command(self._usage.unsubscribe, self._runtime.now())
+        else:
+            self._finish(None)
+
+    def _over(self, error: SipError | None) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+        if self._usage is not None:
+            self._runtime.detach(self, self._usage)
+        self._notifications.close()
+        if error is not None:
+            self._opened.fail(error)
+        else:
+            self._opened.set(None)
 
     def _moved(self, change: AddressChanged) -> None:
         """NOTIFYs come to an address that is not ours any more."""
@@ -232,7 +198,7 @@ class Subscription:
                 self._notified(event)
                 self._settled()
             case Over():
-                self._over(event)
+                self._ended(event)
 
     def _settled(self) -> None:
         self._worked, self._error = True, None
@@ -268,7 +234,7 @@ class Subscription:
             self._whole[event.source] = whole
         return whole
 
-    def _over(self, event: Over) -> None:
+    def _ended(self, event: Over) -> None:
         usage = event.subscriber
         self._subscribed = False
         usage.user = None
@@ -300,39 +266,16 @@ class Subscription:
 
     def _plan(self, event: Over, reason: str, error: SipError | None) -> None:
         runtime = self._runtime
-        if runtime.now() - self._began >= STABLE:
-            self._failures = 0
-        self._failures += 1
+        self._count(anew=runtime.now() - self._subscribed_at >= STABLE)
         unknown = event.response is not None and event.response.status == 481
         at_once = self._failures == 1 and (reason in AT_ONCE or unknown or event.error is not None)
         backoff = self._retry if isinstance(self._retry, Backoff) else AGAIN
         identifiers = runtime.identifiers
         wait = identifiers.uniform(0.0, 1.0) if at_once else backoff.wait(self._failures, identifiers)
-        if event.retry_after is not None:
-            wait = max(wait, min(event.retry_after, LONGEST_PAUSE))
         self._error = error
-        self._retry_at = runtime.now() + wait
-        self._retrying = runtime.loop.call_later(wait, self._begin)
+        wait = self._try_in(wait, event.retry_after)
         self._opened.set(None)  # ``retry`` is given, or it has worked
         TRANSACTION.warning("the subscription to %s begins again in %s s", self._target, round(wait, 1))
-
-    def _finish(self, error: SipError | None) -> None:
-        if self._closed.done:
-            return
-        if self._retrying is not None:
-            self._retrying.cancel()
-        self._error, self._retry_at = error, None
-        release, self._release = self._release, None
-        if release is not None:
-            release()
-        if self._usage is not None:
-            self._runtime.detach(self, self._usage)
-        self._closed.set(None)
-        self._notifications.close()
-        if error is not None:
-            self._opened.fail(error)
-        else:
-            self._opened.set(None)
 
 
 def failure(event: Over) -> SipError | None:
