@@ -13,6 +13,7 @@ from sipstack.errors import ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
+from sipstack.usage.records import PublicationRecord, local_tag, recalled
 from sipstack.usage.refresh import LONGEST, longer_interval, refresh_after
 
 
@@ -79,6 +80,7 @@ class PublicationUsage:
         "_refresh_at",
         "_sent",
         "_taken",
+        "_until",
         "_wish",
         "scheduled",
         "user",
@@ -98,10 +100,42 @@ class PublicationUsage:
         self._taken: bytes | None = None  # the last body that the server has taken
         self._etag: str | None = None
         self._refresh_at = NEVER
+        self._until = NEVER  # the server keeps the state until then
         self._cseq = 0
         self._wish: _Wish | None = None  # of the PUBLISH under way
         self._next: _Wish | None = None
         self._sent: SentRequest | None = None
+
+    @classmethod
+    def from_record(
+        cls,
+        record: PublicationRecord,
+        core: CoreServices,
+        draft: Draft,
+        package: str,
+        content_type: str,
+        expires: int,
+    ) -> PublicationUsage:
+        """Go on with a publication from before a restart: ``publish`` changes the state that the server has,
+        ``remove`` takes it back.
+        """
+        draft = recalled(draft, record.call_id, record.local_tag)
+        usage = cls(core, draft, package, content_type, expires)
+        usage._cseq, usage._etag = record.cseq, record.etag
+        return usage
+
+    def record(self, now: float) -> PublicationRecord | None:
+        """What must survive a restart; None while the server has nothing of us."""
+        if self._etag is None or self._until <= now:
+            return None
+        draft = self._draft
+        left = self._until - now
+        return PublicationRecord(draft.call_id, local_tag(draft.from_), self._last_cseq, left, self._etag)
+
+    @property
+    def _last_cseq(self) -> int:
+        request = self.request
+        return self._cseq if request is None else max(self._cseq, request.cseq.number)  # credentials take one
 
     def __repr__(self) -> str:
         return f"<PublicationUsage {self._package} {self._draft.uri}>"
@@ -159,9 +193,7 @@ class PublicationUsage:
             self._core.emit(Unpublished(self))
             return
         self._wish = wish
-        self._cseq += 1
-        if self.request is not None:  # credentials have taken numbers of their own
-            self._cseq = max(self._cseq, self.request.cseq.number + 1)
+        self._cseq = self._last_cseq + 1
         headers = self._draft.headers.joined(Headers(self._fields(wish)))
         draft = attrs.evolve(self._draft, cseq=self._cseq, headers=headers, body=wish.body or b"")
         self._sent = self._core.send(draft, self, now)
@@ -208,6 +240,7 @@ class PublicationUsage:
             return
         granted = response.headers.readable("Expires")
         seconds = float(min(self._expires if granted is None else granted, LONGEST))
+        self._until = now + seconds
         self._refresh_at = now + refresh_after(seconds, self._core.timers.timeout, self._core.identifiers)
         self._core.schedule(self)
         self._core.emit(Published(self, seconds, wish.body is not None))

@@ -16,6 +16,7 @@ from sipstack.message import Headers, Request, Response
 from sipstack.message.parameterised import SubscriptionState
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.packages.package import EventPackage
+from sipstack.usage.records import SubscriberRecord, local_tag, recalled
 from sipstack.usage.refresh import longer_interval
 from sipstack.usage.subscription import SubscriptionUsage, seconds_of
 from sipstack.usage.subscription_events import Accepted, Notified, Over
@@ -66,6 +67,32 @@ class SubscriberUsage:
         self._answered = False
         self._is_over = False  # nothing more is told
 
+    @classmethod
+    def from_record(
+        cls,
+        record: SubscriberRecord,
+        core: CoreServices,
+        draft: Draft,
+        package: EventPackage,
+        expires: int,
+        now: float,
+    ) -> SubscriberUsage:
+        """Go on with the subscriptions from before a restart: ``refresh``, in place of ``start``, tells the
+        notifiers where we are.
+        """
+        usage = cls(core, recalled(draft, record.call_id, record.local_tag), package, expires)
+        for each in record.subscriptions:
+            host = DialogUsages(core, attrs.evolve(each.dialog), draft.identity)
+            kept = SubscriptionUsage.from_record(each, core, host, usage, package.name, now)
+            usage.subscriptions.append(kept)
+        return usage
+
+    def record(self, now: float) -> SubscriberRecord | None:
+        """What must survive a restart; None while there is no subscription."""
+        kept = [each.record(now) for each in self.subscriptions]
+        found = tuple(each for each in kept if each is not None)
+        return SubscriberRecord(*self._place, found) if found and not self.closing else None
+
     def __repr__(self) -> str:
         return f"<SubscriberUsage {self.package.name} {self._draft.uri}>"
 
@@ -75,7 +102,7 @@ class SubscriberUsage:
 
     @property
     def _place(self) -> tuple[str, str]:
-        return self._draft.call_id, self._draft.from_.rpartition(";tag=")[2]
+        return self._draft.call_id, local_tag(self._draft.from_)
 
     @property
     def request(self) -> Request | None:

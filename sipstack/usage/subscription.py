@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import attrs
+
 from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
@@ -14,6 +16,7 @@ from sipstack.message.parameterised import SubscriptionState
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.timers import NEVER
+from sipstack.usage.records import SubscriptionRecord
 from sipstack.usage.refresh import LONGEST, longer_interval, refresh_after
 
 ENDING = frozenset({401, 403, 404, 405, 407, 410, 416, *range(480, 486), 489, 501, 604})
@@ -92,6 +95,29 @@ class SubscriptionUsage:
         self._refresh_at = NEVER
         self._is_over = False
         host.add(self, ("NOTIFY", package, None))
+
+    @classmethod
+    def from_record(
+        cls,
+        record: SubscriptionRecord,
+        core: CoreServices,
+        host: DialogUsages,
+        subscriber: Subscriber,
+        package: str,
+        now: float,
+    ) -> SubscriptionUsage:
+        """Go on with a subscription from before a restart."""
+        usage = cls(core, host, subscriber, package)
+        usage.known = usage._told = True
+        usage._sent_at = now
+        usage._renewed(now + max(record.expires_in, 0.0), now)
+        return usage
+
+    def record(self, now: float) -> SubscriptionRecord | None:
+        """What must survive a restart; None where there is nothing to go on with."""
+        if not self.known or self._is_over or self._until <= now:
+            return None
+        return SubscriptionRecord(attrs.evolve(self.host.dialog), self._until - now)
 
     def __repr__(self) -> str:
         return f"<SubscriptionUsage of {self.host.dialog.remote_target}>"

@@ -16,6 +16,7 @@ from sipstack.message import Headers, NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
+from sipstack.usage.records import RegistrationRecord, local_tag
 from sipstack.usage.refresh import longer_interval, refresh_after
 from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.usage.registration.grant import Grant
@@ -57,6 +58,7 @@ class RegistrationUsage:
         "_proxy",
         "_refresh_at",
         "_registered_at",
+        "_until",
         "_registrar",
         "_removing",
         "_sent",
@@ -92,6 +94,7 @@ class RegistrationUsage:
         self._cseq = 0
         self._refresh_at = NEVER
         self._registered_at = 0.0
+        self._until = NEVER  # the registrar keeps the binding until then
         self._bound = ""  # the Contact URI that is bound
         self._held: Flow | None = None
         self._removing = False
@@ -101,6 +104,48 @@ class RegistrationUsage:
         self._next: _Wish | None = None
         self._waiting = False
         self.scheduled = NEVER
+
+    @classmethod
+    def from_record(
+        cls,
+        record: RegistrationRecord,
+        core: CoreServices,
+        registrar: str,
+        identity: Identity,
+        expires: int,
+        headers: HeaderFields = (),
+        *,
+        proxy: str | None = None,
+    ) -> RegistrationUsage:
+        """Go on with a binding from before a restart: ``move`` refreshes it, and takes the Contact from
+        before back where we are at another address now.
+        """
+        instance = None if record.urn is None else Instance(record.urn, record.reg_id)
+        usage = cls(core, registrar, identity, expires, headers, proxy=proxy, instance=instance)
+        usage._call_id, usage._cseq = record.call_id, record.cseq
+        usage._from = f"{identity.aor};tag={record.local_tag}"
+        usage._bound = record.contact
+        return usage
+
+    def record(self, now: float) -> RegistrationRecord | None:
+        """What must survive a restart; None while nothing is bound."""
+        if self.grant is None or self._until <= now:
+            return None
+        instance = self._instance
+        return RegistrationRecord(
+            self._call_id,
+            local_tag(self._from),
+            self._last_cseq,
+            self._until - now,
+            self._bound,
+            None if instance is None else instance.urn,
+            None if instance is None else instance.reg_id,
+        )
+
+    @property
+    def _last_cseq(self) -> int:
+        request = self.request
+        return self._cseq if request is None else max(self._cseq, request.cseq.number)  # credentials take one
 
     def __repr__(self) -> str:
         return f"<RegistrationUsage {self._identity.aor} at {self._registrar}>"
@@ -168,9 +213,7 @@ class RegistrationUsage:
             self._next = wish
             return
         self._waiting = True
-        if self._sent is not None and self._sent.request is not None:
-            self._cseq = max(self._cseq, self._sent.request.cseq.number)  # a challenge may have taken numbers
-        self._cseq += 1
+        self._cseq = self._last_cseq + 1
         supported = "path" if self._instance is None else self._instance.supported
         draft = Draft(
             "REGISTER",
@@ -264,6 +307,7 @@ class RegistrationUsage:
         core = self._core
         self.grant = grant
         self._bound, self._registered_at = str(ours or ""), now
+        self._until = now + grant.expires
         self._hold_flow(now)
         routes = route_set(self._proxy, grant.service_route)
         core.bind(self._identity, self, Bound(routes, grant.gruu, self._is_outbound and grant.outbound))
