@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import attrs
 
@@ -30,6 +30,16 @@ from sipstack.usage.standalone import StandaloneRequest
 from sipstack.usage.subscriber import SubscriberUsage
 
 
+class InWhoseName(TypedDict, total=False):
+    """In whose name a request goes out: ours, unless given; and how far. ``from_`` is a name-addr in place of
+    the identity's own.
+    """
+
+    identity: Identity | None
+    from_: str
+    max_forwards: int
+
+
 class Commands(Services):
     """The commands that begin something; each returns the usage that it began."""
 
@@ -38,15 +48,13 @@ class Commands(Services):
         target: str,
         headers: HeaderFields = (),
         *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
         anonymous: bool = False,
         wishes: Mapping[str, Any] = NO_WISHES,
+        **sender: Unpack[InWhoseName],
     ) -> OutgoingInviteUsage:
         """A call to ``target`` (a URI); ``start`` routes it, then it asks for the offer (event ``Routed``).
 
-        ``from_`` is a name-addr in place of the identity's own. ``wishes``: by the name of an extension, what
+        ``wishes``: by the name of an extension, what
         is asked of it in this call. ``anonymous``: our Contact does not tell who we are either.
         """
         introduction = self._invite_fields
@@ -54,7 +62,7 @@ class Commands(Services):
             headers = (*self.registry.requirements, *headers)
         if headers:
             introduction = introduction.joined(Headers(headers))
-        draft = self._draft("INVITE", target, introduction, b"", "", identity, from_, max_forwards)
+        draft = self._draft("INVITE", target, introduction, b"", "", **sender)
         if anonymous:
             draft = attrs.evolve(draft, identity=draft.identity.unnamed)
         outgoing = OutgoingInviteUsage(self, draft)
@@ -69,14 +77,11 @@ class Commands(Services):
         target: str,
         headers: HeaderFields = (),
         body: bytes = b"",
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
+        **sender: Unpack[InWhoseName],
     ) -> StandaloneRequest:
         """A request outside of any dialog, such as OPTIONS or MESSAGE; ``start`` sends it."""
         fields = self._own_fields.joined(Headers(headers))
-        draft = self._draft(method, target, fields, body, None, identity, from_, max_forwards)
+        draft = self._draft(method, target, fields, body, None, **sender)
         return StandaloneRequest(self, draft)
 
     def subscriber(
@@ -85,14 +90,11 @@ class Commands(Services):
         package: EventPackage,
         expires: int,
         headers: HeaderFields = (),
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
+        **sender: Unpack[InWhoseName],
     ) -> SubscriberUsage:
         """A subscription to ``target`` for ``expires`` seconds (RFC 6665); ``start`` sends it."""
         fields = self._invite_fields.joined(Headers(headers))
-        draft = self._draft("SUBSCRIBE", target, fields, b"", "", identity, from_, max_forwards)
+        draft = self._draft("SUBSCRIBE", target, fields, b"", "", **sender)
         return SubscriberUsage(self, draft, package, expires)
 
     def publication(
@@ -101,30 +103,22 @@ class Commands(Services):
         package: EventPackage,
         expires: int,
         headers: HeaderFields = (),
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
+        **sender: Unpack[InWhoseName],
     ) -> PublicationUsage:
         """A state that is published at ``target`` (RFC 3903); ``publish`` sends it."""
         fields = self._own_fields.joined(Headers(headers))
-        draft = self._draft("PUBLISH", target, fields, b"", None, identity, from_, max_forwards)
+        draft = self._draft("PUBLISH", target, fields, b"", None, **sender)
         return PublicationUsage(self, draft, package.name, package.content_type, expires)
 
     def refer(
         self,
         target: str,
         headers: HeaderFields,
-        *,
-        identity: Identity | None = None,
-        from_: str = "",
-        max_forwards: int = 70,
+        **sender: Unpack[InWhoseName],
     ) -> OutgoingRefer:
         """A REFER outside of any dialog; ``start`` sends it."""
         fields = self._invite_fields.joined(Headers(headers))
-        return OutgoingRefer(
-            self, self._draft("REFER", target, fields, b"", "", identity, from_, max_forwards)
-        )
+        return OutgoingRefer(self, self._draft("REFER", target, fields, b"", "", **sender))
 
     def register(
         self,
@@ -168,9 +162,9 @@ class Commands(Services):
         headers: Headers,
         body: bytes,
         contact: str | None,
-        identity: Identity | None,
-        from_: str,
-        max_forwards: int,
+        identity: Identity | None = None,
+        from_: str = "",
+        max_forwards: int = 70,
     ) -> Draft:
         identity, identifiers = identity or self.configuration.identity, self.identifiers
         registered = self._registered.identities

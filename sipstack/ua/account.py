@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 
+from sipstack.core.commands import InWhoseName
 from sipstack.core.configuration import Identity
 from sipstack.core.credentials import Asker, CredentialsQuestion
 from sipstack.core.web_resource import WebResource
@@ -204,6 +205,14 @@ class Sender:
     def from_towards(self, target: str) -> str:
         """``from_`` of a request to ``target``; empty for that of the account."""
         return self.from_ or (_from_at(self.user, target) if self.user else "")
+
+    def towards(self, target: str) -> InWhoseName:
+        """The keywords of the core's commands for a request to ``target``."""
+        return {
+            "identity": self.identity,
+            "from_": self.from_towards(target),
+            "max_forwards": self.max_forwards,
+        }
 
 
 OURSELVES = Sender()

@@ -129,9 +129,7 @@ class Conversation:
             target,
             fields,
             body,
-            identity=sender.identity,
-            from_=sender.from_towards(target),
-            max_forwards=sender.max_forwards,
+            **sender.towards(target),
         )
         if self._before is not None:
             usage.follow(self._before)

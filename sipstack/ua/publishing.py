@@ -73,9 +73,7 @@ class Publishing(AgentBase):
             package,
             expires,
             headers,
-            identity=sender.identity,
-            from_=sender.from_towards(target),
-            max_forwards=sender.max_forwards,
+            **sender.towards(target),
         )
         async with published(Publication(runtime, usage, package, target), state) as publication:
             yield publication

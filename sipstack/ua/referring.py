@@ -65,9 +65,7 @@ class Referring(Calling):
         usage = runtime.core.refer(
             target,
             refer_fields(to, by, headers, notify=notify),
-            identity=sender.identity,
-            from_=sender.from_towards(target),
-            max_forwards=sender.max_forwards,
+            **sender.towards(target),
         )
         return transferring(Transfer(runtime, usage, to))
 

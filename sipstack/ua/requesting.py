@@ -48,9 +48,7 @@ class Requesting(AgentBase):
             target,
             fields,
             body,
-            identity=sender.identity,
-            from_=sender.from_towards(target),
-            max_forwards=sender.max_forwards,
+            **sender.towards(target),
         )
         TRANSACTION.info("%s to %s", method, target)
         try:

@@ -68,9 +68,7 @@ class Subscribing(AgentBase):
             package,
             seconds,
             fields,
-            identity=sender.identity,
-            from_=sender.from_towards(target),
-            max_forwards=sender.max_forwards,
+            **sender.towards(target),
         )
         return self._subscribed(begin, package, retry, target)
 
