@@ -278,6 +278,18 @@ def test_imports_below_net_have_no_circle_but_inside_one_folder() -> None:
     )
 
 
+def test_a_dialog_that_a_peer_begins_is_opened_in_one_place() -> None:
+    """``begin_dialog`` asks whether there is room for it: no method can forget that."""
+
+    def check(path: Path) -> Iterator[tuple[int, str]]:
+        for node in ast.walk(tree_of(path)):
+            opened = isinstance(node, ast.Attribute) and ast.unparse(node) == "Dialog.as_server"
+            if opened and inside(path) != "core/services.py":
+                yield node.lineno, "a dialog that nobody has admitted"
+
+    must_be_empty(complaints(files("sipstack"), check), "Call core.begin_dialog(request, flow, now).")
+
+
 def assigned_names(statement: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     return [name for name in map(ast.unparse, targets) if name != "__all__"]

@@ -153,7 +153,7 @@ class Admission:
         return self._shares.admit(size, flow.remote[0], self._newest, now)
 
     def admit_dialog(self, host: str, now: float) -> bool:
-        """Whether an INVITE of ``host`` may begin one more dialog."""
+        """Whether a request of ``host`` may begin one more dialog."""
         return self._dialog_shares.admit(len(self._dialogs), host, self._sources, now)
 
     def shorten(self, request: Request, transaction: AnyServer, is_repeatable: Callable[[str], bool]) -> None:

@@ -28,13 +28,14 @@ from sipstack.core.registry import Registry
 from sipstack.core.response_route import ResponseRoute
 from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
-from sipstack.core.uas import UserAgentServer
+from sipstack.core.uas import RETRY_AFTER, UserAgentServer
 from sipstack.dialog.bound import Bound
+from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import AckUser, DialogSet, FlowOwner, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import InternalError, SipError, TransportError
+from sipstack.errors import InternalError, ParseError, RemoteProtocolError, SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Request, Response, SipUri, parse
 from sipstack.message.headers import HeaderFields
@@ -230,8 +231,23 @@ class Services:
         self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
         self._dialog_fields.clear()
 
-    def admit_dialog(self, flow: Flow, now: float) -> bool:
-        return self._admission.admit_dialog(flow.remote[0], now)
+    def begin_dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
+        source = flow.remote[0]
+        if not self._admission.admit_dialog(source, now):
+            self.counters.overloaded += 1
+            return 503, RETRY_AFTER
+        try:
+            dialog = Dialog.as_server(request, self.identifiers.tag(), secure=flow.secure)
+        except (ParseError, RemoteProtocolError) as error:
+            self.counters.malformed += 1
+            return error.status, ()
+        usages = DialogUsages(self, dialog, self.identity_of(request))
+        usages.flow, usages.source = flow, source
+        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
+            # requests of ours take the connection that this one came on, while it lives; unless that is the
+            # one of a proxy that does not stay between us
+            usages.hop = dialog.next_hop
+        return usages
 
     def expire_unwatched(self, now: float) -> None:
         """A session without a user was accepted: end it when it gets too old."""

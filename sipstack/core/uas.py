@@ -8,12 +8,9 @@ from typing import Protocol
 
 from sipstack.core.gatekeeper import Gatekeeper
 from sipstack.core.registry import Method, Package, Registry, Withdraw
-from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, Refusal
-from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
-from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.usage.content import SDP, content_refusal
@@ -31,16 +28,6 @@ class UasCore(CoreServices, Protocol):
 
     registry: Registry
     transactions: TransactionLayer
-
-    def admit_dialog(self, flow: Flow, now: float) -> bool:
-        """Whether an INVITE that came on ``flow`` may begin one more dialog."""
-
-    def identity_of(self, request: Request) -> Identity:
-        """Which of our identities a request is for, as far as its sender may see it."""
-
-    def count_malformed(self) -> None: ...
-
-    def count_overloaded(self) -> None: ...
 
 
 class UserAgentServer:
@@ -121,16 +108,11 @@ class UserAgentServer:
     def _invite(self, request: Request, transaction: AnyServer, now: float) -> None:
         assert isinstance(transaction, InviteServerTransaction)
         core = self._core
-        if not core.admit_dialog(transaction.flow, now):
-            core.count_overloaded()
-            self._respond(request, transaction, 503, now, RETRY_AFTER)
+        host = core.begin_dialog(request, transaction.flow, now)
+        if isinstance(host, tuple):
+            self._refuse(request, transaction, host, now)
             return
-        try:
-            invitation = IncomingInvite(core, request, transaction, core.identity_of(request), now)
-        except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
-            core.count_malformed()
-            self._respond(request, transaction, error.status, now)
-            return
+        invitation = IncomingInvite(core, host, request, transaction, now)
         refused = self._extended(invitation) if core.registry.extensions else None
         if refused is not None:
             invitation.refuse(refused[0], now, None, refused[1])

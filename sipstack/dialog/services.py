@@ -153,6 +153,11 @@ class CoreServices(Protocol):
 
     def schedule(self, item: Timed) -> None: ...
 
+    def begin_dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
+        """The dialog that ``request``, of any method, begins with us as its server (RFC 3261 §12.1.1); or how
+        it is refused: no source holds more dialogs than its share.
+        """
+
     def open_dialog(self, usages: DialogUsages) -> None: ...
 
     def close_dialog(self, usages: DialogUsages) -> None: ...

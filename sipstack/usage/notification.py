@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
-from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.identity import Identity
 from sipstack.dialog.retries import retry_after
-from sipstack.dialog.services import CoreServices
+from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, RequestFailed, SipError
+from sipstack.errors import LocalProtocolError, RequestFailed, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
-from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import accepts_one_of
@@ -56,22 +53,12 @@ class WatcherGone(OfWatcher):
     error: SipError | None = None
 
 
-class NotifierCore(CoreServices, Protocol):
-    """The parts of the core that taking subscriptions needs."""
-
-    def admit_dialog(self, flow: Flow, now: float) -> bool: ...
-
-    def identity_of(self, request: Request) -> Identity: ...
-
-    def count_overloaded(self) -> None: ...
-
-
 class NotifierUsage:
     """Takes the SUBSCRIBEs to one package, outside of a dialog and inside of any. ``shortest`` and
     ``longest``: the seconds that are granted.
     """
 
-    def __init__(self, core: NotifierCore, package: EventPackage, shortest: int, longest: int) -> None:
+    def __init__(self, core: CoreServices, package: EventPackage, shortest: int, longest: int) -> None:
         self.user: Any = None
         self.package = package
         self.shortest = shortest
@@ -83,25 +70,19 @@ class NotifierUsage:
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A SUBSCRIBE that belongs to no subscription yet."""
-        core, flow = self._core, transaction.flow
-        refused = self.refusal(request)
-        if refused is None and not core.admit_dialog(flow, now):
-            core.count_overloaded()
-            refused = 503, (("Retry-After", "10"),)
-        host = None
-        if refused is None:
-            try:
-                host = core.dialog_of(request) or self._dialog(request, flow)
-            except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
-                refused = error.status, ()
-        if host is None or refused is not None:
+        core = self._core
+        host = self.refusal(request) or core.dialog_of(request)
+        if host is None:
+            host = core.begin_dialog(request, transaction.flow, now)
+            if not isinstance(host, tuple):
+                host.dialog.early = False
+        if isinstance(host, tuple):
             tag = request.to.tag or core.identifiers.tag()
-            status, headers = refused or (400, ())
-            core.respond(transaction, request.response(status, to_tag=tag, headers=headers), now)
+            core.respond(transaction, request.response(host[0], to_tag=tag, headers=host[1]), now)
             return
         core.emit(Asked(WatcherUsage(core, self, host, request, transaction)))
 
-    def refusal(self, request: Request) -> tuple[int, HeaderFields] | None:
+    def refusal(self, request: Request) -> Refusal | None:
         """How a SUBSCRIBE is refused whoever sends it (§4.2.1.1). Raises ParseError."""
         content_type = self.package.content_type
         if content_type and "Accept" in request.headers and not accepts_one_of(request, (content_type,)):
@@ -114,16 +95,6 @@ class NotifierUsage:
         """That a SUBSCRIBE asks for, and gets (§4.2.1.1). Raises ParseError."""
         expires = request.expires
         return min(self.package.expires if expires is None else expires, self.longest)
-
-    def _dialog(self, request: Request, flow: Flow) -> DialogUsages:
-        core = self._core
-        dialog = Dialog.as_server(request, core.identifiers.tag(), secure=flow.secure)
-        dialog.early = False
-        host = DialogUsages(core, dialog, core.identity_of(request))
-        host.flow, host.source = flow, flow.remote[0]
-        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
-            host.hop = dialog.next_hop  # as for a call: NOTIFYs take the connection, while it lives
-        return host
 
 
 class WatcherUsage:

@@ -9,6 +9,7 @@ from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
+from tests.toys.event_package import PACKAGE, Notifier
 
 
 def bob_and_peers(**configuration: object) -> tuple[World, CoreAgent, ScriptedPeer, ScriptedPeer]:
@@ -77,6 +78,24 @@ def test_a_source_that_holds_most_calls_leaves_room_for_others() -> None:
     bob.accept()
     assert carol.response.status == 200
     assert bob.core.counters.overloaded == 6
+
+
+def test_subscriptions_and_calls_of_one_source_share_its_bound() -> None:
+    """Whatever begins a dialog asks whether there is room, be it a toy's method."""
+    _, bob, flood, carol = bob_and_peers(maximum_dialogs=16)
+    Notifier(bob.core)
+    moon = [("Event", PACKAGE)]
+    answers = []
+    for number in range(20):
+        flood.send(bob.address, flood.write("SUBSCRIBE", bob.uri, call_id=f"f{number}", headers=moon))
+        answers.append([each for each in flood.responses if each.cseq.method == "SUBSCRIBE"][-1])
+    assert [each.status for each in answers] == [200] * 14 + [503] * 6
+    assert answers[-1].headers.get("Retry-After") == "10"
+    assert invite(flood, bob, "call") == 503
+    assert bob.core.counters.overloaded == 7
+    assert invite(carol, bob, "one") == 0  # bob's user has it
+    bob.accept()
+    assert carol.response.status == 200
 
 
 def test_calls_that_end_make_room() -> None:

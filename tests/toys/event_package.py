@@ -16,7 +16,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, SentRequest
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import ParseError, RemoteProtocolError, SipError
+from sipstack.errors import SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.layer import AnyServer
@@ -190,16 +190,13 @@ class Notifier:
 
     def subscribed(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A SUBSCRIBE that belongs to no usage."""
-        core, flow = self.core, transaction.flow
-        try:
-            host = core.dialog_of(request) or DialogUsages(
-                core, Dialog.as_server(request, core.identifiers.tag()), core.identity_of(request)
-            )
-        except (ParseError, RemoteProtocolError) as error:  # no dialog can be made of it
-            core.respond(transaction, request.response(error.status, to_tag=core.identifiers.tag()), now)
+        core = self.core
+        host = core.dialog_of(request) or core.begin_dialog(request, transaction.flow, now)
+        if isinstance(host, tuple):  # no dialog can be made of it, or its sender has enough
+            status, headers = host
+            refused = request.response(status, to_tag=core.identifiers.tag(), headers=headers)
+            core.respond(transaction, refused, now)
             return
-        if host.flow is None and flow.reliable:
-            host.hop, host.flow = host.dialog.next_hop, flow
         watcher = Watcher(self, host, request)
         self.watchers.append(watcher)
         watcher.request_received(request, transaction, now)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.identity import Identity
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, SipError
@@ -27,9 +25,7 @@ PROVISIONAL_INTERVAL = 60.0
 
 
 class IncomingInvite(Origin):
-    """Answers one INVITE outside of a dialog. Raises ParseError or RemoteProtocolError when none can
-    begin.
-    """
+    """Answers one INVITE, which has begun the dialog of ``usages``."""
 
     __slots__ = (
         "_expires_at",
@@ -50,26 +46,17 @@ class IncomingInvite(Origin):
     def __init__(
         self,
         core: CoreServices,
+        usages: DialogUsages,
         request: Request,
         transaction: InviteServerTransaction,
-        identity: Identity,
         now: float,
     ) -> None:
         self.user: Any = None
         self.core = core
         self.request = request
         self.transaction = transaction
-        self.tag = transaction.tag = core.identifiers.tag()
+        self.tag = transaction.tag = usages.dialog.local_tag
         transaction.session_id = request.session_id
-        flow = transaction.flow
-        dialog = Dialog.as_server(request, self.tag, secure=flow.secure)
-        usages = DialogUsages(core, dialog, identity)
-        usages.flow = flow
-        usages.source = flow.remote[0]
-        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
-            # requests of ours take the connection that the INVITE came on, while it lives; unless that is the
-            # one of a proxy that does not stay between us
-            usages.hop = dialog.next_hop
         self.answered = False  # a final response is sent
         self.scheduled = NEVER
         self._provisional: Response | None = None

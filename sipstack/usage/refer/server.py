@@ -2,67 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
-from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.identity import Identity
-from sipstack.dialog.services import CoreServices
-from sipstack.dialog.usages import DialogUsages
+from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.errors import ParseError, RemoteProtocolError
 from sipstack.message import Headers, NameAddr, Request, SipUri, TelUri, parse_uri
 from sipstack.message.headers import HeaderFields
-from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.refer.events import ReferReceived
 from sipstack.usage.refer.incoming import IncomingRefer
 
 
-class ReferCore(CoreServices, Protocol):
-    """The parts of the core that being referred needs."""
-
-    def admit_dialog(self, flow: Flow, now: float) -> bool: ...
-
-    def identity_of(self, request: Request) -> Identity: ...
-
-    def count_overloaded(self) -> None: ...
-
-
 class ReferServer:
     """Takes REFERs. ``user`` hears of each: ``ReferReceived``."""
 
-    def __init__(self, core: ReferCore, user: Any) -> None:
+    def __init__(self, core: CoreServices, user: Any) -> None:
         self._core = core
         self._user = user
 
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         """One that can be followed; any other is refused at once."""
         core = self._core
-        headers: HeaderFields = ()
         try:
             target = _target(request)
-            host = core.dialog_of(request) or self._dialog(request, transaction.flow, now)
         except (ParseError, RemoteProtocolError) as error:
-            if error.status == 503:
-                core.count_overloaded()
-                headers = (("Retry-After", "10"),)
-            tag = request.to.tag or core.identifiers.tag()
-            core.respond(transaction, request.response(error.status, to_tag=tag, headers=headers), now)
+            self._refuse(request, transaction, (error.status, ()), now)
             return
+        host = core.dialog_of(request)
+        if host is None:
+            begun = core.begin_dialog(request, transaction.flow, now)
+            if isinstance(begun, tuple):
+                self._refuse(request, transaction, begun, now)
+                return
+            host = begun
+            host.dialog.early = False
         core.emit(ReferReceived(self._user, IncomingRefer(core, host, request, transaction, target, now)))
 
-    def _dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages:
-        core = self._core
-        if not core.admit_dialog(flow, now):
-            raise RemoteProtocolError("too many dialogs", 503)
-        dialog = Dialog.as_server(request, core.identifiers.tag(), secure=flow.secure)
-        dialog.early = False
-        host = DialogUsages(core, dialog, core.identity_of(request))
-        host.flow, host.source = flow, flow.remote[0]
-        if flow.reliable and (dialog.route_set or len(request.vias) == 1):
-            host.hop = dialog.next_hop  # as for a call: NOTIFYs take the connection, while it lives
-        return host
+    def _refuse(self, request: Request, transaction: AnyServer, refused: Refusal, now: float) -> None:
+        tag = request.to.tag or self._core.identifiers.tag()
+        self._core.respond(transaction, request.response(refused[0], to_tag=tag, headers=refused[1]), now)
 
 
 def _target(request: Request) -> NameAddr:
