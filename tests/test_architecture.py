@@ -283,8 +283,9 @@ def test_a_dialog_that_a_peer_begins_is_opened_in_one_place() -> None:
 
     def check(path: Path) -> Iterator[tuple[int, str]]:
         for node in ast.walk(tree_of(path)):
-            opened = isinstance(node, ast.Attribute) and ast.unparse(node) == "Dialog.as_server"
-            if opened and inside(path) != "core/services.py":
+            if not isinstance(node, ast.Attribute) or ast.unparse(node) != "Dialog.as_server":
+                continue
+            if inside(path) != "core/services.py":
                 yield node.lineno, "a dialog that nobody has admitted"
 
     must_be_empty(complaints(files("sipstack"), check), "Call core.begin_dialog(request, flow, now).")

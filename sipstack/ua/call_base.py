@@ -45,6 +45,7 @@ class CallBase(Leg):
         self._wish = Direction.SENDRECV
         self._response = response
         self._asserted: tuple[NameAddr, ...] = ()
+        self._method = "INVITE"  # that carries the offer of ours that is under way
         self._held = False
         self._remote_held = False
 

@@ -10,10 +10,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from sipstack import sdp
-from sipstack.core.events import InvitationCancelled, OfferAnswered, OfferReceived, ProgressConfirmed
+from sipstack.core.events import (
+    InvitationCancelled,
+    OfferAnswered,
+    OfferDue,
+    OfferReceived,
+    OfferRefused,
+    ProgressConfirmed,
+)
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import (
     CallEnded,
+    LocalProtocolError,
     NegotiationError,
     ParseError,
     RemoteProtocolError,
@@ -26,27 +34,28 @@ from sipstack.media.port import MediaPort
 from sipstack.message import Reason, Request
 from sipstack.message.grammar import split_commas
 from sipstack.message.headers import HeaderFields
-from sipstack.sdp import SessionDescription
+from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument, header_fields
 from sipstack.ua.call import Call, hanging_up
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
-from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.policy import Redirect
 from sipstack.ua.replacing import replaced_call
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
+from sipstack.ua.updating import EarlyEvent, Updating, allows_update, not_agreed, not_allowed
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.reliable import TAG
+from sipstack.usage.invite.session import Session
 from sipstack.usage.invite.session_timer import TAG as TIMER
 from sipstack.usage.invite.session_timer import SessionTimer
 
 
-class Invitation(Incoming, Leg):
+class Invitation(Incoming, Updating):
     """An INVITE received and not yet answered. Accept, reject or redirect it; ``progress`` tells how it goes.
 
     When the caller gives up, the task that handles the invitation is cancelled, and ``cancelled`` is true;
@@ -176,6 +185,8 @@ class Invitation(Incoming, Leg):
         media, description = await self._begin_media(factory)
         try:
             await self._until_confirmed()
+            while self._update is not None:  # an offer of ours waits for its answer
+                await self._update.settled()
             body = b"" if self._agreed else bytes(description)
             session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
         except BaseException:
@@ -184,6 +195,7 @@ class Invitation(Incoming, Leg):
         CALL.info("%s: answered by us", self.call_id)
         self._media = None
         call = Call(runtime, session, media)
+        self._pass_on(call)
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
                 await call._take_answer(await call._acknowledged())
@@ -205,8 +217,23 @@ class Invitation(Incoming, Leg):
     async def _until_confirmed(self) -> None:
         """Wait until the caller has confirmed our last response, if that is reliable."""
         if self._usage.must_wait():
-            self._confirmed = Result()
+            if self._confirmed is None or self._confirmed.done:
+                self._confirmed = Result()
             await self._confirmed
+
+    async def _offer_early(self, direction: Direction) -> None:
+        await self._until_confirmed()
+        await super()._offer_early(direction)
+
+    def _early(self) -> Session:
+        session = self._usage.early_session
+        if session is None:
+            raise LocalProtocolError("the invitation is answered or over: hold its call")
+        if session.exchange.local is None:
+            raise not_agreed()
+        if not allows_update(self.request.headers):
+            raise not_allowed()
+        return session
 
     async def _begin_media(self, factory: MediaFactory | None) -> tuple[MediaPort, SessionDescription]:
         """The media and our description, made once for early media and the final answer."""
@@ -244,9 +271,7 @@ class Invitation(Incoming, Leg):
 
     # -- the runtime's side --------------------------------------------------------------------------------
 
-    def _on_event(
-        self, event: InvitationCancelled | ProgressConfirmed | OfferReceived | OfferAnswered
-    ) -> None:
+    def _on_event(self, event: InvitationCancelled | ProgressConfirmed | OfferReceived | EarlyEvent) -> None:
         match event:
             case InvitationCancelled(reason=reason):  # the caller gave up: so does the handler
                 CALL.info("%s: given up by the caller: %s", self.call_id, reason or "no reason given")
@@ -258,6 +283,10 @@ class Invitation(Incoming, Leg):
                     self._confirmed.set(None)
             case OfferReceived(session=session, body=body):
                 self._runtime.spawn(answer_offer(self._runtime, session, body, self._describe_early))
+            case OfferDue() | OfferRefused():
+                self._updated(event)
+            case OfferAnswered() if self._update is not None:
+                self._updated(event)
             case OfferAnswered(body=body):
                 self._runtime.spawn(self._take_early_answer(body))
 
@@ -270,7 +299,7 @@ class Invitation(Incoming, Leg):
         async with self._one_at_a_time:
             if self._media is None:
                 raise CallEnded("local")
-            self._description = await self._media.answer(sdp.parse(offer))
+            self._description = await self._media.answer(sdp.parse(offer), self._direction)
             return self._description
 
     async def _take_early_answer(self, body: bytes) -> None:
@@ -289,5 +318,6 @@ class Invitation(Incoming, Leg):
     async def _close(self) -> None:
         """Early media that did not become a call is closed."""
         media, self._media = self._media, None
+        self._settle_update(CallEnded("local", "the invitation is over"))
         if media is not None:
             await media.close()

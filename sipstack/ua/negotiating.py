@@ -27,6 +27,8 @@ T = TypeVar("T")
 class Negotiating(CallBase):
     """The session descriptions of one call, one at a time."""
 
+    _described = True  # what we have under way carries an offer
+
     # -- hold ----------------------------------------------------------------------------------------------
 
     @property
@@ -39,20 +41,29 @@ class Negotiating(CallBase):
         """Whether the other side has put us on hold."""
         return self._remote_held
 
-    async def hold(self) -> None:
-        """Stop hearing the other side, by a re-INVITE. Raises RequestFailed when it is refused."""
-        await self._offer(Direction.SENDONLY)
+    async def hold(self, *, update: bool = False) -> None:
+        """Stop hearing the other side, by a re-INVITE; with ``update`` by an UPDATE (RFC 3311), which the
+        other side answers at once and without asking anybody, or refuses. Raises RequestFailed when it is
+        refused: then all stays as it was.
+        """
+        await self._offer(Direction.SENDONLY, "UPDATE" if update else "INVITE")
 
-    async def resume(self) -> None:
-        """End the hold. Raises RequestFailed when the re-INVITE is refused."""
-        await self._offer(Direction.SENDRECV)
+    async def resume(self, *, update: bool = False) -> None:
+        """End the hold. Raises like ``hold``."""
+        await self._offer(Direction.SENDRECV, "UPDATE" if update else "INVITE")
 
-    async def _offer(self, direction: Direction) -> None:
+    async def update(self) -> None:
+        """Tell the other side where we are, by an UPDATE without a description: nothing else changes. It
+        refreshes the session timer too. Raises RequestFailed when it is refused, CallEnded.
+        """
+        await self._offer(self._direction, "UPDATE", described=False)
+
+    async def _offer(self, direction: Direction, method: str = "INVITE", *, described: bool = True) -> None:
         async with self._one_offer:
             if self._reoffer is not None:  # its caller was cancelled, the re-INVITE was not
                 await self._reoffer.settled()
             self._check_alive()
-            self._wish = direction
+            self._wish, self._method, self._described = direction, method, described
             reoffer = self._reoffer = Result()
             try:
                 await self._make_offer()
@@ -62,9 +73,11 @@ class Negotiating(CallBase):
             await reoffer
 
     async def _make_offer(self) -> None:
-        offer = await self._in_turn(lambda: self._media.offer(self._wish))
-        self._check_alive()
-        self._runtime.command(self._session.reoffer, bytes(offer), self._runtime.now())
+        body = b""
+        if self._described:
+            body = bytes(await self._in_turn(lambda: self._media.offer(self._wish)))
+            self._check_alive()
+        self._runtime.command(self._session.reoffer, body, self._runtime.now(), self._method)
 
     async def _offer_again(self) -> None:
         """After glare: the same wish, but a new offer, for what was agreed meanwhile has made the old one
@@ -95,7 +108,8 @@ class Negotiating(CallBase):
     async def _reoffer_answered(self, body: bytes) -> None:
         """The answer to our re-INVITE."""
         try:
-            await self._take_answer(body)
+            if body:
+                await self._take_answer(body)
         except SipError as error:
             self._settle(error)
             self._hang_up_because(error)

@@ -6,12 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from sipstack import sdp
-from sipstack.core.events import Answered, Failed, OfferReceived, Progressed, Refused, Routed
+from sipstack.core.events import (
+    Answered,
+    Failed,
+    OfferAnswered,
+    OfferDue,
+    OfferReceived,
+    OfferRefused,
+    Progressed,
+    Refused,
+    Routed,
+)
 from sipstack.core.outputs import Flow
 from sipstack.errors import (
     AuthenticationFailed,
     CallEnded,
     CallRejected,
+    LocalProtocolError,
     ParseError,
     RemoteProtocolError,
     SipError,
@@ -23,7 +34,6 @@ from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
 from sipstack.ua.identity import asserted_in
-from sipstack.ua.leg import Leg
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.presentation import Introduction
 from sipstack.ua.reasons import reason_field
@@ -32,6 +42,7 @@ from sipstack.ua.refusal import refusal
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.stream import Stream
+from sipstack.ua.updating import EarlyEvent, Updating, allows_update, not_agreed, not_allowed
 from sipstack.usage.content import session_description
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage as Usage
 from sipstack.usage.invite.reasons import CLEARED
@@ -41,7 +52,7 @@ OFFER_REFUSED = (415, 488, 606)
 """What a peer says that takes calls, but no such media."""
 
 
-class OutgoingInvite(Leg):
+class OutgoingInvite(Updating):
     """An INVITE of ours. Iterate over ``provisionals()`` if you like, then await ``answered()``.
 
     Its audio is early media, such as an announcement of the network, and goes on in the call.
@@ -68,7 +79,8 @@ class OutgoingInvite(Leg):
         self._offers = False
         self._preview = b""  # the latest, not yet taken
         self._offered = True  # the INVITE carries our offer
-        self._answered_early: bytes | None = None  # the offer that the media has answered last
+        self._answered_early: bytes | None = None  # the latest description that the media knows of an UPDATE
+        self._updates = False  # the other side allows UPDATE
         self._began = runtime.now()
         self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
         runtime.attach(self, usage)
@@ -159,13 +171,17 @@ class OutgoingInvite(Leg):
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def _on_event(self, event: Routed | Progressed | OfferReceived | Answered | Refused | Failed) -> None:
+    def _on_event(
+        self, event: Routed | Progressed | OfferReceived | EarlyEvent | Answered | Refused | Failed
+    ) -> None:
         match event:
             case Routed(flow=flow):
                 self._routed.set(flow)
                 return
             case Progressed(response=response):
-                preview = session_description(response) if self._offered else b""
+                self._updates = self._updates or allows_update(response.headers)
+                current = self._offered and self._answered_early is None
+                preview = session_description(response) if current else b""
                 if preview and not self._preview:  # however many come, no more than one waits
                     self._runtime.spawn(self._take_preview())
                 self._preview = preview or self._preview
@@ -174,12 +190,16 @@ class OutgoingInvite(Leg):
             case OfferReceived(session=session, body=body):
                 self._runtime.spawn(answer_offer(self._runtime, session, body, self._describe_early))
                 return
+            case OfferAnswered() | OfferDue() | OfferRefused():
+                self._updated(event)
+                return
             case Answered(session=session, response=response):
                 CALL.info("%s: answered", self.id)
                 answer = session.exchange.remote
                 assert self._media is not None
                 news = b"" if answer == self._answered_early else answer or b""
                 self._call = Call(self._runtime, session, self._media, response, news, self._one_at_a_time)
+                self._pass_on(self._call)
                 # by the way that the INVITE took: the dialog may lead elsewhere already
                 self._call._asserted = asserted_in(response.headers, self._usage.flow, self._runtime.trusted)
                 if answer is None:
@@ -257,6 +277,7 @@ class OutgoingInvite(Leg):
             audio.end(end)
 
     def _finish(self) -> None:
+        self._settle_update(CallEnded("local", "the call has come to nothing"))
         self._runtime.detach(self, self._usage)
         self._provisionals.close()
 
@@ -277,9 +298,31 @@ class OutgoingInvite(Leg):
         async with self._one_at_a_time:
             if self._call is not None or self._media is None:
                 raise CallEnded("local", "the call was accepted meanwhile")
-            answer = await self._media.answer(sdp.parse(offer))
+            answer = await self._media.answer(sdp.parse(offer), self._direction)
             self._answered_early = offer
             return answer
+
+    def _early(self) -> Session:
+        agreed = self._usage.agreed
+        if self._call is not None or self._result.done:
+            raise LocalProtocolError("the call is answered or over: hold the call itself")
+        if not agreed:
+            raise not_agreed()
+        if len(agreed) > 1:
+            raise LocalProtocolError("several phones ring: hold the call once one of them has answered")
+        if not self._updates:
+            raise not_allowed()
+        return agreed[0]
+
+    async def _make_early_offer(self, session: Session) -> None:
+        async with self._one_at_a_time:  # the media knows what is agreed
+            pass
+        await super()._make_early_offer(session)
+        self._answered_early = session.exchange.remote
+
+    async def _take_update(self, body: bytes) -> None:
+        self._answered_early = body
+        await super()._take_update(body)
 
     async def _take_preview(self) -> None:
         """Early media of an unreliable 1xx: the 2xx will repeat or replace it (RFC 6337 §3.1.1)."""

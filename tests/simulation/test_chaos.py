@@ -11,7 +11,7 @@ import contextlib
 import gc
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -139,7 +139,8 @@ class Chaos:
         """Hold, resume and hang up, with and without patience."""
         for _ in range(self.draw.randrange(5)):
             await self.pause(0.1, 1, 5)
-            act = self.draw.choice([call.hold, call.resume, call.hold, call.resume, call.hang_up])
+            acts: list[Callable[[], Awaitable[None]]] = [call.hold, call.resume, call.hang_up]
+            act = self.draw.choice([*acts, *acts[:2]])
             try:
                 async with asyncio.timeout(self.draw.choice([None, None, self.draw.random()])):
                     await act()

@@ -131,7 +131,7 @@ class OfferReceived(OfSession):
 
 @attrs.define(eq=False)
 class OfferAnswered(OfSession):
-    """Our re-INVITE was accepted with this answer."""
+    """Our re-INVITE or UPDATE was accepted with this answer; b"" where it carried no offer."""
 
     body: bytes = attrs.field(repr=octets)
 

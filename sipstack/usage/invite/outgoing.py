@@ -7,6 +7,7 @@ first 2xx is the call; a later one from another fork is acknowledged and ended b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -99,6 +100,11 @@ class OutgoingInviteUsage(Origin):
     def heard(self) -> bool:
         """Whether a response has come, be it 100: the other side is there."""
         return self.finished or (self._sent is not None and self._sent.answered)
+
+    @property
+    def agreed(self) -> Sequence[Session]:
+        """The early sessions in which offer and answer are exchanged."""
+        return [session for session in self._early.values() if session.exchange.local is not None]
 
     # -- sending -------------------------------------------------------------------------------------------
 
@@ -321,7 +327,7 @@ class OutgoingInviteUsage(Origin):
             session.acknowledge(cseq, credentials, now)
         if not session.is_established:  # the ACK found no way of its own
             self._finish(Failed(self, session.failure), now)
-        elif session.exchange.state in (ExchangeState.LOCAL_OFFER, ExchangeState.IDLE):
+        elif session.exchange.local is None and session.exchange.state is not ExchangeState.REMOTE_OFFER:
             session.hang_up(now, because(488, "no session description"))
             error = RemoteProtocolError("the 2xx carries no session description", 488)
             self._finish(Failed(self, error), now)

@@ -34,7 +34,7 @@ class ReofferState(Enum):
 
 class Reoffer:
     """One offer, in an INVITE or another method. After glare the user agent is asked for a new one, when it
-    is our turn.
+    is our turn. Without a body it is an UPDATE that refreshes the target alone, and has no answer.
     """
 
     __slots__ = (
@@ -85,7 +85,8 @@ class Reoffer:
     def _draft(self) -> Draft:
         session = self._session
         added = session.extensions.outgoing(self._method) if session.extensions is not None else ()
-        headers = (*session.core.announced(), ("Content-Type", SDP), *added)
+        content = (("Content-Type", SDP),) if self._body else ()
+        headers = (*session.core.announced(), *content, *added)
         return session.usages.draft(self._method, headers, self._body, contact=True)
 
     def _send(self, draft: Draft, now: float) -> None:
@@ -160,8 +161,12 @@ class Reoffer:
             return
         if take_response(session.exchange, self._carrier, body) is Taken.ANSWER:
             session.core.emit(OfferAnswered(session, body))
+        elif not self._body:
+            session.core.emit(OfferAnswered(session, b""))
         else:  # a 2xx to an offer must bring the answer (§13.2.1)
             session.exchange.withdraw(self._carrier)
+            if not session.is_established:  # its INVITE decides on the call
+                session.core.emit(OfferRefused(session, Response(488, "No Answer To Our Offer")))
             session.hang_up(now, because(488, "no answer to our offer"))
 
     def _refused(self, response: Response, now: float) -> None:

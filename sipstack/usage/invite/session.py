@@ -347,7 +347,8 @@ class Session:
         )
 
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
-        """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE.
+        """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE; without
+        one an UPDATE refreshes the target alone.
 
         The latter may go out before the call is accepted, once a first pair is agreed (RFC 3311 §5.1). Raises
         LocalProtocolError when one is under way, when none may go out yet, or when the call is over.
