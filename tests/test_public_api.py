@@ -142,15 +142,15 @@ MEMBERS = {
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "asserted audio codec dtmf duration ended hang_up held hold id info info_packages local play"
     " playing recording remote remote_held response resume scope security session_id statistics"
-    " transfer transferring",
+    " transfer transferring update",
     "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
     " respond session_id text to user verified",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec"
-    " diversion dtmf from_ history identity offer play playing progress recording redirect"
-    " reject replaces request security session_id statistics to user verified",
+    " diversion dtmf from_ held history hold identity offer play playing progress recording redirect"
+    " reject replaces request resume security session_id statistics to user verified",
     "Notifier": "notify package state update watchers",
-    "OutgoingInvite": "answered audio cancel codec dtmf id play playing provisionals recording security"
-    " statistics",
+    "OutgoingInvite": "answered audio cancel codec dtmf held hold id play playing provisionals recording"
+    " resume security statistics",
     "Publication": "active error expires_at lost package target update",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
