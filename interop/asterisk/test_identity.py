@@ -78,7 +78,9 @@ async def test_our_anonymous_call_stays_anonymous_behind_asterisk(
 ) -> None:
     """The identity goes on beside the wish to hide it, to whom Asterisk trusts."""
     name = '"Carol" <sip:carol@example.com>'
-    async with UserAgent("sip:carol@example.com", listen=f"udp:{asterisk.host}:0") as carol:
+    async with UserAgent(
+        "sip:carol@example.com", listen=f"udp:{asterisk.host}:0", trusted=[asterisk.host]
+    ) as carol:
         looking = Looking()
         async with phone(asterisk, asterisk.host) as bob, bob.serving(looking):
             uri = asterisk.uri(f"passed-{bob.listening[0][2]}")

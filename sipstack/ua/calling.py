@@ -24,6 +24,7 @@ from sipstack.ua.outgoing import OutgoingInvite
 from sipstack.ua.presentation import ANONYMOUS_FROM, OWNED, Introduction, Presentation
 from sipstack.ua.redirecting import Redirections
 from sipstack.ua.runtime import MediaFactory
+from sipstack.ua.trusted import asserts
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.session_timer import TAG, SessionTimer
 
@@ -113,6 +114,7 @@ class Calling(AgentBase):
     ) -> OutgoingInvite:
         runtime = self._runtime
         target = target_uri(target)
+        asserting = asserts(headers, runtime.trusted)
         from_ = sender.from_towards(target)
         introduction = None
         if presentation is not None:
@@ -136,7 +138,7 @@ class Calling(AgentBase):
             follows = Redirections(target, redirects, through_proxy=bool(identity.routes))
         outgoing = OutgoingInvite(runtime, usage, follows, introduction)
         try:
-            await outgoing._start(factory, offer=offer)
+            await outgoing._start(factory, offer=offer, asserting=asserting)
         except BaseException:
             await outgoing._close()
             raise

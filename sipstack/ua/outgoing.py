@@ -88,14 +88,19 @@ class OutgoingInvite(Updating):
     def __repr__(self) -> str:
         return f"<OutgoingInvite {self._usage.call_id}>"
 
-    async def _start(self, factory: MediaFactory | None, *, offer: bool) -> None:
+    async def _start(self, factory: MediaFactory | None, *, offer: bool, asserting: bool = False) -> None:
         """Route the INVITE, make the media at our end of its flow, and send it with the offer. Raises
-        TransportError, ResolutionError, MediaError.
+        TransportError, ResolutionError, MediaError; LocalProtocolError when it asserts who calls to a
+        peer that is not trusted.
         """
         runtime, usage = self._runtime, self._usage
         self._offers = offer
         runtime.command(usage.start, runtime.now())
         flow = await self._routed
+        if asserting and flow.remote[0] not in runtime.trusted:
+            raise LocalProtocolError(
+                f"P-Asserted-Identity goes to trusted peers alone: {flow.remote[0]} is not in trusted="
+            )
         media = self._media = runtime.new_media(factory, flow)
         self._offered = offer
         description = bytes(await media.offer()) if offer else b""

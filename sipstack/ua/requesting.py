@@ -17,6 +17,7 @@ from sipstack.ua.arguments import (
 )
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.text_fields import PLAIN_TEXT, text_body, text_fields
+from sipstack.ua.trusted import asserts
 
 
 class Requesting(AgentBase):
@@ -42,6 +43,7 @@ class Requesting(AgentBase):
         check_method(method)
         target = target_uri(target)
         fields = header_fields(headers, IN_REQUESTS)
+        asserts(fields, runtime.trusted)
         sender = self._sender(account, from_, max_forwards)
         usage = runtime.core.standalone(
             method,

@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 
 from sipstack.errors import LocalProtocolError
+from sipstack.message import Headers
+from sipstack.message.headers import HeaderFields
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
@@ -20,6 +22,9 @@ class Trusted:
             raise LocalProtocolError(f"trusted is a list: write it like [{networks!r}]")
         self._networks: Networks = tuple([_network(text) for text in networks])
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def __contains__(self, host: object) -> bool:
         """Whether ``host``, the IP address of a peer, is in one of the networks."""
         if not self._networks or not isinstance(host, str):
@@ -31,6 +36,17 @@ class Trusted:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks)
+
+
+def asserts(headers: HeaderFields, trusted: Trusted) -> bool:
+    """Whether the application writes P-Asserted-Identity by hand. Raises LocalProtocolError where nobody is
+    trusted: it is for peers of the trust domain alone (RFC 3325 §5).
+    """
+    if not headers or "P-Asserted-Identity" not in Headers(headers):
+        return False
+    if not trusted:
+        raise LocalProtocolError("P-Asserted-Identity goes to trusted peers alone: name them in trusted=")
+    return True
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -147,7 +147,8 @@ async def test_a_message_has_a_sender_too(world: World) -> None:
         seen.append(request.identity)
         await request.respond(200)
 
-    async with world.user_agent("alice") as alice, world.user_agent("bob", trusted=["10.0.0.0/8"]) as bob:
+    near = ["10.0.0.0/8"]
+    async with world.user_agent("alice", trusted=near) as alice, world.user_agent("bob", trusted=near) as bob:
         async with bob.serving(requests={"MESSAGE": take}):
             await alice.message("sip:bob@bob.test", "hello", headers={"P-Asserted-Identity": ALICE})
     assert seen[0].address.display_name == "Alice"
@@ -321,3 +322,31 @@ async def test_a_call_that_we_answered_was_answered_by_nobody_else(world: World)
         async with bob.serving(take), alice.call("sip:bob@bob.test"):
             await asyncio.sleep(1)
     assert found == [()]
+
+
+# --- what an application asserts by hand ---
+
+
+@pytest.mark.parametrize("trusted", [(), ("192.0.2.1",)], ids=["nobody", "somebody-else"])
+async def test_who_calls_is_not_asserted_to_strangers(world: World, trusted: tuple[str, ...]) -> None:
+    """RFC 3325 §5: not to a peer that is not trusted; the application hears of it, and nothing goes out."""
+    async with world.user_agent("alice", trusted=trusted) as alice, world.user_agent("bob"):
+        with pytest.raises(LocalProtocolError, match="trusted peers alone"):
+            async with alice.call("sip:bob.test", headers={"p-asserted-identity": ALICE}):
+                raise AssertionError
+    assert world.ladder() == []
+    assert world.leftovers == []
+
+
+async def test_a_request_asserts_nothing_where_nobody_is_trusted(world: World) -> None:
+    async with world.user_agent("alice") as alice:
+        with pytest.raises(LocalProtocolError, match="trusted peers alone"):
+            await alice.message("sip:bob.test", "hello", headers={"P-Asserted-Identity": ALICE})
+    assert world.ladder() == []
+
+
+async def test_who_calls_is_asserted_to_a_trusted_peer(world: World) -> None:
+    async with Callee(world, "bob") as bob, world.user_agent("alice", trusted=["10.0.0.0/8"]) as alice:
+        async with alice.call("sip:bob.test", headers={"P-Asserted-Identity": ALICE}):
+            assert bob.invite.headers.get("P-Asserted-Identity") == ALICE
+    assert world.leftovers == []
