@@ -351,3 +351,25 @@ async def test_both_update_at_once_on_a_bad_network(seed: int) -> None:
             other = bob.calls[0]
             assert (call.held, call.remote_held, other.held, other.remote_held) == (True,) * 4
     assert world.leftovers == []
+
+
+# --- what is announced ---
+
+
+async def test_all_that_we_support_is_told_in_updates_their_answers_and_to_options(world: World) -> None:
+    """RFC 3261 §11.2, RFC 4028 §7.1: the same in all of them, ``timer`` among it."""
+    async with talking(world) as (alice, call, carol):
+        invite = carol.invite
+        updating = asyncio.ensure_future(call.update())
+        await asyncio.sleep(0.1)
+        update = carol.request
+        carol.answer(update, 200, None)
+        await updating
+        carol.send(address(world, "alice"), carol.back("UPDATE", 1))
+        carol.send(address(world, "alice"), carol.write("OPTIONS", alice.contact, call_id="question"))
+        await carol.responded(2)
+        told = [message.headers.get("Supported") for message in (invite, update, *carol.responses)]
+        assert {each.cseq.method: each.status for each in carol.responses} == {"UPDATE": 200, "OPTIONS": 200}
+    assert told[0] is not None
+    assert {"100rel", "replaces", "timer"} <= {tag.strip() for tag in told[0].split(",")}
+    assert told == [told[0]] * 4
