@@ -75,6 +75,6 @@ class Draft:
         if self.contact is not None:
             index["Contact"] = header_value(f"<{contact}>{self.contact}")
         headers = Headers.of_index(index)
-        if self.headers:
+        if self.headers.index:
             headers = headers.joined(self.headers)
         return Request(self.method, self.uri, headers, self.body)

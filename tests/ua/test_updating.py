@@ -98,12 +98,13 @@ async def hung_up(call: Call, carol: ScriptedPeer) -> None:
     await ending
 
 
-async def test_one_that_nobody_answers_is_told_and_the_invite_goes_on(world: World) -> None:
+async def test_one_that_nobody_answers_gives_the_call_up(world: World) -> None:
+    """RFC 3261 §12.2.1.2: the dialog is lost. Nobody knows which pair the other side holds."""
     async with ringing(world) as (outgoing, carol):
-        with pytest.raises(RequestFailed, match="408"):
+        with pytest.raises(CallEnded):
             await outgoing.hold()
-        carol.answer(carol.invite, 200)
-        await hung_up(await outgoing.answered(), carol)
+        with pytest.raises(SipError):
+            await outgoing.answered()
 
 
 async def test_a_2xx_without_an_answer_is_a_refusal(world: World) -> None:

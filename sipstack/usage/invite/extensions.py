@@ -85,7 +85,10 @@ class Extensions:
 
     def outgoing(self, method: str) -> HeaderFields:
         """The fields of a request of ours."""
-        return tuple(field for part in self._parts for field in part.outgoing(method))
+        fields: HeaderFields = ()
+        for part in self._parts:
+            fields += part.outgoing(method)
+        return fields
 
     def answering(
         self,
@@ -229,7 +232,7 @@ class Extensions:
         self._call = None
 
     def _schedule(self) -> None:
-        if self._call is not None and self.deadline < NEVER:
+        if self._call is not None and self.deadline < self.scheduled:
             self._core.schedule(self)
 
 

@@ -332,6 +332,7 @@ class OutgoingInviteUsage(Origin):
             error = RemoteProtocolError("the 2xx carries no session description", 488)
             self._finish(Failed(self, error), now)
         else:
+            self._extensions = None  # another fork's 2xx only gets ACK and BYE, for half a minute
             self._finish(Answered(self, session, response), now)
 
     def _finish(self, event: Answered | Refused | Failed, now: float) -> None:

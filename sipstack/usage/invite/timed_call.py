@@ -109,7 +109,7 @@ class TimedCall(CallExtension):
         if method == "INVITE":
             self._accepted = True
             self._hear_allow(headers)
-        granted = None if headers.get("Session-Expires") is None else headers.readable("Session-Expires")
+        granted = headers.readable("Session-Expires") if "Session-Expires" in headers.index else None
         if granted is not None:
             self._begin(max(granted.interval, SHORTEST), now, refreshing=granted.refresher != "uas")
         elif self._is_caller or self._refreshing:
