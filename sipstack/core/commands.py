@@ -29,6 +29,8 @@ from sipstack.usage.registration.usage import RegistrationUsage
 from sipstack.usage.standalone import StandaloneRequest
 from sipstack.usage.subscriber import SubscriberUsage
 
+OUR_CALL = NewCall(is_caller=True)
+
 
 class InWhoseName(TypedDict, total=False):
     """In whose name a request goes out: ours, unless given; and how far. ``from_`` is a name-addr in place of
@@ -66,7 +68,7 @@ class Commands(Services):
         if anonymous:
             draft = attrs.evolve(draft, identity=draft.identity.unnamed)
         outgoing = OutgoingInviteUsage(self, draft)
-        parts = self.registry.begin_call(NewCall(is_caller=True), wishes)
+        parts = self.registry.begin_call(OUR_CALL, wishes)
         if parts:
             outgoing.extend(parts)
         return outgoing
