@@ -231,6 +231,18 @@ class Services:
         self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
         self._dialog_fields.clear()
 
+    def host_of(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
+        host = self.dialog_of(request)
+        if host is None:
+            begun = self.begin_dialog(request, flow, now)
+            if isinstance(begun, DialogUsages):
+                begun.dialog.early = False
+            return begun
+        if host.is_full:
+            self.counters.overloaded += 1
+            return 503, RETRY_AFTER
+        return host
+
     def begin_dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
         source = flow.remote[0]
         if not self._admission.admit_dialog(source, now):

@@ -153,6 +153,11 @@ class CoreServices(Protocol):
 
     def schedule(self, item: Timed) -> None: ...
 
+    def host_of(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
+        """The dialog of a usage that ``request`` begins: that which it came in, or a new one; or how it is
+        refused, as one dialog has only so many usages.
+        """
+
     def begin_dialog(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
         """The dialog that ``request``, of any method, begins with us as its server (RFC 3261 §12.1.1); or how
         it is refused: no source holds more dialogs than its share.

@@ -19,6 +19,8 @@ from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import ClientUser
 
+MAXIMUM_USAGES = 32
+"""Beside the call, of one dialog."""
 INVITE_USAGE = "INVITE"
 """The key of the one usage that the methods of a call belong to."""
 
@@ -80,6 +82,11 @@ class DialogUsages:
             return others.get(key)
         alike = (other for at, other in others.items() if isinstance(at, tuple) and at[:-1] == key[:-1])
         return next(alike, None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the peer may begin nothing more in it: each SUBSCRIBE and REFER adds a usage."""
+        return self._others is not None and len(self._others) >= MAXIMUM_USAGES
 
     def lost(self, error: SipError, now: float) -> None:
         """The peer has lost the dialog: every usage is told, and ends."""

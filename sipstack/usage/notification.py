@@ -71,11 +71,7 @@ class NotifierUsage:
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A SUBSCRIBE that belongs to no subscription yet."""
         core = self._core
-        host = self.refusal(request) or core.dialog_of(request)
-        if host is None:
-            host = core.begin_dialog(request, transaction.flow, now)
-            if not isinstance(host, tuple):
-                host.dialog.early = False
+        host = self.refusal(request) or core.host_of(request, transaction.flow, now)
         if isinstance(host, tuple):
             tag = request.to.tag or core.identifiers.tag()
             core.respond(transaction, request.response(host[0], to_tag=tag, headers=host[1]), now)

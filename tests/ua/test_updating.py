@@ -8,7 +8,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sipstack import Call, CallEnded, Invitation, LocalProtocolError, OutgoingInvite, RequestFailed, UserAgent
+from sipstack import (
+    Call,
+    CallEnded,
+    Invitation,
+    LocalProtocolError,
+    OutgoingInvite,
+    RequestFailed,
+    SipError,
+    UserAgent,
+)
 from sipstack.message import Request
 from sipstack.testing.link import Link
 from sipstack.testing.peer import ScriptedPeer

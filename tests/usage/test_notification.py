@@ -6,6 +6,7 @@ import pytest
 
 from sipstack.core.events import Event
 from sipstack.core.registry import Method, Package, Serve
+from sipstack.dialog.usages import MAXIMUM_USAGES
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
 from sipstack.testing.agent import CoreAgent
@@ -344,3 +345,15 @@ def hear(event: Event | Asked | StateDue, world: World) -> None:
         event.watcher.accept(world.now)
     elif isinstance(event, StateDue):
         event.watcher.tell(b"", world.now)
+
+
+def test_a_dialog_has_only_so_many_subscriptions() -> None:
+    """Each id is one of its own (§4.5.2): a stranger could add them without end."""
+    served = Served()
+    served.subscribe()
+    for number in range(2, MAXIMUM_USAGES + 3):
+        served.subscribe(("Event", f"presence;id={number}"), cseq=number, again=True)
+    told = [each.status for each in served.carol.responses if each.cseq.method == "SUBSCRIBE"]
+    assert told == [200] * MAXIMUM_USAGES + [503] * 2
+    served.subscribe(("Event", "presence;id=2"), cseq=99, again=True)  # a refresh goes on
+    assert served.carol.response.status == 200

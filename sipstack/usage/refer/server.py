@@ -30,14 +30,10 @@ class ReferServer:
         except (ParseError, RemoteProtocolError) as error:
             self._refuse(request, transaction, (error.status, ()), now)
             return
-        host = core.dialog_of(request)
-        if host is None:
-            begun = core.begin_dialog(request, transaction.flow, now)
-            if isinstance(begun, tuple):
-                self._refuse(request, transaction, begun, now)
-                return
-            host = begun
-            host.dialog.early = False
+        host = core.host_of(request, transaction.flow, now)
+        if isinstance(host, tuple):
+            self._refuse(request, transaction, host, now)
+            return
         core.emit(ReferReceived(self._user, IncomingRefer(core, host, request, transaction, target, now)))
 
     def _refuse(self, request: Request, transaction: AnyServer, refused: Refusal, now: float) -> None:
