@@ -40,5 +40,8 @@ class Configuration:
     peers: str = "anyone"
     """Who may send requests inside of a dialog: a value of ``Peers``."""
 
+    keeps_sessions: bool = False
+    """Whether sessions are kept beyond this process: by the outputs ``Store``, ``Forget`` and ``Load``."""
+
 
 __all__ = ["Configuration", "Identity", "Timers"]

@@ -10,17 +10,22 @@ from collections.abc import Mapping
 from itertools import islice
 
 from sipstack.core.commands import Commands
+from sipstack.core.configuration import Configuration
 from sipstack.core.dns_records import Answer, Query
-from sipstack.core.events import AddressChanged
-from sipstack.core.outputs import Target, Transport
-from sipstack.core.overload import Load, Overload
+from sipstack.core.events import AddressChanged, SessionResumed
+from sipstack.core.outputs import Forget, Load, Loaded, Store, Target, Transport
+from sipstack.core.overload import Overload, Verdict
 from sipstack.core.routing import reply_flow, with_source
+from sipstack.core.takeover import Takeovers
 from sipstack.core.uas import RETRY_AFTER
+from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import ParseError, RemoteProtocolError, TransportError
+from sipstack.identifiers import Identifiers
 from sipstack.message import MalformedMessage, Request, Response, parse
 from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import NULL, answering
 from sipstack.message.validation import validate
+from sipstack.outcome import Absent, Outcome
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
@@ -31,6 +36,10 @@ from sipstack.usage.invite.session import Session
 
 class Core(Commands):
     """One endpoint. ``now`` is in seconds of any monotonic clock, the same for all calls."""
+
+    def __init__(self, configuration: Configuration, identifiers: Identifiers) -> None:
+        super().__init__(configuration, identifiers)
+        self.takeovers = Takeovers(self) if configuration.keeps_sessions else None
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -74,6 +83,16 @@ class Core(Commands):
     def resolved(self, query: Query, answer: Answer, now: float) -> None:
         """The answer to a Resolve."""
         self.router.resolved(query, answer, now)
+
+    def stored(self, asked: Store | Forget, outcome: Outcome, now: float) -> None:
+        """The answer to a Store or a Forget."""
+        if self.keeper is not None:
+            self.keeper.stored(asked, outcome, now)
+
+    def loaded(self, load: Load, found: Loaded | Absent, now: float) -> None:
+        """The answer to a Load."""
+        if self.takeovers is not None:
+            self.takeovers.loaded(load, found, now)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""
@@ -169,11 +188,11 @@ class Core(Commands):
         if (request.call_id, request.to.tag) in self._dialog_sets:
             return False
         load = overload.verdict(flow, now)
-        if load is Load.REFUSE:
+        if load is Verdict.REFUSE:
             self._refuse_for_now(flow, request, (("Retry-After", overload.retry_after()),))
-        elif load is Load.IGNORE:
+        elif load is Verdict.IGNORE:
             self.count_overloaded()
-        return load is not Load.TAKE
+        return load is not Verdict.TAKE
 
     def _receive_ack(self, request: Request, flow: Flow, now: float) -> None:
         if self.transactions.receive_ack(request, now):
@@ -197,6 +216,20 @@ class Core(Commands):
             key = request.call_id, request.to.tag
             dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
+        elsewhere = found is None and self.takeovers is not None and not self._dialog_is_here(request)
+        if elsewhere and self.takeovers is not None:
+            if not self.takeovers.wait(request, transaction, now):
+                self.put_off(request, transaction, now)
+        else:
+            self._deliver(found, request, transaction, now)
+
+    def _dialog_is_here(self, request: Request) -> bool:
+        """Whether it is one that we have, to whose peer the sender of ``request`` does not belong."""
+        return self.dialog_of(request) is not None
+
+    def _deliver(
+        self, found: DialogUsages | None, request: Request, transaction: AnyServer, now: float
+    ) -> None:
         if found is not None:
             found.dialog.hear(request)
             request.session_id = found.dialog.session_id
@@ -207,6 +240,31 @@ class Core(Commands):
             self.respond(transaction, request.response(481), now)
         else:
             found.request_received(request, transaction, now)
+
+    # -- sessions of other processes -----------------------------------------------------------------------
+
+    def take(self, request: Request, transaction: AnyServer, now: float) -> None:
+        try:
+            self._deliver(self.dialog_of(request), request, transaction, now)
+        except (ParseError, RemoteProtocolError) as error:
+            self.counters.malformed += 1
+            self.respond(transaction, request.response(error.status), now)
+        except Exception as error:
+            self._refuse_after(error, request, transaction, now)
+
+    def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
+        self.count_overloaded()
+        self.respond(transaction, request.response(503, headers=RETRY_AFTER), now)
+
+    def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
+        session = self.resume(loaded.record, now)
+        usages = session.usages
+        if flow is not None:
+            usages.flow, usages.source = flow, flow.remote[0]
+        if self.keeper is not None:
+            self.keeper.resumed(usages, loaded.epoch, now)
+        self.emit(SessionResumed(session, loaded.record))
+        return session
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)
@@ -288,6 +346,7 @@ class Core(Commands):
         left = [repr(usages) for usages in self._dialogs.values()]
         left += [repr(dialogs) for dialogs in self._dialog_sets.values()]
         left += [repr(route) for route in self.router.waiting()]
+        left += self.keeper.waiting() if self.keeper is not None else []
         if len(self.transactions):
             left.append(repr(self.transactions))
         left += [repr(item) for item in self.deadlines.waiting()]

@@ -25,6 +25,8 @@ from sipstack.usage.invite.events import (
     Refused,
     Routed,
 )
+from sipstack.usage.invite.record import SessionRecord
+from sipstack.usage.invite.session import Session
 from sipstack.usage.received import RequestReceived
 from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.usage.standalone import ResponseReceived, Unanswered
@@ -36,6 +38,15 @@ class AddressChanged:
 
     moves: Mapping[Flow, Flow]
     reason: str
+    receiver: None = None
+
+
+@attrs.frozen(eq=False)
+class SessionResumed:
+    """A session that another process had, or this one before it was started again, goes on here."""
+
+    session: Session
+    record: SessionRecord
     receiver: None = None
 
 
@@ -63,6 +74,7 @@ Event = (
     | RequestReceived
     | ResponseReceived
     | Routed
+    | SessionResumed
     | Unanswered
     | Unregistered
 )
@@ -92,6 +104,7 @@ __all__ = [
     "RequestReceived",
     "ResponseReceived",
     "Routed",
+    "SessionResumed",
     "Unanswered",
     "Unregistered",
 ]

@@ -6,6 +6,7 @@ import attrs
 
 from sipstack.core.dns_records import Answer, Query
 from sipstack.transaction.flow import Address, Flow, uri_host
+from sipstack.usage.invite.record import SessionRecord
 
 
 @attrs.frozen
@@ -104,19 +105,65 @@ class Warn:
     text: str
 
 
-Output = Transmit | Open | Close | Resolve | Report | Undelivered | Warn
+DialogKey = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag."""
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """Keep this state of a session; answer with ``stored``. ``epoch``: how often it was taken over before:
+    a store that knows a higher one has another owner, and refuses.
+    """
+
+    key: DialogKey
+    record: SessionRecord
+    epoch: int
+
+
+@attrs.frozen(eq=False)
+class Forget:
+    """The session is over; answer with ``stored``. Nothing of it may be loaded any more, nor stored."""
+
+    key: DialogKey
+    epoch: int
+
+
+@attrs.frozen(eq=False)
+class Load:
+    """Take over the session of a dialog that we do not have; answer with ``loaded``. ``user``: the user part
+    of the URI that its request came to, where a sealed record would be.
+    """
+
+    key: DialogKey
+    user: str = ""
+
+
+@attrs.frozen
+class Loaded:
+    """A session that is ours from now on, under a new ``epoch``."""
+
+    record: SessionRecord
+    epoch: int
+
+
+Output = Transmit | Open | Close | Resolve | Report | Undelivered | Warn | Store | Forget | Load
 
 __all__ = [
     "Address",
     "Answer",
     "Close",
+    "DialogKey",
     "Flow",
+    "Forget",
+    "Load",
+    "Loaded",
     "Open",
     "Output",
     "Query",
     "Question",
     "Report",
     "Resolve",
+    "Store",
     "Target",
     "Transmit",
     "Transport",

@@ -28,7 +28,7 @@ RETRY_AFTER = 5, 15
 """Seconds of Retry-After, drawn: they do not all come back at once."""
 
 
-class Load(enum.Enum):
+class Verdict(enum.Enum):
     """What becomes of a new request."""
 
     TAKE = "take"
@@ -61,23 +61,23 @@ class Overload:
         elif lag <= self._highest * CALM:
             self.active = False
 
-    def verdict(self, flow: Flow, now: float) -> Load:
+    def verdict(self, flow: Flow, now: float) -> Verdict:
         """What becomes of a new request that came on ``flow``, while ``active``."""
         if now > self._measured_at + GOOD_FOR:
             self.active, self._late = False, 0
-            return Load.TAKE
+            return Verdict.TAKE
         if flow.reliable:
-            return Load.REFUSE
+            return Verdict.REFUSE
         if self._lag > self._highest * SILENT:
-            return Load.IGNORE
+            return Verdict.IGNORE
         if int(now) != self._second:
             self._second = int(now)
             self._told.clear()
         source = source_of(flow)
         if source in self._told or len(self._told) >= MAXIMUM_TOLD:
-            return Load.IGNORE
+            return Verdict.IGNORE
         self._told.add(source)
-        return Load.REFUSE
+        return Verdict.REFUSE
 
     def retry_after(self) -> str:
         """Seconds, at random."""

@@ -20,6 +20,7 @@ from sipstack.core.events import Event
 from sipstack.core.expiry import Expiry
 from sipstack.core.flow_owners import FlowOwners
 from sipstack.core.keep_alive import KeepAlives
+from sipstack.core.keeping import Keeping
 from sipstack.core.outputs import Output, Report, Transmit, Undelivered
 from sipstack.core.overload import Overload
 from sipstack.core.peers import PeerCheck, Peers
@@ -99,6 +100,7 @@ class Services:
         self.emit: Callable[[Any], None] = self.events.append
         self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
         self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
+        self.keeper: Keeping | None = Keeping(self) if configuration.keeps_sessions else None
         self.uas = UserAgentServer(self)
 
     def send(
@@ -125,6 +127,9 @@ class Services:
     def find_dialog(self, call_id: str, local_tag: str, remote_tag: str) -> DialogUsages | None:
         """The dialog with this ID (RFC 3261 §12)."""
         return self._dialogs.get((call_id, local_tag, remote_tag))
+
+    def output(self, output: Output) -> None:
+        self.outputs.append(output)
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         if flow.reliable and not self.router.is_open(flow):

@@ -6,8 +6,6 @@ requests take are kept by `DialogUsages`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import attrs
 
 from sipstack.dialog.draft import Draft
@@ -43,7 +41,7 @@ class Dialog:
     """The Session-ID of our messages in it (RFC 7989): our UUID and the peer's; empty for none."""
 
     @property
-    def key(self) -> Hashable:
+    def key(self) -> tuple[str, str, str]:
         """The dialog ID (§12)."""
         return (self.call_id, self.local_tag, self.remote_tag)
 

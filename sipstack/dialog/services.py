@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sipstack.dialog.bound import Bound
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
+from sipstack.dialog.keeper import Keeper
 from sipstack.errors import SipError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Headers, Request, Response
@@ -103,6 +104,10 @@ class CoreServices(Protocol):
 
     identifiers: Identifiers
     timers: Timers
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """Who keeps sessions beyond this process; None: nobody."""
 
     def send(
         self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None

@@ -7,20 +7,27 @@ into the core's table with its first usage and leaves it with the last.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
+from sipstack.dialog.keeper import nothing
 from sipstack.dialog.services import AckUser, CoreServices, SentRequest, Usage
 from sipstack.errors import SipError
 from sipstack.message import Headers, Request
 from sipstack.message.headers import HeaderFields
+from sipstack.outcome import Outcome
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
 from sipstack.transaction.machine import ClientUser
 
 MAXIMUM_USAGES = 32
 """Beside the call, of one dialog."""
+REPEATABLE = frozenset(("INVITE", "UPDATE", "PRACK", "BYE", "OPTIONS"))
+"""Methods that do no harm when the heir of a session gets a request of which we have seen to already."""
+CSEQ_MARGIN = 500
+"""How many of the reserved numbers are left when new ones are asked for."""
 INVITE_USAGE = "INVITE"
 """The key of the one usage that the methods of a call belong to."""
 
@@ -28,7 +35,18 @@ INVITE_USAGE = "INVITE"
 class DialogUsages:
     """Hosts the usages of ``dialog``. A plain call has one, the INVITE usage, in a place of its own."""
 
-    __slots__ = ("_core", "_others", "closing", "dialog", "flow", "hop", "identity", "invite", "source")
+    __slots__ = (
+        "_core",
+        "_others",
+        "ceiling",
+        "closing",
+        "dialog",
+        "flow",
+        "hop",
+        "identity",
+        "invite",
+        "source",
+    )
 
     def __init__(self, core: CoreServices, dialog: Dialog, identity: Identity) -> None:
         self._core = core
@@ -45,6 +63,8 @@ class DialogUsages:
         """Whether our BYE ends the call, and the peer does not know it yet: without other usages the dialog
         is over (RFC 3261 §15.1.1, RFC 5407 §3.3.3).
         """
+        self.ceiling = 0
+        """The CSeq number up to which ours are reserved in the store; 0 while the session is not kept."""
         self.source = ""
         """The host that sent the request which began the dialog; empty when that was ours."""
 
@@ -112,6 +132,17 @@ class DialogUsages:
         if refused is not None:
             core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
             return
+        if self.ceiling and request.method not in REPEATABLE and core.keeper is not None:
+            then = partial(self._take, request, transaction)  # who takes over must not do it a second time
+            core.keeper.settle(self, then, now)
+        else:
+            self._take(request, transaction, Outcome.DONE, now)
+
+    def _take(self, request: Request, transaction: AnyServer, outcome: Outcome, now: float) -> None:
+        core = self._core
+        if outcome is Outcome.CONFLICT:
+            core.respond(transaction, request.response(500), now)
+            return
         key = core.owner_key(request)
         usage = self.invite if key is INVITE_USAGE else self.find(key)
         if usage is not None:
@@ -148,6 +179,12 @@ class DialogUsages:
 
     def send(self, draft: Draft, user: ClientUser, now: float) -> SentRequest:
         """Send a request of the dialog."""
+        if (
+            self.ceiling
+            and self.dialog.local_cseq > self.ceiling - CSEQ_MARGIN
+            and self._core.keeper is not None
+        ):
+            self._core.keeper.settle(self, nothing, now)
         return self._core.send(draft, user, now, self)
 
     def send_ack(self, cseq: int, headers: HeaderFields, body: bytes, user: AckUser, now: float) -> None:

@@ -18,9 +18,13 @@ from sipstack.core.outputs import (
     Address,
     Close,
     Flow,
+    Forget,
+    Load,
+    Loaded,
     Open,
     Report,
     Resolve,
+    Store,
     Target,
     Transmit,
     Undelivered,
@@ -33,11 +37,14 @@ from sipstack.log import TRANSACTION, TRANSPORT
 from sipstack.net.message_log import MessageLog, reporting_drops
 from sipstack.net.network import Endpoint, Listen, Network, reaching
 from sipstack.net.own_address import AddressWatch, Following, Learning
+from sipstack.outcome import Absent, Outcome
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Received = Callable[[Flow, bytes], None]
 Tracer = Callable[[TracedMessage], None]
+Keep = Callable[[Store | Forget | Load], None]
+"""Does what the core asks of its store, and answers by ``stored`` or ``loaded``, at once or later."""
 TOLD_IN_FULL = 8
 """How often what an application's own code raises in one place is reported, before it becomes rarer."""
 ALARM_INTERVAL = 0.005
@@ -80,6 +87,8 @@ class Driver:
         self._lookups: set[asyncio.Task[None]] = set()
         self._watch: AddressWatch | None = None
         self._raised: dict[object, int] = {}
+        self.keep: Keep | None = None
+        """Where sessions are kept; None: nowhere, and the core does not ask."""
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -167,6 +176,18 @@ class Driver:
     def _receive_traced(self, flow: Flow, data: bytes) -> None:
         self._note(TracedMessage(self._loop.time(), False, flow, data))
         self._receive(flow, data)
+
+    def stored(self, asked: Store | Forget, outcome: Outcome) -> None:
+        """What became of it."""
+        if not self._closed:
+            self.core.stored(asked, outcome, self._loop.time())
+            self._drain()
+
+    def loaded(self, load: Load, found: Loaded | Absent) -> None:
+        """What was found."""
+        if not self._closed:
+            self.core.loaded(load, found, self._loop.time())
+            self._drain()
 
     def opened(self, target: Target, flow: Flow) -> None:
         TRANSPORT.debug("%s to %s is open", flow.transport, flow.remote)
@@ -273,6 +294,8 @@ class Driver:
                         TRANSACTION.warning("%s could not be delivered: %s", output.what, output.error)
                     elif type(output) is Warn:
                         TRANSACTION.warning("%s", output.text)
+                    elif self.keep is not None and isinstance(output, Store | Forget | Load):
+                        self.keep(output)
                 if not events:
                     break
                 event = events.popleft()

@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
 from sipstack.core.events import Answered, Event, InvitationReceived, Routed
-from sipstack.core.outputs import Open, Output, Query, Report, Resolve, Target, Transmit, Transport
+from sipstack.core.outputs import (
+    Forget,
+    Load,
+    Open,
+    Output,
+    Query,
+    Report,
+    Resolve,
+    Store,
+    Target,
+    Transmit,
+    Transport,
+)
 from sipstack.dialog.identity import Identity
 from sipstack.errors import FlowClosed, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.testing.names import answer
 from sipstack.testing.network import authority
+from sipstack.testing.sessions import SharedStore
 from sipstack.transaction.flow import Address, Flow
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
@@ -51,8 +64,14 @@ class CoreAgent:
         self.faults: list[Exception] = []
         """Exceptions that should not have been; they count among the leftovers."""
         self._accepted: Session | None = None
+        self.store: SharedStore | None = configuration.pop("store", None)
+        """Where its sessions are kept; None: nowhere."""
         self.core = Core(
-            Configuration(identity=_identity(name, configuration), **configuration),
+            Configuration(
+                identity=_identity(name, configuration),
+                keeps_sessions=self.store is not None,
+                **configuration,
+            ),
             Identifiers(random.Random(f"{world.seed} {name}")),
         )
         self.core.speak(Transport("UDP"))
@@ -109,6 +128,9 @@ class CoreAgent:
                 self.core.resolved(query, answer(query, self.names, self.world.records), now)
             case Report(error=error):
                 self.faults.append(error)
+            case Store() | Forget() | Load():
+                assert self.store is not None
+                self.store.perform(self, output)
 
     def _received(self, data: bytes, source: Address) -> None:
         self.core.receive(self.flow(source), data, self.world.now)

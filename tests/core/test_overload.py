@@ -7,7 +7,7 @@ import random
 import pytest
 
 from sipstack.core.outputs import Flow
-from sipstack.core.overload import CALM, GOOD_FOR, IN_A_ROW, MAXIMUM_TOLD, SILENT, Load, Overload
+from sipstack.core.overload import CALM, GOOD_FOR, IN_A_ROW, MAXIMUM_TOLD, SILENT, Overload, Verdict
 from sipstack.identifiers import Identifiers
 from sipstack.testing.agent import ANSWER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
@@ -51,34 +51,34 @@ def test_it_is_over_only_when_the_loop_is_well_in_time_again() -> None:
 
 def test_a_measurement_does_not_count_for_ever() -> None:
     overload = late()
-    assert overload.verdict(flow(), GOOD_FOR + 0.1) is Load.TAKE
+    assert overload.verdict(flow(), GOOD_FOR + 0.1) is Verdict.TAKE
     assert not overload.active
 
 
 def test_a_source_is_told_once_a_second_over_udp() -> None:
     overload = late()
     seen = [overload.verdict(flow(), when) for when in (0.0, 0.1, 0.9)]
-    assert seen == [Load.REFUSE, Load.IGNORE, Load.IGNORE]
-    assert overload.verdict(flow("192.0.2.9"), 0.9) is Load.REFUSE
+    assert seen == [Verdict.REFUSE, Verdict.IGNORE, Verdict.IGNORE]
+    assert overload.verdict(flow("192.0.2.9"), 0.9) is Verdict.REFUSE
     overload.measured(HIGH * 1.1, 1.0)
-    assert overload.verdict(flow(), 1.0) is Load.REFUSE
+    assert overload.verdict(flow(), 1.0) is Verdict.REFUSE
 
 
 def test_over_a_connection_everybody_is_told() -> None:
     for lag in (HIGH * 1.1, HIGH * SILENT * 2):
         overload = late(lag)
-        assert [overload.verdict(flow(reliable=True), 0.0) for _ in range(3)] == [Load.REFUSE] * 3
+        assert [overload.verdict(flow(reliable=True), 0.0) for _ in range(3)] == [Verdict.REFUSE] * 3
 
 
 def test_far_behind_nobody_is_told_over_udp() -> None:
-    assert late(HIGH * SILENT * 1.1).verdict(flow(), 0.0) is Load.IGNORE
+    assert late(HIGH * SILENT * 1.1).verdict(flow(), 0.0) is Verdict.IGNORE
 
 
 def test_forged_sources_cost_no_memory() -> None:
     overload = late()
     hosts = [f"10.{number >> 8}.{number & 255}.1" for number in range(3 * MAXIMUM_TOLD)]
     told = [overload.verdict(flow(host), 0.5) for host in hosts]
-    assert told.count(Load.REFUSE) == MAXIMUM_TOLD
+    assert told.count(Verdict.REFUSE) == MAXIMUM_TOLD
 
 
 def test_not_all_come_back_at_once() -> None:

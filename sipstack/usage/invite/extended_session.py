@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.keeper import nothing
 from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.sdp.exchange import Exchange
@@ -39,6 +41,10 @@ class ExtendedSession:
 
     def close(self, close: Close, now: float) -> None:
         self._session.close(close.by, close.reason, now)
+
+    def settle(self, now: float) -> None:
+        if self._session.is_established:
+            self._session.settle(nothing, now)
 
     def ask(self, ask: Ask, user: ClientUser, now: float) -> None:
         usages = self._session.usages
@@ -125,6 +131,8 @@ class ExtendedSession:
             fields = session.core.dialog_fields(transaction.flow, usages, session_description=described)
             added = session.extensions.answering(request, reply.status, now)
             headers = fields.joined(headers).joined(Headers(added))
-        session.core.respond(
-            transaction, request.response(reply.status, headers=headers, body=reply.body), now
-        )
+        response = request.response(reply.status, headers=headers, body=reply.body)
+        if reply.refreshes and session.is_established:
+            session.settle(partial(session.refreshed, request, transaction, response), now)
+        else:
+            session.core.respond(transaction, response, now)

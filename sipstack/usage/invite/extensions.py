@@ -42,6 +42,8 @@ class ExtendedCall(Protocol):
 
     def close(self, close: Close, now: float) -> None: ...
 
+    def settle(self, now: float) -> None: ...
+
     def ask(self, ask: Ask, user: ClientUser, now: float) -> None: ...
 
     def reinvite(self, now: float) -> None: ...
@@ -193,6 +195,11 @@ class Extensions:
             with suppress(ParseError, RemoteProtocolError):
                 self._call.dialog.refresh_target(response)
 
+    def settle(self, now: float) -> None:
+        """A refresh of ours was taken: there is a new stable state."""
+        if self._call is not None:
+            self._call.settle(now)
+
     def record(self, now: float) -> dict[str, dict[str, object]]:
         """The state of each part, by its name."""
         return {part.name: part.record(now) for part in self._parts}
@@ -251,6 +258,8 @@ class Asking:
             if self._ask.refreshes and response.status < 300:
                 self._extensions.refresh_target(response)
             self._extensions.decided(self._part, self._ask, self._part.answered(response, now), now)
+            if self._ask.refreshes and response.status < 300:
+                self._extensions.settle(now)
 
     def request_failed(self, error: SipError, now: float) -> None:
         self._extensions.decided(self._part, self._ask, self._part.failed(error, now), now)

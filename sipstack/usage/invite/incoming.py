@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sipstack.dialog.services import CoreServices, Refusal
@@ -10,10 +11,11 @@ from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
+from sipstack.outcome import Outcome
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.events import InvitationCancelled, ProgressConfirmed
+from sipstack.usage.invite.events import Ended, InvitationCancelled, ProgressConfirmed
 from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, CallExtension
 from sipstack.usage.invite.extensions import Extensions
@@ -146,16 +148,26 @@ class IncomingInvite(Origin):
         if self.must_wait():
             self._hold(lambda later: self.accept(body, later, headers, wishes))
             return session
-        request, transaction = self.request, self.transaction
         give_response(session.exchange, self.carrier, body)
         response = self._response(200, now, headers, body, wishes)
         bytes(response)
+        session.settle(partial(self._accept, response), now)
+        return session
+
+    def _accept(self, response: Response, outcome: Outcome, now: float) -> None:
+        """The 200 goes out once the session is kept, where it is; a call that cannot be kept is refused."""
+        session, transaction = self._unanswered, self.transaction
+        if session is None:
+            return  # cancelled meanwhile
+        if outcome is not Outcome.DONE:
+            self.refuse(503, now, headers=(("Retry-After", "10"),))
+            self.core.emit(Ended(session, "local", "the session could not be kept"))
+            return
         self._finish()
         session.establish()
         session.offer_in_2xx = session.exchange.offer is not None
         self.core.respond(transaction, response, now)
-        session.await_ack(request.cseq.number, transaction.flow, bytes(response), now)
-        return session
+        session.await_ack(response.cseq.number, transaction.flow, bytes(response), now)
 
     def refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderFields = ()) -> None:
         """Send a 300-699."""

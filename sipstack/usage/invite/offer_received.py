@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
 from sipstack.errors import RemoteProtocolError
-from sipstack.message import Headers, Request
+from sipstack.message import Headers, Request, Response
+from sipstack.outcome import Outcome
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.content import SDP, session_description
@@ -61,9 +63,18 @@ class ReceivedOffer:
         if session.extensions is not None:
             headers = headers.joined(Headers(session.extensions.answering(request, 200, now, described=True)))
         response = request.response(200, headers=headers, body=body)
+        session.settle(partial(self._accept, response), now)
+
+    def _accept(self, response: Response, outcome: Outcome, now: float) -> None:
+        """Once it is kept, where it is; what could not be kept is so all the same, and is tried again."""
+        session, transaction = self._session, self._transaction
+        if not session.is_alive:
+            status = 500 if outcome is Outcome.CONFLICT else 487
+            session.core.respond(transaction, self._request.response(status), now)
+            return
         session.core.respond(transaction, response, now)
-        if request.method == "INVITE":
-            session.await_ack(request.cseq.number, transaction.flow, bytes(response), now)
+        if response.cseq.method == "INVITE":
+            session.await_ack(response.cseq.number, transaction.flow, bytes(response), now)
 
     def refuse(self, status: int, now: float) -> None:
         """The session stays as it is; but an offer in PRACK cannot be refused alone."""

@@ -19,7 +19,8 @@ class SessionRecord:
     """Everything that a session is, once its INVITE is done: no flow, no timer, no transaction, no secret.
 
     ``local`` and ``remote`` are the descriptions in force, None when there are none; what was being offered
-    when the record was made is not part of it. ``extensions`` holds what each extension wrote, by its name.
+    when the record was made is not part of it. ``extensions`` holds what each extension wrote, by its name;
+    ``application`` what the user agent wants to have with it: media, the application's own data.
     """
 
     dialog: Dialog
@@ -27,6 +28,7 @@ class SessionRecord:
     local: bytes | None = attrs.field(default=None, repr=octets)
     remote: bytes | None = attrs.field(default=None, repr=octets)
     extensions: dict[str, dict[str, object]] = attrs.field(factory=dict)
+    application: dict[str, object] = attrs.field(factory=dict)
 
     def as_values(self) -> dict[str, Any]:
         """The record as texts, numbers, lists and dictionaries: ready for JSON or the like."""
@@ -36,6 +38,7 @@ class SessionRecord:
             "local": _text(self.local),
             "remote": _text(self.remote),
             "extensions": self.extensions,
+            "application": self.application,
         }
 
     @classmethod
@@ -54,6 +57,7 @@ class SessionRecord:
             local,
             remote,
             {name: dict(_fields(state, "extension")) for name, state in extensions.items()},
+            dict(_fields(fields.get("application", {}), "application")),
         )
 
 

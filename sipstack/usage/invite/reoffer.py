@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.keeper import nothing
 from sipstack.dialog.retries import glare_wait, wait_before_retry
 from sipstack.dialog.services import SentRequest
 from sipstack.errors import ParseError, RemoteProtocolError, SipError, TransactionTimeout, TransportError
@@ -160,6 +161,7 @@ class Reoffer:
         if not session.is_alive:
             return
         if take_response(session.exchange, self._carrier, body) is Taken.ANSWER:
+            session.settle(nothing, now)
             session.core.emit(OfferAnswered(session, body))
         elif not self._body:
             session.core.emit(OfferAnswered(session, b""))

@@ -8,8 +8,8 @@ from sipstack.transaction.flow import Flow
 MAXIMUM_ACKS = 4
 """How many are kept: a 2xx may come again when the next re-INVITE is already on its way."""
 
-SentAcks = dict[int, tuple[Flow, bytes]]
-"""Those of one session, by CSeq number."""
+SentAcks = dict[int, tuple[Flow, bytes] | None]
+"""Those of one session, by CSeq number; None for one that has still to wait."""
 
 
 def keep_ack(acks: SentAcks, cseq: int, flow: Flow, data: bytes) -> None:
@@ -21,5 +21,6 @@ def keep_ack(acks: SentAcks, cseq: int, flow: Flow, data: bytes) -> None:
 
 def repeat_ack(acks: SentAcks, cseq: int, core: CoreServices) -> None:
     """The 2xx came again: the same octets go out again."""
-    if cseq in acks:
-        core.transmit(*acks[cseq])
+    sent = acks.get(cseq)
+    if sent is not None:
+        core.transmit(*sent)

@@ -8,9 +8,8 @@ It exists from the first response that makes the dialog. Until the 2xx it belong
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import partial
 from typing import Any
-
-import attrs
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.services import CoreServices
@@ -26,6 +25,7 @@ from sipstack.errors import (
 )
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
+from sipstack.outcome import Outcome
 from sipstack.sdp.exchange import Exchange, ExchangeState
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.layer import AnyServer
@@ -35,12 +35,18 @@ from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
 from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.kept_session import KeptSession
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Carrier, Taken, take_request
 from sipstack.usage.invite.reasons import CLEARED, NO_ACK, because, of_end, of_error
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
 from sipstack.usage.invite.sent_acks import SentAcks, keep_ack, repeat_ack
+
+FORGET_FOR_PEER = 24.0
+"""Seconds that the answer to a BYE waits until nobody can bring the call back: the peer repeats it longer."""
+FORGET_FOR_US = 2.0
+"""The same of a BYE of ours, for which somebody waits."""
 
 
 class SessionState(Enum):
@@ -85,7 +91,7 @@ class Origin:
         raise NotImplementedError
 
 
-class Session:
+class Session(KeptSession):
     """One session and its dialog. Its methods are called through the core's commands."""
 
     __slots__ = (
@@ -94,6 +100,7 @@ class Session:
         "_credentials",
         "acceptance",
         "acks",
+        "application",
         "core",
         "exchange",
         "extensions",
@@ -127,6 +134,7 @@ class Session:
         self.received_offer: ReceivedOffer | OfferInResponse | None = None
         self.reoffer_under_way: Reoffer | None = None
         self.acks: SentAcks = {}
+        self.application: dict[str, object] | None = None  # what the user agent wants to be kept with it
         self._ack_cseq = 0
         self.refreshed_at = NEVER  # when our last 2xx went out
         self.offer_in_2xx = False  # our 2xx made an offer: its answer comes in the ACK
@@ -157,18 +165,9 @@ class Session:
         """Go on with a session that was recorded."""
         session = cls(core, usages, None, is_caller=record.is_caller)
         session.exchange = Exchange(record.local, record.remote)
+        session.application = dict(record.application) or None
         session.establish()
         return session
-
-    def record(self, now: float) -> SessionRecord:
-        """The session as values at ``now``. Raises LocalProtocolError unless it is established."""
-        if self.state is not SessionState.ESTABLISHED:
-            raise LocalProtocolError(f"a session that is {self.state.name} cannot be recorded")
-        exchange = self.exchange
-        extended = self.extensions.record(now) if self.extensions is not None else {}
-        return SessionRecord(
-            attrs.evolve(self.dialog), self.is_caller, exchange.local, exchange.remote, extended
-        )
 
     def establish(self) -> None:
         """The 2xx went out, or came."""
@@ -225,7 +224,19 @@ class Session:
     def acknowledge(self, cseq: int, credentials: HeaderFields, now: float, answer: bytes = b"") -> None:
         """Send the ACK for a 2xx, with the answer when the 2xx carried an offer."""
         headers = (*credentials, ("Content-Type", SDP)) if answer else credentials
+        if self.core.keeper is None:
+            self.usages.send_ack(cseq, headers, answer, self, now)
+        elif cseq not in self.acks:
+            self.acks[cseq] = None  # a 2xx that comes again meanwhile asks for no second one
+            self.core.keeper.settle(self.usages, partial(self._acknowledge, cseq, headers, answer), now)
+
+    def _acknowledge(
+        self, cseq: int, headers: HeaderFields, answer: bytes, outcome: Outcome, now: float
+    ) -> None:
+        """In any case: the peer has to be told of the end as well."""
         self.usages.send_ack(cseq, headers, answer, self, now)
+        if outcome is Outcome.FAILED and not self.usages.ceiling:
+            self.close("local", "the session could not be kept", now)
 
     def await_answer(self, cseq: int, credentials: HeaderFields) -> None:
         """A 2xx carried an offer: its ACK waits for our answer."""
@@ -277,12 +288,20 @@ class Session:
             self.core.respond(transaction, request.response(error.status), now)
 
     def _bye_received(self, request: Request, transaction: AnyServer, now: float) -> None:
-        self.core.respond(transaction, request.response(200), now)
+        keeper = self.core.keeper
+        if keeper is None or not keeper.holds(self.usages):
+            self.core.respond(transaction, request.response(200), now)
+        else:  # a call of which the peer has heard that it is over must not come back
+            keeper.forget(self.usages, partial(self._say_over, request, transaction), FORGET_FOR_PEER, now)
         reason = ", ".join(request.headers.raw("Reason"))
         if self.origin is not None:
             self.origin.left(self, reason, now)
             return
         self._end("local" if self.state is SessionState.CLOSING else "remote", reason, now)
+
+    def _say_over(self, request: Request, transaction: AnyServer, outcome: Outcome, now: float) -> None:
+        status = 503 if outcome is Outcome.FAILED else 200
+        self.core.respond(transaction, request.response(status), now)
 
     def _invite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         if self.state is SessionState.EARLY:  # while the first is in progress (§14.2)
@@ -393,6 +412,13 @@ class Session:
             self._send_bye(now)
 
     def _send_bye(self, now: float) -> None:
+        keeper = self.core.keeper
+        if keeper is None or not keeper.holds(self.usages):
+            self._bye(Outcome.DONE, now)
+        else:
+            keeper.forget(self.usages, self._bye, FORGET_FOR_US, now)
+
+    def _bye(self, outcome: Outcome, now: float) -> None:
         # with a user only while somebody waits for the end
         user = self if self.state is SessionState.CLOSING else NOBODY
         self.usages.send(self.usages.draft("BYE", self._bye_headers or ()), user, now)
@@ -435,6 +461,12 @@ class Session:
         self._end(by, str(error), now)
         self._send_bye(now)
 
+    def taken_over(self, now: float) -> None:
+        """Another process goes on with it: here it ends, and the peer hears nothing of that."""
+        if self.state is not SessionState.ENDED:
+            self.usages.ceiling = 0
+            self._end("elsewhere", "another process has taken the call over", now)
+
     def discard(self, now: float) -> None:
         """An early session that did not become the call (§13.2.2.3, §13.2.2.4)."""
         if self.state is not SessionState.EARLY:
@@ -443,6 +475,7 @@ class Session:
             self.refuse_offer(487, now)  # what is in progress in it is answered in any case
         if self.reoffer_under_way is not None:
             self.reoffer_under_way.abandon(now)
+        self.forget(now)
         self._close()
 
     def _end(self, by: str, reason: str, now: float) -> None:
@@ -454,6 +487,7 @@ class Session:
             self.acceptance.acknowledged()
         if self.reoffer_under_way is not None:
             self.reoffer_under_way.abandon(now)
+        self.forget(now)
         self._close()
         self.core.emit(Ended(self, by, reason))
 

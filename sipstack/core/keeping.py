@@ -1,0 +1,279 @@
+"""Sessions that are kept beyond this process: what is written when, and who waits for it.
+
+A session is written when it has a new stable state, before the peer is told so: the 2xx or the ACK waits for
+the store. Not each request of ours is worth a write: what is kept as our CSeq is a ceiling, under which the
+numbers are this process's own, and whoever takes over begins above it (RFC 3261 §12.2.2 allows gaps).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from sipstack.core.outputs import DialogKey, Forget, Output, Store
+from sipstack.dialog.keeper import Then, nothing
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import SipError
+from sipstack.outcome import Outcome
+from sipstack.transaction.deadlines import Timed
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.invite.session import Session
+
+RESERVED = 1000
+"""CSeq numbers that a process has to itself beyond the last one that it used when the state was written."""
+PATIENCE = 4.0
+"""Seconds that a 2xx or an ACK waits for the store. The peer's INVITE or our 2xx is repeated meanwhile."""
+AGAIN = 2.0
+"""Seconds until what a store could not do is tried again."""
+TRIES = 300
+"""How often a session that is over is tried to be forgotten: ten minutes."""
+
+
+class KeepingCore(Protocol):
+    """The parts of the core that keeping needs."""
+
+    def output(self, output: Output) -> None: ...
+
+    def schedule(self, item: Timed) -> None: ...
+
+
+class Keeping:
+    """The keeper of one core's sessions: asks its store by outputs, and is told the outcome by ``stored``."""
+
+    __slots__ = ("_epochs", "_forgetting", "_writes", "output", "schedule")
+
+    def __init__(self, core: KeepingCore) -> None:
+        self.output = core.output
+        self.schedule = core.schedule
+        self._writes: dict[DialogKey, Write] = {}
+        self._forgetting: dict[DialogKey, Forgetting] = {}
+        self._epochs: dict[DialogKey, int] = {}
+        """Of the sessions that were taken over; 0 of the others."""
+
+    def __len__(self) -> int:
+        """What is on its way to the store."""
+        return len(self._writes) + len(self._forgetting)
+
+    # -- by usages -----------------------------------------------------------------------------------------
+
+    def settle(self, usages: DialogUsages, then: Then, now: float) -> None:
+        key = usages.dialog.key
+        write = self._writes.get(key)
+        if write is None:
+            write = self._writes[key] = Write(self, usages)
+        write.ask(then, now)
+
+    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float) -> None:
+        key = usages.dialog.key
+        write = self._writes.pop(key, None)
+        if write is not None:
+            write.stop(now)
+        usages.ceiling = 0
+        forgetting = self._forgetting.get(key)
+        if forgetting is None:
+            forgetting = self._forgetting[key] = Forgetting(self, key, self._epochs.pop(key, 0))
+        forgetting.ask(then, patience, now)
+
+    def holds(self, usages: DialogUsages) -> bool:
+        return usages.ceiling > 0 or usages.dialog.key in self._writes
+
+    # -- by the core ---------------------------------------------------------------------------------------
+
+    def stored(self, asked: Store | Forget, outcome: Outcome, now: float) -> None:
+        """The answer to ``asked``. One that comes too late, or twice, is nothing to anybody."""
+        waiting = self._writes if isinstance(asked, Store) else self._forgetting
+        item = waiting.get(asked.key)
+        if item is not None and item.asked is asked:
+            item.told(outcome, now)
+
+    def resumed(self, usages: DialogUsages, epoch: int, now: float) -> None:
+        """A session was taken over: from now on its state is ours to write."""
+        self._epochs[usages.dialog.key] = epoch
+        self.settle(usages, nothing, now)
+
+    def epoch_of(self, key: DialogKey) -> int:
+        return self._epochs.get(key, 0)
+
+    def waiting(self) -> list[str]:
+        """What is on its way to the store, in words."""
+        return [f"{key[0]} waits for its store" for key in (*self._writes, *self._forgetting)]
+
+    # -- by what waits -------------------------------------------------------------------------------------
+
+    def writes(self, write: Write) -> bool:
+        """Whether it is still the one of its session."""
+        return self._writes.get(write.key) is write
+
+    def written(self, write: Write) -> None:
+        """Nothing of it is left to do."""
+        if self.writes(write):
+            del self._writes[write.key]
+
+    def forgotten(self, forgetting: Forgetting) -> None:
+        if self._forgetting.get(forgetting.key) is forgetting:
+            del self._forgetting[forgetting.key]
+
+    def conflict(self, usages: DialogUsages, now: float) -> None:
+        """Another process has it."""
+        self._epochs.pop(usages.dialog.key, None)
+        usages.ceiling = 0
+        session = usages.invite
+        if isinstance(session, Session):
+            session.taken_over(now)
+
+
+class Write:
+    """One session on its way to the store: one write of it is under way, and one more may be due after it."""
+
+    __slots__ = (
+        "_keeping",
+        "_later",
+        "_retry_at",
+        "_then",
+        "_usages",
+        "_waits_until",
+        "asked",
+        "key",
+        "scheduled",
+    )
+
+    def __init__(self, keeping: Keeping, usages: DialogUsages) -> None:
+        self._keeping = keeping
+        self._usages = usages
+        self.key: DialogKey = usages.dialog.key
+        self.asked: Store | None = None
+        self._then: list[Then] = []
+        self._later: list[Then] = []  # asked for while one is under way: they need the next one
+        self._retry_at = self._waits_until = NEVER
+        self.scheduled = NEVER
+
+    def ask(self, then: Then, now: float) -> None:
+        """A new state: now, or after the write that is under way."""
+        if self.asked is not None:
+            self._later.append(then)
+        else:
+            self._begin([then], now)
+
+    def _begin(self, then: list[Then], now: float) -> None:
+        keeping, usages = self._keeping, self._usages
+        session, dialog = usages.invite, usages.dialog
+        assert isinstance(session, Session)
+        numbers = dialog.local_cseq + RESERVED
+        record = session.snapshot(now)
+        record = attrs.evolve(record, dialog=attrs.evolve(dialog, local_cseq=numbers, early=False))
+        self.asked = Store(self.key, record, keeping.epoch_of(self.key))
+        self._then, self._retry_at, self._waits_until = then, NEVER, now + PATIENCE
+        keeping.output(self.asked)
+        keeping.schedule(self)
+
+    def told(self, outcome: Outcome, now: float) -> None:
+        """The answer to what was asked."""
+        if outcome is Outcome.DONE and self.asked is not None:
+            self._usages.ceiling = self.asked.record.dialog.local_cseq
+        self.asked, self._waits_until = None, NEVER
+        then, self._then = self._then, []
+        if outcome is Outcome.CONFLICT:
+            self._keeping.written(self)
+            then, self._later = then + self._later, []
+            self._keeping.conflict(self._usages, now)
+        for each in then:
+            each(outcome, now)
+        if self.asked is None and self._keeping.writes(self):  # else it went on, or ended, meanwhile
+            self._go_on(outcome, now)
+
+    def _go_on(self, outcome: Outcome, now: float) -> None:
+        later, self._later = self._later, []
+        if later:
+            self._begin(later, now)
+        elif outcome is Outcome.FAILED:
+            self._retry_at = now + AGAIN
+            self._keeping.schedule(self)
+        else:
+            self._keeping.written(self)
+
+    def stop(self, now: float) -> None:
+        """The session is over: what waited hears that nothing was kept."""
+        self.asked, self._retry_at, self._waits_until = None, NEVER, NEVER
+        then = self._then + self._later
+        self._then, self._later = [], []
+        for each in then:
+            each(Outcome.FAILED, now)
+
+    @property
+    def deadline(self) -> float:
+        return min(self._retry_at, self._waits_until)
+
+    def timeout(self, now: float) -> None:
+        if now >= self._waits_until:
+            self.told(Outcome.FAILED, now)
+        elif now >= self._retry_at:
+            self._begin([], now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self._keeping.written(self)
+        self.stop(now)
+
+
+class Forgetting:
+    """A session that is over, until the store knows it: a process that does not would bring it back."""
+
+    __slots__ = ("_again_at", "_epoch", "_keeping", "_then", "_tries", "asked", "key", "scheduled")
+
+    def __init__(self, keeping: Keeping, key: DialogKey, epoch: int) -> None:
+        self._keeping = keeping
+        self._epoch = epoch
+        self.key = key
+        self.asked: Forget | None = None
+        self._then: list[tuple[float, Then]] = []
+        self._tries = 0
+        self._again_at = NEVER
+        self.scheduled = NEVER
+
+    def ask(self, then: Then, patience: float, now: float) -> None:
+        """``then`` is told after ``patience`` seconds at the latest."""
+        self._then.append((now + patience, then))
+        if self._tries == 0:
+            self._begin(now)
+        self._keeping.schedule(self)
+
+    def _begin(self, now: float) -> None:
+        self._tries += 1
+        self.asked = Forget(self.key, self._epoch)
+        self._again_at = now + PATIENCE
+        self._keeping.schedule(self)
+        self._keeping.output(self.asked)
+
+    def told(self, outcome: Outcome, now: float) -> None:
+        """A conflict is an end as well: the session is another's to forget."""
+        self.asked = None
+        if outcome is Outcome.FAILED and self._tries < TRIES:
+            self._again_at = now + AGAIN
+            self._keeping.schedule(self)
+            return
+        self._again_at = NEVER
+        self._keeping.forgotten(self)
+        self._tell(outcome, NEVER, now)
+
+    def _tell(self, outcome: Outcome, until: float, now: float) -> None:
+        told = [then for last, then in self._then if last <= until]
+        self._then = [(last, then) for last, then in self._then if last > until]
+        for then in told:
+            then(outcome, now)
+
+    @property
+    def deadline(self) -> float:
+        return min(self._again_at, *(last for last, _ in self._then), NEVER)
+
+    def timeout(self, now: float) -> None:
+        self._tell(Outcome.FAILED, now, now)
+        if now < self._again_at:
+            self._keeping.schedule(self)
+        elif self.asked is not None:
+            self.told(Outcome.FAILED, now)
+        else:
+            self._begin(now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self._keeping.forgotten(self)
+        self._tell(Outcome.FAILED, NEVER, now)

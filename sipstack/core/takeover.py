@@ -1,0 +1,139 @@
+"""Requests in dialogs that we do not have: another process of ours may have left them in the store.
+
+The request waits, bounded in number and time, until its session is loaded; then it is answered as if the
+process had always been here. Who has no session gets 481 (RFC 3261 §12.2.2); while nobody knows, 503: a peer
+that is told 481 gives its call up.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol
+
+from sipstack.core.outputs import DialogKey, Load, Loaded, Output
+from sipstack.errors import LocalProtocolError, SipError
+from sipstack.message import Request, SipUri
+from sipstack.outcome import Absent
+from sipstack.transaction.deadlines import Timed
+from sipstack.transaction.flow import Flow
+from sipstack.transaction.layer import AnyServer
+from sipstack.transaction.timers import NEVER
+from sipstack.usage.invite.session import Session
+
+MOST = 10_000
+"""Dialogs that are loaded at a time."""
+MOST_OF_ONE = 8
+"""Requests that wait for one of them."""
+PATIENCE = 4.0
+"""Seconds that a request waits for the store."""
+
+
+class TakeoverCore(Protocol):
+    """The parts of the core that taking over needs."""
+
+    def output(self, output: Output) -> None: ...
+
+    def schedule(self, item: Timed) -> None: ...
+
+    def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """Nobody knows whose it is: the peer may come again."""
+
+    def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
+        """Go on with the session; its event tells the user agent."""
+
+    def take(self, request: Request, transaction: AnyServer, now: float) -> None:
+        """A request in a dialog, which is here by now or nowhere."""
+
+
+Waiting = list[tuple[Request, AnyServer]]
+
+
+class Takeovers:
+    """What is being loaded, and the requests that wait for it."""
+
+    __slots__ = ("_core", "_loading")
+
+    def __init__(self, core: TakeoverCore) -> None:
+        self._core = core
+        self._loading: dict[DialogKey, Loading] = {}
+
+    def __len__(self) -> int:
+        return len(self._loading)
+
+    def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
+        """Let ``request`` wait for its dialog; False when too much waits already."""
+        key = request.call_id, request.to.tag or "", request.from_.tag or ""
+        loading = self._loading.get(key)
+        if loading is None:
+            if len(self._loading) >= MOST:
+                return False
+            uri = request.uri
+            loading = self._begin(Load(key, (uri.user or "") if isinstance(uri, SipUri) else ""), now)
+        elif len(loading.requests) >= MOST_OF_ONE:
+            return False
+        loading.requests.append((request, transaction))
+        return True
+
+    def claim(self, key: DialogKey, now: float) -> None:
+        """Take the session over without having been asked: its owner is dead, or was this one before."""
+        if key not in self._loading and len(self._loading) < MOST:
+            self._begin(Load(key), now)
+
+    def _begin(self, load: Load, now: float) -> Loading:
+        loading = self._loading[load.key] = Loading(self, load, now)
+        self._core.output(load)
+        self._core.schedule(loading)
+        return loading
+
+    def loaded(self, load: Load, found: Loaded | Absent, now: float) -> None:
+        """The answer to ``load``. One that comes too late changes nothing: the next request loads again."""
+        loading = self._loading.get(load.key)
+        if loading is None or loading.load is not load:
+            return
+        del self._loading[load.key]
+        loading.over()
+        requests = sorted(loading.requests, key=_number)
+        flow = requests[0][1].flow if requests else None
+        if isinstance(found, Loaded):
+            if found.record.dialog.secure and flow is not None and not flow.secure:
+                found = Absent.UNKNOWN  # a secure session has no business with who comes in the clear
+            else:
+                with suppress(LocalProtocolError):  # it came back by another way
+                    self._core.restore(found, flow, now)
+        for request, transaction in requests:
+            if found is Absent.FAILED:
+                self._core.put_off(request, transaction, now)
+            else:
+                self._core.take(request, transaction, now)
+
+
+def _number(waiting: tuple[Request, AnyServer]) -> int:
+    return waiting[0].cseq.number
+
+
+class Loading:
+    """One session on its way here."""
+
+    __slots__ = ("_takeovers", "_until", "load", "requests", "scheduled")
+
+    def __init__(self, takeovers: Takeovers, load: Load, now: float) -> None:
+        self._takeovers = takeovers
+        self._until = now + PATIENCE
+        self.load = load
+        self.requests: Waiting = []
+        self.scheduled = NEVER
+
+    @property
+    def deadline(self) -> float:
+        return self._until
+
+    def over(self) -> None:
+        """Nothing waits any more."""
+        self._until = NEVER
+
+    def timeout(self, now: float) -> None:
+        if now >= self._until:
+            self._takeovers.loaded(self.load, Absent.FAILED, now)
+
+    def faulted(self, error: SipError, now: float) -> None:
+        self._takeovers.loaded(self.load, Absent.FAILED, now)

@@ -1,0 +1,34 @@
+"""The protocol between dialogs and who keeps their sessions beyond this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from sipstack.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sipstack.dialog.usages import DialogUsages
+
+
+Then = Callable[[Outcome, float], None]
+"""What waits for the outcome: it is called once, with the time."""
+
+
+class Keeper(Protocol):
+    """Keeps the session of a dialog. What makes the peer rely on a new state waits until that is kept."""
+
+    def settle(self, usages: DialogUsages, then: Then, now: float) -> None:
+        """The session has a new stable state: keep it, and call ``then``, in a bounded time in any case."""
+
+    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float) -> None:
+        """The session is over: nobody may go on with it. ``then`` is called after ``patience`` seconds at the
+        latest; the store is asked for longer.
+        """
+
+    def holds(self, usages: DialogUsages) -> bool:
+        """Whether it may be kept somewhere, so that it has to be forgotten."""
+
+
+def nothing(outcome: Outcome, now: float) -> None:
+    """Nobody waits."""

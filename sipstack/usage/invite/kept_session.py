@@ -1,0 +1,77 @@
+"""What a session has to do with its keeper, where sessions are kept beyond this process."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from sipstack.dialog.keeper import Then, nothing
+from sipstack.dialog.services import CoreServices
+from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import LocalProtocolError
+from sipstack.message import Request, Response
+from sipstack.outcome import Outcome
+from sipstack.sdp.exchange import Exchange
+from sipstack.transaction.layer import AnyServer
+from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.record import SessionRecord
+
+
+class KeptSession:
+    """Base of ``Session``: its last stable state as values, and when these are written."""
+
+    __slots__ = ()
+
+    application: dict[str, object] | None
+    core: CoreServices
+    exchange: Exchange[bytes]
+    extensions: Extensions | None
+    is_caller: bool
+    state: Enum
+    usages: DialogUsages
+
+    @property
+    def is_established(self) -> bool:
+        """Whether it is accepted, and neither side has said BYE."""
+        raise NotImplementedError
+
+    def record(self, now: float) -> SessionRecord:
+        """The session as values at ``now``. Raises LocalProtocolError unless it is established."""
+        if not self.is_established:
+            raise LocalProtocolError(f"a session that is {self.state.name} cannot be recorded")
+        return self.snapshot(now)
+
+    def snapshot(self, now: float) -> SessionRecord:
+        """The last stable state as values, without what is under way; also of one that is being accepted."""
+        exchange = self.exchange
+        extended = self.extensions.record(now) if self.extensions is not None else {}
+        return SessionRecord(
+            attrs.evolve(self.usages.dialog),
+            self.is_caller,
+            exchange.local,
+            exchange.remote,
+            extended,
+            dict(self.application or {}),
+        )
+
+    def settle(self, then: Then, now: float) -> None:
+        """There is a new stable state. ``then`` makes the peer rely on it: once it is kept, where it is."""
+        keeper = self.core.keeper
+        if keeper is None:
+            then(Outcome.DONE, now)
+        else:
+            keeper.settle(self.usages, then, now)
+
+    def refreshed(
+        self, request: Request, transaction: AnyServer, response: Response, outcome: Outcome, now: float
+    ) -> None:
+        """The answer to a refresh of the peer; one that could not be kept counts all the same."""
+        taken = outcome is Outcome.CONFLICT
+        self.core.respond(transaction, request.response(500) if taken else response, now)
+
+    def forget(self, now: float) -> None:
+        """It is over, or will not be a call: nobody may go on with what was kept of it."""
+        keeper = self.core.keeper
+        if keeper is not None and keeper.holds(self.usages):
+            keeper.forget(self.usages, nothing, 0.0, now)
