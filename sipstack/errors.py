@@ -233,6 +233,10 @@ class MediaError(SipError):
     """An audio file or device cannot be opened, read or written."""
 
 
+class StoreError(SipError):
+    """Sessions cannot be kept: the store cannot be opened, or does not answer."""
+
+
 class CallEnded(SipError):
     """The call is over. ``by`` names the side or cause that ended it; ``reason`` is its text, or empty."""
 

@@ -14,6 +14,11 @@ import attrs
 
 from sipstack.outcome import Absent, Outcome
 
+TOMBSTONE = 64.0
+"""Seconds that a session which is over is remembered as such: twice 64*T1, so that whatever was on its way
+when it ended finds it so.
+"""
+
 
 @attrs.frozen
 class Taken:

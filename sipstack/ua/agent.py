@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,11 +22,13 @@ from sipstack.net.host import HostNetwork
 from sipstack.net.network import AUTO, Listen, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
+from sipstack.store.port import SessionStore
 from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
+from sipstack.ua.keeping import Json, Keeper
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.runtime import MediaFactory, Runtime
@@ -82,6 +85,11 @@ class UserAgent(UserAgentClient):
     peer may move, and proxies stand in for one another. "route": the hosts that the call has shown, by its
     first request and by its Contact and Record-Route, as far as we know their addresses. "flow": the one host
     that the call began with. From elsewhere BYE and all others get 481, as if there were no such call.
+    ``sessions``: where established calls are kept beyond this user agent; None: nowhere. The 2xx or ACK that
+    makes a peer rely on a call waits until the call is kept; one that cannot be kept is refused (503). A
+    request in a call that we do not have is answered from there: ours before we were started again, or that
+    of another node. ``node`` is our name among those who share it, the same after a restart; the host name
+    and the first address of ``listen`` if not given.
     ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
@@ -118,6 +126,8 @@ class UserAgent(UserAgentClient):
         session_timer: SessionTimer | None = DEFAULT_TIMER,
         extensions: Sequence[Extension] = (),
         peers: str = "anyone",
+        sessions: SessionStore | None = None,
+        node: str | None = None,
         limits: Limits | None = None,
         timers: Timers | None = None,
         network: Network | None = None,
@@ -167,6 +177,7 @@ class UserAgent(UserAgentClient):
             maximum_age=limits.age,
             maximum_lag=limits.lag,
             peers=check_peers(peers),
+            keeps_sessions=sessions is not None,
             keep_alive=check_seconds(keep_alive),
             largest_datagram=tcp_above,
         )
@@ -176,6 +187,8 @@ class UserAgent(UserAgentClient):
             ),
             *extensions,
         )
+        self._sessions = sessions
+        self._node = node or f"{socket.gethostname()} {texts[0]}"
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions
 
@@ -198,7 +211,14 @@ class UserAgent(UserAgentClient):
             calls = calls_by_descriptors()
         room = Occupancy(calls, self._limits.calls_per_source), Occupancy(self._limits.requests)
         server = Server(self, runtime, self._policy, *room)
-        await runtime.start(self._listens, server.arrived)
+        if self._sessions is not None:
+            await self._sessions.open(self._node)
+            Keeper(runtime.driver, self._sessions, Json(), self._limits.age)
+        try:
+            await runtime.start(self._listens, server.arrived)
+        except BaseException:
+            await self._close_sessions()
+            raise
         self._running, self._server = runtime, server
         return self
 
@@ -213,6 +233,11 @@ class UserAgent(UserAgentClient):
             await runtime.close()
         finally:
             self._running = self._server = None
+            await self._close_sessions()
+
+    async def _close_sessions(self) -> None:
+        if self._sessions is not None:
+            await self._sessions.close()
 
     # -- answering -----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import attrs
 
@@ -40,6 +40,12 @@ class SessionRecord:
             "extensions": self.extensions,
             "application": self.application,
         }
+
+    def aged(self, seconds: float) -> SessionRecord:
+        """The record so many seconds after it was written: what an extension has ``left`` is less."""
+        return attrs.evolve(
+            self, extensions={name: _aged(each, seconds) for name, each in self.extensions.items()}
+        )
 
     @classmethod
     def of_values(cls, values: object) -> SessionRecord:
@@ -94,6 +100,15 @@ def _of_type(fields: dict[str, object], name: str, kind: type[T]) -> T:
     if type(value) is not kind:  # a bool is an int to isinstance
         raise ParseError(f"{name} is not of type {kind.__name__}")
     return value
+
+
+def _aged(state: dict[str, object], seconds: float) -> dict[str, object]:
+    left = state.get("left")
+    return {**state, "left": left - seconds} if _is_number(left) else state
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float)
 
 
 def _header_text(fields: dict[str, object], name: str) -> str:
