@@ -19,7 +19,7 @@ from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
 from sipstack.core.uas import RETRY_AFTER
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import ParseError, RemoteProtocolError, TransportError
+from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.message import MalformedMessage, Request, Response, parse
 from sipstack.message.headers import HeaderFields
@@ -216,16 +216,18 @@ class Core(Commands):
             key = request.call_id, request.to.tag
             dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
-        elsewhere = found is None and self.takeovers is not None and not self._dialog_is_here(request)
-        if elsewhere and self.takeovers is not None:
+        if found is None and self.takeovers is not None and self._may_be_elsewhere(request):
             if not self.takeovers.wait(request, transaction, now):
                 self.put_off(request, transaction, now)
         else:
             self._deliver(found, request, transaction, now)
 
-    def _dialog_is_here(self, request: Request) -> bool:
-        """Whether it is one that we have, to whose peer the sender of ``request`` does not belong."""
-        return self.dialog_of(request) is not None
+    def _may_be_elsewhere(self, request: Request) -> bool:
+        """Not a dialog that we have, to whose peer the sender of ``request`` does not belong; nor one that has
+        just ended.
+        """
+        key = request.call_id, request.to.tag or "", request.from_.tag or ""
+        return key not in self._dialogs and self.keeper is not None and not self.keeper.ends(key)
 
     def _deliver(
         self, found: DialogUsages | None, request: Request, transaction: AnyServer, now: float
@@ -257,6 +259,8 @@ class Core(Commands):
         self.respond(transaction, request.response(503, headers=RETRY_AFTER), now)
 
     def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
+        if self.keeper is not None and self.keeper.ends(loaded.record.dialog.key):
+            raise LocalProtocolError("the call has just ended")
         session = self.resume(loaded.record, now)
         usages = session.usages
         if flow is not None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import attrs
 
-from sipstack.core.outputs import DialogKey, Forget, Output, Store
+from sipstack.core.outputs import WHOEVER, DialogKey, Forget, Output, Store
 from sipstack.dialog.keeper import Then, nothing
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import SipError
@@ -64,19 +64,27 @@ class Keeping:
             write = self._writes[key] = Write(self, usages)
         write.ask(then, now)
 
-    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float) -> None:
+    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float, *, by_peer: bool) -> None:
         key = usages.dialog.key
         write = self._writes.pop(key, None)
         if write is not None:
             write.stop(now)
         usages.ceiling = 0
+        epoch = self._epochs.pop(key, 0)
         forgetting = self._forgetting.get(key)
         if forgetting is None:
-            forgetting = self._forgetting[key] = Forgetting(self, key, self._epochs.pop(key, 0))
+            forgetting = self._forgetting[key] = Forgetting(self, key, epoch)
+        if by_peer:
+            forgetting.epoch = WHOEVER
         forgetting.ask(then, patience, now)
 
     def holds(self, usages: DialogUsages) -> bool:
-        return usages.ceiling > 0 or usages.dialog.key in self._writes
+        key = usages.dialog.key
+        return usages.ceiling > 0 or key in self._writes or key in self._forgetting
+
+    def ends(self, key: DialogKey) -> bool:
+        """Whether it is over, and the store does not know that yet."""
+        return key in self._forgetting
 
     # -- by the core ---------------------------------------------------------------------------------------
 
@@ -218,11 +226,11 @@ class Write:
 class Forgetting:
     """A session that is over, until the store knows it: a process that does not would bring it back."""
 
-    __slots__ = ("_again_at", "_epoch", "_keeping", "_then", "_tries", "asked", "key", "scheduled")
+    __slots__ = ("_again_at", "_keeping", "_then", "_tries", "asked", "epoch", "key", "scheduled")
 
     def __init__(self, keeping: Keeping, key: DialogKey, epoch: int) -> None:
         self._keeping = keeping
-        self._epoch = epoch
+        self.epoch = epoch
         self.key = key
         self.asked: Forget | None = None
         self._then: list[tuple[float, Then]] = []
@@ -239,14 +247,19 @@ class Forgetting:
 
     def _begin(self, now: float) -> None:
         self._tries += 1
-        self.asked = Forget(self.key, self._epoch)
+        self.asked = Forget(self.key, self.epoch)
         self._again_at = now + PATIENCE
         self._keeping.schedule(self)
         self._keeping.output(self.asked)
 
     def told(self, outcome: Outcome, now: float) -> None:
-        """A conflict is an end as well: the session is another's to forget."""
-        self.asked = None
+        """A conflict is an end as well: the session is another's to end. But not when the peer has ended it
+        meanwhile, after we had asked.
+        """
+        asked, self.asked = self.asked, None
+        if outcome is Outcome.CONFLICT and asked is not None and asked.epoch < self.epoch:
+            self._begin(now)
+            return
         if outcome is Outcome.FAILED and self._tries < TRIES:
             self._again_at = now + AGAIN
             self._keeping.schedule(self)

@@ -109,6 +109,10 @@ DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag."""
 
 
+WHOEVER = 2**31 - 1
+"""An epoch that no other is above."""
+
+
 @attrs.frozen(eq=False)
 class Store:
     """Keep this state of a session; answer with ``stored``. ``epoch``: how often it was taken over before:
@@ -122,7 +126,9 @@ class Store:
 
 @attrs.frozen(eq=False)
 class Forget:
-    """The session is over; answer with ``stored``. Nothing of it may be loaded any more, nor stored."""
+    """The session is over; answer with ``stored``. Nothing of it may be loaded any more, nor stored.
+    ``epoch``: as above, or ``WHOEVER`` has it: the peer has ended it.
+    """
 
     key: DialogKey
     epoch: int
@@ -168,6 +174,7 @@ __all__ = [
     "Transmit",
     "Transport",
     "Undelivered",
+    "WHOEVER",
     "Warn",
     "uri_host",
 ]

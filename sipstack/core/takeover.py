@@ -39,7 +39,9 @@ class TakeoverCore(Protocol):
         """Nobody knows whose it is: the peer may come again."""
 
     def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
-        """Go on with the session; its event tells the user agent."""
+        """Go on with the session; its event tells the user agent. Raises LocalProtocolError when it is here
+        already, or over.
+        """
 
     def take(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request in a dialog, which is here by now or nowhere."""
@@ -98,7 +100,7 @@ class Takeovers:
             if found.record.dialog.secure and flow is not None and not flow.secure:
                 found = Absent.UNKNOWN  # a secure session has no business with who comes in the clear
             else:
-                with suppress(LocalProtocolError):  # it came back by another way
+                with suppress(LocalProtocolError):
                     self._core.restore(found, flow, now)
         for request, transaction in requests:
             if found is Absent.FAILED:

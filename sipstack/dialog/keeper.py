@@ -21,9 +21,10 @@ class Keeper(Protocol):
     def settle(self, usages: DialogUsages, then: Then, now: float) -> None:
         """The session has a new stable state: keep it, and call ``then``, in a bounded time in any case."""
 
-    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float) -> None:
+    def forget(self, usages: DialogUsages, then: Then, patience: float, now: float, *, by_peer: bool) -> None:
         """The session is over: nobody may go on with it. ``then`` is called after ``patience`` seconds at the
-        latest; the store is asked for longer.
+        latest; the store is asked for longer. ``by_peer``: the peer has ended it, whoever has it now; else it
+        is a conflict where another process does.
         """
 
     def holds(self, usages: DialogUsages) -> bool:

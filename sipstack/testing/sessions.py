@@ -24,11 +24,15 @@ class Entry:
 
 
 class SharedStore:
-    """Answers in the same turn, unless ``waits``: then when ``answer`` says so. ``down``: it fails."""
+    """Answers in the same turn, unless ``waits``: then when ``answer`` says so; or after as many seconds as
+    ``delay`` gives. ``down``: it fails; ``cut``: it does for these.
+    """
 
     def __init__(self) -> None:
         self.entries: dict[DialogKey, Entry] = {}
         self.down = False
+        self.cut: set[str] = set()
+        self.delay: Callable[[], float] | None = None
         self.waits = False
         self.writes = 0
         self._due: list[Callable[[], None]] = []
@@ -37,6 +41,8 @@ class SharedStore:
         """Do what the core of ``agent`` asks, and answer it."""
         if self.waits:
             self._due.append(lambda: self._perform(agent, output))
+        elif self.delay is not None:
+            agent.world.later(self.delay(), lambda: self._perform(agent, output))
         else:
             self._perform(agent, output)
 
@@ -49,10 +55,11 @@ class SharedStore:
 
     def _perform(self, agent: CoreAgent, output: Store | Forget | Load) -> None:
         core, now = agent.core, agent.world.now
+        down = self.down or agent.name in self.cut
         if isinstance(output, Load):
-            core.loaded(output, Absent.FAILED if self.down else self._take_over(output.key), now)
+            core.loaded(output, Absent.FAILED if down else self._take_over(output.key), now)
         else:
-            core.stored(output, Outcome.FAILED if self.down else self._write(output), now)
+            core.stored(output, Outcome.FAILED if down else self._write(output), now)
 
     def _write(self, output: Store | Forget) -> Outcome:
         entry = self.entries.get(output.key)

@@ -70,8 +70,8 @@ class KeptSession:
         taken = outcome is Outcome.CONFLICT
         self.core.respond(transaction, request.response(500) if taken else response, now)
 
-    def forget(self, now: float) -> None:
+    def forget(self, now: float, *, by_peer: bool = False) -> None:
         """It is over, or will not be a call: nobody may go on with what was kept of it."""
         keeper = self.core.keeper
         if keeper is not None and keeper.holds(self.usages):
-            keeper.forget(self.usages, nothing, 0.0, now)
+            keeper.forget(self.usages, nothing, 0.0, now, by_peer=by_peer)

@@ -292,7 +292,8 @@ class Session(KeptSession):
         if keeper is None or not keeper.holds(self.usages):
             self.core.respond(transaction, request.response(200), now)
         else:  # a call of which the peer has heard that it is over must not come back
-            keeper.forget(self.usages, partial(self._say_over, request, transaction), FORGET_FOR_PEER, now)
+            then = partial(self._say_over, request, transaction)
+            keeper.forget(self.usages, then, FORGET_FOR_PEER, now, by_peer=True)
         reason = ", ".join(request.headers.raw("Reason"))
         if self.origin is not None:
             self.origin.left(self, reason, now)
@@ -416,9 +417,12 @@ class Session(KeptSession):
         if keeper is None or not keeper.holds(self.usages):
             self._bye(Outcome.DONE, now)
         else:
-            keeper.forget(self.usages, self._bye, FORGET_FOR_US, now)
+            keeper.forget(self.usages, self._bye, FORGET_FOR_US, now, by_peer=False)
 
     def _bye(self, outcome: Outcome, now: float) -> None:
+        if outcome is Outcome.CONFLICT:
+            self.taken_over(now)
+            return
         # with a user only while somebody waits for the end
         user = self if self.state is SessionState.CLOSING else NOBODY
         self.usages.send(self.usages.draft("BYE", self._bye_headers or ()), user, now)
@@ -487,7 +491,7 @@ class Session(KeptSession):
             self.acceptance.acknowledged()
         if self.reoffer_under_way is not None:
             self.reoffer_under_way.abandon(now)
-        self.forget(now)
+        self.forget(now, by_peer=by == "remote")
         self._close()
         self.core.emit(Ended(self, by, reason))
 
