@@ -223,8 +223,8 @@ class Core(Commands):
             self._deliver(found, request, transaction, now)
 
     def _may_be_elsewhere(self, request: Request) -> bool:
-        """Not a dialog that we have, to whose peer the sender of ``request`` does not belong; nor one that has
-        just ended.
+        """Not a dialog that we have, to whose peer the sender of ``request`` does not belong; nor one that
+        has just ended.
         """
         key = request.call_id, request.to.tag or "", request.from_.tag or ""
         return key not in self._dialogs and self.keeper is not None and not self.keeper.ends(key)

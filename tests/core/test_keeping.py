@@ -143,7 +143,7 @@ def test_a_call_of_ours_that_cannot_be_kept_is_acknowledged_and_ended() -> None:
     world, store, bob, carol = calling()
     store.down = True
     carol.answer(carol.request, 200, body=ANSWER)
-    world.run(0.1)
+    world.run(2.1)
     assert world.ladder(by="bob")[1:] == ladder("""
         bob -> carol ACK sip:carol@192.0.2.3:5060 [1]
         bob -> carol BYE sip:carol@192.0.2.3:5060 [2]
