@@ -20,7 +20,8 @@ from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import carrier_of, give_response, take_request
-from sipstack.usage.invite.session import Origin, Session
+from sipstack.usage.invite.origin import Origin
+from sipstack.usage.invite.session import Session
 
 PROVISIONAL_INTERVAL = 60.0
 """Proxies drop an INVITE after three minutes of silence; a 1xx every minute keeps it (§13.3.1.1)."""
@@ -151,7 +152,7 @@ class IncomingInvite(Origin):
         give_response(session.exchange, self.carrier, body)
         response = self._response(200, now, headers, body, wishes)
         bytes(response)
-        session.settle(partial(self._accept, response), now)
+        session.settle(partial(self._accept, response), now, accepting=True)
         return session
 
     def _accept(self, response: Response, outcome: Outcome, now: float) -> None:

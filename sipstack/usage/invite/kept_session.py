@@ -55,10 +55,12 @@ class KeptSession:
             dict(self.application or {}),
         )
 
-    def settle(self, then: Then, now: float) -> None:
-        """There is a new stable state. ``then`` makes the peer rely on it: once it is kept, where it is."""
+    def settle(self, then: Then, now: float, *, accepting: bool = False) -> None:
+        """There is a new stable state. ``then`` makes the peer rely on it: once it is kept, where it is.
+        ``accepting``: with what the peer then hears the session is established; before that none is kept.
+        """
         keeper = self.core.keeper
-        if keeper is None:
+        if keeper is None or not (accepting or self.is_established):
             then(Outcome.DONE, now)
         else:
             keeper.settle(self.usages, then, now)

@@ -28,9 +28,10 @@ from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import CallExtension
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.offers import Carrier, Taken, take_response
+from sipstack.usage.invite.origin import Origin
 from sipstack.usage.invite.reasons import CLEARED, ELSEWHERE, because, of_error
 from sipstack.usage.invite.sent_acks import SentAcks, repeat_ack
-from sipstack.usage.invite.session import Origin, Session
+from sipstack.usage.invite.session import Session
 
 MAXIMUM_FORKS = 32
 """How many early dialogs one INVITE may open: the peer decides on the tags, so they are bounded."""

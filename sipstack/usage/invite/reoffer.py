@@ -164,6 +164,7 @@ class Reoffer:
             session.settle(nothing, now)
             session.core.emit(OfferAnswered(session, body))
         elif not self._body:
+            session.settle(nothing, now)
             session.core.emit(OfferAnswered(session, b""))
         else:  # a 2xx to an offer must bring the answer (§13.2.1)
             session.exchange.withdraw(self._carrier)

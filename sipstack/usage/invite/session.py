@@ -37,7 +37,8 @@ from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.kept_session import KeptSession
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
-from sipstack.usage.invite.offers import Carrier, Taken, take_request
+from sipstack.usage.invite.offers import Taken, take_request
+from sipstack.usage.invite.origin import Origin
 from sipstack.usage.invite.reasons import CLEARED, NO_ACK, because, of_end, of_error
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.reoffer import Reoffer
@@ -54,41 +55,6 @@ class SessionState(Enum):
     ESTABLISHED = auto()
     CLOSING = auto()  # we want it over: our BYE waits for an ACK, or for its answer
     ENDED = auto()
-
-
-class Origin:
-    """The INVITE, of either side, that an early session belongs to. Base of both: one of ours sends no
-    responses.
-    """
-
-    __slots__ = ("carrier",)
-
-    carrier: Carrier
-    user: Any
-
-    def left(self, session: Session, reason: str, now: float) -> None:
-        """The peer has said BYE; 200 is sent."""
-        raise NotImplementedError
-
-    def proceed(self, now: float) -> None:
-        """A request that extensions answer has been answered: what they held back may go out."""
-
-    def resend(self, now: float) -> None:
-        """Send our latest provisional response again."""
-
-    def must_wait(self) -> bool:
-        """Whether a reliable response of ours is still to be confirmed."""
-        return False
-
-    def give_up(self, status: int, now: float, reason: str) -> None:
-        """Refuse it with this status, which its user has not asked for."""
-
-    def supplanted(self, now: float) -> None:
-        """Another call has taken its place: give it up, where it is ours to give up."""
-
-    def faulted(self, error: SipError, now: float) -> None:
-        """The dialog is of no use any more: give the INVITE up."""
-        raise NotImplementedError
 
 
 class Session(KeptSession):
