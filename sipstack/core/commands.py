@@ -155,6 +155,7 @@ class Commands(Services):
         if parts:
             session.extensions = Extensions(self, parts, ExtendedSession(session))
             session.extensions.restore(record.extensions, now)
+        session.later = record.unread({part.name for part in parts})
         return session
 
     def _draft(

@@ -201,8 +201,8 @@ class Extensions:
             self._call.settle(now)
 
     def record(self, now: float) -> dict[str, dict[str, object]]:
-        """The state of each part, by its name."""
-        return {part.name: part.record(now) for part in self._parts}
+        """The state of each part that has one, by its name."""
+        return {part.name: state for part in self._parts if (state := part.record(now))}
 
     def restore(self, record: dict[str, dict[str, object]], now: float) -> None:
         """Each part goes on with what it recorded."""

@@ -13,6 +13,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message import Request, Response
 from sipstack.outcome import Outcome
 from sipstack.sdp.exchange import Exchange
+from sipstack.sdp.recordable import recordable
 from sipstack.transaction.layer import AnyServer
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.record import SessionRecord
@@ -28,6 +29,7 @@ class KeptSession:
     exchange: Exchange[bytes]
     extensions: Extensions | None
     is_caller: bool
+    later: SessionRecord | None
     state: Enum
     usages: DialogUsages
 
@@ -44,15 +46,17 @@ class KeptSession:
 
     def snapshot(self, now: float) -> SessionRecord:
         """The last stable state as values, without what is under way; also of one that is being accepted."""
-        exchange = self.exchange
+        exchange, later = self.exchange, self.later
         extended = self.extensions.record(now) if self.extensions is not None else {}
+        local, remote = exchange.local, exchange.remote
         return SessionRecord(
             attrs.evolve(self.usages.dialog),
             self.is_caller,
-            exchange.local,
-            exchange.remote,
-            extended,
+            None if local is None else recordable(local),
+            None if remote is None else recordable(remote),
+            extended if later is None else {**later.extensions, **extended},
             dict(self.application or {}),
+            {} if later is None else later.later,
         )
 
     def settle(self, then: Then, now: float, *, accepting: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, TypeGuard, TypeVar
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from sipstack.dialog.dialog import Dialog
 from sipstack.errors import ParseError
 from sipstack.message import NameAddr, SessionId
+from sipstack.sdp.recordable import Keying, keying_of
 from sipstack.usage.content import octets
 
 T = TypeVar("T")
@@ -18,9 +20,11 @@ T = TypeVar("T")
 class SessionRecord:
     """Everything that a session is, once its INVITE is done: no flow, no timer, no transaction, no secret.
 
-    ``local`` and ``remote`` are the descriptions in force, None when there are none; what was being offered
-    when the record was made is not part of it. ``extensions`` holds what each extension wrote, by its name;
-    ``application`` what the user agent wants to have with it: media, the application's own data.
+    ``local`` and ``remote`` are the descriptions in force without their keys (``sdp.recordable``), None when
+    there are none; what was being offered when the record was made is not part of it. ``extensions`` holds
+    what each extension wrote, by its name; ``application`` what the user agent wants to have with it: media,
+    the application's own data. ``later`` is what another version of this software wrote beside it, which
+    goes back into the store with the next record.
     """
 
     dialog: Dialog
@@ -28,18 +32,33 @@ class SessionRecord:
     local: bytes | None = attrs.field(default=None, repr=octets)
     remote: bytes | None = attrs.field(default=None, repr=octets)
     extensions: dict[str, dict[str, object]] = attrs.field(factory=dict)
-    application: dict[str, object] = attrs.field(factory=dict)
+    application: dict[str, object] = attrs.field(factory=dict, repr=lambda data: f"<{len(data)} values>")
+    later: dict[str, object] = attrs.field(factory=dict)
+
+    @property
+    def keying(self) -> Keying:
+        """How its packets had their keys, which are not here. Unless that is NONE, who goes on needs new ones
+        by a new offer, protected no less than before, and sends and plays nothing by the old description.
+        """
+        return keying_of(self.local, self.remote)
 
     def as_values(self) -> dict[str, Any]:
         """The record as texts, numbers, lists and dictionaries: ready for JSON or the like."""
-        return {
-            "dialog": {**attrs.asdict(self.dialog), "route_set": list(self.dialog.route_set)},
+        dialog, later = self.dialog, self.later
+        fields: dict[str, object] = {name: getattr(dialog, name) for name in _DIALOG}
+        fields["route_set"] = list(dialog.route_set)
+        values = {
+            "dialog": fields,
             "is_caller": self.is_caller,
             "local": _text(self.local),
             "remote": _text(self.remote),
             "extensions": self.extensions,
             "application": self.application,
         }
+        if later:
+            values = {**later, **values}
+            fields.update(_fields(later.get("dialog", {}), "dialog"))
+        return values
 
     def aged(self, seconds: float) -> SessionRecord:
         """The record so many seconds after it was written: what an extension has ``left`` is less."""
@@ -47,24 +66,45 @@ class SessionRecord:
             self, extensions={name: _aged(each, seconds) for name, each in self.extensions.items()}
         )
 
+    def unread(self, extensions: Container[str]) -> SessionRecord | None:
+        """What nobody here understands, where these are the extensions that we have; None for nothing."""
+        states = {name: state for name, state in self.extensions.items() if name not in extensions}
+        if not states and not self.later:
+            return None
+        return SessionRecord(self.dialog, self.is_caller, extensions=states, later=self.later)
+
     @classmethod
     def of_values(cls, values: object) -> SessionRecord:
         """The record that ``as_values`` wrote. Raises ParseError for anything else; keys that are not known
-        are passed over, so that the next version may write more.
+        are ``later``, so that the next version may write more.
         """
         fields = _fields(values, "record")
         local, remote = _octets(fields, "local"), _octets(fields, "remote")
         if (local is None) != (remote is None):
             raise ParseError("a record has both descriptions or none")
         extensions = _fields(fields.get("extensions"), "extensions")
+        dialog = _fields(fields.get("dialog"), "dialog")
         return cls(
-            _dialog(_fields(fields.get("dialog"), "dialog")),
+            _dialog(dialog),
             _of_type(fields, "is_caller", bool),
             local,
             remote,
             {name: dict(_fields(state, "extension")) for name, state in extensions.items()},
             dict(_fields(fields.get("application", {}), "application")),
+            _later(fields, dialog),
         )
+
+
+_DIALOG = tuple(attrs.fields_dict(Dialog))
+_RECORD = frozenset(attrs.fields_dict(SessionRecord)) - {"later"}
+
+
+def _later(fields: dict[str, object], dialog: dict[str, object]) -> dict[str, object]:
+    later = {name: value for name, value in fields.items() if name not in _RECORD}
+    of_dialog = {name: value for name, value in dialog.items() if name not in _DIALOG}
+    if of_dialog:
+        later["dialog"] = of_dialog
+    return later
 
 
 def _dialog(fields: dict[str, object]) -> Dialog:

@@ -72,6 +72,7 @@ class Session(KeptSession):
         "extensions",
         "failure",
         "is_caller",
+        "later",
         "offer_in_2xx",
         "origin",
         "received_offer",
@@ -101,6 +102,7 @@ class Session(KeptSession):
         self.reoffer_under_way: Reoffer | None = None
         self.acks: SentAcks = {}
         self.application: dict[str, object] | None = None  # what the user agent wants to be kept with it
+        self.later: SessionRecord | None = None  # what a later version wrote, where it did
         self._ack_cseq = 0
         self.refreshed_at = NEVER  # when our last 2xx went out
         self.offer_in_2xx = False  # our 2xx made an offer: its answer comes in the ACK

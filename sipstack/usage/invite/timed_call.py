@@ -249,7 +249,7 @@ class TimedCall(CallExtension):
     def record(self, now: float) -> dict[str, object]:
         if not self._interval:
             return {}
-        left = None if self._ends_at == NEVER else self._ends_at - now
+        left = None if self._ends_at == NEVER else int(self._ends_at - now)
         return {
             "interval": self._interval,
             "left": left,

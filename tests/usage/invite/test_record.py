@@ -183,11 +183,16 @@ extensions: st.SearchStrategy[dict[str, dict[str, object]]] = st.dictionaries(
     texts, st.dictionaries(texts, plain, max_size=3), max_size=3
 )
 
+laters: st.SearchStrategy[dict[str, object]] = st.just({}) | st.just({"region": 7, "dialog": {"gruu": "x"}})
+
 
 @st.composite
 def records(draw: st.DrawFn) -> SessionRecord:
     local, remote = draw(pairs) or (None, None)
-    return SessionRecord(draw(dialogs), draw(st.booleans()), local, remote, draw(extensions))
+    application, later = draw(st.dictionaries(texts, plain, max_size=2)), draw(laters)
+    return SessionRecord(
+        draw(dialogs), draw(st.booleans()), local, remote, draw(extensions), application, later
+    )
 
 
 @given(records())
@@ -261,14 +266,6 @@ def test_what_is_wrong_inside_is_refused(spoil: Callable[[dict[str, Any]], Any])
     spoil(values)
     with pytest.raises(ParseError):
         SessionRecord.of_values(values)
-
-
-def test_keys_of_a_later_version_are_passed_over() -> None:
-    record = a_record()
-    values = record.as_values()
-    values["epoch"] = 7
-    values["dialog"]["gruu"] = "sip:alice@example.com;gr=1"
-    assert SessionRecord.of_values(values) == record
 
 
 # --- the call goes on ---
