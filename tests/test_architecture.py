@@ -92,6 +92,7 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "rich": "cli/",
     "pytest": "testing/plugin.py",
     "hypothesis": "testing/strategies.py",
+    "cbor2": "store/cbor.py",
     "cryptography": ("stir/es256.py", "testing/certificates.py"),
 }
 

@@ -173,8 +173,9 @@ dialogs = st.builds(
     early=st.booleans(),
     secure=st.booleans(),
 )
+integers = st.integers(-(2**63) + 1, 2**63 - 1)
 plain: st.SearchStrategy[object] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda values: st.lists(values, max_size=3) | st.dictionaries(texts, values, max_size=3),
     max_leaves=6,
 )
