@@ -108,9 +108,9 @@ _ADDRESSES = (
     "<sip:10.0.0.",
     "<sip:172.16.",
     "infoDtmf",
-    "customer",
-    "queue",
-    '"data',
+    '{"',
+    '","',
+    '":"',
     '" <sip:+',
     "@sip.example.com>;tag=",
     "@example.com>;tag=",
@@ -156,18 +156,12 @@ def _written(lines: str) -> bytes:
     return lines.replace("\n", "\r\n").encode()
 
 
-_BEGIN = b"\x87\x01\x00\x8a\x78\x24"
-_END = b"\xa1\x01\xa6\x02\x19\x07\x08\x03\x19\x05\x00\x04\xf5\x05\x18\x5a\x06\xf5\x07\xf5\xa0"
-"""A session timer of half an hour, and nothing of the application's."""
-
-DICTIONARY = b"".join(
-    [
-        _written(_RARE),
-        "".join(_ADDRESSES).encode(),
-        b"\x19\x03\xe8\x01\x58\x20\x79\x01",
-        _BEGIN,
-        _END,
-        _written(_USUAL),
-    ]
+_NUMBERS = (
+    b"\x87\x01\x00\x8a\x78\x24",  # a record of version 1 begins, and a Call-ID of 36 characters
+    b"\x19\x03\xe8\x01\x58\x20\x79\x01",  # CSeq numbers, a Session-ID, a long text
+    b"\xa1\x01\xa6\x02\x19\x07\x08\x03\x19\x05\x00\x04\xf5\x05\x18\x5a\x06\xf5\x07\xf5",  # a session timer
+    b"\xa2\x0a\xf5\x0b\x18",  # media, and how long it has lasted
 )
+
+DICTIONARY = b"".join([_written(_RARE), "".join(_ADDRESSES).encode(), *_NUMBERS, _written(_USUAL)])
 NUMBER = 1

@@ -3,10 +3,10 @@
     [version, flags, dialog, local, remote, extensions, application]
     [version, flags, dialog, local, remote, extensions, application, later]
 
-Dialog, too, is an array, of the values of ``DIALOG`` in this order; extensions is a map from the names of
-extensions to maps, all with the words of ``WORDS`` as numbers; application and later are maps as they are.
-Later is what is not known here, by its name; it is there only when it is not empty, and has the fields of the
-dialog that are not known under "dialog", and the flags that are not known under "flags".
+Dialog, too, is an array, of the values of ``DIALOG`` in this order; the last three are maps, in which the
+keys of ``WORDS`` are numbers. Later is what is not known here, by its name; it is there only when it is not
+empty. It has the fields of the dialog that are not known under "dialog". Flags that are not known are one of
+the values, "flags", and stay in their place.
 
 A new field needs no new version: it is written with its name among those that come later, and older processes
 keep it and write it back. What an older process must not pass over sets one of the critical flags, the lower
@@ -44,9 +44,19 @@ DIALOG_TEXTS = DIALOG[:6]
 OF_DIALOG = frozenset({*DIALOG, "secure", "early"})
 OF_RECORD = frozenset({"dialog", "is_caller", "local", "remote", "extensions", "application"})
 
-WORDS_OF_VERSION = (
-    ("timer", "interval", "left", "refreshing", "minimum", "supported", "updates", "recv-info", "theirs"),
+_OF_EXTENSIONS = (
+    "timer",
+    "interval",
+    "left",
+    "refreshing",
+    "minimum",
+    "supported",
+    "updates",
+    "recv-info",
+    "theirs",
 )
+_OF_THE_USER_AGENT = ("media", "lasted", "data")
+WORDS_OF_VERSION = ((*_OF_EXTENSIONS, *_OF_THE_USER_AGENT),)
 """The words that each version has added; a number is never given twice."""
 WORDS: Mapping[str, int] = MappingProxyType(
     {word: number for number, word in enumerate((word for words in WORDS_OF_VERSION for word in words), 1)}

@@ -1,24 +1,24 @@
 """Plain values (texts, numbers, truths, octets, None, lists and dictionaries of these) to CBOR's and back.
 
 CBOR's texts are UTF-8; ours may come from a message that is not. Such a text is the map of 0 to its octets,
-and as the key of a map just its octets: neither can be anything else, for our own keys are texts.
+and as the key of a map just its octets. Keys that are in ``WORDS`` are numbers. None of this can mean
+anything else, for the keys of our own dictionaries are texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from types import MappingProxyType, NoneType
+from types import NoneType
 
 from sipstack.errors import LocalProtocolError, ParseError
+from sipstack.store.layout import NAMES, WORDS
 
 MOST = 4_000
 """Elements of all lists and dictionaries of one record."""
 DEEPEST = 12
 """Lists and dictionaries in one another."""
 HIGHEST = 2**63 - 1
-NO_WORDS: Mapping[str, int] = MappingProxyType({})
-NO_NAMES: Mapping[int, str] = MappingProxyType({})
 
 Key = int | bytes | str
 
@@ -35,7 +35,7 @@ class Writing:
         self.left = MOST
         self.sorts = False
 
-    def value(self, value: object, words: Mapping[str, int], depth: int) -> object:
+    def value(self, value: object, depth: int) -> object:
         """``value`` for CBOR. Raises LocalProtocolError for what is not plain, and for too much of it."""
         if isinstance(value, str):
             return value if value.isascii() else text(value)
@@ -46,26 +46,22 @@ class Writing:
                 raise LocalProtocolError("a number in a record has more than 64 bits")
             return value
         if isinstance(value, dict):
-            return self.mapping(value, words, depth)
+            return self.mapping(value, depth)
         if isinstance(value, list):
             self._count(len(value), depth)
-            return [self.value(each, words, depth - 1) for each in value]
+            return [self.value(each, depth - 1) for each in value]
         if isinstance(value, float) and isfinite(value):
             self.sorts = True
             return value
         raise LocalProtocolError(f"a record cannot hold {type(value).__name__} values")
 
-    def mapping(
-        self, values: Mapping[str, object], words: Mapping[str, int] = NO_WORDS, depth: int = DEEPEST
-    ) -> dict[Key, object]:
-        """A dictionary for CBOR, in its order; of its keys, and of those within, the ``words`` as numbers."""
+    def mapping(self, values: Mapping[str, object], depth: int = DEEPEST) -> dict[Key, object]:
+        """A dictionary for CBOR, in its order."""
         self._count(len(values), depth)
-        written = {
-            words.get(name) or _key(name): self.value(each, words, depth - 1) for name, each in values.items()
-        }
+        written = {_key(name): self.value(each, depth - 1) for name, each in values.items()}
         if len(written) < 2:
             return written
-        numbers = all(type(key) is int for key in written)  # as of most that extensions keep
+        numbers = all(type(key) is int for key in written)  # as most are
         return dict(sorted(written.items(), key=None if numbers else _order))
 
     def _count(self, elements: int, depth: int) -> None:
@@ -82,10 +78,10 @@ def text(value: str) -> str | dict[Key, object]:
     return value if isinstance(octets, str) else {0: octets}
 
 
-def _key(name: object) -> str | bytes:
+def _key(name: object) -> Key:
     if not isinstance(name, str):
         raise LocalProtocolError("a dictionary in a record has keys that are not texts")
-    return name if name.isascii() else _octets(name)
+    return WORDS.get(name) or (name if name.isascii() else _octets(name))
 
 
 def _octets(value: str) -> str | bytes:
@@ -113,32 +109,32 @@ def _order(item: tuple[Key, object]) -> tuple[int, int, int | bytes]:
     return (1 + len(octets), 3, octets)
 
 
-def read(value: object, names: Mapping[int, str] = NO_NAMES) -> object:
+def read(value: object) -> object:
     """The plain value of what CBOR has. Raises ParseError for anything that is none."""
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, list):
-        return [read(each, names) for each in value]
+        return [read(each) for each in value]
     if not isinstance(value, dict):
         raise ParseError(f"a record with {type(value).__name__} values")
     octets = value.get(0)
     if isinstance(octets, bytes):
         return octets.decode("utf-8", "surrogateescape")
-    return mapping(value, names)
+    return mapping(value)
 
 
-def mapping(value: object, names: Mapping[int, str] = NO_NAMES) -> dict[str, object]:
-    """The dictionary of a map; ``names``: the texts of keys that are numbers. Raises ParseError."""
+def mapping(value: object) -> dict[str, object]:
+    """The dictionary of a map. Raises ParseError."""
     if not isinstance(value, dict):
         raise ParseError("a record without a map where one belongs")
-    return {_name(key, names): read(each, names) for key, each in value.items()}
+    return {_name(key): read(each) for key, each in value.items()}
 
 
-def _name(key: object, names: Mapping[int, str]) -> str:
+def _name(key: object) -> str:
     if isinstance(key, str):
         return key
     if isinstance(key, bytes):
         return key.decode("utf-8", "surrogateescape")
-    if isinstance(key, int) and key in names:
-        return names[key]
+    if isinstance(key, int) and key in NAMES:
+        return NAMES[key]
     raise ParseError("a record with a key that is not known")

@@ -15,11 +15,9 @@ from sipstack.store.layout import (
     LONGEST_DESCRIPTION,
     LONGEST_TEXT,
     MOST_ROUTES,
-    NAMES,
     OF_DIALOG,
     OF_RECORD,
     PARTS,
-    WORDS,
 )
 from sipstack.store.plain import Writing, mapping, read, text
 from sipstack.store.upgrades import VERSION, Row
@@ -44,7 +42,7 @@ def row_of(values: Mapping[str, object], writing: Writing) -> Row:
         _dialog(dialog),
         _description(values, "local"),
         _description(values, "remote"),
-        writing.mapping(extensions, WORDS),
+        writing.mapping(extensions),
         writing.mapping(_of_type(values, "application", dict)),
     ]
     if values.keys() <= OF_RECORD and dialog.keys() <= OF_DIALOG:
@@ -154,7 +152,7 @@ def values_of(row: Row) -> dict[str, object]:
     values["dialog"] = fields
     values["is_caller"] = bool(flags & FLAGS["is_caller"])
     values["local"], values["remote"] = read(local), read(remote)
-    values["extensions"], values["application"] = mapping(extensions, NAMES), mapping(application)
+    values["extensions"], values["application"] = mapping(extensions), mapping(application)
     return values
 
 

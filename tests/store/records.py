@@ -47,7 +47,7 @@ def through_a_proxy() -> SessionRecord:
         OURS,
         THEIRS,
         {"timer": TIMER},
-        {},
+        {"media": True, "lasted": 73},
     )
 
 
@@ -83,7 +83,7 @@ def from_a_browser() -> SessionRecord:
         recordable(ours),
         recordable(theirs),
         {"recv-info": {"theirs": ["infoDtmf"]}},
-        {"data": {"customer": 4711, "queue": "sales"}},
+        {"media": True, "lasted": 312, "data": '{"customer":4711,"queue":"sales"}'},
     )
 
 

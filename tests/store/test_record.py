@@ -55,10 +55,15 @@ def test_every_record_comes_back_equal(record: SessionRecord) -> None:
     assert octets == one_form(cbor2.loads(octets))
 
 
-@given(st.dictionaries(texts, plain | st.binary(max_size=9), max_size=5))
+keys = texts | st.sampled_from(sorted(layout.WORDS))
+
+
+@given(st.dictionaries(keys, plain | st.binary(max_size=9) | st.dictionaries(keys, plain), max_size=5))
 def test_the_applications_data_comes_back_equal(data: dict[str, object]) -> None:
     values = {**through_a_proxy().as_values(), "application": data}
-    assert decode(encode(values)) == values
+    octets = encode(values)
+    assert decode(octets) == values
+    assert octets == one_form(cbor2.loads(octets))
 
 
 def test_the_order_of_what_is_given_does_not_matter() -> None:
@@ -86,7 +91,7 @@ def test_the_layout() -> None:
     assert row[:2] == [1, 0]
     assert row[2][0] == "5f0c7f4d-93e2-4bc0-a41e-c8a63a5b9d27"
     assert row[2][-1].hex() == "0e64cb9b4bb24d8fa7c5dc1d3f5fa2b18f14e45fceea4a7aa9f3b6c2d1e0f9a8"
-    assert row[5:] == [{1: {2: 1800, 3: 1342, 4: True, 5: 90, 6: True, 7: True}}, {}]
+    assert row[5:] == [{1: {2: 1800, 3: 1342, 4: True, 5: 90, 6: True, 7: True}}, {10: True, 11: 73}]
 
 
 # --- versions ---
@@ -201,7 +206,8 @@ WRONG: dict[str, Spoil] = {
     "a number that is no word": lambda row: row.__setitem__(5, {200: {}}),
     "a truth that is a word": lambda row: row.__setitem__(5, {True: {}}),
     "a list for the application's data": lambda row: row.__setitem__(6, []),
-    "a number as a key of the application's": lambda row: row.__setitem__(6, {1: 1}),
+    "a number as a key of the application's": lambda row: row.__setitem__(6, {200: 1}),
+    "a word of the application's that has a number": lambda row: row.__setitem__(6, {"media": True}),
     "octets for a text": lambda row: row[2].__setitem__(0, {0: b"a"}),
     "more beside the octets of a text": lambda row: row[2].__setitem__(0, {0: b"\xff", 1: 1}),
     "octets for a key": lambda row: row.__setitem__(6, {b"a": 1}),
