@@ -1,4 +1,5 @@
-"""The library's loggers, one for each area: ``sipstack.transport``, ``.transaction``, ``.call``, ``.media``.
+"""The library's loggers, one for each area: ``sipstack.transport``, ``.transaction``, ``.call``, ``.media``,
+``.store``.
 
 Nothing is written until the application configures logging. INFO tells what happens to calls, registrations
 and requests; DEBUG adds one line for each message. No header field but Call-ID and CSeq and no body is ever
@@ -83,3 +84,4 @@ TRANSPORT = Log("transport")
 TRANSACTION = Log("transaction")
 CALL = Log("call")
 MEDIA = Log("media")
+STORE = Log("store")

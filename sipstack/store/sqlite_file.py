@@ -1,0 +1,281 @@
+"""The file of an SQLite store: how it is opened and checked, and each thing that is done in it.
+
+One table has the records; a record that is NULL is a tombstone. ``ends`` and ``written`` are times of
+``store_time``. Many writes are one statement: the interpreter's lock is given up once for all of them, and
+not once for each, after which a busy event loop would keep it for five milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sipstack.errors import StoreError
+from sipstack.outcome import Absent, Outcome
+from sipstack.store.port import Listed, Taken
+from sipstack.store.sqlite_asks import Write, key_text
+from sipstack.store.sqlite_trouble import DAMAGED, in_words
+from sipstack.store.store_time import MachineClock, Seen, offset_now
+
+PATIENCE = 1.5
+"""Seconds that a transaction waits for one of another process."""
+LEASE = 10.0
+"""Seconds after its last sign of life when a node counts as dead."""
+MOST_LISTED = 1_000_000
+SWEPT_AT_ONCE = 1000
+"""Records that are deleted in one transaction, which the others wait for."""
+FORGOTTEN = 86_400.0
+"""Seconds after which a dead node that owns nothing is forgotten."""
+LARGEST_WAL = 16 * 2**20
+
+APPLICATION = 0x73697073  # "sips"
+VERSION = 1
+SCHEMA = (
+    "CREATE TABLE record (key BLOB PRIMARY KEY, record BLOB, epoch INTEGER NOT NULL, owner TEXT NOT NULL,"
+    " written REAL NOT NULL, ends REAL NOT NULL)",
+    "CREATE INDEX owned ON record (owner) WHERE record IS NOT NULL",
+    "CREATE INDEX ending ON record (ends)",
+    "CREATE TABLE node (name TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE clock (boot TEXT NOT NULL, offset REAL NOT NULL, latest REAL NOT NULL, wall REAL NOT NULL)",
+)
+SIZES = (64, 16, 4, 1)
+"""How many writes are one statement: few texts, which SQLite reads once each."""
+_INSERT = "INSERT INTO record VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?)"
+_OVER = """
+    ON CONFLICT (key) DO UPDATE SET record = excluded.record, epoch = excluded.epoch, owner = excluded.owner,
+        written = excluded.written, ends = excluded.ends
+    WHERE ends <= ? OR epoch <= excluded.epoch AND (record IS NOT NULL OR excluded.record IS NULL)
+"""
+_WRITES = {size: _INSERT + ", ".join([_ROW] * size) + _OVER for size in SIZES}
+
+
+class SqliteFile:
+    """One connection, for one thread. What it cannot do raises sqlite3.Error, ``open`` StoreError."""
+
+    def __init__(self, path: Path, node: str, synchronous: str, clock: MachineClock) -> None:
+        self._path = path
+        self._node = node
+        self._synchronous = synchronous
+        self._clock = clock
+        self._offset = 0.0
+        self._identity: tuple[int, int] | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    # -- opening -------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open it, or make it, and look whether it is whole. Raises StoreError."""
+        if not self._path.parent.is_dir():
+            raise StoreError(f"{self._path}: its directory is not there: make it, or name another file")
+        try:
+            self.connect()
+            with self._words():
+                problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise StoreError(f"{self._path}: {DAMAGED}")
+        except StoreError:
+            self.disconnect()
+            raise
+
+    def connect(self) -> None:
+        """Open it as it is. Raises StoreError."""
+        self.disconnect()
+        with self._words():
+            _make(self._path)
+            self._connection = db = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+            )
+            self._identity = self._identity_now()
+            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise StoreError(f"{self._path}: no write-ahead log: it has to be on a disk of this machine")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute(f"PRAGMA journal_size_limit = {LARGEST_WAL}")
+            with self.transaction():
+                self._claim()
+                self._set_time()
+                self._renew_lease()
+
+    def disconnect(self) -> None:
+        """Give the file up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _claim(self) -> None:
+        """Make the tables, or see whether they are ours."""
+        db = self._db
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        if (application, version) == (APPLICATION, VERSION):
+            return
+        if application == APPLICATION:
+            raise StoreError(f"{self._path}: version {version} is not ours: use the sipstack that made it")
+        if application or version or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise StoreError(f"{self._path}: the database of another application: name another file")
+        for statement in SCHEMA:
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _set_time(self) -> None:
+        row = self._db.execute("SELECT boot, offset, latest, wall FROM clock").fetchone()
+        self._offset = offset_now(Seen(*row) if row else None, self._clock)
+        self._db.execute("DELETE FROM clock")
+        self._db.execute(
+            "INSERT INTO clock VALUES (?, ?, ?, ?)",
+            (self._clock.boot(), self._offset, self.now, self._clock.wall()),
+        )
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self.disconnect()
+            raise StoreError(f"{self._path}: {in_words(error)}") from error
+
+    # -- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """The store's time."""
+        return self._clock.monotonic() + self._offset
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def is_replaced(self) -> bool:
+        """Whether somebody has moved or deleted the file under us: what is written to it is lost."""
+        return self._identity_now() != self._identity
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    # -- transactions --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing, and no other process in between."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Put records and tombstones, in this order."""
+        return [outcome for run in _runs(writes) for outcome in self._write_run(run)]
+
+    def _write_run(self, writes: list[Write]) -> list[Outcome]:
+        if self._insert(writes) == len(writes):
+            return [Outcome.DONE] * len(writes)
+        # which of them it was is told by doing each again: what was done can be done twice
+        return [Outcome.DONE if self._insert([each]) else Outcome.CONFLICT for each in writes]
+
+    def _insert(self, writes: list[Write]) -> int:
+        now, owner = self.now, self._node
+        values: list[object] = []
+        for each in writes:
+            values += (each.key, each.record, each.epoch, owner, now, now + each.lifetime)
+        return self._db.execute(_WRITES[len(writes)], (*values, now)).rowcount
+
+    def take_over(self, key: bytes) -> Taken | Absent:
+        found = self._db.execute(
+            "UPDATE record SET epoch = epoch + 1, owner = ? WHERE key = ? AND record IS NOT NULL AND ends > ?"
+            " RETURNING record, epoch, written",
+            (self._node, key, self.now),
+        ).fetchall()
+        if not found:
+            return Absent.UNKNOWN
+        [(record, epoch, written)] = found
+        return Taken(record, epoch, max(self.now - written, 0.0))
+
+    def owned(self) -> list[Listed]:
+        now = self.now
+        found = self._db.execute(
+            "SELECT key, owner, ends FROM record WHERE owner = ? AND record IS NOT NULL AND ends > ? LIMIT ?",
+            (self._node, now, MOST_LISTED),
+        )
+        return [Listed(key_text(key), owner, ends - now) for key, owner, ends in found]
+
+    def orphaned(self, most: int) -> list[Listed]:
+        now = self.now
+        found = self._db.execute(
+            "SELECT key, owner, ends FROM node CROSS JOIN record ON owner = name"
+            " WHERE until <= ? AND record IS NOT NULL AND ends > ? LIMIT ?",
+            (now, now, most),
+        )
+        return [Listed(key_text(key), owner, ends - now) for key, owner, ends in found]
+
+    # -- chores --------------------------------------------------------------------------------------------
+
+    def sign_of_life(self) -> None:
+        """This node lives, and the machine is at this time."""
+        with self.transaction():
+            self._renew_lease()
+            self._db.execute(
+                "UPDATE clock SET latest = max(latest, ?), wall = ?", (self.now, self._clock.wall())
+            )
+
+    def _renew_lease(self) -> None:
+        self._db.execute(
+            "INSERT INTO node VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET until = excluded.until",
+            (self._node, self.now + LEASE),
+        )
+
+    def sweep(self) -> bool:
+        """Delete some of what is over. Returns whether there may be more."""
+        with self.transaction():
+            swept = self._db.execute(
+                "DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE ends <= ? LIMIT ?)",
+                (self.now, SWEPT_AT_ONCE),
+            ).rowcount
+            self._db.execute(
+                "DELETE FROM node WHERE until <= ? AND NOT EXISTS"
+                " (SELECT 1 FROM record WHERE owner = name AND record IS NOT NULL)",
+                (self.now - FORGOTTEN,),
+            )
+        return swept == SWEPT_AT_ONCE
+
+
+def _make(path: Path) -> None:
+    """A new file is nobody else's to read. One that is there is not opened: to close it again would take
+    from SQLite the locks that it has on it elsewhere in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise
+
+
+def _runs(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """Parts that are one statement each: of these sizes, no key twice."""
+    begin = 0
+    while begin < len(writes):
+        keys: set[bytes] = set()
+        for each in writes[begin : begin + SIZES[0]]:
+            if each.key in keys:
+                break
+            keys.add(each.key)
+        size = next(size for size in SIZES if size <= len(keys))
+        yield list(writes[begin : begin + size])
+        begin += size
