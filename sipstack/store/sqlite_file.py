@@ -69,8 +69,6 @@ class SqliteFile:
 
     def open(self) -> None:
         """Open it, or make it, and look whether it is whole. Raises StoreError."""
-        if not self._path.parent.is_dir():
-            raise StoreError(f"{self._path}: its directory is not there: make it, or name another file")
         try:
             self.connect()
             with self._words():
@@ -84,8 +82,8 @@ class SqliteFile:
     def connect(self) -> None:
         """Open it as it is. Raises StoreError."""
         self.disconnect()
+        _make(self._path)
         with self._words():
-            _make(self._path)
             self._connection = db = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
             )
@@ -135,7 +133,7 @@ class SqliteFile:
     def _words(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except sqlite3.Error as error:
             self.disconnect()
             raise StoreError(f"{self._path}: {in_words(error)}") from error
 
@@ -258,13 +256,17 @@ class SqliteFile:
 
 def _make(path: Path) -> None:
     """A new file is nobody else's to read. One that is there is not opened: to close it again would take
-    from SQLite the locks that it has on it elsewhere in this process.
+    from SQLite the locks that it has on it elsewhere in this process. Raises StoreError.
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         if path.is_dir():
-            raise
+            raise StoreError(f"{path}: it is a directory: name a file in it") from None
+    except FileNotFoundError:
+        raise StoreError(f"{path}: its directory is not there: make it, or name another file") from None
+    except OSError as error:
+        raise StoreError(f"{path}: it cannot be made: {error.strerror}") from error
 
 
 def _runs(writes: Sequence[Write]) -> Iterator[list[Write]]:

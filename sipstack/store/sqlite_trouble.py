@@ -25,8 +25,6 @@ def primary_code(error: sqlite3.Error) -> int:
 
 def in_words(error: Exception) -> str:
     """What is wrong with the file, and what helps."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
     if not isinstance(error, sqlite3.Error):
         return f"{type(error).__name__}: {error}"
     match primary_code(error):
@@ -34,12 +32,10 @@ def in_words(error: Exception) -> str:
             return "the disk is full: make room"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "another process keeps it locked: see which has it open"
-        case sqlite3.SQLITE_READONLY:
-            return "it is read-only: this process must be allowed to write it"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return "this process must be allowed to write it, and its directory"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return DAMAGED
-        case sqlite3.SQLITE_CANTOPEN:
-            return "it cannot be opened: its directory must be there, and writable for -wal and -shm"
         case sqlite3.SQLITE_IOERR:
             return f"its disk cannot be read or written: {error}"
     return str(error)
