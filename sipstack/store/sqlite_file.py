@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,13 @@ from sipstack.errors import StoreError
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import Listed, Taken
 from sipstack.store.sqlite_asks import Write, key_text
-from sipstack.store.sqlite_trouble import DAMAGED, in_words
+from sipstack.store.sqlite_trouble import DAMAGED, in_words, primary_code
 from sipstack.store.store_time import MachineClock, Seen, offset_now
 
 PATIENCE = 1.5
 """Seconds that a transaction waits for one of another process."""
+PAUSE = 0.001
+"""Seconds between two looks whether it is over."""
 LEASE = 10.0
 """Seconds after its last sign of life when a node counts as dead."""
 MOST_LISTED = 1_000_000
@@ -91,6 +94,7 @@ class SqliteFile:
             mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
                 raise StoreError(f"{self._path}: no write-ahead log: it has to be on a disk of this machine")
+            db.execute("PRAGMA busy_timeout = 0")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA journal_size_limit = {LARGEST_WAL}")
             with self.transaction():
@@ -169,7 +173,7 @@ class SqliteFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing, and no other process in between."""
-        self._db.execute("BEGIN IMMEDIATE")
+        self._begin()
         try:
             yield
             self._db.execute("COMMIT")
@@ -177,6 +181,18 @@ class SqliteFile:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _begin(self) -> None:
+        """SQLite itself would look again after up to a tenth of a second."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+            time.sleep(PAUSE)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """Put records and tombstones, in this order."""
