@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sipstack.errors import StoreError
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import TOMBSTONE, Listed, Taken
 from sipstack.store.sqlite_asks import Answer, Ask, Orphaned, Owned, TakeOver, Write, key_octets
@@ -69,7 +70,7 @@ class SqliteStore:
     async def open(self, node: str) -> None:
         """Begin. Raises StoreError, which says what to do."""
         if self._ended is not None and not self._ended.done():
-            raise RuntimeError("the store is open")
+            raise StoreError("the store is open already: each user agent needs one of its own")
         from sipstack.store.sqlite_file import SqliteFile  # sqlite3 is loaded where it is used
         from sipstack.store.sqlite_trouble import Trouble
         from sipstack.store.sqlite_writer import Writer

@@ -75,7 +75,7 @@ class SqliteFile:
         try:
             self.connect()
             with self._words():
-                problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                problem = self._patiently("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise StoreError(f"{self._path}: {DAMAGED}")
         except StoreError:
@@ -88,13 +88,12 @@ class SqliteFile:
         _make(self._path)
         with self._words():
             self._connection = db = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+                f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None
             )
             self._identity = self._identity_now()
-            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            mode = self._patiently("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
                 raise StoreError(f"{self._path}: no write-ahead log: it has to be on a disk of this machine")
-            db.execute("PRAGMA busy_timeout = 0")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA journal_size_limit = {LARGEST_WAL}")
             with self.transaction():
@@ -173,7 +172,7 @@ class SqliteFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing, and no other process in between."""
-        self._begin()
+        self._patiently("BEGIN IMMEDIATE")
         try:
             yield
             self._db.execute("COMMIT")
@@ -182,13 +181,14 @@ class SqliteFile:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _begin(self) -> None:
-        """SQLite itself would look again after up to a tenth of a second."""
+    def _patiently(self, statement: str) -> sqlite3.Cursor:
+        """While another process has it locked. SQLite itself would look again after up to a tenth of a
+        second, and not at all where two make one file.
+        """
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
-                return
+                return self._db.execute(statement)
             except sqlite3.OperationalError as error:
                 if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                     raise

@@ -27,22 +27,21 @@ class Process:
     def __init__(self, mode: str, path: Path, node: str) -> None:
         command = [sys.executable, "-m", "tests.store.sqlite_process", mode, str(path), node]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=PROJECT, stdin=pipe, stdout=pipe, text=True)
-        self._line()
+        self._process = subprocess.Popen(command, cwd=PROJECT, stdin=pipe, stdout=pipe, bufsize=0)
 
-    def _line(self) -> None:
+    def until_open(self) -> Process:
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        assert self._process.stdout.readline() == b"ready\n"
+        return self
 
     def goes(self) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        self._process.stdin.write(b"go\n")
 
     def lines(self) -> list[list[str]]:
         """What it says until its end."""
         said, _ = self._process.communicate(timeout=30)
-        return [line.split() for line in said.splitlines()]
+        return [line.split() for line in said.decode().splitlines()]
 
     def killed(self) -> list[list[str]]:
         """What it had said before it was killed."""
@@ -61,7 +60,7 @@ async def test_what_was_answered_before_a_kill_9_is_there_afterwards(tmp_path: P
     answered = 0
     for kill in range(KILLS):
         node = f"node-{kill}"
-        process = Process("keep", path, node)
+        process = Process("keep", path, node).until_open()
         await asyncio.sleep(chance.uniform(0.0, 0.25))
         said = process.killed()
         assert process.code == -signal.SIGKILL
@@ -106,7 +105,7 @@ async def test_of_two_processes_that_take_over_at_once_one_wins(tmp_path: Path) 
     await store.open("node-0")
     for number in range(50):
         await put(store, f"key {number}")
-    both = [Process("race", path, node) for node in ("node-1", "node-2")]
+    both = [Process("race", path, node).until_open() for node in ("node-1", "node-2")]
     for process in both:
         process.goes()
     told = [line for process in both for line in process.lines()]
@@ -120,9 +119,13 @@ async def test_of_two_processes_that_take_over_at_once_one_wins(tmp_path: Path) 
     await store.close()
 
 
-async def test_processes_that_write_at_once_do_not_starve_one_another(tmp_path: Path) -> None:
+async def test_processes_that_make_and_write_one_file_at_once_do_not_starve_one_another(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "sessions.db"
     processes = [Process("keep", path, f"node-{i}") for i in range(4)]
+    for process in processes:
+        process.until_open()
     await asyncio.sleep(1.5)
     said = [process.killed() for process in processes]
     written = [len([line for line in lines if line[0] == "kept"]) for lines in said]

@@ -227,7 +227,7 @@ async def test_who_stops_waiting_for_it_to_open_leaves_nothing(machine: OneMachi
     assert threads() == []
     await store.open("node-1")
     assert await put(store, "key") is Outcome.DONE
-    with pytest.raises(RuntimeError, match="the store is open"):
+    with pytest.raises(StoreError, match="each user agent needs one of its own"):
         await store.open("node-2")
     await store.close()
 
