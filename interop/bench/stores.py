@@ -89,7 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for at_once in AT_ONCE:
             stores: dict[str, Callable[[], SessionStore]] = {
-                "memory": MemoryStore,
+                "memory": lambda: MemoryStore(10**7, 2**34),
                 "sqlite, process": lambda: SqliteStore(Path(folder) / "process.db", durability="process"),
                 "sqlite, machine": lambda: SqliteStore(Path(folder) / "machine.db"),
             }

@@ -6,14 +6,17 @@ import asyncio
 import os
 import sqlite3
 import stat
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.sqlite import MOST_OCTETS, MOST_WAITING, SqliteStore
-from sipstack.store.sqlite_file import FORGOTTEN, SIZES, SWEPT_AT_ONCE
-from sipstack.store.sqlite_writer import MOST_AT_ONCE
+from sipstack.store.sqlite_asks import Write
+from sipstack.store.sqlite_file import FORGOTTEN, SIZES, SWEPT_AT_ONCE, SqliteFile
+from sipstack.store.sqlite_writer import APART, MOST_AT_ONCE
 from tests.store.conformance import Backend, SharedConformance, asked, asking, keys_owned, put
 from tests.store.machine import OneMachine
 
@@ -122,9 +125,8 @@ async def test_a_node_that_owns_nothing_is_forgotten_after_a_day(machine: OneMac
 async def test_of_many_in_one_turn_each_has_its_own_outcome(machine: OneMachine, count: int) -> None:
     store = machine.store()
     await store.open("node-1")
-    for i in range(0, count, 3):
-        await put(store, f"key {i}")
-        await asked(store.take_over, f"key {i}")
+    await asyncio.gather(*[asking(store.put, f"key {i}", b"", 0, 60.0) for i in range(0, count, 3)])
+    await asyncio.gather(*[asking(store.take_over, f"key {i}") for i in range(0, count, 3)])
     outcomes = await asyncio.gather(*[asking(store.put, f"key {i}", b"", 0, 60.0) for i in range(count)])
     assert outcomes == [Outcome.DONE if i % 3 else Outcome.CONFLICT for i in range(count)]
     await store.close()
@@ -190,4 +192,28 @@ async def test_an_answer_that_raises_disturbs_no_other(machine: OneMachine) -> N
     store.put("a", b"record", 0, 60.0, raises)
     assert await put(store, "b") is Outcome.DONE
     assert told == [error]
+    await store.close()
+
+
+async def test_of_what_comes_one_by_one_several_are_one_transaction(
+    machine: OneMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In real time, for it is the disk's that is saved. The first waits for nothing."""
+    batches: list[int] = []
+    write = SqliteFile.write
+
+    def counted(file: SqliteFile, writes: Sequence[Write]) -> list[Outcome]:
+        batches.append(len(writes))
+        return write(file, writes)
+
+    monkeypatch.setattr(SqliteFile, "write", counted)
+    store = machine.store()
+    await store.open("node-1")
+    asks, begun = [], time.monotonic()
+    for i in range(100):
+        asks.append(asking(store.put, f"key {i}", b"record", 0, 60.0))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*asks)
+    assert (batches[0], sum(batches)) == (1, 100)
+    assert len(batches) <= (time.monotonic() - begun) / APART + 2
     await store.close()
