@@ -17,7 +17,7 @@ from sipstack.store.sqlite import MOST_OCTETS, MOST_WAITING, SqliteStore
 from sipstack.store.sqlite_asks import Write
 from sipstack.store.sqlite_file import FORGOTTEN, SIZES, SWEPT_AT_ONCE, SqliteFile
 from sipstack.store.sqlite_writer import APART, MOST_AT_ONCE
-from tests.store.conformance import Backend, SharedConformance, asked, asking, keys_owned, put
+from tests.store.conformance import Backend, SharedConformance, asking, keys_owned, put
 from tests.store.machine import OneMachine
 
 
