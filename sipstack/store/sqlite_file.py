@@ -1,8 +1,7 @@
 """The file of an SQLite store: how it is opened and checked, and each thing that is done in it.
 
-One table has the records; a record that is NULL is a tombstone. ``ends`` and ``written`` are times of
-``store_time``. Many writes are one statement: the interpreter's lock is given up once for all of them, and
-not once for each, after which a busy event loop would keep it for five milliseconds.
+Many writes are one statement: the interpreter's lock is given up once for all of them, and not once for each,
+after which a busy event loop would keep it for five milliseconds.
 """
 
 from __future__ import annotations
@@ -10,16 +9,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sipstack.errors import StoreError
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import Listed, Taken
 from sipstack.store.sqlite_asks import Write, key_text
+from sipstack.store.sqlite_schema import is_new, make_tables
 from sipstack.store.sqlite_trouble import DAMAGED, in_words, primary_code
 from sipstack.store.store_time import MachineClock, Seen, offset_now
+
+T = TypeVar("T")
 
 PATIENCE = 1.5
 """Seconds that a transaction waits for one of another process."""
@@ -34,16 +37,6 @@ FORGOTTEN = 86_400.0
 """Seconds after which a dead node that owns nothing is forgotten."""
 LARGEST_WAL = 16 * 2**20
 
-APPLICATION = 0x73697073  # "sips"
-VERSION = 1
-SCHEMA = (
-    "CREATE TABLE record (key BLOB PRIMARY KEY, record BLOB, epoch INTEGER NOT NULL, owner TEXT NOT NULL,"
-    " written REAL NOT NULL, ends REAL NOT NULL)",
-    "CREATE INDEX owned ON record (owner) WHERE record IS NOT NULL",
-    "CREATE INDEX ending ON record (ends)",
-    "CREATE TABLE node (name TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE clock (boot TEXT NOT NULL, offset REAL NOT NULL, latest REAL NOT NULL, wall REAL NOT NULL)",
-)
 SIZES = (64, 16, 4, 1)
 """How many writes are one statement: few texts, which SQLite reads once each."""
 _INSERT = "INSERT INTO record VALUES "
@@ -75,7 +68,7 @@ class SqliteFile:
         try:
             self.connect()
             with self._words():
-                problem = self._patiently("PRAGMA quick_check(1)").fetchone()[0]
+                [problem] = _patiently(lambda: self._db.execute("PRAGMA quick_check(1)").fetchone())
             if problem != "ok":
                 raise StoreError(f"{self._path}: {DAMAGED}")
         except StoreError:
@@ -84,44 +77,33 @@ class SqliteFile:
 
     def connect(self) -> None:
         """Open it as it is. Raises StoreError."""
-        self.disconnect()
         _make(self._path)
         with self._words():
-            self._connection = db = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None
-            )
-            self._identity = self._identity_now()
-            mode = self._patiently("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise StoreError(f"{self._path}: no write-ahead log: it has to be on a disk of this machine")
-            db.execute(f"PRAGMA synchronous = {self._synchronous}")
-            db.execute(f"PRAGMA journal_size_limit = {LARGEST_WAL}")
-            with self.transaction():
-                self._claim()
-                self._set_time()
-                self._renew_lease()
+            _patiently(self._connect)
+
+    def _connect(self) -> None:
+        self.disconnect()
+        self._connection = db = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None
+        )
+        self._identity = self._identity_now()
+        with self.transaction("BEGIN"):
+            is_new(db, self._path)  # before anything is changed
+        if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise StoreError(f"{self._path}: no write-ahead log: it has to be on a disk of this machine")
+        db.execute(f"PRAGMA synchronous = {self._synchronous}")
+        db.execute(f"PRAGMA journal_size_limit = {LARGEST_WAL}")
+        with self.transaction():
+            if is_new(db, self._path):
+                make_tables(db)
+            self._set_time()
+            self._renew_lease()
 
     def disconnect(self) -> None:
         """Give the file up."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _claim(self) -> None:
-        """Make the tables, or see whether they are ours."""
-        db = self._db
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        if (application, version) == (APPLICATION, VERSION):
-            return
-        if application == APPLICATION:
-            raise StoreError(f"{self._path}: version {version} is not ours: use the sipstack that made it")
-        if application or version or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise StoreError(f"{self._path}: the database of another application: name another file")
-        for statement in SCHEMA:
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
-        db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _set_time(self) -> None:
         row = self._db.execute("SELECT boot, offset, latest, wall FROM clock").fetchone()
@@ -170,9 +152,9 @@ class SqliteFile:
     # -- transactions --------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
         """All of it or nothing, and no other process in between."""
-        self._patiently("BEGIN IMMEDIATE")
+        _patiently(lambda: self._db.execute(begin))
         try:
             yield
             self._db.execute("COMMIT")
@@ -180,19 +162,6 @@ class SqliteFile:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-
-    def _patiently(self, statement: str) -> sqlite3.Cursor:
-        """While another process has it locked. SQLite itself would look again after up to a tenth of a
-        second, and not at all where two make one file.
-        """
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self._db.execute(statement)
-            except sqlite3.OperationalError as error:
-                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
-                    raise
-            time.sleep(PAUSE)
 
     def write(self, writes: Sequence[Write]) -> list[Outcome]:
         """Put records and tombstones, in this order."""
@@ -268,6 +237,20 @@ class SqliteFile:
                 (self.now - FORGOTTEN,),
             )
         return swept == SWEPT_AT_ONCE
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """While another process has the file locked. SQLite itself would look again after up to a tenth of a
+    second, and not at all where two make one file.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(PAUSE)
 
 
 def _make(path: Path) -> None:

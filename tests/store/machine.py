@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -75,3 +76,11 @@ class OneMachine:
         """Another program that has the file open."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             yield connection
+
+
+def threads() -> list[threading.Thread]:
+    """Those of stores. Of one that is closed it takes a moment until it is gone."""
+    found = [thread for thread in threading.enumerate() if thread.name == "sipstack store"]
+    for thread in found:
+        thread.join(1.0)
+    return [thread for thread in found if thread.is_alive()]
