@@ -16,7 +16,7 @@ from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import Taken
 from sipstack.store.sqlite import SqliteStore
 from tests.source import PROJECT
-from tests.store.conformance import asked, put
+from tests.store.conformance import asking, put
 
 KILLS = 20
 
@@ -85,16 +85,16 @@ async def _holds_what_it_said(path: Path, node: str, said: list[list[str]]) -> i
                 over.add(number)
     store = SqliteStore(path, durability="process")
     await store.open(node)
-    for number, state in kept.items():
-        found = await asked(store.take_over, f"{node} {number}")
+    taken = await asyncio.gather(*[asking(store.take_over, f"{node} {number}") for number in kept])
+    for (number, state), found in zip(kept.items(), taken, strict=True):
         if isinstance(found, Taken):
             assert int(found.record[:1]) >= state
             assert len(found.record) == 300
             assert number not in over
         else:
             assert (found, number in ending) == (Absent.UNKNOWN, True)
-        if number in over:
-            assert await put(store, f"{node} {number}", b"late") is Outcome.CONFLICT
+    late = [asking(store.put, f"{node} {number}", b"late", 0, 60.0) for number in over]
+    assert set(await asyncio.gather(*late)) <= {Outcome.CONFLICT}
     await store.close()
     return len(said)
 
