@@ -137,11 +137,12 @@ class Forget:
 @attrs.frozen(eq=False)
 class Load:
     """Take over the session of a dialog that we do not have; answer with ``loaded``. ``user``: the user part
-    of the URI that its request came to, where a sealed record would be.
+    of the URI that its request came to, where a sealed record would be. ``epoch``: only if it is still that.
     """
 
     key: DialogKey
     user: str = ""
+    epoch: int | None = None
 
 
 @attrs.frozen

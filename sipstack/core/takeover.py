@@ -76,10 +76,14 @@ class Takeovers:
         loading.requests.append((request, transaction))
         return True
 
-    def claim(self, key: DialogKey, now: float) -> None:
-        """Take the session over without having been asked: its owner is dead, or was this one before."""
-        if key not in self._loading and len(self._loading) < MOST:
-            self._begin(Load(key), now)
+    def claim(self, key: DialogKey, now: float, epoch: int | None = None) -> bool:
+        """Take the session over without having been asked: its owner is dead, or was this one before. With
+        ``epoch`` only if that is still its own. False when it is being loaded already, or too much is.
+        """
+        if key in self._loading or len(self._loading) >= MOST:
+            return False
+        self._begin(Load(key, epoch=epoch), now)
+        return True
 
     def _begin(self, load: Load, now: float) -> Loading:
         loading = self._loading[load.key] = Loading(self, load, now)

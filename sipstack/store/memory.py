@@ -81,15 +81,25 @@ class MemoryStore:
         self._replace(key, _Entry(None, epoch, self._node, now, now + TOMBSTONE))
         answer(Outcome.DONE)
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+    def take_over(
+        self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None
+    ) -> None:
         now = _now()
         entry = self._entry(key, now)
-        if entry is None or entry.record is None:
+        if entry is None or entry.record is None or epoch not in (None, entry.epoch):
             answer(Absent.UNKNOWN)
             return
         entry.epoch += 1
         entry.owner = self._node
         answer(Taken(entry.record, entry.epoch, now - entry.written))
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        now = _now()
+        entry = self._entry(key, now)
+        if entry is None or entry.record is None:
+            answer(Absent.UNKNOWN)
+        else:
+            answer(Taken(entry.record, entry.epoch, now - entry.written))
 
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         now = _now()

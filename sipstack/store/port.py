@@ -67,8 +67,15 @@ class SessionStore(Protocol):
         where there is no such key. CONFLICT: there is a higher epoch.
         """
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
-        """Become the owner of the record under ``key``: its epoch grows by one, at once for everybody."""
+    def take_over(
+        self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None
+    ) -> None:
+        """Become the owner of the record under ``key``: its epoch grows by one, at once for everybody. With
+        ``epoch`` only if that is its epoch now, else UNKNOWN: of several who saw it orphaned one gets it.
+        """
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        """The record under ``key`` as it is, whoever has it: nothing changes."""
 
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         """What this node owns, such as after it was started again; at most 1,000,000."""

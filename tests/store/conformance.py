@@ -117,6 +117,34 @@ class Conformance:
         await put(store, "key")
         assert await asked(store.take_over, "another key") is Absent.UNKNOWN
 
+    async def test_reading_changes_nothing(self, store: SessionStore) -> None:
+        await put(store, "key", b"record")
+        await asked(store.take_over, "key")
+        for _ in range(2):
+            found = await asked(store.read, "key")
+            assert found == Taken(b"record", 1, found.age)
+            assert 0 <= found.age < SOON
+        assert await put(store, "key", b"again", 1) is Outcome.DONE
+
+    async def test_what_is_not_there_or_over_cannot_be_read(self, store: SessionStore) -> None:
+        assert await asked(store.read, "key") is Absent.UNKNOWN
+        await put(store, "key")
+        await asked(store.forget, "key", 0)
+        assert await asked(store.read, "key") is Absent.UNKNOWN
+
+    async def test_of_two_who_saw_the_same_epoch_one_takes_over(self, store: SessionStore) -> None:
+        await put(store, "key", b"record")
+        seen = (await asked(store.read, "key")).epoch
+        first, second = await asyncio.gather(*[self._taking(store, seen) for _ in range(2)])
+        assert (first.epoch, second) == (seen + 1, Absent.UNKNOWN)
+        assert await asked(store.owned) != []
+
+    @staticmethod
+    def _taking(store: SessionStore, epoch: int) -> Asked[Taken | Absent]:
+        future: Asked[Taken | Absent] = Asked()
+        store.take_over("key", future.answer, epoch)
+        return future
+
     async def test_what_is_asked_in_one_turn_happens_in_that_order(self, store: SessionStore) -> None:
         answers = [
             asking(store.put, "key", b"1", 0, 60.0),
