@@ -13,7 +13,7 @@ from sipstack.core.commands import Commands
 from sipstack.core.configuration import Configuration
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import AddressChanged, SessionResumed
-from sipstack.core.outputs import Forget, Load, Loaded, Store, Target, Transport
+from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport
 from sipstack.core.overload import Overload, Verdict
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
@@ -333,6 +333,12 @@ class Core(Commands):
             return False
         usages.invite.accepted_late(response, now)
         return True
+
+    def session_of(self, key: DialogKey) -> Session | None:
+        """The session of this dialog, if it is here and accepted."""
+        usages = self._dialogs.get(key)
+        session = usages.invite if usages is not None else None
+        return session if isinstance(session, Session) and session.is_established else None
 
     # -- looking at it -------------------------------------------------------------------------------------
 

@@ -43,7 +43,9 @@ class AddressChanged:
 
 @attrs.frozen(eq=False)
 class SessionResumed:
-    """A session that another process had, or this one before it was started again, goes on here."""
+    """A session that another process had, or this one before it was started again, goes on here: answer with
+    ``takeovers.proceed``, so that what the peer has asked for finds its user.
+    """
 
     session: Session
     record: SessionRecord

@@ -20,6 +20,8 @@ from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.session import Session
 
+BEGAN = "began"
+"""The time at which a session was kept first, in what is kept with it: when it was answered."""
 RESERVED = 1000
 """CSeq numbers that a process has to itself beyond the last one that it used when the state was written."""
 PATIENCE = 4.0
@@ -168,6 +170,9 @@ class Write:
         session, dialog = usages.invite, usages.dialog
         assert isinstance(session, Session)
         numbers = dialog.local_cseq + RESERVED
+        if session.application is None:
+            session.application = {}
+        session.application.setdefault(BEGAN, now)
         record = session.snapshot(now)
         record = attrs.evolve(record, dialog=attrs.evolve(dialog, local_cseq=numbers, early=False))
         self.asked = Store(self.key, record, keeping.epoch_of(self.key))

@@ -53,11 +53,12 @@ Waiting = list[tuple[Request, AnyServer]]
 class Takeovers:
     """What is being loaded, and the requests that wait for it."""
 
-    __slots__ = ("_core", "_loading")
+    __slots__ = ("_core", "_loading", "_resumed")
 
     def __init__(self, core: TakeoverCore) -> None:
         self._core = core
         self._loading: dict[DialogKey, Loading] = {}
+        self._resumed: dict[DialogKey, Waiting] = {}
 
     def __len__(self) -> int:
         return len(self._loading)
@@ -106,11 +107,18 @@ class Takeovers:
             else:
                 with suppress(LocalProtocolError):
                     self._core.restore(found, flow, now)
+                    self._resumed[load.key] = requests
+                    return
         for request, transaction in requests:
             if found is Absent.FAILED:
                 self._core.put_off(request, transaction, now)
             else:
                 self._core.take(request, transaction, now)
+
+    def proceed(self, key: DialogKey, now: float) -> None:
+        """The user agent has heard of the session, and made of it what it wants: its requests go on."""
+        for request, transaction in self._resumed.pop(key, ()):
+            self._core.take(request, transaction, now)
 
 
 def _number(waiting: tuple[Request, AnyServer]) -> int:

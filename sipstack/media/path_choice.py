@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from sipstack.errors import TransportError
+from sipstack.errors import NegotiationError, TransportError
 from sipstack.identifiers import Identifiers
 from sipstack.media.audio import MediaStatistics
 from sipstack.media.ice_settings import Ice
 from sipstack.media.path import MediaPath, PathContext, PathKind, kind_for, kinds_of
 from sipstack.media.transport import Bind
 from sipstack.sdp import SessionDescription
+from sipstack.sdp.recordable import Keying, keying_of
 
 ANY = ("none", "sdes", "dtls")
 """Where the application has no wish: plain RTP is offered, and whatever protects is accepted."""
@@ -43,6 +44,9 @@ class Refusals:
 class PathChoice:
     """The kinds in their order, and what paths are made of. ``kind`` is that of our offers."""
 
+    ports: tuple[int, int]
+    """The first and the last port for the next path; (0, 0) for any."""
+
     def __init__(
         self,
         security: str | Sequence[str] | None,
@@ -60,7 +64,8 @@ class PathChoice:
         self.is_signalled_securely = False
         self.refused = Refusals()
         self._insecure_keys, self._rtcp_mux, self._ice = insecure_keys, rtcp_mux, ice
-        self._ports, self._bind, self._random = ports, bind, random
+        self.ports = ports
+        self._bind, self._random = bind, random
 
     def make(
         self,
@@ -74,7 +79,7 @@ class PathChoice:
         library that is missing.
         """
         context = PathContext(
-            self._ports,
+            self.ports,
             self._bind,
             self._random,
             self.is_signalled_securely,
@@ -97,6 +102,21 @@ class PathChoice:
     def towards(self, offer: SessionDescription) -> PathKind:
         """The kind to answer this offer with."""
         return kind_for(offer, "audio", self._kinds, may_tell_keys=self._may_tell_keys) or self.kind
+
+    def go_on(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Offer the kind that a session of these descriptions had, or one that protects no less. Raises
+        NegotiationError where there is none: a session never goes on in the clear that was not.
+        """
+        keying = keying_of(bytes(local), bytes(remote))
+        if keying is Keying.NONE:
+            return
+        wanted = ("dtls",) if keying is Keying.DTLS else ("sdes", "opportunistic")
+        protected = [kind for kind in self._kinds if kind.name in ("sdes", "dtls")]
+        before = [kind for kind in self._kinds if kind.name in wanted]
+        kinds = [kind for kind in (*before, *protected) if self._may_tell_keys or not kind.tells_keys]
+        if not kinds:
+            raise NegotiationError(f"the call was protected ({keying.value}), and here it could not be")
+        self.kind = kinds[0]
 
     def fall_back(self) -> bool:
         """Take the next kind that may be offered; False when there is none."""

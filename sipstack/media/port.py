@@ -99,6 +99,20 @@ def wants_signalling(media: object) -> TypeGuard[SignalledMedia]:
 
 
 @runtime_checkable
+class RestorableMedia(Protocol):
+    """Media that can go on with a call of another process. Of what cannot, a first offer is made."""
+
+    async def restore(self, local: SessionDescription, remote: SessionDescription) -> bool:
+        """Begin from the last descriptions, ours and the peer's, in place of a first offer or answer; of keys
+        and passwords nothing is left in them. True when media flows as they say; False when the peer needs a
+        new offer of ours, which goes on from them: the port is not ours any more, or what protected the
+        packets has to be agreed on anew.
+
+        Raises NegotiationError or RemoteProtocolError for descriptions that cannot be gone on with.
+        """
+
+
+@runtime_checkable
 class FallingBack(Protocol):
     """Media that can make another kind of offer where the first is refused."""
 

@@ -83,6 +83,8 @@ class PortPool:
 
     def bind(self, host: str, ports: tuple[int, int], uniform: Uniform) -> UdpTransport:
         """A pair that has been quiet, else a new one. Raises TransportError as ``UdpTransport.bind`` does."""
+        if ports[0] and ports[1] - ports[0] < 2:  # that one pair, which no other call asks for
+            return UdpTransport.bind(host, ports, uniform, dscp=self._dscp)
         key = host, ports
         idle = self._idle.get(key) or self._idle.setdefault(key, deque())
         pair = self._quiet(idle)

@@ -23,6 +23,7 @@ from sipstack.media.ice_settings import Ice
 from sipstack.media.path import KeyedPath, MediaPath, PathKind, SearchingPath
 from sipstack.media.path_choice import PathChoice
 from sipstack.media.peer_address import Latch, known_latch
+from sipstack.media.restored import RestoredSession
 from sipstack.media.silence import SilenceWatch
 from sipstack.media.stream import AudioStream
 from sipstack.media.transport import Bind, RtpTransport, UdpTransport
@@ -45,7 +46,7 @@ TIMEOUT = 30.0
 """Seconds of silence after which a peer that should send is lost, as with other phones."""
 
 
-class AudioSession:
+class AudioSession(RestoredSession):
     """A MediaPort for one audio stream over plain RTP. ``host`` is the local IP address.
 
     ``advertised`` is the address that the peer is told, where that is another one (NAT, Docker). ``ports`` is
@@ -356,8 +357,6 @@ class AudioSession:
         ports = transport.port, transport.rtcp_port
         stream = MediaStream("audio", capabilities, ports[0], direction, ports[1], address, path.profiles)
         return {"audio": stream}
-
-    # Where we are
 
     def _told_at(self, local: str) -> str:
         """The address that the peer knows ``local`` by."""

@@ -32,6 +32,9 @@ MAX_SESSION_NUMBER = 2**63 - 1
 Streams = Mapping[str, MediaStream]
 """Our streams by names of our own choice, which stay the same for the whole session."""
 
+Kinds = Mapping[str, str]
+"""The kinds of our streams by these names: ``audio``, ``video``."""
+
 
 @attrs.frozen
 class Negotiation:
@@ -54,6 +57,29 @@ class Negotiation:
     def __attrs_post_init__(self) -> None:
         if max(self.origin.session_id, self.origin.session_version) > MAX_SESSION_NUMBER:
             raise LocalProtocolError("session id and version are numbers of up to 63 bits")
+
+    @classmethod
+    def restored(cls, local: SessionDescription, remote: SessionDescription, kinds: Kinds) -> Negotiation:
+        """The session whose last descriptions these are, ours and the peer's, so that it goes on: under the
+        same o= with the next version, the same m-lines and payload type numbers. ``kinds``: our streams by
+        name, each with its kind; those of one kind have the m-lines in this order.
+
+        Raises what ``agreed`` does.
+        """
+        free = dict(kinds)
+        slots = []
+        for medium in local.media:
+            fitting = (name for name, kind in free.items() if kind == medium.kind and not medium.rejected)
+            name = next(fitting, None)
+            slots.append(name)
+            if name is not None:
+                del free[name]
+        ours = set(kinds.values())
+        payload_types = _keeping(_keeping(PayloadTypes(), local, ours), remote, ours)
+        connection = local.connection
+        address = local.origin.address if connection is None else connection.address
+        agreements = _by_name(slots, agreed(local, remote))
+        return cls(local.origin, address, local, tuple(slots), False, agreements, payload_types)
 
     @property
     def local(self) -> SessionDescription:

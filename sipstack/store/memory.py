@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import attrs
 
@@ -44,6 +45,7 @@ class MemoryStore:
         self._entries: dict[str, _Entry] = {}
         self._octets = 0
         self._living: set[str] = set()
+        self._known: set[str] = set()
         self._node = ""
 
     def __len__(self) -> int:
@@ -53,6 +55,7 @@ class MemoryStore:
     async def open(self, node: str) -> None:
         self._node = node
         self._living.add(node)
+        self._known.add(node)
 
     async def close(self) -> None:
         self._living.discard(self._node)
@@ -81,9 +84,7 @@ class MemoryStore:
         self._replace(key, _Entry(None, epoch, self._node, now, now + TOMBSTONE))
         answer(Outcome.DONE)
 
-    def take_over(
-        self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None
-    ) -> None:
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
         now = _now()
         entry = self._entry(key, now)
         if entry is None or entry.record is None or epoch not in (None, entry.epoch):
@@ -106,8 +107,12 @@ class MemoryStore:
         answer([listed for listed in self._alive(now) if listed.owner == self._node])
 
     def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
-        now = _now()
-        answer([listed for listed in self._alive(now) if listed.owner not in self._living][:most])
+        dead = self._known - self._living
+        if not dead:  # as mostly: so nobody looks at all of them in vain
+            answer([])
+            return
+        orphans = (listed for listed in self._alive(_now()) if listed.owner in dead)
+        answer(list(islice(orphans, most)))
 
     # -- the table -----------------------------------------------------------------------------------------
 

@@ -67,9 +67,7 @@ class SessionStore(Protocol):
         where there is no such key. CONFLICT: there is a higher epoch.
         """
 
-    def take_over(
-        self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None
-    ) -> None:
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
         """Become the owner of the record under ``key``: its epoch grows by one, at once for everybody. With
         ``epoch`` only if that is its epoch now, else UNKNOWN: of several who saw it orphaned one gets it.
         """

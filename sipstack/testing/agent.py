@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sipstack.core.configuration import Configuration
 from sipstack.core.core import Core
-from sipstack.core.events import Answered, Event, InvitationReceived, Routed
+from sipstack.core.events import Answered, Event, InvitationReceived, Routed, SessionResumed
 from sipstack.core.outputs import (
     Forget,
     Load,
@@ -110,6 +110,8 @@ class CoreAgent:
                 continue
             self.events.append(event)
             self.on_event(event)
+            if isinstance(event, SessionResumed) and self.core.takeovers is not None:
+                self.core.takeovers.proceed(event.record.dialog.key, self.world.now)
         return moved
 
     def _perform(self, output: Output) -> None:

@@ -43,6 +43,7 @@ class SimulatedTransport:
 
     def __init__(self) -> None:
         self.send_errors = 0
+        self._closed = False
         self._endpoints: list[SimulatedEndpoint] = []
         self._receivers: list[Receive] = []
 
@@ -68,12 +69,15 @@ class SimulatedTransport:
         self._receivers = [rtp, rtcp]
 
     def send_rtp(self, data: bytes, destination: Address) -> None:
-        self._endpoints[0].send(data, (destination[0], destination[1]))
+        if not self._closed:
+            self._endpoints[0].send(data, (destination[0], destination[1]))
 
     def send_rtcp(self, data: bytes, destination: Address) -> None:
-        self._endpoints[1].send(data, (destination[0], destination[1]))
+        if not self._closed:
+            self._endpoints[1].send(data, (destination[0], destination[1]))
 
     def close(self) -> None:
+        self._closed = True
         for endpoint in self._endpoints:
             endpoint.close()
         self._receivers = []

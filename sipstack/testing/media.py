@@ -61,6 +61,11 @@ class SilentMedia:
         self._check_open()
         self._take(self._negotiation.answered(answer))
 
+    async def restore(self, local: SessionDescription, remote: SessionDescription) -> bool:
+        self._check_open()
+        self._take(Negotiation.restored(local, remote, {"audio": "audio"}))
+        return True
+
     def confirmed(self) -> None:
         """Nothing waits for it."""
 

@@ -57,7 +57,7 @@ class SharedStore:
         core, now = agent.core, agent.world.now
         down = self.down or agent.name in self.cut
         if isinstance(output, Load):
-            core.loaded(output, Absent.FAILED if down else self._take_over(output.key), now)
+            core.loaded(output, Absent.FAILED if down else self._take_over(output), now)
         else:
             core.stored(output, Outcome.FAILED if down else self._write(output), now)
 
@@ -70,9 +70,9 @@ class SharedStore:
         self.entries[output.key] = Entry(record, output.epoch)
         return Outcome.DONE
 
-    def _take_over(self, key: DialogKey) -> Loaded | Absent:
-        entry = self.entries.get(key)
-        if entry is None or entry.record is None:
+    def _take_over(self, load: Load) -> Loaded | Absent:
+        entry = self.entries.get(load.key)
+        if entry is None or entry.record is None or load.epoch not in (None, entry.epoch):
             return Absent.UNKNOWN
         entry.epoch += 1
         return Loaded(attrs.evolve(entry.record, dialog=attrs.evolve(entry.record.dialog)), entry.epoch)

@@ -29,8 +29,11 @@ from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.keeping import Json, Keeper
+from sipstack.ua.kept_calls import KeptCalls
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
+from sipstack.ua.orphans import Orphans
+from sipstack.ua.resuming import ResumeHandler, Resuming
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, InfoHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
@@ -45,7 +48,7 @@ NO_CREDENTIALS: Mapping[str, tuple[str, Password]] = MappingProxyType({})
 NO_INFO: Mapping[str, InfoHandler] = MappingProxyType({})
 
 
-class UserAgent(UserAgentClient):
+class UserAgent(UserAgentClient, KeptCalls):
     """One or more SIP identities on one or more addresses. Enter it with ``async with``; leaving hangs up,
     cancels and un-registers what is left.
 
@@ -90,6 +93,11 @@ class UserAgent(UserAgentClient):
     request in a call that we do not have is answered from there: ours before we were started again, or that
     of another node. ``node`` is our name among those who share it, the same after a restart; the host name
     and the first address of ``listen`` if not given.
+    ``on_resume``: an async handler in a task of its own for each call that we take over: ours of before, as
+    soon as we are started; those of a node that died; those whose peer asks for something. Like a handler of
+    ``serve`` it hangs up when it returns; at once, then, if it is to end them. ``call.data`` tells what the
+    application noted. Without it the call is kept: what the peer asks is answered, its audio is taken, and
+    silence sent, until the peer or its timer ends it. ``sessions()`` and ``resume`` give such a call out.
     ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
@@ -128,6 +136,7 @@ class UserAgent(UserAgentClient):
         peers: str = "anyone",
         sessions: SessionStore | None = None,
         node: str | None = None,
+        on_resume: ResumeHandler | None = None,
         limits: Limits | None = None,
         timers: Timers | None = None,
         network: Network | None = None,
@@ -189,6 +198,8 @@ class UserAgent(UserAgentClient):
         )
         self._sessions = sessions
         self._node = node or f"{socket.gethostname()} {texts[0]}"
+        self._on_resume = on_resume
+        self._orphans: Orphans | None = None
         self._server: Server | None = None
         self._grace = 8 * self._configuration.timers.t1  # seconds: time for three retransmissions
 
@@ -213,13 +224,17 @@ class UserAgent(UserAgentClient):
         server = Server(self, runtime, self._policy, *room)
         if self._sessions is not None:
             await self._sessions.open(self._node)
-            Keeper(runtime.driver, self._sessions, Json(), self._limits.age)
+            keeper = Keeper(runtime.driver, self._sessions, Json(), self._limits.age)
+            self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
+            self._orphans = Orphans(runtime, self._sessions, self._resuming)
         try:
             await runtime.start(self._listens, server.arrived)
         except BaseException:
             await self._close_sessions()
             raise
         self._running, self._server = runtime, server
+        if self._orphans is not None:
+            self._orphans.begin()
         return self
 
     async def __aexit__(
@@ -229,13 +244,18 @@ class UserAgent(UserAgentClient):
         if runtime is None or server is None:
             return
         server.close_nowait()
+        if self._resuming is not None:
+            self._resuming.close_nowait()
         try:
+            if self._orphans is not None:
+                await self._orphans.close()
             await runtime.close()
         finally:
             self._running = self._server = None
             await self._close_sessions()
 
     async def _close_sessions(self) -> None:
+        self._resuming = self._orphans = None
         if self._sessions is not None:
             await self._sessions.close()
 

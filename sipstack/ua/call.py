@@ -45,6 +45,9 @@ class Call(Negotiating, PackagesCall, Transferring):
     What is in progress when the call ends raises CallEnded; iteration over its audio just ends.
     """
 
+    resumed = False
+    """Whether another process had it before, or this one before it was started again."""
+
     def __init__(
         self,
         runtime: Runtime,

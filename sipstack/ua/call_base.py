@@ -8,6 +8,7 @@ from sipstack.errors import CallEnded
 from sipstack.media.port import MediaPort
 from sipstack.message import Headers, NameAddr, Response, SessionId, Uri
 from sipstack.sdp import Direction
+from sipstack.ua.call_data import CallData
 from sipstack.ua.leg import Leg
 from sipstack.ua.reasons import reason_field
 from sipstack.ua.result import Result
@@ -87,6 +88,20 @@ class CallBase(Leg):
     def duration(self) -> float:
         """Seconds since the call was answered, until its end."""
         return (self._runtime.now() if self._ended_at is None else self._ended_at) - self._began
+
+    @property
+    def data(self) -> CallData:
+        """Values of your own that go with the call: to whoever takes it over, where calls are kept
+        (``UserAgent(sessions=...)``), and to nobody else.
+        """
+        session = self._session
+        if session.application is None:
+            session.application = {}
+        return CallData(session.application, self._keep_data)
+
+    def _keep_data(self) -> None:
+        if not self._is_over:
+            self._runtime.command(self._session.keep, self._runtime.now())
 
     # -- the end -------------------------------------------------------------------------------------------
 

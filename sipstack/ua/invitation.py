@@ -37,6 +37,7 @@ from sipstack.message.headers import HeaderFields
 from sipstack.sdp import Direction, SessionDescription
 from sipstack.ua.arguments import IN_ACCEPTANCES, IN_RESPONSES, HeadersArgument, header_fields
 from sipstack.ua.call import Call, hanging_up
+from sipstack.ua.call_data import MEDIA, CallData, no_change
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.incoming import Incoming
 from sipstack.ua.offers_received import answer_offer
@@ -91,6 +92,13 @@ class Invitation(Incoming, Updating):
         that we are placing, and that nobody has answered yet. None for a call of its own.
         """
         return replaced_call(self._runtime, self.request)
+
+    @property
+    def data(self) -> CallData:
+        """Values of your own, which are kept with the call from its answer on: see ``Call.data``."""
+        if self._usage.application is None:
+            self._usage.application = {}
+        return CallData(self._usage.application, no_change)
 
     @property
     def answered(self) -> bool:
@@ -188,6 +196,8 @@ class Invitation(Incoming, Updating):
             while self._update is not None:  # an offer of ours waits for its answer
                 await self._update.settled()
             body = b"" if self._agreed else bytes(description)
+            if runtime.core.keeper is not None:
+                self._usage.application = {**(self._usage.application or {}), MEDIA: True}
             session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
         except BaseException:
             await self._close()

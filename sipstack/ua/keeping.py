@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+import attrs
+
+from sipstack.core.keeping import BEGAN
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store
 from sipstack.errors import ParseError
 from sipstack.log import CALL
@@ -35,6 +39,8 @@ class Keeper:
         self._store = store
         self._form = form
         self._longest = longest
+        self.missed: Callable[[DialogKey, Absent], None] = _ignore
+        """Told of each session that was asked for and is not to be had."""
         driver.keep = self.perform
 
     def perform(self, asked: Store | Forget | Load) -> None:
@@ -42,27 +48,33 @@ class Keeper:
         key = key_of(asked.key)
         match asked:
             case Store():
-                record = self._form.encode(asked.record.as_values())
+                values = asked.record.as_values()
+                values["application"] = lasted(asked.record.application, self._driver.now())
+                record = self._form.encode(values)
                 answer = partial(self._driver.stored, asked)
                 self._store.put(key, record, asked.epoch, self._lifetime(asked.record), answer)
             case Forget():
                 self._store.forget(key, asked.epoch, partial(self._driver.stored, asked))
             case Load():
-                self._store.take_over(key, partial(self._taken, asked))
+                self._store.take_over(key, partial(self._taken, asked), asked.epoch)
 
     def _taken(self, load: Load, taken: Taken | Absent) -> None:
-        if isinstance(taken, Absent):
-            self._driver.loaded(load, taken)
-            return
+        found = taken if isinstance(taken, Absent) else self.read(load.key, taken)
+        self._driver.loaded(load, found)
+        if isinstance(found, Absent):
+            self.missed(load.key, found)
+
+    def read(self, key: DialogKey, taken: Taken) -> Loaded | Absent:
+        """The session in this record."""
         try:
             record = SessionRecord.of_values(self._form.decode(taken.record)).aged(taken.age)
-            if record.dialog.key != load.key:
+            if record.dialog.key != key:
                 raise ParseError("it is the record of another dialog")
         except ParseError as error:
-            CALL.warning("%s: its record cannot be read, the call is lost: %s", load.key[0], error)
-            self._driver.loaded(load, Absent.UNKNOWN)
-        else:
-            self._driver.loaded(load, Loaded(record, taken.epoch))
+            CALL.warning("%s: its record cannot be read, the call is lost: %s", key[0], error)
+            return Absent.UNKNOWN
+        application = began(record.application, self._driver.now() - taken.age)
+        return Loaded(attrs.evolve(record, application=application), taken.epoch)
 
     def _lifetime(self, record: SessionRecord) -> float:
         """The session timer's, with time to be taken over after it; its peer gives up then as well."""
@@ -77,6 +89,35 @@ GRACE = 32.0
 def key_of(key: DialogKey) -> str:
     """The key as the store sees it. A tag and a Call-ID have no space in them."""
     return " ".join((PREFIX, *key))
+
+
+def dialog_of(key: str) -> DialogKey | None:
+    """The dialog whose key this is; None for the key of something else."""
+    prefix, *parts = key.split(" ")
+    return (parts[0], parts[1], parts[2]) if prefix == PREFIX and len(parts) == 3 else None
+
+
+LASTED = "lasted"
+"""How many seconds ago a session began: clocks of two processes have nothing in common."""
+
+
+def lasted(application: dict[str, object], now: float) -> dict[str, object]:
+    """What is kept with a session as it is written at ``now``."""
+    since = application.get(BEGAN)
+    if not isinstance(since, int | float):
+        return application
+    return {name: each for name, each in application.items() if name != BEGAN} | {LASTED: int(now - since)}
+
+
+def began(application: dict[str, object], written: float) -> dict[str, object]:
+    """The reverse for what was written at ``written``, by our clock."""
+    seconds = application.get(LASTED)
+    kept = {name: each for name, each in application.items() if name not in (BEGAN, LASTED)}
+    return kept | {BEGAN: written - seconds} if isinstance(seconds, int | float) else kept
+
+
+def _ignore(key: DialogKey, absent: Absent) -> None:
+    """Nobody waits for it."""
 
 
 class Json:

@@ -191,7 +191,7 @@ class Negotiating(CallBase):
 
     async def _follow(self, answer: SessionDescription) -> None:
         await self._media.answered(answer)
-        self._remote_held = _holds(answer)
+        self._remote_held = holds(answer)
 
     async def _describe(self, body: bytes) -> SessionDescription:
         """Our answer to the offer ``body``; our offer when it is empty. Raises CallEnded."""
@@ -199,7 +199,7 @@ class Negotiating(CallBase):
             return await self._in_turn(lambda: self._media.offer(self._direction))
         offer = sdp.parse(body)
         answer = await self._in_turn(lambda: self._media.answer(offer, self._direction))
-        self._remote_held = _holds(offer)
+        self._remote_held = holds(offer)
         return answer
 
     @property
@@ -207,7 +207,7 @@ class Negotiating(CallBase):
         return Direction.SENDONLY if self._held else Direction.SENDRECV
 
 
-def _holds(description: SessionDescription) -> bool:
+def holds(description: SessionDescription) -> bool:
     """Whether the sender of this description wants to hear nothing of us."""
     audio = [medium for medium in description.media if medium.kind == "audio" and not medium.rejected]
     return bool(audio) and not description.direction_of(audio[0]).receives

@@ -33,6 +33,7 @@ from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.sdp import SessionDescription
 from sipstack.ua.call import Call
+from sipstack.ua.call_data import MEDIA, CallData, no_change
 from sipstack.ua.identity import asserted_in
 from sipstack.ua.offers_received import answer_offer
 from sipstack.ua.presentation import Introduction
@@ -83,6 +84,8 @@ class OutgoingInvite(Updating):
         self._updates = False  # the other side allows UPDATE
         self._began = runtime.now()
         self._one_at_a_time = asyncio.Lock()  # previews and the answer, in the order they came
+        if runtime.core.keeper is not None:
+            usage.application = {MEDIA: True}
         runtime.attach(self, usage)
 
     def __repr__(self) -> str:
@@ -110,6 +113,15 @@ class OutgoingInvite(Updating):
     def id(self) -> str:
         """The Call-ID."""
         return self._usage.call_id
+
+    @property
+    def data(self) -> CallData:
+        """Values of your own, which are kept with the call from its answer on: see ``Call.data``."""
+        if self._call is not None:
+            return self._call.data
+        if self._usage.application is None:
+            self._usage.application = {}
+        return CallData(self._usage.application, no_change)
 
     def provisionals(self) -> AsyncIterator[Response]:
         """The provisional responses other than 100; ends with the final response."""

@@ -9,7 +9,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from sipstack.core.core import Core
-from sipstack.core.events import AddressChanged, Event, InvitationReceived, RequestReceived
+from sipstack.core.events import (
+    AddressChanged,
+    Event,
+    InvitationReceived,
+    RequestReceived,
+    SessionResumed,
+)
 from sipstack.core.outputs import Flow
 from sipstack.errors import LocalProtocolError
 from sipstack.media.port import MediaPort, MovableMedia, wants_signalling
@@ -97,6 +103,8 @@ class Runtime:
         self.services: dict[type, Any] = {}
         """What answers beside calls, by its class."""
         self.trusted = NOBODY
+        self.resumed: Callable[[SessionResumed], None] = _leave
+        """Makes something of a session that has been another process's."""
         self._media = media
         # Of the descriptors there are, half may be of ports that wait.
         self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))
@@ -120,6 +128,13 @@ class Runtime:
             receiver._on_event(event)
         elif isinstance(event, InvitationReceived | RequestReceived):
             self._arrived(event)
+        elif isinstance(event, SessionResumed):
+            try:
+                self.resumed(event)
+            finally:
+                takeovers = self.core.takeovers
+                if takeovers is not None:
+                    self.command(takeovers.proceed, event.record.dialog.key, self.now())
         elif isinstance(event, AddressChanged):
             for thing in self.live:
                 if isinstance(thing, Movable):
@@ -237,6 +252,10 @@ def told_host(flow: Flow) -> str | None:
     name, port = flow.advertised
     # a name that needs no port is one of .invalid, and leads nowhere (RFC 7118 §5)
     return name if port else None
+
+
+def _leave(event: SessionResumed) -> None:
+    """It goes on without the user agent."""
 
 
 def _refuse_command(function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:

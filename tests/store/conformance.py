@@ -134,8 +134,9 @@ class Conformance:
 
     async def test_of_two_who_saw_the_same_epoch_one_takes_over(self, store: SessionStore) -> None:
         await put(store, "key", b"record")
-        seen = (await asked(store.read, "key")).epoch
+        seen: int = (await asked(store.read, "key")).epoch
         first, second = await asyncio.gather(*[self._taking(store, seen) for _ in range(2)])
+        assert isinstance(first, Taken)
         assert (first.epoch, second) == (seen + 1, Absent.UNKNOWN)
         assert await asked(store.owned) != []
 

@@ -55,6 +55,7 @@ class IncomingInvite(Origin):
         now: float,
     ) -> None:
         self.user: Any = None
+        self.application: dict[str, object] | None = None
         self.core = core
         self.request = request
         self.transaction = transaction
@@ -152,6 +153,7 @@ class IncomingInvite(Origin):
         give_response(session.exchange, self.carrier, body)
         response = self._response(200, now, headers, body, wishes)
         bytes(response)
+        session.application = self.application
         session.settle(partial(self._accept, response), now, accepting=True)
         return session
 

@@ -69,6 +69,11 @@ class KeptSession:
         else:
             keeper.settle(self.usages, then, now)
 
+    def keep(self, now: float) -> None:
+        """What is kept with it has changed."""
+        if self.is_established and self.core.keeper is not None:
+            self.core.keeper.settle(self.usages, nothing, now)
+
     def refreshed(
         self, request: Request, transaction: AnyServer, response: Response, outcome: Outcome, now: float
     ) -> None:

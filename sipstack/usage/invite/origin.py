@@ -16,8 +16,10 @@ class Origin:
     responses.
     """
 
-    __slots__ = ("carrier",)
+    __slots__ = ("application", "carrier")
 
+    application: dict[str, object] | None
+    """What the user agent wants to be kept with its session."""
     carrier: Carrier
     user: Any
 

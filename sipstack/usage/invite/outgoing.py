@@ -61,6 +61,7 @@ class OutgoingInviteUsage(Origin):
 
     def __init__(self, core: CoreServices, draft: Draft) -> None:
         self.user: Any = None
+        self.application: dict[str, object] | None = None
         self.core = core
         self.cancelled = False
         self.finished = False  # the user agent has heard the outcome
@@ -309,6 +310,7 @@ class OutgoingInviteUsage(Origin):
                 session.usages.dialog = dialog
             self._early.pop(tag, None)
             self._finish(Failed(self, RemoteProtocolError(str(error), error.status)), now)
+        session.application = self.application
         session.establish()
         self._early.pop(tag, None)
         return session
