@@ -25,6 +25,7 @@ PUBLIC = [
     "AuthenticationFailed",
     "Backoff",
     "Call",
+    "CallData",
     "CallEnded",
     "CallExtension",
     "CallRejected",
@@ -47,11 +48,13 @@ PUBLIC = [
     "IncomingRequest",
     "Invitation",
     "InvitationReceived",
+    "KeptCall",
     "Limits",
     "LocalProtocolError",
     "MediaError",
     "MediaPort",
     "MediaStatistics",
+    "MemoryStore",
     "MessageCount",
     "MessageSummary",
     "Mixer",
@@ -80,9 +83,12 @@ PUBLIC = [
     "ResolutionError",
     "Response",
     "SessionId",
+    "SessionStore",
     "SessionTimer",
     "SipError",
     "SoundCard",
+    "SqliteStore",
+    "StoreError",
     "Subscription",
     "SubscriptionRejected",
     "TextMessage",
@@ -140,24 +146,24 @@ def test_the_names_are_kept_in_one_place() -> None:
 MEMBERS = {
     "Account": "aor credentials credentials_to credentials_to_callers digest display_name from_ instance"
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
-    "Call": "asserted audio codec dtmf duration ended hang_up held hold id info info_packages local play"
-    " playing recording remote remote_held response resume scope security session_id statistics"
-    " transfer transferring update",
+    "Call": "asserted audio codec data dtmf duration ended hang_up held hold id info info_packages local play"
+    " playing recording remote remote_held response resume resumed scope security session_id"
+    " statistics transfer transferring update",
     "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
     " respond session_id text to user verified",
-    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec"
-    " diversion dtmf from_ held history hold identity offer play playing progress recording redirect"
-    " reject replaces request resume security session_id statistics to user verified",
+    "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec data"
+    " diversion dtmf from_ held history hold identity offer play playing progress recording"
+    " redirect reject replaces request resume security session_id statistics to user verified",
     "Notifier": "notify package state update watchers",
-    "OutgoingInvite": "answered audio cancel codec dtmf held hold id play playing provisionals recording"
+    "OutgoingInvite": "answered audio cancel codec data dtmf held hold id play playing provisionals recording"
     " resume security statistics",
     "Publication": "active error expires_at lost package target update",
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
     "Subscription": "active error expires_at latest package refresh retry_at state target",
-    "UserAgent": "accounts aor call calls contact conversation conversations invite listening message"
-    " notifications notifying options poll publish refer referring register request running serve"
-    " serving serving_referrals subscribe unregister_all",
+    "UserAgent": "accounts aor call calls contact conversation conversations hang_up invite listening message"
+    " notifications notifying options poll publish refer referring register request resume"
+    " running serve serving serving_referrals sessions subscribe unregister_all",
     "Watcher": "approve end expires_at from_ notify request resource state",
 }
 

@@ -16,6 +16,7 @@ from sipstack.cli.report import Event, Reporting
 from sipstack.cli.response_fields import telling_fields
 from sipstack.cli.run import Run
 from sipstack.cli.session_options import SessionOptions
+from sipstack.cli.sessions import Sessions, going_on
 from sipstack.cli.srtp import Security
 from sipstack.cli.status import NoAnswer
 
@@ -33,10 +34,14 @@ class PlaceCall:
     session: SessionOptions = NOTHING_MORE
     security: Security = Security()
     codecs: tuple[str, ...] = ()
+    sessions: Sessions = Sessions()
 
     async def __call__(self, run: Run) -> None:
         await self.prepare(run)
         async with self.agent(run) as agent:
+            await self.sessions.end_old(run, agent)
+            if self.sessions.resumes and await self._resumed(run, agent):
+                return
             await place_call(run, agent, self.target, self.plan, self.ring_timeout, self.session)
 
     async def prepare(self, run: Run) -> None:
@@ -47,7 +52,18 @@ class PlaceCall:
 
     def agent(self, run: Run) -> sipstack.UserAgent:
         """The user agent that calls."""
-        return run.agent(self.identity, **self.session.agent_arguments)
+        resume = None if self.sessions.resumes else going_on(run, self.plan, self.sessions)
+        kept = self.sessions.arguments(self.identity, resume)
+        return run.agent(self.identity, **self.session.agent_arguments, **kept)
+
+    async def _resumed(self, run: Run, agent: sipstack.UserAgent) -> bool:
+        """Go on with the call to this target that an earlier run has placed, if there is one."""
+        resume = going_on(run, self.plan, self.sessions)
+        for kept in await agent.sessions():
+            if str(kept.remote) == self.target:
+                await resume(await agent.resume(kept))
+                return True
+        return False
 
 
 async def place_call(

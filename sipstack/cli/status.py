@@ -53,7 +53,8 @@ def exit_status(error: BaseException) -> ExitStatus | None:
             return ExitStatus.MEDIA
         case errors.TransportError() | errors.RemoteProtocolError() | errors.CallEnded() | OSError():
             return ExitStatus.NETWORK
-        case errors.ParseError() | errors.LocalProtocolError() | ImportError():  # no URI; a missing extra
+        # no URI; a missing extra; a file that keeps nothing
+        case errors.ParseError() | errors.LocalProtocolError() | ImportError() | errors.StoreError():
             return ExitStatus.USAGE
         case _:
             return None

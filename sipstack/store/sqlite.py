@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sipstack.errors import StoreError
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import TOMBSTONE, Listed, Taken
-from sipstack.store.sqlite_asks import Answer, Ask, Orphaned, Owned, TakeOver, Write, key_octets
+from sipstack.store.sqlite_asks import Answer, Ask, Orphaned, Owned, Read, TakeOver, Write, key_octets
 from sipstack.store.store_time import MachineClock
 
 if TYPE_CHECKING:
@@ -126,8 +126,11 @@ class SqliteStore:
     def forget(self, key: str, epoch: int, answer: Callable[[Outcome], None]) -> None:
         self._ask(Write(key_octets(key), None, epoch, TOMBSTONE, answer))
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
-        self._ask(TakeOver(key_octets(key), answer))
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
+        self._ask(TakeOver(key_octets(key), answer, epoch))
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        self._ask(Read(key_octets(key), answer))
 
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         self._ask(Owned(answer))

@@ -61,7 +61,18 @@ class Write(Ask[Outcome]):
 
 
 class TakeOver(Ask[Taken]):
-    """Become the owner."""
+    """Become the owner; with ``epoch`` only of what is still at that."""
+
+    __slots__ = ("epoch", "key")
+
+    def __init__(self, key: bytes, answer: Callable[[Taken | Absent], None], epoch: int | None) -> None:
+        super().__init__(answer)
+        self.key = key
+        self.epoch = epoch
+
+
+class Read(Ask[Taken]):
+    """Look at a record."""
 
     __slots__ = ("key",)
 

@@ -180,12 +180,22 @@ class SqliteFile:
             values += (each.key, each.record, each.epoch, owner, now, now + each.lifetime)
         return self._db.execute(_WRITES[len(writes)], (*values, now)).rowcount
 
-    def take_over(self, key: bytes) -> Taken | Absent:
-        found = self._db.execute(
-            "UPDATE record SET epoch = epoch + 1, owner = ? WHERE key = ? AND record IS NOT NULL AND ends > ?"
+    def take_over(self, key: bytes, epoch: int | None) -> Taken | Absent:
+        return self._taken(
+            "UPDATE record SET epoch = epoch + 1, owner = ?"
+            " WHERE key = ? AND record IS NOT NULL AND ends > ? AND epoch = ifnull(?, epoch)"
             " RETURNING record, epoch, written",
-            (self._node, key, self.now),
-        ).fetchall()
+            (self._node, key, self.now, epoch),
+        )
+
+    def read(self, key: bytes) -> Taken | Absent:
+        return self._taken(
+            "SELECT record, epoch, written FROM record WHERE key = ? AND record IS NOT NULL AND ends > ?",
+            (key, self.now),
+        )
+
+    def _taken(self, statement: str, values: tuple[object, ...]) -> Taken | Absent:
+        found = self._db.execute(statement, values).fetchall()
         if not found:
             return Absent.UNKNOWN
         [(record, epoch, written)] = found

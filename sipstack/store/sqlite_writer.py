@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sipstack.log import STORE
-from sipstack.store.sqlite_asks import Answer, Ask, Orphaned, Owned, TakeOver, Write
+from sipstack.store.sqlite_asks import Answer, Ask, Orphaned, Owned, Read, TakeOver, Write
 from sipstack.store.sqlite_file import LEASE, SqliteFile
 from sipstack.store.sqlite_trouble import Trouble, primary_code
 from sipstack.store.store_time import MachineClock
@@ -151,7 +151,9 @@ class Writer:
             case Write():
                 return self._file.write(asks)
             case TakeOver():
-                return [self._file.take_over(ask.key) for ask in asks]
+                return [self._file.take_over(ask.key, ask.epoch) for ask in asks]
+            case Read():
+                return [self._file.read(ask.key) for ask in asks]
             case Owned():
                 return [self._file.owned() for _ in asks]
             case Orphaned():

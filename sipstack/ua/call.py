@@ -45,9 +45,6 @@ class Call(Negotiating, PackagesCall, Transferring):
     What is in progress when the call ends raises CallEnded; iteration over its audio just ends.
     """
 
-    resumed = False
-    """Whether another process had it before, or this one before it was started again."""
-
     def __init__(
         self,
         runtime: Runtime,
@@ -64,6 +61,11 @@ class Call(Negotiating, PackagesCall, Transferring):
     def __repr__(self) -> str:
         state = "ended" if self._ended.done else "established"
         return legible(f"<Call {self.id} {state} with {self.remote}>")
+
+    @property
+    def resumed(self) -> bool:
+        """Whether another process had it before, or this one before it was started again."""
+        return False
 
     @property
     def dtmf(self) -> Dtmf:

@@ -20,8 +20,6 @@ class ResumedCall(Call):
     them; else a re-INVITE agrees on another, and on new keys.
     """
 
-    resumed = True
-
     def __init__(self, runtime: Runtime, session: Session, media: MediaPort, record: SessionRecord) -> None:
         super().__init__(runtime, session, media)
         self._restored: Result[None] = Result()
@@ -30,6 +28,11 @@ class ResumedCall(Call):
             self._began = began
         # before whatever the peer asks for now: that waits for its turn
         runtime.spawn(self._restore(record.local, record.remote))
+
+    @property
+    def resumed(self) -> bool:
+        """True: another process had it before, or this one before it was started again."""
+        return True
 
     async def _restore(self, local: bytes | None, remote: bytes | None) -> None:
         try:

@@ -159,15 +159,16 @@ async def test_a_hold_outlives_its_process() -> None:
         await asyncio.sleep(0.5)
         (first,) = stage.resumed
         await first.hold()
-        assert call.remote_held
+        held = [call.remote_held]
         await kill(bob)
         async with stage.bob(on_resume=stage.take):
             await asyncio.sleep(0.5)
             second = stage.resumed[-1]
             assert second is not first
             assert second.held
+            held.append(call.remote_held)
             await second.resume()
-            assert not call.remote_held
+            assert [*held, call.remote_held] == [True, True, False]
             await both_hear(call, second)
 
 

@@ -31,6 +31,7 @@ from sipstack.cli.options import (
 from sipstack.cli.registering import EXPIRES, follow, register_option, registered, registered_as
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
+from sipstack.cli.sessions import Sessions, going_on, store_options
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
 from sipstack.until_first import until_first
@@ -67,6 +68,7 @@ class AnswerCalls:
     codecs: tuple[str, ...] = ()
     announce: Path | None = None
     """Played before a call is answered or refused."""
+    sessions: Sessions = Sessions()
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
@@ -74,7 +76,9 @@ class AnswerCalls:
         run.security, run.codecs = self.security, self.codecs
         counter = CallCounter(self, run)
         messages = Messages(run)
-        async with run.agent(self.identity, registrar=self.registrar, limits=self.limits) as agent:
+        kept = self.sessions.arguments(self.identity, going_on(run, self.plan, self.sessions))
+        async with run.agent(self.identity, registrar=self.registrar, limits=self.limits, **kept) as agent:
+            await self.sessions.end_old(run, agent)
             async with agent.serving(counter.handle, requests={"MESSAGE": messages.take}):
                 run.report(Event("listening", local=agent.contact))
                 if self.registrar is None:
@@ -235,6 +239,7 @@ async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterat
 @codec_option
 @srtp_options
 @identity_options(listen="udp:0.0.0.0:5060")
+@store_options
 @output_options
 @click.pass_obj
 def answer(
@@ -254,6 +259,7 @@ def answer(
     codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
+    sessions: Sessions,
     output: Output,
 ) -> ExitStatus:
     """Wait for calls and answer them. Without --echo, --play or --audio the caller hears silence.
@@ -273,5 +279,7 @@ def answer(
     check_other_file(play, record)
     check_other_file(announce, record, "--announce")
     identity, registrar = registered_as(register, identity, "answer")
-    command = AnswerCalls(identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce)
+    command = AnswerCalls(
+        identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce, sessions
+    )
     return run_command(environment, output, command)

@@ -19,6 +19,7 @@ from sipstack.cli.repeating import RepeatCalls
 from sipstack.cli.repetition import Repetition, repeat_options
 from sipstack.cli.run import run_command
 from sipstack.cli.session_options import SessionOptions, session_options
+from sipstack.cli.sessions import Sessions, store_options
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
 
@@ -67,6 +68,7 @@ EXAMPLES = (
 @codec_option
 @srtp_options
 @identity_options()
+@store_options
 @output_options
 @click.pass_obj
 def call(
@@ -83,17 +85,20 @@ def call(
     codecs: tuple[str, ...],
     security: Security,
     identity: Identity,
+    sessions: Sessions,
     output: Output,
 ) -> ExitStatus:
     """Call TARGET, a SIP URI, and send and record WAV files."""
     check_other_file(play, record)
     check_talk(audio, play)
     plan = CallPlan(play=play, record=record, duration=duration, audio=audio, actions=actions)
-    command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs)
+    command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs, sessions)
     if repetition is None:
         return run_command(environment, output, command)
     if isinstance(audio, Device):
         raise click.UsageError("--repeat and --audio device exclude each other: there is one sound device")
+    if sessions.path is not None:
+        raise click.UsageError("--repeat and --session-store exclude each other: one call is gone on with")
     if session.replace is not None:
         raise click.UsageError("--repeat and --replace exclude each other: a call is replaced once")
     return run_command(environment, output, RepeatCalls(command, repetition, quiet=not output.json))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import click
 
+from sipstack.cli.call_plan import CallPlan
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
@@ -12,6 +13,7 @@ from sipstack.cli.options import Output, output_options, uri
 from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
+from sipstack.cli.sessions import Sessions, going_on, store_options
 from sipstack.cli.status import ExitStatus
 
 EXAMPLES = (
@@ -38,9 +40,12 @@ class KeepRegistered:
     registrar: str
     expires: int
     once: bool
+    sessions: Sessions = Sessions()
 
     async def __call__(self, run: Run) -> None:
-        async with run.agent(self.identity, registrar=self.registrar) as agent:
+        kept = self.sessions.arguments(self.identity, going_on(run, CallPlan(), self.sessions))
+        async with run.agent(self.identity, registrar=self.registrar, **kept) as agent:
+            await self.sessions.end_old(run, agent)
             async with registered(agent, self.expires, once=self.once) as registration:
                 with run.report.waiting("registered"):
                     await follow(run, registration, self.identity.aor, once=self.once)
@@ -59,10 +64,17 @@ class KeepRegistered:
 )
 @click.option("--once", is_flag=True, help="Un-register and leave as soon as we are registered.")
 @identity_options()
+@store_options
 @output_options
 @click.pass_obj
 def register(
-    environment: Environment, target: str, expires: int, once: bool, identity: Identity, output: Output
+    environment: Environment,
+    target: str,
+    expires: int,
+    once: bool,
+    identity: Identity,
+    sessions: Sessions,
+    output: Output,
 ) -> ExitStatus:
     """Register, and stay registered until Ctrl-C.
 
@@ -71,6 +83,5 @@ def register(
     refused meanwhile: to take them, use sipstack answer --register.
     """
     aor, registrar = addresses(target, identity.aor, identity.username)
-    return run_command(
-        environment, output, KeepRegistered(attrs.evolve(identity, aor=aor), registrar, expires, once)
-    )
+    identity = attrs.evolve(identity, aor=aor)
+    return run_command(environment, output, KeepRegistered(identity, registrar, expires, once, sessions))
