@@ -20,7 +20,7 @@ MOST = 100
 SPREAD = 32.0
 """Seconds within which they are taken over, each at another moment: refreshes do not come all at once."""
 PAUSE = 0.02
-"""Seconds between two times AT_A_TIME calls of our own."""
+"""Seconds between two times AT_A_TIME calls of our own, where a handler waits for them."""
 
 
 class Orphans:
@@ -34,46 +34,49 @@ class Orphans:
         self._store = store
         self._resuming = resuming
         self._timers: dict[DialogKey, asyncio.TimerHandle] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
         """Look for them from now on."""
-        self._task = self._runtime.loop.create_task(self._watch())
+        self._tasks = [self._runtime.loop.create_task(each) for each in (self._own(), self._watch())]
 
     async def close(self) -> None:
         """Look for no more, and leave those that are waited for."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        task, self._task = self._task, None
-        if task is not None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+        for task in tasks:
             self._runtime.report(task)
 
-    async def _watch(self) -> None:
+    async def _own(self) -> None:
+        """What was ours, a few at a time."""
+        resuming, uniform = self._resuming, self._runtime.identifiers.uniform
         owned = await ask(self._store.owned)
         if isinstance(owned, Absent):
-            CALL.warning(
-                "the store does not say which calls are ours: they come when their peers ask for them"
-            )
-        elif self._resuming.handler is not None:
-            await self._resume(owned)
-        else:
-            for listed in owned:
-                self._plan(listed, None)
+            CALL.warning("the store does not say which calls are ours: they come when their peers ask")
+            return
+        epochs: list[int | None] = [None] * len(owned)
+        pause, waits = PAUSE, resuming.handler is not None
+        if owned and not waits:
+            epochs = [await resuming.epoch_of(listed) for listed in owned]
+            pause = max(PAUSE, SPREAD * AT_A_TIME / len(owned))
+            await asyncio.sleep(uniform(0, SPREAD))
+        for at, (listed, epoch) in enumerate(zip(owned, epochs, strict=True), 1):
+            key = dialog_of(listed.key)
+            if key is not None and (waits or epoch is not None):  # else it has ended meanwhile
+                resuming.claim(key, epoch)
+            if at % AT_A_TIME == 0:
+                await asyncio.sleep(pause)
+
+    async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._runtime.identifiers.uniform(*INTERVAL))
             await self._look()
-
-    async def _resume(self, owned: list[Listed]) -> None:
-        """Ours, a few at a time."""
-        for at in range(0, len(owned), AT_A_TIME):
-            for listed in owned[at : at + AT_A_TIME]:
-                key = dialog_of(listed.key)
-                if key is not None:
-                    self._resuming.claim(key)
-            await asyncio.sleep(PAUSE)
 
     async def _look(self) -> None:
         room = MOST - len(self._timers)
@@ -85,14 +88,14 @@ class Orphans:
             if epoch is not None:
                 self._plan(listed, epoch)
 
-    def _plan(self, listed: Listed, epoch: int | None) -> None:
-        """With ``epoch`` it is left alone if somebody was faster."""
+    def _plan(self, listed: Listed, epoch: int) -> None:
+        """Take it over in a while, unless somebody was faster."""
         key = dialog_of(listed.key)
         if key is None or key in self._timers:
             return
         delay = self._runtime.identifiers.uniform(0, max(0.0, min(SPREAD, listed.left / 4)))
         self._timers[key] = self._runtime.loop.call_later(delay, partial(self._claim, key, epoch))
 
-    def _claim(self, key: DialogKey, epoch: int | None) -> None:
+    def _claim(self, key: DialogKey, epoch: int) -> None:
         del self._timers[key]
         self._resuming.claim(key, epoch)
