@@ -87,6 +87,7 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "scapy": "net/capture.py",
     "websockets": ("net/websocket_", "agents/websocket.py"),
     "pipecat": "agents/pipecat.py",
+    "redis": "store/redis_connection.py",
     "sounddevice": "media/sound.py",
     "click": "cli/",
     "rich": "cli/",
