@@ -253,4 +253,4 @@ def _octets(text: str) -> bytes:
 def _shown(url: str) -> str:
     """Without name and password."""
     parts = urlsplit(url)
-    return f"Redis at {parts.hostname or parts.path}" + (f":{parts.port}" if parts.port else "")
+    return f"Redis at {parts.netloc.rpartition('@')[2] or parts.path}"

@@ -24,9 +24,9 @@ PATIENCE = 1.5
 """Seconds that a command has."""
 MOST_WAITING = 10_000
 MOST_OCTETS = 16 * 2**20
-BATCH = 100
-"""Commands that go out together: about 3 ms of work."""
-BATCH_OCTETS = 512 * 1024
+BATCH = 1000
+"""Commands that go out together at the most."""
+BATCH_OCTETS = 2**20
 REPLICA_PATIENCE = 0.5
 """Seconds in which replicas have to confirm a batch."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
