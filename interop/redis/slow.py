@@ -18,9 +18,30 @@ class SlowWay:
     server: int
     delay: float
     port: int = attrs.field(factory=free_port)
+    _handlers: set[asyncio.Task[None]] = attrs.field(factory=set)
+    _is_cut: bool = False
+
+    def accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self.pass_on(reader, writer))
+        self._handlers.add(task)
+        task.add_done_callback(self._handlers.discard)
+
+    async def cut(self) -> None:
+        """What is on the way never arrives."""
+        self._is_cut = True
+        for task in self._handlers:
+            task.cancel()
+        await asyncio.gather(*self._handlers, return_exceptions=True)
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(HOST, self.server)
+        if self._is_cut:
+            writer.close()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection(HOST, self.server)
+        except OSError:
+            writer.close()
+            return
         ways = ((reader, far_writer), (far_reader, writer))
         tasks = [asyncio.create_task(self._pump(*way)) for way in ways]
         try:
@@ -35,25 +56,20 @@ class SlowWay:
         loop = asyncio.get_running_loop()
         with suppress(OSError):
             while octets := await reader.read(65536):
-                loop.call_later(self.delay, writer.write, octets)
+                loop.call_later(self.delay, self._arrives, writer, octets)
         await asyncio.sleep(self.delay)
+
+    def _arrives(self, writer: asyncio.StreamWriter, octets: bytes) -> None:
+        if not self._is_cut:
+            writer.write(octets)
 
 
 @asynccontextmanager
 async def slow_way(server: int, delay: float) -> AsyncIterator[SlowWay]:
     way = SlowWay(server, delay)
-    handlers: set[asyncio.Task[None]] = set()
-
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(way.pass_on(reader, writer))
-        handlers.add(task)
-        task.add_done_callback(handlers.discard)
-
-    listening = await asyncio.start_server(accepted, HOST, way.port)
+    listening = await asyncio.start_server(way.accepted, HOST, way.port)
     try:
         yield way
     finally:
         listening.close()
-        for task in handlers:
-            task.cancel()
-        await asyncio.gather(*handlers, return_exceptions=True)
+        await way.cut()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from sipstack.store.redis_connection import Connection
 
 LEASE = 10.0
+LOOK = 1.0
+"""Seconds after which the sentinels are asked again."""
 LONGEST = 10 * 365 * 86400.0
 """Seconds that a record is kept at the most."""
 LONGEST_NODE = 255
@@ -76,6 +78,7 @@ class RedisStore:
         self._node = b""
         self._lists: Lists | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._complaints: set[str] = set()
         self._open = False
@@ -95,6 +98,8 @@ class RedisStore:
         self._open = True
         await self._pipeline.open(line)
         self._renew_again()
+        if self._sentinels:
+            self._watch = asyncio.create_task(self._watch_the_sentinels(), name="sentinels of Redis")
 
     async def close(self) -> None:
         if not self._open:
@@ -102,6 +107,9 @@ class RedisStore:
         self._open = False
         if self._renewal is not None:
             self._renewal.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=2 * PATIENCE)
             for task in late:
@@ -213,8 +221,6 @@ class RedisStore:
         if self._open:
             self._renewal = asyncio.get_running_loop().call_later(self._lease / 5, self._renew_again)
             self._renew()
-            if self._sentinels and not self._tasks:
-                self._spawn(self._look_for_another_primary())
 
     def _renew(self) -> None:
         """Also at once when Redis is back: others wait as long before they judge us."""
@@ -226,18 +232,21 @@ class RedisStore:
         if isinstance(reply, int) and self._pipeline.line is not None:
             self._pipeline.line.clock.told(reply, asyncio.get_running_loop().time())
 
-    async def _look_for_another_primary(self) -> None:
-        """One that was cut off from the sentinels still takes our writes, and loses them when it is back."""
+    async def _watch_the_sentinels(self) -> None:
+        """A primary that is none any more still takes our writes, and forgets them when it learns of it."""
         from sipstack.store.redis_connection import Place
 
-        line = self._pipeline.line
-        try:
-            primary = await Place(self._url, self._sentinels).primary()
-        except StoreError as error:
-            TRANSPORT.debug("%s: %s", _shown(self._url), error)
-            return
-        if line is not None and line is self._pipeline.line and line.primary != primary:
-            await self._pipeline.drop("the sentinels name another primary")
+        place = Place(self._url, self._sentinels)
+        while True:
+            await asyncio.sleep(LOOK)
+            line = self._pipeline.line
+            try:
+                primary = await place.primary()
+            except StoreError as error:
+                TRANSPORT.debug("%s: %s", _shown(self._url), error)
+                continue
+            if line is not None and line is self._pipeline.line and line.primary != primary:
+                await self._pipeline.drop("the sentinels name another primary")
 
     def _complain(self, reply: Any) -> None:
         """Each kind of refusal is told once."""

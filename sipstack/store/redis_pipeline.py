@@ -29,8 +29,10 @@ BATCH = 1000
 BATCH_OCTETS = 2**20
 REPLICA_PATIENCE = 0.5
 """Seconds in which replicas have to confirm a batch."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between attempts to reach Redis again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between attempts to reach Redis again, after the first one, which is made at once."""
+STEADY = 1.0
+"""Seconds after which a connection counts as a success."""
 
 
 class Failed:
@@ -76,7 +78,7 @@ class Command:
     """
 
     parts: tuple[bytes | int, ...]
-    answer: Callable[[Any], None]
+    answer: Callable[[Any], None] | None
     octets: int = 0
     fenced: bool = False
     kept: bool = False
@@ -100,10 +102,11 @@ class Pipeline:
         self.line: Line | None = None
         self._waiting: deque[Command] = deque()
         self._octets = 0
+        self._sent: deque[Command] = deque()
         self._down_since: float | None = None
-        self._pause = FIRST_PAUSE
+        self._pause = 0.0
         self._something = asyncio.Event()
-        self._ending = False
+        self._end = asyncio.Event()
         self._closed = False
         self._expiry: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -121,7 +124,7 @@ class Pipeline:
         """What waits is still done, within the time that it has."""
         if self._task is None or self._closed:
             return
-        self._ending = True
+        self._end.set()
         self._something.set()
         await asyncio.wait([self._task], timeout=PATIENCE + REPLICA_PATIENCE)
         self._task.cancel()
@@ -158,7 +161,7 @@ class Pipeline:
     # -- the one task --------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while not (self._ending and (self.line is None or not self._waiting)):
+        while not (self._end.is_set() and (self.line is None or not self._waiting)):
             if self.line is None:
                 await self._reconnect()
             elif not self._waiting:
@@ -168,17 +171,15 @@ class Pipeline:
                 await self._exchange(self.line, self._batch())
 
     async def _reconnect(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause):
+                await self._end.wait()
+                return
+        self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
         try:
             line = await self._connect()
         except StoreError as error:
             TRANSPORT.debug("%s: %s", self._where, error)
-            self._something.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause):
-                    while not self._ending:
-                        await self._something.wait()
-                        self._something.clear()
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
         else:
             TRANSPORT.info("%s: it is back, sessions are kept again", self._where)
             self._up(line)
@@ -186,7 +187,7 @@ class Pipeline:
     def _up(self, line: Line) -> None:
         self.line = line
         self.since = _now()
-        self._down_since, self._pause = None, FIRST_PAUSE
+        self._down_since = None
         self._connected()
 
     def _batch(self) -> list[Command]:
@@ -201,15 +202,15 @@ class Pipeline:
         return batch
 
     async def _exchange(self, line: Line, batch: list[Command]) -> None:
-        began, until = _now(), batch[0].until
+        began = _now()
+        self._sent = deque(batch)
         commands = [_written(command, line.clock) for command in batch]
         waits = self._replicas > 0 and any(command.kept for command in batch)
         if waits:
-            patience = max(1, int(min(REPLICA_PATIENCE, (until - began) / 2) * 1000))
-            commands.append((b"WAIT", self._replicas, patience))
+            commands.append((b"WAIT", self._replicas, int(REPLICA_PATIENCE * 1000)))
         replies: list[Any] = []
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(began + PATIENCE):
                 replies = await line.ask(commands)
         except TimeoutError:
             replies = [FAILED] * len(batch)
@@ -227,6 +228,7 @@ class Pipeline:
                 replies = [
                     FAILED if command.kept else reply for command, reply in zip(batch, replies, strict=True)
                 ]
+        self._sent.clear()
         for command, reply in zip(batch, replies, strict=False):
             if command.fenced and isinstance(reply, list) and reply[0] == LATE:
                 line.clock.told(reply[1], _now())  # it went ahead: the next ones are in time
@@ -237,6 +239,7 @@ class Pipeline:
                 await self.drop(reply.text, began)
 
     def _put_back(self, batch: list[Command]) -> None:
+        batch = [command for command in batch if command.answer is not None]
         self._waiting.extendleft(reversed(batch))
         self._octets += sum(command.octets for command in batch)
 
@@ -246,19 +249,19 @@ class Pipeline:
         self._something.set()
         if line is None:
             return
+        if _now() >= self.since + STEADY:
+            self._pause = 0.0
         self._down_since = _now() if since is None else since
-        TRANSPORT.warning(
-            "%s: %s. Sessions are not kept meanwhile, new calls are refused", self._where, reason
-        )
+        TRANSPORT.warning("%s: %s. No session is kept until it is back", self._where, reason.rstrip("."))
         self._watch_the_time()
         await line.close()
 
     # -- time ----------------------------------------------------------------------------------------------
 
     def _watch_the_time(self) -> None:
-        if self._expiry is None and self._waiting:
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_at(self._waiting[0].until, self._expire)
+        first = self._sent or self._waiting
+        if self._expiry is None and first:
+            self._expiry = asyncio.get_running_loop().call_at(first[0].until, self._expire)
 
     def _expire(self) -> None:
         self._expiry = None
@@ -266,6 +269,9 @@ class Pipeline:
         self._watch_the_time()
 
     def _fail_until(self, time: float) -> None:
+        """Also what is on its way: its script does nothing any more, or nobody heard what it did."""
+        while self._sent and self._sent[0].until <= time:
+            _tell(self._sent.popleft(), FAILED)
         while self._waiting and self._waiting[0].until <= time:
             command = self._waiting.popleft()
             self._octets -= command.octets
@@ -285,9 +291,12 @@ def _confirmed(reply: Any, replicas: int) -> bool:
 
 
 def _tell(command: Command, reply: Any) -> None:
-    """A fault of who asked is not ours, and the others get their answers."""
+    """Once. A fault of who asked is not ours, and the others get their answers."""
+    answer, command.answer = command.answer, None
+    if answer is None:
+        return
     try:
-        command.answer(reply)
+        answer(reply)
     except Exception as error:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "what was told by the store of sessions", "exception": error}
