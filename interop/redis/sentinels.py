@@ -94,6 +94,11 @@ def follows(replica: Redis) -> bool:
     return b"master_link_status:up" in replica.command("INFO", "replication")
 
 
+def confirms(primary: Redis) -> bool:
+    """Whether it counts its replica: that has told for the first time how far it is."""
+    return b"state=online" in primary.command("INFO", "replication")
+
+
 @contextmanager
 def replicated() -> Iterator[tuple[Redis, Redis]]:
     """A primary and its replica."""
@@ -105,7 +110,7 @@ def replicated() -> Iterator[tuple[Redis, Redis]]:
         try:
             primary.start()
             replica.start()
-            wait_until("the replica follows", lambda: follows(replica))
+            wait_until("the replica follows", lambda: follows(replica) and confirms(primary))
             yield primary, replica
         finally:
             replica.end()
