@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,8 @@ def follows(replica: Redis) -> bool:
 
 def confirms(primary: Redis) -> bool:
     """Whether it counts its replica: that has told for the first time how far it is."""
-    return b"state=online" in primary.command("INFO", "replication")
+    primary.command("SET", "something", "1", "PX", "1")
+    return re.search(rb"state=online,offset=[1-9]", primary.command("INFO", "replication")) is not None
 
 
 @contextmanager

@@ -47,18 +47,28 @@ class RedisStore:
     ``url``: "redis://host:6379/0", "rediss://user:password@host/0" over TLS. With ``sentinels``, such as
     ["redis://one:26379", "redis://two:26379"], its host is the name under which they know the primary.
     ``wait_replicas``: how many replicas must have a write before it is DONE. ``lease``: seconds without a
-    sign of life after which others may take over what a node owned.
+    sign of life after which others may take over what a node owned; all nodes have the same.
 
-    Its promise: what is DONE is there for every node, as long as the primary lives. It outlives the end of
-    Redis only where Redis writes it down (``appendonly yes``; with ``appendfsync always`` nothing is lost,
-    with ``everysec`` up to a second when the machine fails, nothing when Redis alone does). It outlives the
-    primary on a replica: see ``wait_replicas`` in ARCHITECTURE.md for what was measured.
+    Its promise: what is DONE is there for every node while the primary lives. What of it is lost then:
 
-    Keys begin with what they are of ("session ...", "registration ..."): this store keeps them all alike.
+    - Redis is killed and comes back: everything, without ``appendonly yes``; with it nothing. When the
+      machine fails: up to a second (``appendfsync everysec``), nothing (``always``).
+    - The primary is killed, a replica promoted by sentinels, 1,500 writes acknowledged in the 3 s before:
+      0 lost on one machine; 26 with 50 ms of lag (what the lag takes), 0 of them with ``wait_replicas=1``.
+    - The same as an operator plans it (SENTINEL FAILOVER): the old primary goes on for 1 to 2 s, and what it
+      acknowledges then is lost, 177 to 373 writes at 200 a second; 0 with ``wait_replicas=1``, which refuses
+      meanwhile. ``min-replicas-to-write 1`` in Redis does the same for all its clients.
 
-    An answer comes within 1.5 s. While Redis is away everything FAILED; nothing that was told to have failed
-    is done later. A full Redis refuses new sessions and goes on with those that it has, as long as its
-    ``maxmemory-policy`` is ``noeviction``. All names of a record's keys have one hash tag.
+    With ``wait_replicas=1`` and two servers nothing is DONE while one of them is away: have three.
+
+    An answer comes within 1.5 s: FAILED while Redis is away, and what was told to have failed is not done
+    later, not even by a server that had been stopped. (Not so with FAILED for want of a replica: the primary
+    has that write.) A full Redis refuses what is new and goes on with what it has, where its
+    ``maxmemory-policy`` is ``noeviction``. It is the clock of Redis that counts, so those of nodes do not
+    matter; while Redis itself was away no node counts as dead.
+
+    Keys begin with what they are of ("session ...", "registration ..."): all are kept alike. The keys in
+    Redis begin with ``sipstack:``; those that one step touches share a hash tag, as a cluster needs it.
     """
 
     def __init__(
