@@ -84,7 +84,8 @@ class RedisStore:
         self._url = url
         self._sentinels = tuple(sentinels)
         self._lease = lease
-        self._pipeline = Pipeline(self._connect, self._renew, wait_replicas, _shown(url))
+        self._replicas = wait_replicas
+        self._pipeline = self._new_pipeline()
         self._node = b""
         self._lists: Lists | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,6 +101,7 @@ class RedisStore:
         if not 0 < len(self._node) <= LONGEST_NODE:
             raise StoreError(f"the name of a node has 1 to {LONGEST_NODE} octets")
         line = await self._connect()
+        self._pipeline = self._new_pipeline()
         if line.evicts:
             TRANSPORT.warning(
                 "%s: when it is full it drops sessions: set maxmemory-policy to noeviction", _shown(self._url)
@@ -125,6 +127,9 @@ class RedisStore:
             for task in late:
                 task.cancel()
         await self._pipeline.close()
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(self._connect, self._renew, self._replicas, _shown(self._url))
 
     async def _connect(self) -> Connection:
         from sipstack.store.redis_connection import Connection, Place
