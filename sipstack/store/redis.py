@@ -12,8 +12,9 @@ from sipstack.errors import StoreError
 from sipstack.log import TRANSPORT
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.port import TOMBSTONE, Listed, Taken
+from sipstack.store.redis_command import Command, Refusal
 from sipstack.store.redis_lists import Lists
-from sipstack.store.redis_pipeline import PATIENCE, Command, Pipeline, Refusal
+from sipstack.store.redis_pipeline import PATIENCE, Pipeline
 from sipstack.store.redis_scripts import (
     DONE,
     FORGET,

@@ -10,7 +10,7 @@ import attrs
 
 from sipstack.errors import StoreError
 from sipstack.store.redis_clock import ServerClock
-from sipstack.store.redis_pipeline import Lost, Refusal
+from sipstack.store.redis_command import Lost, Refusal
 from sipstack.store.redis_scripts import SCRIPTS
 
 try:

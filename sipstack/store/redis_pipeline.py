@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
-
-import attrs
+from typing import Any
 
 from sipstack.errors import StoreError
 from sipstack.log import TRANSPORT
-from sipstack.store.redis_clock import ServerClock
+from sipstack.store.redis_command import FAILED, Command, Line, Refusal
 from sipstack.store.redis_scripts import LATE
 
 PATIENCE = 1.5
@@ -35,54 +33,8 @@ STEADY = 1.0
 """Seconds after which a connection counts as a success."""
 
 
-class Failed:
-    """In the place of a reply: nobody knows."""
-
-
-FAILED = Failed()
 NOT_HERE = frozenset({"READONLY", "NOSCRIPT", "NOPERM"})
 """Refusals after which another connection is made: maybe to another server, and with the scripts."""
-
-
-@attrs.frozen
-class Refusal:
-    """In the place of a reply: Redis refused this command. ``code``: such as OOM, READONLY, NOSCRIPT."""
-
-    code: str
-    text: str
-
-
-class Lost(Exception):
-    """The connection is gone. ``replies``: those that had come before."""
-
-    def __init__(self, reason: str, replies: list[Any]) -> None:
-        super().__init__(reason)
-        self.replies = replies
-
-
-class Line(Protocol):
-    """A connection, as it is needed here."""
-
-    clock: ServerClock
-    primary: tuple[str, int] | None
-
-    async def ask(self, commands: Sequence[tuple[bytes | int, ...]]) -> list[Any]: ...
-
-    async def close(self) -> None: ...
-
-
-@attrs.define(eq=False)
-class Command:
-    """``answer`` is told the reply, a Refusal or FAILED. ``fenced``: its script is told until when it may
-    act; ``kept``: as many replicas as were asked for have to have it.
-    """
-
-    parts: tuple[bytes | int, ...]
-    answer: Callable[[Any], None] | None
-    octets: int = 0
-    fenced: bool = False
-    kept: bool = False
-    until: float = 0.0
 
 
 class Pipeline:
@@ -144,7 +96,7 @@ class Pipeline:
         down = self._down_since is not None and now >= self._down_since + PATIENCE
         full = len(self._waiting) >= MOST_WAITING or self._octets + command.octets > MOST_OCTETS
         if self._closed or down or full:
-            _tell(command, FAILED)
+            command.tell(FAILED)
             return
         command.until = now + PATIENCE
         self._waiting.append(command)
@@ -204,7 +156,7 @@ class Pipeline:
     async def _exchange(self, line: Line, batch: list[Command]) -> None:
         began = _now()
         self._sent = deque(batch)
-        commands = [_written(command, line.clock) for command in batch]
+        commands = [command.written(line.clock) for command in batch]
         waits = self._replicas > 0 and any(command.kept for command in batch)
         if waits:
             commands.append((b"WAIT", self._replicas, int(REPLICA_PATIENCE * 1000)))
@@ -218,6 +170,7 @@ class Pipeline:
         except Exception as error:
             if not waits:  # else nobody knows what the replicas have
                 replies = getattr(error, "replies", [])
+            self._sent.clear()
             self._put_back(batch[len(replies) :])
             await self.drop(str(error), began)
         except asyncio.CancelledError:
@@ -233,7 +186,7 @@ class Pipeline:
             if command.fenced and isinstance(reply, list) and reply[0] == LATE:
                 line.clock.told(reply[1], _now())  # it went ahead: the next ones are in time
                 reply = FAILED
-            _tell(command, reply)
+            command.tell(reply)
         for reply in replies:
             if isinstance(reply, Refusal) and reply.code in NOT_HERE:
                 await self.drop(reply.text, began)
@@ -271,33 +224,16 @@ class Pipeline:
     def _fail_until(self, time: float) -> None:
         """Also what is on its way: its script does nothing any more, or nobody heard what it did."""
         while self._sent and self._sent[0].until <= time:
-            _tell(self._sent.popleft(), FAILED)
+            self._sent.popleft().tell(FAILED)
         while self._waiting and self._waiting[0].until <= time:
             command = self._waiting.popleft()
             self._octets -= command.octets
-            _tell(command, FAILED)
+            command.tell(FAILED)
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _written(command: Command, clock: ServerClock) -> tuple[bytes | int, ...]:
-    return (*command.parts, clock.at(command.until)) if command.fenced else command.parts
-
-
 def _confirmed(reply: Any, replicas: int) -> bool:
     return isinstance(reply, int) and reply >= replicas
-
-
-def _tell(command: Command, reply: Any) -> None:
-    """Once. A fault of who asked is not ours, and the others get their answers."""
-    answer, command.answer = command.answer, None
-    if answer is None:
-        return
-    try:
-        answer(reply)
-    except Exception as error:
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": "what was told by the store of sessions", "exception": error}
-        )

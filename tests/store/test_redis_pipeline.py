@@ -12,18 +12,15 @@ import pytest
 
 from sipstack.errors import StoreError
 from sipstack.store.redis_clock import ServerClock
+from sipstack.store.redis_command import FAILED, Command, Lost, Refusal
 from sipstack.store.redis_pipeline import (
     BATCH,
-    FAILED,
     LONGEST_PAUSE,
     MOST_OCTETS,
     MOST_WAITING,
     PATIENCE,
     REPLICA_PATIENCE,
-    Command,
-    Lost,
     Pipeline,
-    Refusal,
 )
 
 pytestmark = pytest.mark.virtual_time
