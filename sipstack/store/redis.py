@@ -20,6 +20,7 @@ from sipstack.store.redis_scripts import (
     FORGET,
     PUT,
     PUT_AGAIN,
+    READ,
     RENEW,
     TAKE_OVER,
     UNKNOWN,
@@ -167,8 +168,12 @@ class RedisStore:
         else:
             answer(Outcome.FAILED)
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
-        self._run(TAKE_OVER, key, (), partial(self._taken, answer), answer, Absent.FAILED)
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
+        wanted = -1 if epoch is None else epoch
+        self._run(TAKE_OVER, key, (wanted,), partial(self._taken, answer), answer, Absent.FAILED)
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        self._run(READ, key, (), partial(self._taken, answer), answer, Absent.FAILED)
 
     def _taken(self, answer: Callable[[Taken | Absent], None], reply: Any) -> None:
         self._complain(reply)

@@ -112,9 +112,19 @@ redis.call('SET', record, write('T', epoch, now, node, ''), 'PX', ARGV[5])
 return 1
 """
 
-_TAKE_OVER = """
+_FOUND = """
 if not before or before.kind == 'T' then return 0 end
 local text = string.sub(redis.call('GET', record), 15 + #before.owner)
+"""
+
+_READ = """
+return {text, before.epoch, now - before.written}
+"""
+
+# 4 the epoch that it has to have; -1 for any
+_TAKE_OVER = """
+local wanted = tonumber(ARGV[4])
+if wanted >= 0 and wanted ~= before.epoch then return 0 end
 local epoch = before.epoch + 1
 redis.call('SET', record, write('S', epoch, before.written, node, text), 'KEEPTTL')
 strike(before.owner)
@@ -151,11 +161,12 @@ PUT = _REFUSES_WHEN_FULL + _HEAD + _SHARD + _PUT
 PUT_AGAIN = _ALSO_WHEN_FULL + _HEAD + _SHARD + _ONLY_WHAT_IS_THERE + _PUT
 """What is there already is written although Redis is full: a new call is refused, an old one is not lost."""
 FORGET = _ALSO_WHEN_FULL + _HEAD + _SHARD + _FORGET
-TAKE_OVER = _ALSO_WHEN_FULL + _HEAD + _SHARD + _TAKE_OVER
+READ = _ALSO_WHEN_FULL + _HEAD + _SHARD + _FOUND + _READ
+TAKE_OVER = _ALSO_WHEN_FULL + _HEAD + _SHARD + _FOUND + _TAKE_OVER
 PAGE = _ALSO_WHEN_FULL + _HEAD + _PAGE
 RENEW = _ALSO_WHEN_FULL + _HEAD + _RENEW
 
-SCRIPTS = (PUT, PUT_AGAIN, FORGET, TAKE_OVER, PAGE, RENEW)
+SCRIPTS = (PUT, PUT_AGAIN, FORGET, READ, TAKE_OVER, PAGE, RENEW)
 
 
 _DIGESTS = {

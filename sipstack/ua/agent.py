@@ -28,7 +28,7 @@ from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.client import UserAgentClient
-from sipstack.ua.keeping import Json, Keeper
+from sipstack.ua.keeping import Keeper, form_of
 from sipstack.ua.kept_calls import KeptCalls
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
@@ -224,7 +224,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         server = Server(self, runtime, self._policy, *room)
         if self._sessions is not None:
             await self._sessions.open(self._node)
-            keeper = Keeper(runtime.driver, self._sessions, Json(), self._limits.age)
+            keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
             self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
             self._orphans = Orphans(runtime, self._sessions, self._resuming)
         try:

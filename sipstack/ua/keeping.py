@@ -11,10 +11,12 @@ import attrs
 
 from sipstack.core.keeping import BEGAN
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store
-from sipstack.errors import ParseError
+from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.log import CALL
 from sipstack.net.driver import Driver
 from sipstack.outcome import Absent, Outcome
+from sipstack.store import record as sessions_record
+from sipstack.store.memory import MemoryStore
 from sipstack.store.port import SessionStore, Taken
 from sipstack.usage.invite.record import SessionRecord
 
@@ -25,7 +27,8 @@ PREFIX = "session"
 class Form(Protocol):
     """How a record is written."""
 
-    def encode(self, values: dict[str, Any]) -> bytes: ...
+    def encode(self, values: dict[str, Any]) -> bytes:
+        """Raises LocalProtocolError for values that are too large."""
 
     def decode(self, octets: bytes) -> object:
         """Raises ParseError."""
@@ -50,9 +53,14 @@ class Keeper:
             case Store():
                 values = asked.record.as_values()
                 values["application"] = lasted(asked.record.application, self._driver.now())
-                record = self._form.encode(values)
                 answer = partial(self._driver.stored, asked)
-                self._store.put(key, record, asked.epoch, self._lifetime(asked.record), answer)
+                try:
+                    record = self._form.encode(values)
+                except LocalProtocolError as error:  # the peer has written too much
+                    CALL.warning("%s: the call cannot be kept: %s", asked.key[0], error)
+                    answer(Outcome.FAILED)
+                else:
+                    self._store.put(key, record, asked.epoch, self._lifetime(asked.record), answer)
             case Forget():
                 self._store.forget(key, asked.epoch, partial(self._driver.stored, asked))
             case Load():
@@ -133,4 +141,8 @@ class Json:
             raise ParseError(f"no JSON: {error}") from None
 
 
-__all__ = ["Json", "Keeper", "Outcome", "key_of"]
+def form_of(store: SessionStore) -> Form:
+    """How records are written in this store: what stays in our memory needs no library."""
+    if isinstance(store, MemoryStore):
+        return Json()
+    return sessions_record
