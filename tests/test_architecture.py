@@ -25,7 +25,7 @@ from tests.source import (
 )
 
 PURE = ("message", "sdp", "rtp", "transaction", "dialog", "usage", "core")
-SHELLS = ("net", "media", "store", "stir", "ua", "cli")
+SHELLS = ("net", "media", "store", "records", "stir", "ua", "cli")
 
 # A layer imports itself and what its row allows. "sipstack" is the public API, sipstack/__init__.py.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net": {"errors", "identifiers", "outcome", "icmp", "readers", "stun", "log", "message", "core"},
     "media": {"errors", "identifiers", "icmp", "readers", "log", "sdp", "rtp"},
     "store": {"errors", "identifiers", "log", "outcome"},
+    "records": {"errors", "log"},
     "stir": {"errors", "message"},
     "ua": {
         "errors",
@@ -60,18 +61,26 @@ MAY_IMPORT: dict[str, set[str]] = {
         "net",
         "media",
         "store",
+        "records",
         "stir",
         "until_first",
     },
     "agents": {"errors", "log", "media", "until_first", "sipstack"},
-    "cli": {"errors", "agents", "ua", "until_first", "sipstack"},
+    "cli": {"errors", "records", "agents", "ua", "until_first", "sipstack"},
     "__init__": {"errors", "identifiers", "ua", "store", "net", "media", *PURE},
     "__main__": {"cli"},
     "testing": {"errors", "identifiers", "outcome", "stun", "sipstack", *PURE, *SHELLS},
 }
 
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "selectors", "socket", "threading", "time"}
-PURE_FILES = (*(f"{layer}/" for layer in PURE), "errors.py", "identifiers.py", "stun.py")
+PURE_RECORDS = ("record", "chain", "checkpoint", "commitment", "findings", "verifying", "merging")
+PURE_FILES = (
+    *(f"{layer}/" for layer in PURE),
+    *(f"records/{name}.py" for name in PURE_RECORDS),
+    "errors.py",
+    "identifiers.py",
+    "stun.py",
+)
 # The one source of randomness, which is given to all other modules; it has to know when the process forks.
 EXCEPTIONS_TO_PURITY = {("identifiers.py", "random"), ("identifiers.py", "os")}
 
@@ -94,7 +103,7 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "pytest": "testing/plugin.py",
     "hypothesis": "testing/strategies.py",
     "cbor2": "store/cbor.py",
-    "cryptography": ("stir/es256.py", "testing/certificates.py"),
+    "cryptography": ("records/signing.py", "stir/es256.py", "testing/certificates.py"),
 }
 
 # Imported only where an extra is asked for, so its modules may import the homes of extras at once.

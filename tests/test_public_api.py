@@ -28,6 +28,7 @@ PUBLIC = [
     "CallData",
     "CallEnded",
     "CallExtension",
+    "CallRecords",
     "CallRejected",
     "Capture",
     "ConferenceInfo",

@@ -22,11 +22,13 @@ from sipstack.net.host import HostNetwork
 from sipstack.net.network import AUTO, Listen, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
+from sipstack.records import CallRecords
 from sipstack.store.port import SessionStore
 from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
+from sipstack.ua.call_records import CallRecorder
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.keeping import Keeper, form_of
 from sipstack.ua.kept_calls import KeptCalls
@@ -34,7 +36,7 @@ from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.orphans import Orphans
 from sipstack.ua.resuming import ResumeHandler, Resuming
-from sipstack.ua.runtime import MediaFactory, Runtime
+from sipstack.ua.runtime import CLOSED, MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, InfoHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
 from sipstack.ua.trusted import Trusted
@@ -98,6 +100,7 @@ class UserAgent(UserAgentClient, KeptCalls):
     ``serve`` it hangs up when it returns; at once, then, if it is to end them. ``call.data`` tells what the
     application noted. Without it the call is kept: what the peer asks is answered, its audio is taken, and
     silence sent, until the peer or its timer ends it. ``sessions()`` and ``resume`` give such a call out.
+    ``records``: one record of each call, signed and chained, for an audit; see ``CallRecords``.
     ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.
     ``seed``: makes identifiers predictable. For tests only.
@@ -137,6 +140,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         sessions: SessionStore | None = None,
         node: str | None = None,
         on_resume: ResumeHandler | None = None,
+        records: CallRecords | None = None,
         limits: Limits | None = None,
         timers: Timers | None = None,
         network: Network | None = None,
@@ -197,6 +201,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             *extensions,
         )
         self._sessions = sessions
+        self._records = records
         self._node = node or f"{socket.gethostname()} {texts[0]}"
         self._on_resume = on_resume
         self._orphans: Orphans | None = None
@@ -228,9 +233,12 @@ class UserAgent(UserAgentClient, KeptCalls):
             self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
             self._orphans = Orphans(runtime, self._sessions, self._resuming)
         try:
+            if self._records is not None:
+                await self._records.open(self._node)
+                runtime.recorder = CallRecorder(runtime, self._records, self._node)
             await runtime.start(self._listens, server.arrived)
         except BaseException:
-            await self._close_sessions()
+            await self._close_stores(runtime)
             raise
         self._running, self._server = runtime, server
         if self._orphans is not None:
@@ -252,10 +260,13 @@ class UserAgent(UserAgentClient, KeptCalls):
             await runtime.close()
         finally:
             self._running = self._server = None
-            await self._close_sessions()
+            await self._close_stores(runtime)
 
-    async def _close_sessions(self) -> None:
+    async def _close_stores(self, runtime: Runtime) -> None:
         self._resuming = self._orphans = None
+        if runtime.recorder is not None:
+            runtime.recorder.close(CLOSED)
+            await runtime.recorder.records.close()
         if self._sessions is not None:
             await self._sessions.close()
 

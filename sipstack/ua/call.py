@@ -57,6 +57,8 @@ class Call(Negotiating, PackagesCall, Transferring):
         super().__init__(runtime, session, media, response, answer, one_at_a_time)
         runtime.attach(self, session)
         media.attach(self._on_media_event)
+        if runtime.recorder is not None:
+            runtime.recorder.established(self)
 
     def __repr__(self) -> str:
         state = "ended" if self._ended.done else "established"
@@ -174,6 +176,8 @@ class Call(Negotiating, PackagesCall, Transferring):
         if not self._said_bye:
             self._end_audio(CallEnded(by, reason))
             self._close_media_nowait()
+        if self._runtime.recorder is not None:
+            self._runtime.recorder.ended(self, by, reason)
 
 
 @contextlib.asynccontextmanager

@@ -154,7 +154,7 @@ class Invitation(Incoming, Updating):
     ) -> None:
         """Refuse with a final response, 300 to 699. Raises LocalProtocolError once it is answered."""
         fields = header_fields(headers, IN_RESPONSES)
-        self._runtime.command(self._usage.refuse, status, self._runtime.now(), reason, fields)
+        self._runtime.refuse(self._usage, status, reason, fields)
         CALL.info("%s: refused by us with %s", self.call_id, status)
         await self._close()
 
@@ -286,6 +286,8 @@ class Invitation(Incoming, Updating):
             case InvitationCancelled(reason=reason):  # the caller gave up: so does the handler
                 CALL.info("%s: given up by the caller: %s", self.call_id, reason or "no reason given")
                 self._cancelled, self._cancel_reason = True, reason
+                if self._runtime.recorder is not None:
+                    self._runtime.recorder.cancelled(event)
                 self._close_nowait()
             case ProgressConfirmed():
                 self._media_confirmed()
@@ -322,7 +324,7 @@ class Invitation(Incoming, Updating):
             CALL.info("%s: no early media: %s", self.call_id, error)
 
     def _refuse(self, status: int) -> None:
-        self._runtime.command(self._usage.refuse, status, self._runtime.now())
+        self._runtime.refuse(self._usage, status)
         CALL.info("%s: refused by us with %s", self.call_id, status)
 
     async def _close(self) -> None:

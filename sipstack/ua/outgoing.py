@@ -87,6 +87,8 @@ class OutgoingInvite(Updating):
         if runtime.core.keeper is not None:
             usage.application = {MEDIA: True}
         runtime.attach(self, usage)
+        if runtime.recorder is not None:
+            runtime.recorder.placed(usage)
 
     def __repr__(self) -> str:
         return f"<OutgoingInvite {self._usage.call_id}>"
@@ -295,6 +297,8 @@ class OutgoingInvite(Updating):
 
     def _finish(self) -> None:
         self._settle_update(CallEnded("local", "the call has come to nothing"))
+        if self._call is None and self._runtime.recorder is not None:
+            self._runtime.recorder.failed(self._usage, self._result.error)
         self._runtime.detach(self, self._usage)
         self._provisionals.close()
 

@@ -48,6 +48,7 @@ from sipstack.message import SessionId as SessionId
 from sipstack.message.hashing import Ha1 as Ha1
 from sipstack.net.capture import Capture as Capture
 from sipstack.net.tls_settings import Tls as Tls
+from sipstack.records import CallRecords as CallRecords
 from sipstack.store.memory import MemoryStore as MemoryStore
 from sipstack.store.port import SessionStore as SessionStore
 from sipstack.store.sqlite import SqliteStore as SqliteStore

@@ -73,6 +73,11 @@ class Result(Waiters, Generic[T]):
             raise self._error
         return cast(T, self._value)
 
+    @property
+    def error(self) -> Exception | None:
+        """What ``result`` raises; None for a value, and while it is not ``done``."""
+        return self._error
+
     def leave(self) -> None:
         """Nobody waits for it any longer: it is late."""
         if not self.done:

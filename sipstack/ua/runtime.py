@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from sipstack.core.core import Core
 from sipstack.core.events import (
@@ -21,11 +21,16 @@ from sipstack.errors import LocalProtocolError
 from sipstack.media.port import MediaPort, MovableMedia, wants_signalling
 from sipstack.media.port_pool import KEPT, PortPool
 from sipstack.media.session import AudioSession
+from sipstack.message.headers import HeaderFields
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
 from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
 from sipstack.ua.trusted import NOBODY
+from sipstack.usage.invite.incoming import IncomingInvite
+
+if TYPE_CHECKING:
+    from sipstack.ua.call_records import CallRecorder
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,6 +110,8 @@ class Runtime:
         self.trusted = NOBODY
         self.resumed: Callable[[SessionResumed], None] = _leave
         """Makes something of a session that has been another process's."""
+        self.recorder: CallRecorder | None = None
+        """Where there are call records."""
         self._media = media
         # Of the descriptors there are, half may be of ports that wait.
         self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))
@@ -139,6 +146,16 @@ class Runtime:
             for thing in self.live:
                 if isinstance(thing, Movable):
                     thing._moved(event)
+        elif self.recorder is not None:
+            self.recorder.unattended(event)
+
+    def refuse(
+        self, usage: IncomingInvite, status: int, reason: str | None = None, headers: HeaderFields = ()
+    ) -> None:
+        """Refuse an INVITE. Raises LocalProtocolError once it is answered."""
+        self.command(usage.refuse, status, self.now(), reason, headers)
+        if self.recorder is not None:
+            self.recorder.refused(usage, status, reason)
 
     @property
     def instance(self) -> str:

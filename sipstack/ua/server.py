@@ -145,6 +145,8 @@ class Server:
 
     def _invited(self, event: InvitationReceived) -> None:
         usage = event.invitation
+        if self._runtime.recorder is not None:
+            self._runtime.recorder.invited(event)
         if self._policy is not None and self._decided(event, self._policy):
             return
         request = event.request
@@ -152,12 +154,12 @@ class Server:
         handler = self._handlers.get("INVITE")
         if handler is None:
             CALL.info("%s: refused with 480: there is no handler of calls", request.call_id)
-            self._runtime.command(usage.refuse, 480, self._runtime.now())
+            self._runtime.refuse(usage, 480)
             return
         if not self._calls.admits(usage.transaction.flow):
             CALL.info("%s: refused with 503: there are %s calls", request.call_id, len(self._calls))
             self._runtime.core.count_overloaded()
-            self._runtime.command(usage.refuse, 503, self._runtime.now(), None, RETRY_AFTER)
+            self._runtime.refuse(usage, 503, None, RETRY_AFTER)
             return
         invitation = Invitation(self._agent, self._runtime, usage, event.request)
         self._begin(invitation, handler, self._calls, usage.transaction.flow)
@@ -190,21 +192,23 @@ class Server:
                 self._decide(event.invitation, decision)
         except Exception:
             if not event.invitation.answered:
-                self._runtime.command(event.invitation.refuse, 500, self._runtime.now())
+                self._runtime.refuse(event.invitation, 500)
             raise  # to the driver, which reports it
         return decision is not None
 
     def _decide(self, usage: IncomingInvite, decision: Decision) -> None:
         runtime = self._runtime
-        now = runtime.now()
         match decision:
             case Accept(description=description, headers=headers):
+                now = runtime.now()
                 runtime.core.expire_unwatched(now)
-                runtime.command(usage.accept, description, now, headers)
+                session = runtime.command(usage.accept, description, now, headers)
+                if runtime.recorder is not None:
+                    runtime.recorder.accepted(session)
             case Redirect(status=status, headers=headers):
-                runtime.command(usage.refuse, status, now, None, headers)
+                runtime.refuse(usage, status, None, headers)
             case _:
-                runtime.command(usage.refuse, decision.status, now, decision.reason, decision.headers)
+                runtime.refuse(usage, decision.status, decision.reason, decision.headers)
 
     # -- handlers ------------------------------------------------------------------------------------------
 
@@ -215,6 +219,8 @@ class Server:
         guard = self._runtime.core.uas.guard
         if guard is not None:
             incoming._user = guard.user_of(incoming.request)
+            if self._runtime.recorder is not None and isinstance(incoming._usage, IncomingInvite):
+                self._runtime.recorder.known_as(incoming._usage, incoming._user)
         task = incoming._task = self._runtime.loop.create_task(self._handle(incoming, handler))
         task.add_done_callback(lambda task: self._handled(incoming, task, room, flow))
 

@@ -84,6 +84,11 @@ class OutgoingInviteUsage(Origin):
         return self._draft.call_id
 
     @property
+    def ends(self) -> tuple[str, str]:
+        """From and To, as header values with their tags."""
+        return self._draft.from_, self._draft.to
+
+    @property
     def request(self) -> Request | None:
         """The INVITE as it last went out; None before that."""
         return self._sent.request if self._sent is not None else self._request

@@ -1,0 +1,281 @@
+"""Whether a chain is what its node has written: every entry, in its order, up to what was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from sipstack.errors import ParseError
+from sipstack.records.chain import CALL, DROPPED, LOST, OPENED, ZERO, Entry
+from sipstack.records.checkpoint import Checkpoint
+from sipstack.records.findings import Findings, Line
+
+HasSigned = Callable[[str, bytes, str], bool]
+"""Whether this is the signature of that key, payload and signature."""
+FORESEEN = 64
+"""Unsigned entries that are usual, where the chain does not say it."""
+
+
+@attrs.define
+class Chain:
+    """One chain as it was found: its lines, in order, and those of its checkpoints."""
+
+    name: str
+    lines: Sequence[Line]
+    signatures: Sequence[Line]
+    entries: list[tuple[Line, Entry]] = attrs.field(factory=list, init=False)
+    """Those that could be read, by ``verify``."""
+    keys: set[str] = attrs.field(factory=set, init=False)
+    """The keys whose signatures were good, by ``verify``."""
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes that say that it is theirs."""
+        opened = [entry.body.get("node") for _, entry in self.entries if entry.kind == OPENED]
+        return {node for node in opened if isinstance(node, str)}
+
+
+def verify(chain: Chain, has_signed: HasSigned, findings: Findings) -> None:
+    """Look at every line of ``chain``, and tell ``findings``."""
+    hashes = _Links(chain, findings).look()
+    signed = _Signatures(chain, hashes, has_signed, findings).look()
+    _beginning(chain, signed, findings)
+    _end(chain, signed, findings)
+    for line, entry in chain.entries:
+        if entry.kind == LOST:
+            findings.told("lost", f"{entry.body.get('calls')} calls could not be written", line)
+
+
+class _Links:
+    """Each entry holds the hash of the one before."""
+
+    def __init__(self, chain: Chain, findings: Findings) -> None:
+        self._chain = chain
+        self._findings = findings
+        self._hashes: dict[int, str] = {}
+
+    def look(self) -> dict[int, str]:
+        """The hashes by number."""
+        for line in self._chain.lines:
+            self._read(line, last=line is self._chain.lines[-1])
+        numbers = {entry.number for _, entry in self._chain.entries}
+        expected: int | None = None
+        for line, entry in self._chain.entries:
+            expected = self._follow(line, entry, expected, numbers)
+        return self._hashes
+
+    def _read(self, line: Line, *, last: bool) -> None:
+        findings = self._findings
+        if not line.whole and last:
+            findings.told("torn", "the last line is not whole: its process died while it wrote it", line)
+            return
+        try:
+            entry = Entry.read(line.octets)
+        except ParseError as error:
+            findings.wrong("changed", str(error), line)
+            return
+        if entry.reckoned() != entry.hash:
+            findings.wrong("changed", f"entry {entry.number} is not what was hashed", line)
+        self._chain.entries.append((line, entry))
+
+    def _follow(self, line: Line, entry: Entry, expected: int | None, numbers: set[int]) -> int:
+        """Returns the number that is due next."""
+        findings, number = self._findings, entry.number
+        if entry.chain != self._chain.name:
+            findings.wrong("forged", f"entry {number} is of another chain", line)
+        if number in self._hashes:
+            findings.wrong("forged", f"there was an entry {number} before", line)
+            return number + 1
+        if expected is not None and number < expected:
+            findings.wrong("reordered", f"entry {number} comes after entry {expected - 1}", line)
+        elif expected is not None and number > expected:
+            self._jumped(line, number, expected, numbers)
+        before = self._hashes.get(number - 1)
+        if before is not None and entry.before != before:
+            findings.wrong("changed", f"entry {number} does not continue entry {number - 1}", line)
+        self._hashes[number] = entry.hash
+        return max(number + 1, expected or 0)
+
+    def _jumped(self, line: Line, number: int, expected: int, numbers: set[int]) -> None:
+        missing = [each for each in range(expected, min(number, expected + 1000)) if each not in numbers]
+        if not missing:
+            self._findings.wrong("reordered", f"entry {number} comes before entry {expected}", line)
+        elif len(missing) == 1:
+            self._findings.wrong("gap", f"entry {missing[0]} is missing before this one", line)
+        else:
+            span = f"{missing[0]} to {number - 1}"
+            self._findings.wrong("gap", f"entries {span} are missing before this one", line)
+
+
+class _Signatures:
+    """Each checkpoint is signed, and says what the chain says."""
+
+    def __init__(
+        self, chain: Chain, hashes: dict[int, str], has_signed: HasSigned, findings: Findings
+    ) -> None:
+        self._chain = chain
+        self._hashes = hashes
+        self._has_signed = has_signed
+        self._findings = findings
+        self._cut = False
+
+    def look(self) -> Checkpoint | None:
+        """The last one that is good."""
+        last: Checkpoint | None = None  # that could be read
+        good: Checkpoint | None = None
+        for line in self._chain.signatures:
+            if not line.whole and line is self._chain.signatures[-1]:
+                self._findings.told("torn", "the last signature is not whole", line)
+                break
+            try:
+                checkpoint = Checkpoint.read(line.octets)
+            except ParseError as error:
+                self._findings.wrong("signature", str(error), line)
+                continue
+            self._place(line, checkpoint, last)
+            last = checkpoint
+            if self._is_good(line, checkpoint):
+                good = checkpoint
+        if last is None:
+            self._findings.wrong("signature", f"nothing of the chain {self._chain.name} is signed")
+        return good
+
+    def _place(self, line: Line, checkpoint: Checkpoint, last: Checkpoint | None) -> None:
+        serial, before = (0, ZERO) if last is None else (last.serial + 1, last.digest)
+        if checkpoint.serial != serial:
+            found = f"signature {checkpoint.serial} stands where {serial} is due"
+            self._findings.wrong("signature", found, line)
+        elif checkpoint.before != before:
+            self._findings.wrong("signature", "it does not continue the signature before", line)
+
+    def _is_good(self, line: Line, checkpoint: Checkpoint) -> bool:
+        findings, number = self._findings, checkpoint.number
+        if not self._has_signed(checkpoint.key, checkpoint.payload, checkpoint.signature):
+            findings.wrong("signature", f"the signature of entry {number} is not good", line)
+            return False
+        if checkpoint.chain != self._chain.name:
+            findings.wrong("signature", "it is of another chain", line)
+            return False
+        self._chain.keys.add(checkpoint.key)
+        known = self._hashes.get(number)
+        if known is not None and known != checkpoint.hash:
+            findings.wrong("changed", f"entry {number} is not the one that was signed", line)
+        elif known is None and number > max(self._hashes, default=-1) and not self._cut:
+            self._cut = True
+            findings.wrong("cut", f"entry {number} was signed and is not there: the end was cut off", line)
+        return True
+
+
+def _beginning(chain: Chain, signed: Checkpoint | None, findings: Findings) -> None:
+    """A chain begins with its first entry, or where its node has said that it dropped what was before."""
+    if not chain.entries:
+        return
+    line, first = chain.entries[0]
+    if first.number == 0:
+        if first.kind != OPENED or first.before != ZERO:
+            findings.wrong("forged", "the first entry does not open the chain", line)
+        return
+    vouched = [entry for _, entry in chain.entries if signed is not None and entry.number <= signed.number]
+    for entry in reversed(vouched):
+        if entry.kind == DROPPED and _reaches(entry.body, first):
+            findings.told("dropped", f"the entries before {first.number} were dropped by their node", line)
+            return
+    findings.wrong("gap", f"the entries before {first.number} are missing", line)
+
+
+def _reaches(body: dict[str, Any], first: Entry) -> bool:
+    return body.get("last") == first.number - 1 and body.get("hash") == first.before
+
+
+def _end(chain: Chain, signed: Checkpoint | None, findings: Findings) -> None:
+    """What stands behind the last signature."""
+    if signed is None or not chain.entries:
+        return
+    tail = [(line, entry) for line, entry in chain.entries if entry.number > signed.number]
+    if not tail:
+        if not signed.end:
+            findings.told("open", f"the chain {chain.name} was not ended: there may be more of it")
+        return
+    line, first = tail[0]
+    if signed.end and first.kind != OPENED:
+        findings.wrong("forged", f"entry {first.number} comes after the signed end", line)
+        return
+    begun = False
+    for line, entry in tail:
+        # a process signs that it begins before it writes anything else
+        if begun and entry.kind != OPENED:
+            findings.wrong("forged", f"entry {entry.number} is of somebody who could not sign", line)
+            return
+        begun = begun or entry.kind == OPENED
+    count = sum(entry.kind != OPENED for _, entry in tail)
+    if count > _foreseen(chain, signed):
+        findings.wrong("signature", f"signatures are missing: the last one is of entry {signed.number}", line)
+    else:
+        text = f"the last {len(tail)} entries are not signed: the process runs, or was killed"
+        findings.told("unsigned", text, tail[0][0])
+
+
+def _foreseen(chain: Chain, signed: Checkpoint) -> int:
+    """How many entries may be without a signature: what the signed part of the chain says of that."""
+    said = [
+        entry.body.get("every")
+        for _, entry in chain.entries
+        if entry.kind == OPENED and entry.number <= signed.number
+    ]
+    return said[-1] if said and isinstance(said[-1], int) else FORESEEN
+
+
+def calls_of(chains: Sequence[Chain], findings: Findings) -> list[tuple[Line, Entry]]:
+    """The calls of several chains, each once: of two records of one call that of its last owner counts."""
+    calls: dict[str, tuple[Line, Entry]] = {}
+    for chain in chains:
+        for line, entry in chain.entries:
+            if entry.kind != CALL:
+                continue
+            key = str(entry.body.get("key"))
+            other = calls.get(key)
+            if other is None:
+                calls[key] = line, entry
+                continue
+            calls[key], (dropped, _) = _ranked(other, (line, entry))
+            findings.told(
+                "duplicate", f"there is another record of the call {key}: it does not count", dropped
+            )
+    return list(calls.values())
+
+
+def _ranked(
+    one: tuple[Line, Entry], other: tuple[Line, Entry]
+) -> tuple[tuple[Line, Entry], tuple[Line, Entry]]:
+    def rank(found: tuple[Line, Entry]) -> tuple[int, int]:
+        epoch = found[1].body.get("epoch")
+        return (epoch if isinstance(epoch, int) else 0), -found[1].at
+
+    return (one, other) if rank(one) >= rank(other) else (other, one)
+
+
+def look_for_nodes(chains: Sequence[Chain], wanted: Sequence[str], findings: Findings) -> None:
+    """Each key of ``wanted`` has signed a chain, and each chain has one of them, if there are any. Nodes that
+    calls went through and of which there is no chain are told.
+    """
+    keys = {key for chain in chains for key in chain.keys}
+    for key in wanted:
+        if key not in keys:
+            findings.wrong("missing", f"there is no chain that the key {key[:16]} has signed")
+    for chain in chains:
+        if len(chain.keys) > 1:
+            findings.wrong("signature", f"the chain {chain.name} has the signatures of several keys")
+        for key in sorted(chain.keys.difference(wanted)) if wanted else ():
+            findings.wrong("signature", f"the chain {chain.name} is signed with another key, {key[:16]}")
+    there = {node for chain in chains for node in chain.nodes}
+    named = {
+        node
+        for chain in chains
+        for _, entry in chain.entries
+        if entry.kind == CALL
+        for node in entry.body.get("nodes") or ()
+    }
+    for node in sorted(named - there, key=str):
+        findings.told("node", f"calls went through {node}, whose chain is not here", None)

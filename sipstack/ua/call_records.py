@@ -1,0 +1,325 @@
+"""The record of each call of a user agent: made when the call is over, from what was noted meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sipstack.core.events import Ended, InvitationCancelled, InvitationReceived, SessionResumed
+from sipstack.core.outputs import Flow
+from sipstack.errors import (
+    CallEnded,
+    InternalError,
+    RequestFailed,
+    TransactionTimeout,
+    TransportError,
+)
+from sipstack.media.audio import MediaStatistics
+from sipstack.message import NameAddr
+from sipstack.outcome import Outcome
+from sipstack.records.record import MOST_NODES, CallRecord
+from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.invite.outgoing import OutgoingInviteUsage
+from sipstack.usage.invite.session import Session
+
+if TYPE_CHECKING:
+    from sipstack.records import CallRecords
+    from sipstack.ua.call import Call
+    from sipstack.ua.runtime import Runtime
+
+CallId = tuple[str, str]
+"""Call-ID and our tag: the same from the first INVITE to the end, in each process that has the call."""
+KEPT = "record"
+"""Under this name the beginning of a call is kept with its session."""
+ELSEWHERE = "elsewhere"
+
+
+@attrs.define
+class Beginning:
+    """What a record needs of the time before the end. Times are milliseconds since 1970."""
+
+    incoming: bool
+    began: int
+    nodes: tuple[str, ...]
+    local: str = ""
+    remote: str = ""
+    user: str = ""
+    session_id: str = ""
+    flow: Flow | None = None
+    answered: int | None = None
+    answered_at: float | None = None
+    """By the clock of the loop."""
+    epoch: int = 0
+
+
+class CallRecorder:
+    """Has one record written of each call, whoever ends it: of those that are told first, the first counts.
+
+    An INVITE that the stack refuses before it asks anybody, such as with 401 or 420, is no call.
+    """
+
+    def __init__(self, runtime: Runtime, records: CallRecords, node: str) -> None:
+        self._runtime = runtime
+        self.records = records
+        self._node = node
+        self._calls: dict[CallId, Beginning] = {}
+
+    # -- the beginning -------------------------------------------------------------------------------------
+
+    def invited(self, event: InvitationReceived) -> None:
+        """An INVITE came in."""
+        usage, request = event.invitation, event.request
+        beginning = Beginning(
+            True,
+            self._now(),
+            (self._node,),
+            request.to.uri_text,
+            request.from_.uri_text,
+            session_id=request.session_id,
+            flow=usage.transaction.flow,
+        )
+        self._calls[_of_invitation(usage)] = beginning
+        if usage.early_session is not None:
+            self._keep(usage.early_session, beginning)
+
+    def known_as(self, usage: IncomingInvite, user: str | None) -> None:
+        """The caller has proved his name."""
+        beginning = self._calls.get(_of_invitation(usage))
+        if beginning is not None and user is not None:
+            beginning.user = user
+
+    def placed(self, usage: OutgoingInviteUsage) -> None:
+        """An INVITE of ours is on its way."""
+        local, remote = usage.ends
+        self._calls[usage.call_id, _tag(local)] = Beginning(
+            False, self._now(), (self._node,), _uri(local), _uri(remote)
+        )
+
+    def established(self, call: Call) -> None:
+        """A call begins to be one, or goes on here."""
+        session = call._session
+        beginning = self._calls.get(_of_session(session))
+        if beginning is None:
+            self._resumed(session)
+        else:
+            self._answered(session, beginning)
+            if not beginning.incoming and self._runtime.core.keeper is not None:
+                self._keep(session, beginning)
+                self._runtime.command(session.settle, _nobody_waits, self._runtime.now())
+
+    def accepted(self, session: Session) -> None:
+        """The policy has accepted a call."""
+        beginning = self._calls.get(_of_session(session))
+        if beginning is not None:
+            self._answered(session, beginning)
+
+    def _answered(self, session: Session, beginning: Beginning) -> None:
+        beginning.answered, beginning.answered_at = self._now(), self._runtime.now()
+        beginning.flow = session.usages.flow or beginning.flow
+        beginning.session_id = session.dialog.session_id or beginning.session_id
+
+    # -- calls that another process began ------------------------------------------------------------------
+
+    def _keep(self, session: Session, beginning: Beginning) -> None:
+        """With the session, where that is kept: who takes it over writes the record."""
+        if self._runtime.core.keeper is not None:
+            kept = {
+                "began": beginning.began,
+                "answered": beginning.answered or 0,
+                "user": beginning.user,
+                "nodes": list(beginning.nodes),
+            }
+            session.application = {**(session.application or {}), KEPT: kept}
+
+    def _resumed(self, session: Session) -> None:
+        kept: Any = (session.application or {}).get(KEPT)
+        kept = kept if isinstance(kept, dict) else {}
+        dialog, keeper, now = session.dialog, self._runtime.core.keeper, self._now()
+        answered = _number(kept, "answered") or _number(kept, "began") or now
+        before = [node for node in kept.get("nodes") or () if isinstance(node, str)]
+        beginning = self._calls[_of_session(session)] = Beginning(
+            not session.is_caller,
+            _number(kept, "began") or now,
+            (*before[-MOST_NODES + 1 :], self._node),
+            _uri(dialog.local),
+            _uri(dialog.remote),
+            kept["user"] if isinstance(kept.get("user"), str) else "",
+            dialog.session_id,
+            session.usages.flow,
+            answered,
+            self._runtime.now() - max(now - answered, 0) / 1000,
+            keeper.epoch_of(dialog.key) if keeper is not None else 0,
+        )
+        self._keep(session, beginning)
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def refused(self, usage: IncomingInvite, status: int, reason: str | None) -> None:
+        """We have refused an INVITE."""
+        self._end(_of_invitation(usage), "refused", "local", reason or "", status)
+
+    def cancelled(self, event: InvitationCancelled) -> None:
+        """The caller gave up, or an extension did."""
+        self._end(_of_invitation(event.invitation), "cancelled", "remote", event.reason, 487)
+
+    def failed(self, usage: OutgoingInviteUsage, error: Exception | None) -> None:
+        """An INVITE of ours came to nothing."""
+        local, _ = usage.ends
+        call = usage.call_id, _tag(local)
+        beginning = self._calls.get(call)
+        if beginning is not None:
+            beginning.flow = usage.flow
+            if usage.request is not None:
+                beginning.session_id = usage.request.session_id
+        status = getattr(error, "status", None)
+        match error:
+            case CallEnded(by=by, reason=reason):
+                self._end(call, "cancelled" if by == "local" else "failed", by, reason)
+            case InternalError():
+                self._end(call, "failed", "local", _text(error), status)
+            case _ if usage.cancelled:
+                self._end(call, "cancelled", "local", _text(error), status)
+            case TransportError():
+                self._end(call, "failed", "transport", _text(error))
+            case TransactionTimeout():
+                self._end(call, "failed", "timeout", _text(error))
+            case RequestFailed(status=status, reason=reason):
+                self._end(call, "refused", "remote", reason, status)
+            case _:
+                self._end(call, "failed", "local", _text(error), status)
+
+    def ended(self, call: Call, by: str, reason: str) -> None:
+        """A call is over."""
+        audio = call._media.audio
+        heard = quality_of(audio.statistics) if audio is not None else None
+        codec = audio.codec if audio is not None else None
+        facts = {"codec": codec or "", "security": call.security or "", "quality": heard}
+        self._over(call._session, by, reason, facts)
+
+    def unattended(self, event: object) -> None:
+        """Of a call that nobody but the policy has."""
+        match event:
+            case Ended(session=session, by=by, reason=reason):
+                self._over(session, by, reason, {})
+            case InvitationCancelled():
+                self.cancelled(event)
+            case SessionResumed(session=session):
+                self._resumed(session)
+
+    def _over(self, session: Session, by: str, reason: str, facts: dict[str, Any]) -> None:
+        call, dialog = _of_session(session), session.dialog
+        if by == ELSEWHERE:
+            self._calls.pop(call, None)  # the process that has it now writes the record
+        elif dialog.early:
+            self._end(call, "failed", by, reason)
+        else:
+            beginning = self._calls.get(call)
+            if beginning is not None:
+                beginning.session_id = dialog.session_id or beginning.session_id
+            self._end(call, "answered", by, reason, None, facts)
+
+    def close(self, reason: str) -> None:
+        """The user agent is left. Calls that are kept go on elsewhere, and have their record there."""
+        for call, beginning in list(self._calls.items()):
+            if beginning.answered is None:
+                self._end(call, "failed", "local", reason)
+            elif self._runtime.core.keeper is None:
+                self._end(call, "answered", "local", reason)
+        self._calls.clear()
+
+    def _end(
+        self,
+        call: CallId,
+        outcome: str,
+        by: str,
+        reason: str,
+        status: int | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        beginning = self._calls.pop(call, None)
+        if beginning is None:
+            return
+        flow, talked = beginning.flow, 0.0
+        answered = outcome == "answered"
+        if answered and beginning.answered_at is not None:
+            talked = self._runtime.now() - beginning.answered_at
+        self.records.write(
+            CallRecord(
+                call_id=call[0],
+                tag=call[1],
+                epoch=beginning.epoch,
+                incoming=beginning.incoming,
+                local=beginning.local,
+                remote=beginning.remote,
+                user=beginning.user,
+                peer=f"{flow.remote[0]} {flow.remote[1]}" if flow is not None else "",
+                session_id=beginning.session_id,
+                began=beginning.began,
+                answered=beginning.answered if answered else None,
+                ended=self._now(),
+                duration=round(talked * 1000),
+                outcome=outcome,
+                status=status,
+                by=by,
+                reason=reason,
+                transport=flow.transport if flow is not None else "",
+                secure=flow is not None and flow.secure,
+                nodes=beginning.nodes,
+                **(facts or {}),
+            )
+        )
+
+    def _now(self) -> int:
+        return int(self.records.clock() * 1000)
+
+
+def _nobody_waits(outcome: Outcome, now: float) -> None:
+    pass
+
+
+def quality_of(statistics: MediaStatistics) -> dict[str, int]:
+    """The figures of a call as whole numbers: a chain has no fractions, whose writing differs between
+    languages. Jitter and round trip are microseconds, MOS is in hundredths; what is not known is left out.
+    """
+    figures: dict[str, int | None] = {
+        "packets_sent": statistics.packets_sent,
+        "packets_received": statistics.packets_received,
+        "packets_lost": statistics.packets_lost,
+        "packets_late": statistics.packets_late,
+        "frames_concealed": statistics.frames_concealed,
+        "jitter_us": _whole(statistics.jitter, 1e6),
+        "round_trip_us": _whole(statistics.round_trip, 1e6),
+        "mos_hundredths": _whole(statistics.mos, 100),
+    }
+    return {name: number for name, number in figures.items() if number is not None}
+
+
+def _whole(value: float | None, unit: float) -> int | None:
+    return None if value is None else round(value * unit)
+
+
+def _text(error: Exception | None) -> str:
+    return "" if error is None else str(error)
+
+
+def _number(kept: dict[str, Any], name: str) -> int:
+    value = kept.get(name)
+    return value if type(value) is int and value > 0 else 0
+
+
+def _uri(text: str) -> str:
+    """Of a header value of a dialog."""
+    return NameAddr.parse(text).uri_text
+
+
+def _tag(text: str) -> str:
+    return NameAddr.parse(text).tag or ""
+
+
+def _of_invitation(usage: IncomingInvite) -> CallId:
+    return usage.request.call_id, usage.tag
+
+
+def _of_session(session: Session) -> CallId:
+    return session.dialog.call_id, session.dialog.local_tag
