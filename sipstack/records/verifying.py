@@ -44,8 +44,20 @@ def verify(chain: Chain, has_signed: HasSigned, findings: Findings) -> None:
     _beginning(chain, signed, findings)
     _end(chain, signed, findings)
     for line, entry in chain.entries:
-        if entry.kind == LOST:
-            findings.told("lost", f"{entry.body.get('calls')} calls could not be written", line)
+        _tell(line, entry, findings)
+
+
+def _tell(line: Line, entry: Entry, findings: Findings) -> None:
+    """What the chain itself says that an auditor should know."""
+    if entry.kind == LOST:
+        findings.told("lost", f"{entry.body.get('calls')} calls could not be written", line)
+    elif entry.kind == OPENED:
+        torn, unsigned = entry.body.get("torn"), entry.body.get("unsigned")
+        if torn:
+            findings.told("torn", f"{torn} octets before it were no whole line: the process had died", line)
+        if unsigned:
+            text = f"the {unsigned} entries before it were not signed in their time: the process had died"
+            findings.told("unsigned", text, line)
 
 
 class _Links:
