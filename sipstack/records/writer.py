@@ -97,7 +97,7 @@ class Writer(threading.Thread):
             due = self._sign_at is not None and time.monotonic() >= self._sign_at
             if self._unsigned >= self._every or due:
                 self._sign()
-            if not last and self._journal.is_full(self._limit(PART)):
+            if self._journal.is_full(self._limit(PART)):
                 if self._unsigned:
                     self._sign()
                 self._journal.turn()
