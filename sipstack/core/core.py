@@ -267,7 +267,7 @@ class Core(Commands):
             usages.flow, usages.source = flow, flow.remote[0]
         if self.keeper is not None:
             self.keeper.resumed(usages, loaded.epoch, now)
-        self.emit(SessionResumed(session, loaded.record))
+        self.emit(SessionResumed(session, loaded.record, loaded.epoch))
         return session
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:

@@ -49,6 +49,8 @@ class SessionResumed:
 
     session: Session
     record: SessionRecord
+    epoch: int = 0
+    """How often it was taken over, this time included."""
     receiver: None = None
 
 

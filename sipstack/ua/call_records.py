@@ -67,8 +67,7 @@ class CallRecorder:
 
     # -- the beginning -------------------------------------------------------------------------------------
 
-    def invited(self, event: InvitationReceived) -> None:
-        """An INVITE came in."""
+    def _invited(self, event: InvitationReceived) -> None:
         usage, request = event.invitation, event.request
         beginning = Beginning(
             True,
@@ -100,13 +99,10 @@ class CallRecorder:
         """A call begins to be one, or goes on here."""
         session = call._session
         beginning = self._calls.get(_of_session(session))
-        if beginning is None:
-            self._resumed(session)
-        else:
+        if beginning is not None and beginning.answered is None:
             self._answered(session, beginning)
-            if not beginning.incoming and self._runtime.core.keeper is not None:
+            if not beginning.incoming:  # the beginning of one that came in is kept with its 2xx
                 self._keep(session, beginning)
-                self._runtime.command(session.settle, _nobody_waits, self._runtime.now())
 
     def accepted(self, session: Session) -> None:
         """The policy has accepted a call."""
@@ -131,11 +127,13 @@ class CallRecorder:
                 "nodes": list(beginning.nodes),
             }
             session.application = {**(session.application or {}), KEPT: kept}
+            if session.is_established:
+                self._runtime.command(session.settle, _nobody_waits, self._runtime.now())
 
-    def _resumed(self, session: Session) -> None:
+    def _resumed(self, session: Session, epoch: int) -> None:
         kept: Any = (session.application or {}).get(KEPT)
         kept = kept if isinstance(kept, dict) else {}
-        dialog, keeper, now = session.dialog, self._runtime.core.keeper, self._now()
+        dialog, now = session.dialog, self._now()
         answered = _number(kept, "answered") or _number(kept, "began") or now
         before = [node for node in kept.get("nodes") or () if isinstance(node, str)]
         beginning = self._calls[_of_session(session)] = Beginning(
@@ -149,7 +147,7 @@ class CallRecorder:
             session.usages.flow,
             answered,
             self._runtime.now() - max(now - answered, 0) / 1000,
-            keeper.epoch_of(dialog.key) if keeper is not None else 0,
+            epoch,
         )
         self._keep(session, beginning)
 
@@ -198,14 +196,16 @@ class CallRecorder:
         self._over(call._session, by, reason, facts)
 
     def unattended(self, event: object) -> None:
-        """Of a call that nobody but the policy has."""
+        """An event that nobody has heard yet: of a new call, or of one that nobody but the policy has."""
         match event:
+            case InvitationReceived():
+                self._invited(event)
             case Ended(session=session, by=by, reason=reason):
                 self._over(session, by, reason, {})
             case InvitationCancelled():
                 self.cancelled(event)
-            case SessionResumed(session=session):
-                self._resumed(session)
+            case SessionResumed(session=session, epoch=epoch):
+                self._resumed(session, epoch)
 
     def _over(self, session: Session, by: str, reason: str, facts: dict[str, Any]) -> None:
         call, dialog = _of_session(session), session.dialog

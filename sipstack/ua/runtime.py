@@ -133,7 +133,10 @@ class Runtime:
         receiver = event.receiver
         if receiver is not None:
             receiver._on_event(event)
-        elif isinstance(event, InvitationReceived | RequestReceived):
+            return
+        if self.recorder is not None:
+            self.recorder.unattended(event)
+        if isinstance(event, InvitationReceived | RequestReceived):
             self._arrived(event)
         elif isinstance(event, SessionResumed):
             try:
@@ -146,8 +149,6 @@ class Runtime:
             for thing in self.live:
                 if isinstance(thing, Movable):
                     thing._moved(event)
-        elif self.recorder is not None:
-            self.recorder.unattended(event)
 
     def refuse(
         self, usage: IncomingInvite, status: int, reason: str | None = None, headers: HeaderFields = ()

@@ -145,8 +145,6 @@ class Server:
 
     def _invited(self, event: InvitationReceived) -> None:
         usage = event.invitation
-        if self._runtime.recorder is not None:
-            self._runtime.recorder.invited(event)
         if self._policy is not None and self._decided(event, self._policy):
             return
         request = event.request
