@@ -235,7 +235,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         try:
             if self._records is not None:
                 await self._records.open(self._node)
-                runtime.recorder = CallRecorder(runtime, self._records, self._node)
+                runtime.recorder = CallRecorder(runtime.driver, self._records, self._node)
             await runtime.start(self._listens, server.arrived)
         except BaseException:
             await self._close_stores(runtime)

@@ -58,7 +58,7 @@ class Call(Negotiating, PackagesCall, Transferring):
         runtime.attach(self, session)
         media.attach(self._on_media_event)
         if runtime.recorder is not None:
-            runtime.recorder.established(self)
+            runtime.recorder.established(session)
 
     def __repr__(self) -> str:
         state = "ended" if self._ended.done else "established"
@@ -177,7 +177,7 @@ class Call(Negotiating, PackagesCall, Transferring):
             self._end_audio(CallEnded(by, reason))
             self._close_media_nowait()
         if self._runtime.recorder is not None:
-            self._runtime.recorder.ended(self, by, reason)
+            self._runtime.recorder.ended(self._session, self._media, by, reason)
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from sipstack.errors import (
     TransportError,
 )
 from sipstack.media.audio import MediaStatistics
+from sipstack.media.port import MediaPort, SecuredMedia
 from sipstack.message import NameAddr
 from sipstack.outcome import Outcome
 from sipstack.records.record import MOST_NODES, CallRecord
@@ -24,9 +25,8 @@ from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
 
 if TYPE_CHECKING:
+    from sipstack.net.driver import Driver
     from sipstack.records import CallRecords
-    from sipstack.ua.call import Call
-    from sipstack.ua.runtime import Runtime
 
 CallId = tuple[str, str]
 """Call-ID and our tag: the same from the first INVITE to the end, in each process that has the call."""
@@ -59,8 +59,8 @@ class CallRecorder:
     An INVITE that the stack refuses before it asks anybody, such as with 401 or 420, is no call.
     """
 
-    def __init__(self, runtime: Runtime, records: CallRecords, node: str) -> None:
-        self._runtime = runtime
+    def __init__(self, driver: Driver, records: CallRecords, node: str) -> None:
+        self._driver = driver
         self.records = records
         self._node = node
         self._calls: dict[CallId, Beginning] = {}
@@ -95,9 +95,8 @@ class CallRecorder:
             False, self._now(), (self._node,), _uri(local), _uri(remote)
         )
 
-    def established(self, call: Call) -> None:
+    def established(self, session: Session) -> None:
         """A call begins to be one, or goes on here."""
-        session = call._session
         beginning = self._calls.get(_of_session(session))
         if beginning is not None and beginning.answered is None:
             self._answered(session, beginning)
@@ -111,7 +110,7 @@ class CallRecorder:
             self._answered(session, beginning)
 
     def _answered(self, session: Session, beginning: Beginning) -> None:
-        beginning.answered, beginning.answered_at = self._now(), self._runtime.now()
+        beginning.answered, beginning.answered_at = self._now(), self._driver.now()
         beginning.flow = session.usages.flow or beginning.flow
         beginning.session_id = session.dialog.session_id or beginning.session_id
 
@@ -119,7 +118,7 @@ class CallRecorder:
 
     def _keep(self, session: Session, beginning: Beginning) -> None:
         """With the session, where that is kept: who takes it over writes the record."""
-        if self._runtime.core.keeper is not None:
+        if self._driver.core.keeper is not None:
             kept = {
                 "began": beginning.began,
                 "answered": beginning.answered or 0,
@@ -128,7 +127,7 @@ class CallRecorder:
             }
             session.application = {**(session.application or {}), KEPT: kept}
             if session.is_established:
-                self._runtime.command(session.settle, _nobody_waits, self._runtime.now())
+                self._driver.command(session.settle, _nobody_waits, self._driver.now())
 
     def _resumed(self, session: Session, epoch: int) -> None:
         kept: Any = (session.application or {}).get(KEPT)
@@ -146,7 +145,7 @@ class CallRecorder:
             dialog.session_id,
             session.usages.flow,
             answered,
-            self._runtime.now() - max(now - answered, 0) / 1000,
+            self._driver.now() - max(now - answered, 0) / 1000,
             epoch,
         )
         self._keep(session, beginning)
@@ -187,13 +186,15 @@ class CallRecorder:
             case _:
                 self._end(call, "failed", "local", _text(error), status)
 
-    def ended(self, call: Call, by: str, reason: str) -> None:
+    def ended(self, session: Session, media: MediaPort, by: str, reason: str) -> None:
         """A call is over."""
-        audio = call._media.audio
-        heard = quality_of(audio.statistics) if audio is not None else None
-        codec = audio.codec if audio is not None else None
-        facts = {"codec": codec or "", "security": call.security or "", "quality": heard}
-        self._over(call._session, by, reason, facts)
+        audio = media.audio
+        facts = {
+            "codec": (audio.codec if audio is not None else None) or "",
+            "security": (media.security if isinstance(media, SecuredMedia) else None) or "",
+            "quality": quality_of(audio.statistics) if audio is not None else None,
+        }
+        self._over(session, by, reason, facts)
 
     def unattended(self, event: object) -> None:
         """An event that nobody has heard yet: of a new call, or of one that nobody but the policy has."""
@@ -224,7 +225,7 @@ class CallRecorder:
         for call, beginning in list(self._calls.items()):
             if beginning.answered is None:
                 self._end(call, "failed", "local", reason)
-            elif self._runtime.core.keeper is None:
+            elif self._driver.core.keeper is None:
                 self._end(call, "answered", "local", reason)
         self._calls.clear()
 
@@ -243,7 +244,7 @@ class CallRecorder:
         flow, talked = beginning.flow, 0.0
         answered = outcome == "answered"
         if answered and beginning.answered_at is not None:
-            talked = self._runtime.now() - beginning.answered_at
+            talked = self._driver.now() - beginning.answered_at
         self.records.write(
             CallRecord(
                 call_id=call[0],

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from sipstack.core.core import Core
 from sipstack.core.events import (
@@ -24,13 +24,11 @@ from sipstack.media.session import AudioSession
 from sipstack.message.headers import HeaderFields
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
+from sipstack.ua.call_records import CallRecorder
 from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
 from sipstack.ua.trusted import NOBODY
 from sipstack.usage.invite.incoming import IncomingInvite
-
-if TYPE_CHECKING:
-    from sipstack.ua.call_records import CallRecorder
 
 P = ParamSpec("P")
 R = TypeVar("R")
