@@ -23,6 +23,7 @@ from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 from sipstack.usage.packages.package import EventPackage
 from sipstack.usage.publication import PublicationUsage
+from sipstack.usage.records import PublicationRecord, RegistrationRecord, SubscriberRecord
 from sipstack.usage.refer.outgoing import OutgoingRefer
 from sipstack.usage.registration.instance import Instance
 from sipstack.usage.registration.usage import RegistrationUsage
@@ -95,9 +96,30 @@ class Commands(Services):
         **sender: Unpack[InWhoseName],
     ) -> SubscriberUsage:
         """A subscription to ``target`` for ``expires`` seconds (RFC 6665); ``start`` sends it."""
-        fields = self._invite_fields.joined(Headers(headers))
-        draft = self._draft("SUBSCRIBE", target, fields, b"", "", **sender)
+        draft = self._subscribing(target, headers, **sender)
         return SubscriberUsage(self, draft, package, expires)
+
+    def resume_subscriber(
+        self,
+        record: SubscriberRecord,
+        now: float,
+        target: str,
+        package: EventPackage,
+        expires: int,
+        headers: HeaderFields = (),
+        **sender: Unpack[InWhoseName],
+    ) -> SubscriberUsage:
+        """The same, from before a restart; ``refresh`` sends it. Raises LocalProtocolError when one of its
+        dialogs is here already.
+        """
+        if any(each.dialog.key in self._dialogs for each in record.subscriptions):
+            raise LocalProtocolError("the dialog is here already")
+        draft = self._subscribing(target, headers, **sender)
+        return SubscriberUsage.from_record(record, self, draft, package, expires, now)
+
+    def _subscribing(self, target: str, headers: HeaderFields, **sender: Unpack[InWhoseName]) -> Draft:
+        fields = self._invite_fields.joined(Headers(headers))
+        return self._draft("SUBSCRIBE", target, fields, b"", "", **sender)
 
     def publication(
         self,
@@ -105,12 +127,19 @@ class Commands(Services):
         package: EventPackage,
         expires: int,
         headers: HeaderFields = (),
+        *,
+        record: PublicationRecord | None = None,
         **sender: Unpack[InWhoseName],
     ) -> PublicationUsage:
-        """A state that is published at ``target`` (RFC 3903); ``publish`` sends it."""
+        """A state that is published at ``target`` (RFC 3903); ``publish`` sends it. ``record``: of it before
+        a restart.
+        """
         fields = self._own_fields.joined(Headers(headers))
         draft = self._draft("PUBLISH", target, fields, b"", None, **sender)
-        return PublicationUsage(self, draft, package.name, package.content_type, expires)
+        written = package.name, package.content_type, expires
+        if record is not None:
+            return PublicationUsage.from_record(record, self, draft, *written)
+        return PublicationUsage(self, draft, *written)
 
     def refer(
         self,
@@ -131,14 +160,22 @@ class Commands(Services):
         identity: Identity | None = None,
         proxy: str | None = None,
         instance: Instance | None = None,
+        record: RegistrationRecord | None = None,
     ) -> RegistrationUsage:
         """A registration of an address-of-record of ours; ``refresh`` sends it. ``proxy``: a route value in
-        place of the identity's own; ``instance``: which device and flow it is of.
+        place of the identity's own; ``instance``: which device and flow it is of. ``record``: of it before a
+        restart; then ``move`` sends it.
         """
         fields = (*self._user_agent(), *headers)
         if self.configuration.session_ids:  # one for all refreshes, as the Call-ID is
             fields = (*fields, ("Session-ID", paired(self.identifiers.uuid())))
         identity = identity or self.configuration.identity
+        if record is not None:
+            urn, reg_id = (None, None) if instance is None else (instance.urn, instance.reg_id)
+            record = attrs.evolve(record, urn=urn, reg_id=reg_id)
+            return RegistrationUsage.from_record(
+                record, self, registrar, identity, expires, fields, proxy=proxy
+            )
         return RegistrationUsage(self, registrar, identity, expires, fields, proxy=proxy, instance=instance)
 
     def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:

@@ -30,8 +30,9 @@ from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.call_records import CallRecorder
 from sipstack.ua.client import UserAgentClient
-from sipstack.ua.keeping import Keeper, form_of
+from sipstack.ua.keeping import Json, Keeper, form_of
 from sipstack.ua.kept_calls import KeptCalls
+from sipstack.ua.kept_state import KeptState
 from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.orphans import Orphans
@@ -93,7 +94,9 @@ class UserAgent(UserAgentClient, KeptCalls):
     ``sessions``: where established calls are kept beyond this user agent; None: nowhere. The 2xx or ACK that
     makes a peer rely on a call waits until the call is kept; one that cannot be kept is refused (503). A
     request in a call that we do not have is answered from there: ours before we were started again, or that
-    of another node. ``node`` is our name among those who share it, the same after a restart; the host name
+    of another node. Registrations, subscriptions, publications and conversations are kept there as well: what
+    was not withdrawn goes on when it is asked for again. So is the secret of ``authenticate=``, which all
+    nodes share. ``node`` is our name among those who share it, the same after a restart; the host name
     and the first address of ``listen`` if not given.
     ``on_resume``: an async handler in a task of its own for each call that we take over: ours of before, as
     soon as we are started; those of a node that died; those whose peer asks for something. Like a handler of
@@ -232,6 +235,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
             self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
             self._orphans = Orphans(runtime, self._sessions, self._resuming)
+            runtime.kept = KeptState(self._sessions, Json(), self._node)
         try:
             if self._records is not None:
                 await self._records.open(self._node)

@@ -13,6 +13,8 @@ from sipstack.errors import FlowClosed, RegistrationRejected, SipError, Transact
 from sipstack.log import TRANSACTION
 from sipstack.message import Response
 from sipstack.ua.backoff import LONGEST_PAUSE, Backoff
+from sipstack.ua.kept_records import binding_values
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.learned_address import LearnedAddress, Verdict, seen_at
 from sipstack.ua.refusal import refusal
 from sipstack.ua.runtime import Runtime
@@ -64,8 +66,10 @@ class Binding(SoftState):
 
     _UNANSWERED = "%s may still be registered: the registrar does not answer"
 
-    def __init__(self, runtime: Runtime, usage: Usage, user: BindingUser, aor: str) -> None:
-        super().__init__(runtime, aor)
+    def __init__(
+        self, runtime: Runtime, usage: Usage, user: BindingUser, aor: str, kept: Kept | None = None
+    ) -> None:
+        super().__init__(runtime, aor, kept)
         self.given_up = False
         """Whether it failed, and is not tried again."""
         self.usage = usage
@@ -97,7 +101,7 @@ class Binding(SoftState):
 
     def register(self) -> None:
         """Send the first REGISTER."""
-        self._send(self.usage.refresh)
+        self._place()
 
     def remove_all(self) -> None:
         """Take away every binding of the address-of-record."""
@@ -112,7 +116,8 @@ class Binding(SoftState):
     # -- see SoftState -------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        self._send(self.usage.refresh)
+        # before the first success there may be a Contact from before a restart, at another address
+        self._send(self.usage.refresh if self._worked else self.usage.move)
 
     def _withdraw(self) -> None:
         """At once, or after the REGISTER that is under way, because they must not overtake one another (RFC
@@ -184,10 +189,12 @@ class Binding(SoftState):
                 self._worked, self._registered_at = True, self._runtime.now()
                 self._bound_until = self._registered_at + expires
                 self._change(self._bound_until, None)
+                self._keep_record(expires)
                 self._learn(event.response)
             case Unregistered():
                 TRANSACTION.info("%s is not registered any more", self._target)
                 self._bound_until = -math.inf
+                self._forget()
                 self._change(None, None)
             case RegistrationFailed():
                 self._failed(failure(event), event.retry_after)
@@ -197,6 +204,10 @@ class Binding(SoftState):
             self._finish(self._error)
         elif self._closing and not self._pending:
             self._unregister()
+
+    def _keep_record(self, expires: float) -> None:
+        if self._kept is not None and (record := self.usage.record(self._runtime.now())) is not None:
+            self._keep(binding_values(record), expires)
 
     def _change(self, expires_at: float | None, error: SipError | None) -> None:
         """Nothing is planned any more."""

@@ -17,8 +17,12 @@ from sipstack.ua.arguments import (
     header_fields,
 )
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.kept_records import binding_of
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.registration import Registration, Retry, registered, unregister_all
+from sipstack.ua.runtime import Runtime
 from sipstack.usage.registration.instance import Instance
+from sipstack.usage.registration.usage import RegistrationUsage
 
 
 class Registering(AgentBase):
@@ -62,16 +66,17 @@ class Registering(AgentBase):
         account: Account,
         flows: Sequence[str | None],
     ) -> AsyncIterator[Registration]:
-        async with registered(self._registration(expires, retry, headers, account, flows)) as registration:
+        registration = await self._registration(expires, retry, headers, account, flows)
+        async with registered(registration):
             yield registration
 
     async def unregister_all(self, *, account: Account | None = None) -> None:
         """Remove every binding of the address-of-record, also those of other devices. Raises like
         ``register``.
         """
-        await unregister_all(self._registration(0, None, (), self._known(account)))
+        await unregister_all(await self._registration(0, None, (), self._known(account)))
 
-    def _registration(
+    async def _registration(
         self,
         expires: int,
         retry: Retry,
@@ -79,17 +84,35 @@ class Registering(AgentBase):
         account: Account,
         flows: Sequence[str | None] = (),
     ) -> Registration:
-        """With ``flows``, the route values of the edge proxies, by outbound."""
-        runtime = self._runtime
+        """With ``flows``, the route values of the edge proxies, by outbound. What was registered before a
+        restart is gone on with.
+        """
+        runtime, urn = self._runtime, account.instance
+        if flows:
+            urn = urn or await runtime.instance()
+        numbered: list[tuple[str | None, int | None]] = [(None, None)]
+        if flows:
+            numbered = [(proxy, number) for number, proxy in enumerate(flows, 1)]
         registrar = account.registrar_uri
         register = partial(
             runtime.core.register, registrar, expires, headers, identity=account._identity_at(registrar)
         )
-        urn = account.instance
-        if not flows:
-            usages = [register(instance=None if urn is None else Instance(urn))]
-        else:
-            urn = urn or runtime.instance
-            numbered = enumerate(flows, 1)
-            usages = [register(proxy=proxy, instance=Instance(urn, number)) for number, proxy in numbered]
+        usages: list[tuple[RegistrationUsage, Kept | None]] = []
+        with contextlib.ExitStack() as claimed:
+            for proxy, number in numbered:
+                kept = await _kept(runtime, account.aor, registrar, proxy, number) if expires else None
+                if kept is not None:
+                    claimed.callback(kept.release)
+                record = None if kept is None else kept.recalled(binding_of)
+                instance = None if urn is None else Instance(urn, number)
+                usages.append((register(proxy=proxy, instance=instance, record=record), kept))
+            claimed.pop_all()
         return Registration(runtime, usages, retry, account.aor, outbound=bool(flows))
+
+
+async def _kept(
+    runtime: Runtime, aor: str, registrar: str, proxy: str | None, number: int | None
+) -> Kept | None:
+    if runtime.kept is None:
+        return None
+    return await runtime.kept.claim("binding", aor, registrar, proxy or "", str(number or 0))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from sipstack.errors import AuthenticationFailed, LocalProtocolError, SipError
 from sipstack.ua.backoff import ANOTHER_FLOW, NO_FLOW, Backoff
 from sipstack.ua.binding import Binding, RegistrationState
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
 from sipstack.ua.stream import Stream
@@ -28,14 +29,20 @@ class Registration:
     """Our binding at the registrar; with outbound (RFC 5626) one for each flow."""
 
     def __init__(
-        self, runtime: Runtime, usages: Sequence[Usage], retry: Retry, aor: str, *, outbound: bool = False
+        self,
+        runtime: Runtime,
+        usages: Sequence[tuple[Usage, Kept | None]],
+        retry: Retry,
+        aor: str,
+        *,
+        outbound: bool = False,
     ) -> None:
         self._retry = retry
         self._outbound = outbound
         self._states: Stream[RegistrationState] = Stream()
         self._opened: Result[None] = Result()
         self._worked = False  # a flow was registered once
-        self._bindings = [Binding(runtime, usage, self, aor) for usage in usages]
+        self._bindings = [Binding(runtime, usage, self, aor, kept) for usage, kept in usages]
 
     def __repr__(self) -> str:
         return f"<Registration {'active' if self.active else 'inactive'}>"

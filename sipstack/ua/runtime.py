@@ -25,6 +25,7 @@ from sipstack.message.headers import HeaderFields
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
 from sipstack.ua.call_records import CallRecorder
+from sipstack.ua.kept_state import KeptState
 from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
 from sipstack.ua.trusted import NOBODY
@@ -110,6 +111,8 @@ class Runtime:
         """Makes something of a session that has been another process's."""
         self.recorder: CallRecorder | None = None
         """Where there are call records."""
+        self.kept: KeptState | None = None
+        """What survives a restart, beside calls."""
         self._media = media
         # Of the descriptors there are, half may be of ports that wait.
         self._ports = PortPool(min(KEPT, (calls_by_descriptors() or 2 * KEPT) // 2))
@@ -160,6 +163,15 @@ class Runtime:
     def instance(self) -> str:
         """The instance-id of accounts that name none: a new one whenever the user agent is entered."""
         self._instance = self._instance or self.identifiers.instance()
+
+    async def instance(self) -> str:
+        """The instance-id of accounts that name none: a new one whenever the user agent is entered, unless
+        it is kept.
+        """
+        if not self._instance:
+            kept = self.kept
+            made = self.identifiers.instance() if kept is None else await kept.instance(self.identifiers)
+            self._instance = self._instance or made
         return self._instance
 
     # -- the table -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import ClassVar
 from sipstack.errors import FlowClosed, SipError
 from sipstack.log import TRANSACTION
 from sipstack.ua.backoff import LONGEST_PAUSE
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.result import SILENCE, Result
 from sipstack.ua.runtime import Runtime
 
@@ -16,14 +17,18 @@ class SoftState:
     """It is placed at the server, refreshed before it expires, placed again when it was lost and that may
     help, and withdrawn at the end. Its usage in the core sends the requests: here is what comes of them.
 
-    See ``runtime.Live`` for how it ends.
+    What a restart goes on with is in ``kept``, while it lasts; None where nothing is kept. See
+    ``runtime.Live`` for how it ends.
     """
 
     _UNANSWERED: ClassVar[str]
     """What is logged of its target when the server does not answer that it is withdrawn."""
 
-    def __init__(self, runtime: Runtime, target: str) -> None:
+    def __init__(self, runtime: Runtime, target: str, kept: Kept | None = None) -> None:
         self._runtime = runtime
+        self._kept = kept
+        if kept is not None:
+            kept.lost = self._taken_over
         self._target = target
         self._expires_at: float | None = None
         self._retry_at: float | None = None
@@ -68,6 +73,22 @@ class SoftState:
     def _over(self, error: SipError | None) -> None:
         """It is over: leave the usage, and tell who waits."""
         raise NotImplementedError
+
+    # -- beyond this process -------------------------------------------------------------------------------
+
+    def _keep(self, values: object, lifetime: float) -> None:
+        """A restart goes on with ``values``, for as long as the server has it."""
+        if self._kept is not None:
+            self._kept.put(values, lifetime)
+
+    def _forget(self) -> None:
+        """The server does not have it any more."""
+        if self._kept is not None:
+            self._kept.forget()
+
+    def _taken_over(self) -> None:
+        """There is one owner, and that is another process: this one leaves it to that, without a word."""
+        self._abort("another process of this node's name goes on with it")
 
     # -- trying again --------------------------------------------------------------------------------------
 
@@ -136,4 +157,6 @@ class SoftState:
             self._stop_trying()
             self._expires_at, self._error = None, error
             self._closed.set(None)
+            if self._kept is not None:
+                self._kept.release()
             self._over(error)

@@ -69,6 +69,7 @@ class SubscriptionUsage:
         "_held",
         "_is_over",
         "_pending",
+        "_recalled",
         "_refresh_at",
         "_sent_at",
         "_subscriber",
@@ -94,6 +95,7 @@ class SubscriptionUsage:
         self._until = NEVER
         self._refresh_at = NEVER
         self._is_over = False
+        self._recalled = False  # it goes on from a record, and nothing has been accepted since
         host.add(self, ("NOTIFY", package, None))
 
     @classmethod
@@ -108,7 +110,7 @@ class SubscriptionUsage:
     ) -> SubscriptionUsage:
         """Go on with a subscription from before a restart."""
         usage = cls(core, host, subscriber, package)
-        usage.known = usage._told = True
+        usage.known = usage._told = usage._recalled = True
         usage._sent_at = now
         usage._renewed(now + max(record.expires_in, 0.0), now)
         return usage
@@ -218,6 +220,7 @@ class SubscriptionUsage:
         return again and helps
 
     def _accepted(self, response: Response, now: float) -> None:
+        self._recalled = False
         self.host.dialog.refresh_target(response)
         self._hold(self.host.flow, now)
         if self._subscriber.closing:
@@ -233,7 +236,8 @@ class SubscriptionUsage:
 
     def _refused(self, response: Response, now: float) -> None:
         minimum = longer_interval(response, self._subscriber.expires)
-        if self._subscriber.closing or response.status in ENDING:
+        behind = self._recalled and response.status == 500  # the process before went further (§12.2.2)
+        if self._subscriber.closing or behind or response.status in ENDING:
             self._end(response=response)
         elif minimum is not None:
             self._subscriber.expires = minimum

@@ -56,6 +56,7 @@ class RegistrationUsage:
         "_moving",
         "_next",
         "_proxy",
+        "_recalled",
         "_refresh_at",
         "_registered_at",
         "_until",
@@ -97,6 +98,7 @@ class RegistrationUsage:
         self._until = NEVER  # the registrar keeps the binding until then
         self._bound = ""  # the Contact URI that is bound
         self._held: Flow | None = None
+        self._recalled = False  # it goes on from a record, and nothing has been accepted since
         self._removing = False
         self._moving = False  # the REGISTER under way removes our old Contact as well
         self._draft: Draft | None = None  # waits for its flow
@@ -125,6 +127,7 @@ class RegistrationUsage:
         usage._call_id, usage._cseq = record.call_id, record.cseq
         usage._from = f"{identity.aor};tag={record.local_tag}"
         usage._bound = record.contact
+        usage._recalled = True
         return usage
 
     def record(self, now: float) -> RegistrationRecord | None:
@@ -248,6 +251,8 @@ class RegistrationUsage:
         if self._bound != self._identity.contact(flow, secure=self._bound.startswith("sips:")):
             gone = draft.headers.joined(Headers((("Contact", f"<{self._bound}>;expires=0"),)))
             draft = attrs.evolve(draft, headers=gone)
+        else:
+            self._moving = False
         sent.proceed(draft, now)
 
     # -- answers -------------------------------------------------------------------------------------------
@@ -271,8 +276,17 @@ class RegistrationUsage:
         if response.status == 439 and instance is not None and instance.reg_id is not None:
             self._instance = attrs.evolve(instance, reg_id=None)  # RFC 5626 §4.2.1: without outbound
             return True
+        if response.status == 500 and self._recalled:  # the process before went further than its record
+            self._begin_anew()
+            return True
         # Two Contacts may be more than a registrar takes; what was refused for other reasons is refused again
         return self._moving and response.status not in (401, 407)
+
+    def _begin_anew(self) -> None:
+        """A Call-ID that the registrar does not know, where no CSeq is too low (§10.3, step 7)."""
+        self._recalled = False
+        self._call_id, self._cseq, self._sent = self._core.identifiers.call_id(), 0, None
+        self._from = f"{self._identity.aor};tag={self._core.identifiers.tag()}"
 
     def request_failed(self, error: SipError, now: float) -> None:
         if not self._went_on(now):
@@ -305,7 +319,7 @@ class RegistrationUsage:
             self._failed(response, None)
             return
         core = self._core
-        self.grant = grant
+        self.grant, self._recalled = grant, False
         self._bound, self._registered_at = str(ours or ""), now
         self._until = now + grant.expires
         self._hold_flow(now)
