@@ -131,13 +131,15 @@ class Kept:
                 self._write()
             case Outcome.CONFLICT:
                 TRANSACTION.warning("%s: another process goes on with it", self._key)
-                lost = self.lost
                 self._over, self._wanted = True, None
-                if lost is not None:
-                    lost()
+                asyncio.get_running_loop().call_soon(self._tell)  # not while the success is dealt with
             case Outcome.FAILED:
                 self._wanted = self._latest
                 self._failed()
+
+    def _tell(self) -> None:
+        if self.lost is not None:
+            self.lost()
 
     def _failed(self) -> None:
         if not self._complained:

@@ -15,6 +15,8 @@ from sipstack.errors import (
 )
 from sipstack.log import TRANSACTION
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.kept_records import publication_values
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.refusal import refusal
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
@@ -30,8 +32,15 @@ class Publication(SoftState):
 
     _UNANSWERED = "%s may still have our state: it does not answer"
 
-    def __init__(self, runtime: Runtime, usage: PublicationUsage, package: EventPackage, target: str) -> None:
-        super().__init__(runtime, target)
+    def __init__(
+        self,
+        runtime: Runtime,
+        usage: PublicationUsage,
+        package: EventPackage,
+        target: str,
+        kept: Kept | None = None,
+    ) -> None:
+        super().__init__(runtime, target, kept)
         self._package = package
         self._usage = usage
         self._heard = True  # it is waited for in any case
@@ -94,12 +103,18 @@ class Publication(SoftState):
             case Published(expires=expires):
                 self._expires_at, self._error = self._runtime.now() + expires, None
                 self._worked, self._failures = True, 0
+                self._keep_record(expires)
                 self._outcome.set(None)
                 TRANSACTION.info("%s has our %s for %s s", self._target, self._package.name, expires)
             case Unpublished():
+                self._forget()
                 self._finish(None)
             case PublicationFailed():
                 self._failed(failure(event), event.retry_after)
+
+    def _keep_record(self, expires: float) -> None:
+        if self._kept is not None and (record := self._usage.record(self._runtime.now())) is not None:
+            self._keep(publication_values(record), expires)
 
     def _failed(self, error: SipError, pause: float | None) -> None:
         """What has worked once is tried again where that may help; each update tells its own failure."""

@@ -13,6 +13,7 @@ from sipstack.message.headers import HeaderFields
 from sipstack.ua.account import Account, Sender
 from sipstack.ua.agent_base import AgentBase
 from sipstack.ua.arguments import IN_REQUESTS, HeadersArgument, header_fields, target_uri
+from sipstack.ua.kept_records import publication_of
 from sipstack.ua.publication import Publication, published
 from sipstack.ua.subscribing import as_package
 from sipstack.usage.packages.package import EventPackage
@@ -55,7 +56,8 @@ class Publishing(AgentBase):
         seconds = package.expires if expires is None else expires
         if not 0 < seconds < 2**31:
             raise LocalProtocolError(f"expires is 1 to 2**31-1 seconds, not {seconds}")
-        return self._publishing(target, package, state, seconds, fields, sender)
+        name = str(from_ or self._known(account).aor)
+        return self._publishing(target, package, state, seconds, fields, sender, name)
 
     @contextlib.asynccontextmanager
     async def _publishing(
@@ -66,14 +68,18 @@ class Publishing(AgentBase):
         expires: int,
         headers: HeaderFields,
         sender: Sender,
+        name: str,
     ) -> AsyncIterator[Publication]:
         runtime = self._runtime
+        places = runtime.kept
+        kept = None if places is None else await places.claim("publication", name, target, package.name)
         usage = runtime.core.publication(
             target,
             package,
             expires,
             headers,
+            record=None if kept is None else kept.recalled(publication_of),
             **sender.towards(target),
         )
-        async with published(Publication(runtime, usage, package, target), state) as publication:
+        async with published(Publication(runtime, usage, package, target, kept), state) as publication:
             yield publication

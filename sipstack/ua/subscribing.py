@@ -14,10 +14,12 @@ from sipstack.ua.account import Account
 from sipstack.ua.agent_base import AgentBase
 from sipstack.ua.arguments import IN_REGISTERS, HeadersArgument, header_fields, target_uri
 from sipstack.ua.events import Events
+from sipstack.ua.kept_records import subscriber_of
 from sipstack.ua.stream import Stream
 from sipstack.ua.subscription import Notification, Retry, Subscription, subscribed
 from sipstack.usage.packages.known import package_named
 from sipstack.usage.packages.package import EventPackage
+from sipstack.usage.records import SubscriberRecord
 from sipstack.usage.subscriber import SubscriberUsage
 from sipstack.usage.unsolicited import NotifiedUnasked
 
@@ -61,25 +63,36 @@ class Subscribing(AgentBase):
         seconds = package.expires if expires is None else expires
         if not 0 <= seconds < 2**31:
             raise LocalProtocolError(f"expires is 0 to 2**31-1 seconds, not {seconds}")
-        runtime = self._runtime
-        begin = partial(
-            runtime.core.subscriber,
-            target,
-            package,
-            seconds,
-            fields,
-            **sender.towards(target),
-        )
-        return self._subscribed(begin, package, retry, target)
+        core, names = self._runtime.core, sender.towards(target)
+        begin = partial(core.subscriber, target, package, seconds, fields, **names)
+        name = (
+            "" if seconds == 0 else str(from_ or self._known(account).aor)
+        )  # what is asked once is not kept
+
+        def go_on(record: SubscriberRecord, now: float) -> SubscriberUsage:
+            return core.resume_subscriber(record, now, target, package, seconds, fields, **names)
+
+        return self._subscribed(begin, go_on, package, retry, target, name)
 
     @contextlib.asynccontextmanager
     async def _subscribed(
-        self, begin: Callable[[], SubscriberUsage], package: EventPackage, retry: Retry, target: str
+        self,
+        begin: Callable[[], SubscriberUsage],
+        go_on: Callable[[SubscriberRecord, float], SubscriberUsage],
+        package: EventPackage,
+        retry: Retry,
+        target: str,
+        name: str,
     ) -> AsyncIterator[Subscription]:
         runtime = self._runtime
+        places = runtime.kept if name else None
+        kept = None if places is None else await places.claim("subscription", name, target, package.name)
         events: Events = runtime.services[Events]
         release = events.subscribe(package.name)
-        async with subscribed(Subscription(runtime, begin, package, retry, release, target)) as subscription:
+        subscription = Subscription(runtime, begin, package, retry, release, target, kept)
+        if kept is not None and (record := kept.recalled(subscriber_of)) is not None:
+            subscription._before = partial(go_on, record)
+        async with subscribed(subscription):
             yield subscription
 
     async def poll(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,8 @@ from sipstack.errors import (
 from sipstack.log import TRANSACTION
 from sipstack.message import Request
 from sipstack.ua.backoff import Backoff
+from sipstack.ua.kept_records import subscriber_values
+from sipstack.ua.kept_state import Kept
 from sipstack.ua.refusal import refusal
 from sipstack.ua.result import Result
 from sipstack.ua.runtime import Runtime
@@ -35,6 +38,8 @@ AT_ONCE = frozenset({"deactivated", "timeout"})
 """Reasons after which to subscribe again without delay."""
 STABLE = 60.0
 """Seconds: a subscription that ended sooner was no success, so the waits go on growing."""
+RESUMES = 10.0
+"""Seconds in which the notifier says something to who goes on after a restart; then we subscribe anew."""
 AGAIN = Backoff()
 
 Retry = Backoff | bool | None
@@ -85,8 +90,9 @@ class Subscription(SoftState):
         retry: Retry,
         release: Withdraw,
         target: str,
+        kept: Kept | None = None,
     ) -> None:
-        super().__init__(runtime, target)
+        super().__init__(runtime, target, kept)
         self._package = package
         self._state = "terminated"
         self._latest: Notification | None = None
@@ -100,6 +106,8 @@ class Subscription(SoftState):
         self._opened: Result[None] = Result()
         self._subscribed_at = self._began
         self._subscribed = False
+        self._before: Callable[[float], SubscriberUsage] | None = None  # makes that of before a restart
+        self._resuming: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<Subscription to {self._package.name} of {self._target}: {self._state}>"
@@ -150,25 +158,59 @@ class Subscription(SoftState):
     # -- see SoftState -------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        self._place()
+        if self._before is not None:
+            self._go_on(self._before)
+        else:
+            self._place()
         await self._opened
 
     def _place(self) -> None:
         self._stop_trying()
-        self._subscribed_at = self._runtime.now()
-        usage = self._usage = self._subscribe()
-        self._subscribed = True
-        self._runtime.attach(self, usage)
+        usage = self._begin(self._subscribe())
         TRANSACTION.info("%s: subscribing to %s of %s", usage.call_id, self._package.name, self._target)
         self._runtime.command(usage.start, self._runtime.now())
 
+    def _begin(self, usage: SubscriberUsage) -> SubscriberUsage:
+        self._subscribed_at = self._runtime.now()
+        self._usage, self._subscribed = usage, True
+        self._runtime.attach(self, usage)
+        return usage
+
+    def _go_on(self, before: Callable[[float], SubscriberUsage]) -> None:
+        """Refresh what there was before a restart; the NOTIFY that follows tells that it is there still."""
+        usage = self._begin(self._runtime.command(before, self._runtime.now()))
+        TRANSACTION.info("%s: going on with %s of %s", usage.call_id, self._package.name, self._target)
+        self._resuming = self._runtime.loop.call_later(RESUMES, self._begin_anew)
+        self._runtime.command(usage.refresh, self._runtime.now())
+
+    def _begin_anew(self) -> None:
+        """What there was before is no use."""
+        usage = self._usage
+        self._resumed()
+        if usage is not None:
+            usage.user = None
+            self._runtime.command(usage.unsubscribe, self._runtime.now())
+        self._place()
+
+    def _resumed(self) -> None:
+        if self._resuming is not None:
+            self._resuming.cancel()
+            self._resuming = None
+
+    def _taken_over(self) -> None:
+        if self._usage is not None:
+            self._runtime.command(self._usage.abandon)
+        super()._taken_over()
+
     def _withdraw(self) -> None:
+        self._resumed()
         if self._usage is not None and self._subscribed:
             self._runtime.command(self._usage.unsubscribe, self._runtime.now())
         else:
             self._finish(None)
 
     def _over(self, error: SipError | None) -> None:
+        self._resumed()
         release, self._release = self._release, None
         if release is not None:
             release()
@@ -205,6 +247,8 @@ class Subscription(SoftState):
         self._opened.set(None)
 
     def _notified(self, event: Notified) -> None:
+        self._resumed()
+        self._keep_record()
         state = event.state.state
         told = state in ("pending", "terminated")
         self._state = state if told else "active"
@@ -214,6 +258,15 @@ class Subscription(SoftState):
         found = Notification(self._package, self._state, reason, event.source, event.request, whole)
         self._latest = found
         self._notifications.put(found)
+
+    def _keep_record(self) -> None:
+        usage = self._usage
+        if self._kept is None or usage is None:
+            return
+        record = usage.record(self._runtime.now())
+        if record is not None:
+            lasts = max(each.expires_in for each in record.subscriptions)
+            self._keep(subscriber_values(record), lasts)
 
     def _merged(self, event: Notified, merge: Callable[[Any, Any], Any]) -> Any:
         """The whole state of this notifier; None where it is not known: then it is asked for, once."""
@@ -240,10 +293,15 @@ class Subscription(SoftState):
         usage.user = None
         self._state, self._expires_at = "terminated", None
         self._whole.clear()
+        self._forget()
         if self._closing:
             self._finish(None)
             return
         error = failure(event)
+        if self._resuming is not None and not isinstance(error, AuthenticationFailed):
+            TRANSACTION.info("%s: it is not there any more: %s", usage.call_id, error or event.state)
+            self._begin_anew()
+            return
         reason = "" if event.state is None else (event.state.reason or "").lower()
         told = error if error is not None else f"the notifier says {reason or 'terminated'}"
         TRANSACTION.info("%s: the subscription to %s is over: %s", usage.call_id, self._target, told)

@@ -148,6 +148,14 @@ class SubscriberUsage:
             self.closing = True
             self.refresh(now)
 
+    def abandon(self) -> None:
+        """Another process goes on with it: answer and send nothing more, and tell nobody."""
+        self._is_over = True
+        for each in self.subscriptions:
+            each.discard()
+        self.subscriptions.clear()
+        self._close_set()
+
     # -- forks ---------------------------------------------------------------------------------------------
 
     def dialog_of(self, request: Request) -> DialogUsages | None:
