@@ -27,6 +27,10 @@ class Gatekeeper:
         self._lookup = lookup
         self._lockout = Lockout()
 
+    def share(self, secret: bytes, issuer: str, epoch: float) -> None:
+        """See ``DigestServer.share``."""
+        self._digest.share(secret, issuer, epoch)
+
     def refusal(self, request: Request, flow: Flow, now: float) -> Refusal | None:
         """How ``request``, which came on ``flow``, is refused: 401 with challenges, or 403 while its sender
         has to wait after too many wrong passwords; None when its user has proved himself.

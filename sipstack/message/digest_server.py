@@ -34,7 +34,7 @@ class DigestServer:
     not be challenged (RFC 3261 §22.1).
     """
 
-    __slots__ = ("_algorithms", "_nonces", "_qop", "realm")
+    __slots__ = ("_algorithms", "_lifetime", "_nonces", "_qop", "realm")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class DigestServer:
         self.realm = realm
         self._algorithms = {found: token for token in algorithms if (found := Algorithm.find(token))}
         self._qop = tuple(qop)
+        self._lifetime = nonce_lifetime
         self._nonces = Nonces(secret, nonce_lifetime)
         if not self._algorithms:
             raise ValueError(f"none of the algorithms {algorithms!r} is available")
@@ -57,6 +58,12 @@ class DigestServer:
 
     def __repr__(self) -> str:
         return f"<DigestServer {self.realm!r} {list(self._algorithms.values())}>"
+
+    def share(self, secret: bytes, issuer: str, epoch: float) -> None:
+        """From now on the nonces are those of all servers with this ``secret``: see ``Nonces``. Those of
+        before are stale.
+        """
+        self._nonces = Nonces(secret, self._lifetime, issuer=issuer, epoch=epoch)
 
     def challenges(self, now: float, stale: bool = False, binding: str = "") -> list[Challenge]:
         """One challenge for each algorithm, the preferred one first, all with the same new nonce.

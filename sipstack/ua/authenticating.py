@@ -33,7 +33,8 @@ class Authentication:
     a name and an algorithm and gives ``ha1(...)``, None for nobody. It is called in the event loop for every
     guess, and should take as long for nobody as for somebody. ``algorithms``, best first, are offered at
     once; those that the users' Ha1s do not serve are left out. ``lifetime``: seconds after which a nonce is
-    replaced.
+    replaced. With ``UserAgent(sessions=...)`` all nodes that share the store take one another's nonces: see
+    ``ua.shared_nonces``.
 
     After five wrong passwords for one user from one source (IP address) it is not listened to for a second,
     and twice as long after each that follows, up to five minutes: then it gets 403. Those who guess at many
@@ -68,7 +69,7 @@ class Authentication:
         return users if callable(users) else _of_mapping(users, self.realm)
 
     def _gatekeeper(self, identifiers: Identifiers) -> Gatekeeper:
-        """A new one, whose nonces are good for itself alone."""
+        """A new one, whose nonces are good for itself alone, until it shares those of others."""
         digest = DigestServer(self.realm, identifiers.octets(32), self._offered, nonce_lifetime=self.lifetime)
         return Gatekeeper(digest, self._lookup)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from sipstack.core.events import InvitationReceived
@@ -23,6 +23,7 @@ from sipstack.ua.invitation import Invitation
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.policy import Accept, Decision, Redirect
 from sipstack.ua.runtime import Arrival, Runtime
+from sipstack.ua.shared_nonces import SharedNonces
 from sipstack.ua.texts import Texts
 from sipstack.usage.info_packages import package_of
 from sipstack.usage.invite.incoming import IncomingInvite
@@ -88,9 +89,9 @@ class Server:
         taken = sorted(handlers.keys() & self._handlers.keys())
         if taken:
             raise LocalProtocolError(f"the user agent has a handler already for {', '.join(taken)}")
-        with contextlib.ExitStack() as registered:
+        async with contextlib.AsyncExitStack() as registered:
             if authenticate is not None:
-                registered.enter_context(self._guarded(authenticate))
+                await registered.enter_async_context(self._guarded(authenticate))
             for method in requests:
                 by_event = bool(packages) and method in OF_EVENTS
                 registered.callback(self._runtime.core.uas.hand_over(method, by_event=by_event))
@@ -110,17 +111,23 @@ class Server:
         if tasks:
             await asyncio.wait(tasks, timeout=2 * self._runtime.grace.seconds)
 
-    @contextlib.contextmanager
-    def _guarded(self, authenticate: Authentication) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def _guarded(self, authenticate: Authentication) -> AsyncIterator[None]:
         """Ask for credentials while the block runs."""
-        uas = self._runtime.core.uas
+        runtime = self._runtime
+        uas, kept = runtime.core.uas, runtime.kept
         if uas.guard is not None:
             raise LocalProtocolError("the user agent asks for credentials already, whoever serves")
-        uas.guard = authenticate._gatekeeper(self._runtime.identifiers)
+        guard = uas.guard = authenticate._gatekeeper(runtime.identifiers)
+        shared = None if kept is None else SharedNonces(kept, authenticate.realm, guard, runtime.identifiers)
         try:
+            if shared is not None:
+                await shared.begin()
             yield
         finally:
             uas.guard = None
+            if shared is not None:
+                shared.end()
 
     def _cancel(self, handlers: Collection[Handler]) -> list[asyncio.Task[None]]:
         """Cancel the tasks of these handlers, and return them: they are to be waited for."""

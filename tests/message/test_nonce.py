@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from sipstack.message.nonce import WINDOW, Nonces
+from sipstack.message.nonce import ELSEWHERE, SKEW, WINDOW, Nonces
 
 SECRET = b"0123456789abcdef"
 
@@ -127,3 +127,70 @@ def test_an_unused_nonce_as_old_as_a_forgotten_one_expires_with_it() -> None:
 def test_a_secret_that_can_be_guessed_is_none(secret: bytes) -> None:
     with pytest.raises(ValueError, match="16 random octets"):
         Nonces(secret, 300.0)
+
+
+# --- several servers with one secret ---
+
+
+def servers() -> tuple[Nonces, Nonces]:
+    """Their clocks differ: what they have in common is the moment in which the secret was made."""
+    one = Nonces(SECRET, 300.0, issuer="00000001", epoch=1000.0)
+    return one, Nonces(SECRET, 300.0, issuer="00000002", epoch=5_000_000.0)
+
+
+def test_a_nonce_of_one_server_is_good_at_the_other_for_its_first_request() -> None:
+    one, other = servers()
+    nonce = one.issue(1010.0, "192.0.2.1")
+    assert other.is_live(nonce, 5_000_011.0, "192.0.2.1")
+    assert not other.is_live(nonce, 5_000_011.0, "192.0.2.2")
+    assert other.count(nonce, 1)
+    assert not other.count(nonce, 1)
+    assert not other.count(nonce, 2)
+    assert one.count(nonce, 1)  # what it cannot know: see below for how long
+
+
+def test_what_one_server_has_counted_beyond_the_first_the_other_never_takes() -> None:
+    one, other = servers()
+    nonce = one.issue(1010.0)
+    assert [one.count(nonce, nc) for nc in (1, 2, 3)] == [True] * 3
+    assert not other.count(nonce, 2)
+    assert not other.count(nonce, 4)
+
+
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [(-SKEW - 0.1, False), (-SKEW + 0.1, True), (ELSEWHERE - 0.1, True), (ELSEWHERE + 0.1, False)],
+)
+def test_a_nonce_of_another_server_is_good_for_a_short_while(age: float, good: bool) -> None:
+    one, other = servers()
+    nonce = one.issue(1010.0)
+    assert other.is_live(nonce, 5_000_010.0 + age) is good
+    assert one.is_live(nonce, 1010.0 + max(age, 0.0))
+
+
+def test_a_lifetime_that_is_shorter_counts_for_all_servers() -> None:
+    one = Nonces(SECRET, 5.0, issuer="00000001")
+    nonce = Nonces(SECRET, 5.0, issuer="00000002").issue(1000.0)
+    assert one.is_live(nonce, 1004.0)
+    assert not one.is_live(nonce, 1006.0)
+
+
+def test_the_issuer_in_a_nonce_cannot_be_changed() -> None:
+    one, other = servers()
+    nonce = one.issue(1010.0)
+    forged = nonce.replace("00000001", "00000002", 1) if nonce.count("00000001") == 1 else None
+    forged = forged or nonce[:20] + "00000002" + nonce[28:]
+    assert forged != nonce
+    assert not other.is_live(forged, 5_000_011.0)
+    assert not one.is_live(forged, 1011.0)
+
+
+def test_a_server_that_was_started_again_takes_its_own_nonces_like_those_of_another() -> None:
+    before = Nonces(SECRET, 300.0, issuer="00000001")
+    nonce = before.issue(1000.0)
+    assert before.count(nonce, 1)
+    assert before.count(nonce, 2)
+    after = Nonces(SECRET, 300.0, issuer="00000003")
+    assert after.is_live(nonce, 1010.0)
+    assert not after.count(nonce, 2)  # the replay of the second
+    assert not after.is_live(nonce, 1000.0 + ELSEWHERE + 1)
