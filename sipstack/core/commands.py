@@ -10,6 +10,8 @@ import attrs
 from sipstack.core.services import Services
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
+from sipstack.dialog.proof import NAME as PROOF
+from sipstack.dialog.proof import Proof
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers
@@ -180,13 +182,15 @@ class Commands(Services):
 
     def resume(self, record: SessionRecord, now: float, identity: Identity | None = None) -> Session:
         """Go on with an established session that another core has recorded. Raises LocalProtocolError when
-        its dialog is here already.
+        its dialog is here already, or when the record does not say who the peer has proved to be.
         """
         if record.dialog.key in self._dialogs:
             raise LocalProtocolError("the dialog is here already")
         identity = identity or self.configuration.identity
         identity = identity if record.is_caller else identity.for_callers
         usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
+        if PROOF in record.extensions:
+            usages.proof = Proof.of_record(record.extensions[PROOF], now)
         session = Session.resumed(self, usages, record)
         parts = self.registry.begin_call(NewCall(record.is_caller))
         if parts:

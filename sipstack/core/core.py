@@ -232,14 +232,20 @@ class Core(Commands):
     def _deliver(
         self, found: DialogUsages | None, request: Request, transaction: AnyServer, now: float
     ) -> None:
+        refused = None
         if found is not None:
-            found.dialog.hear(request)
+            if found.proof is not None:
+                refused = self.uas.unproved(found.proof, request, transaction.flow, now)
+            if refused is None:
+                found.dialog.hear(request)
             request.session_id = found.dialog.session_id
         elif self.configuration.session_ids:
             request.session_id = answering(NULL, request)
         if found is None:  # §12.2.2
             self.count_unmatched()
             self.respond(transaction, request.response(481), now)
+        elif refused is not None:
+            self.respond(transaction, request.response(refused[0], headers=refused[1]), now)
         else:
             found.request_received(request, transaction, now)
 

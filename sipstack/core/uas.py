@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sipstack.core.admission import source_of
 from sipstack.core.gatekeeper import Gatekeeper
 from sipstack.core.registry import Method, Package, Registry, Withdraw
+from sipstack.dialog.proof import Proof
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
+from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.layer import AnyServer, TransactionLayer
 from sipstack.usage.content import SDP, content_refusal
@@ -70,6 +73,14 @@ class UserAgentServer:
         else:
             method.serve(request, transaction, now)
 
+    def unproved(self, proof: Proof, request: Request, flow: Flow, now: float) -> Refusal | None:
+        """How a request is refused in a dialog that the user in ``proof`` has begun. Where nobody can check
+        what is due, he may come again: this process may have taken the call over before it serves.
+        """
+        if self.guard is not None:
+            return self.guard.refusal_inside(proof, request, flow, now)
+        return (503, RETRY_AFTER) if proof.is_due(request.method, source_of(flow), now) else None
+
     def serve(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request inside of a dialog that belongs to none of its usages."""
         method = self._core.registry.methods.get(request.method)
@@ -112,6 +123,8 @@ class UserAgentServer:
         if isinstance(host, tuple):
             self._refuse(request, transaction, host, now)
             return
+        if self.guard is not None:
+            host.proof = self.guard.proof(request, transaction.flow, now)
         invitation = IncomingInvite(core, host, request, transaction, now)
         refused = self._extended(invitation) if core.registry.extensions else None
         if refused is not None:

@@ -13,6 +13,7 @@ from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.keeper import nothing
+from sipstack.dialog.proof import Proof
 from sipstack.dialog.services import AckUser, CoreServices, SentRequest, Usage
 from sipstack.errors import SipError
 from sipstack.message import Headers, Request
@@ -45,6 +46,7 @@ class DialogUsages:
         "hop",
         "identity",
         "invite",
+        "proof",
         "source",
     )
 
@@ -65,6 +67,8 @@ class DialogUsages:
         """
         self.ceiling = 0
         """The CSeq number up to which ours are reserved in the store; 0 while the session is not kept."""
+        self.proof: Proof | None = None
+        """Who has proved to be the peer; None where nobody was asked."""
         self.source = ""
         """The host that sent the request which began the dialog; empty when that was ours."""
 

@@ -36,6 +36,13 @@ class Authentication:
     replaced. With ``UserAgent(sessions=...)`` all nodes that share the store take one another's nonces: see
     ``ua.shared_nonces``.
 
+    A call belongs to the user who has begun it: a request in it that proves another one gets 403, and one
+    with wrong credentials 401. ``again_after``: seconds after which the next request in a call has to prove
+    him again, and gets 401 until it does; and so does at once what comes from another IP address. None:
+    never. BYE, PRACK and OPTIONS go without, so a call can always end; see ``peers`` for those. Nobody is
+    asked who sends nothing: to end calls that are never proved again, have the peer refresh them
+    (``SessionTimer(refresher="remote")``), or see ``Expiry``.
+
     After five wrong passwords for one user from one source (IP address) it is not listened to for a second,
     and twice as long after each that follows, up to five minutes: then it gets 403. Those who guess at many
     users from one source, or at one user from many sources, are held up as well. Raises LocalProtocolError.
@@ -45,6 +52,7 @@ class Authentication:
     users: Users = attrs.field(repr=False, converter=_concealed)
     algorithms: Sequence[str] = ("SHA-256", "MD5")
     lifetime: float = 300.0
+    again_after: float | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_text(self.realm)
@@ -54,6 +62,8 @@ class Authentication:
             raise LocalProtocolError("there is no algorithm that all users can be asked for")
         if not self.lifetime > 0:
             raise LocalProtocolError(f"a lifetime of {self.lifetime!r} s leaves no time to answer")
+        if self.again_after is not None and not self.again_after > 0:
+            raise LocalProtocolError(f"nobody can prove himself again after {self.again_after!r} s")
 
     @property
     def _offered(self) -> list[str]:
@@ -71,7 +81,7 @@ class Authentication:
     def _gatekeeper(self, identifiers: Identifiers) -> Gatekeeper:
         """A new one, whose nonces are good for itself alone, until it shares those of others."""
         digest = DigestServer(self.realm, identifiers.octets(32), self._offered, nonce_lifetime=self.lifetime)
-        return Gatekeeper(digest, self._lookup)
+        return Gatekeeper(digest, self._lookup, self.again_after)
 
 
 def _of_mapping(users: Mapping[str, Secret | Ha1], realm: str) -> Callable[[str, str], str | None]:

@@ -75,6 +75,14 @@ class CallBase(Leg):
         return NameAddr.parse(self._session.dialog.remote).uri
 
     @property
+    def user(self) -> str | None:
+        """The name of the user who has proved that this call is his, where ``serve`` has ``authenticate``;
+        also of a call that another process began. None where nobody was asked, and of calls that we placed.
+        """
+        proof = self._session.usages.proof
+        return None if proof is None else proof.user
+
+    @property
     def response(self) -> Response | None:
         """The 2xx that answered the call, with its header fields; None for a call that we answered."""
         return self._response

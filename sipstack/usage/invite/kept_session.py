@@ -7,6 +7,7 @@ from enum import Enum
 import attrs
 
 from sipstack.dialog.keeper import Then, nothing
+from sipstack.dialog.proof import NAME as PROOF
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError
@@ -49,6 +50,8 @@ class KeptSession:
         exchange, later = self.exchange, self.later
         extended = self.extensions.record(now) if self.extensions is not None else {}
         local, remote = exchange.local, exchange.remote
+        if self.usages.proof is not None:
+            extended[PROOF] = self.usages.proof.record(now)
         return SessionRecord(
             attrs.evolve(self.usages.dialog),
             self.is_caller,
