@@ -20,6 +20,7 @@ from sipstack.message.session_id import paired
 from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, NewCall
 from sipstack.usage.invite.extensions import Extensions
+from sipstack.usage.invite.kept_session import PEER
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
@@ -191,6 +192,8 @@ class Commands(Services):
         usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
         if PROOF in record.extensions:
             usages.proof = Proof.of_record(record.extensions[PROOF], now)
+        if isinstance(host := record.extensions.get(PEER, {}).get("host"), str):
+            usages.source = host
         session = Session.resumed(self, usages, record)
         parts = self.registry.begin_call(NewCall(record.is_caller))
         if parts:

@@ -253,7 +253,10 @@ class Core(Commands):
 
     def take(self, request: Request, transaction: AnyServer, now: float) -> None:
         try:
-            self._deliver(self.dialog_of(request), request, transaction, now)
+            found = self.dialog_of(request)
+            if found is not None and self._peers and not self._peers.admits(found, transaction.flow, now):
+                found = None
+            self._deliver(found, request, transaction, now)
         except (ParseError, RemoteProtocolError) as error:
             self.counters.malformed += 1
             self.respond(transaction, request.response(error.status), now)
@@ -269,8 +272,8 @@ class Core(Commands):
             raise LocalProtocolError("the call has just ended")
         session = self.resume(loaded.record, now)
         usages = session.usages
-        if flow is not None:
-            usages.flow, usages.source = flow, flow.remote[0]
+        if flow is not None and (self._peers is None or self._peers.admits(usages, flow, now)):
+            usages.flow, usages.source = flow, usages.source or flow.remote[0]
         if self.keeper is not None:
             self.keeper.resumed(usages, loaded.epoch, now)
         self.emit(SessionResumed(session, loaded.record, loaded.epoch))

@@ -84,6 +84,7 @@ class Services:
         self._unacknowledged = self._admission.unacknowledged.invites
         rule, lag = Peers(configuration.peers), configuration.maximum_lag
         self._peers = None if rule is Peers.ANYONE else PeerCheck(rule, self.router)
+        self.watches_peers = self._peers is not None
         self.overload = None if lag is None else Overload(lag, identifiers)
         self._expiry = Expiry(configuration.maximum_age, dialogs, self.deadlines)
         self._dialog_sets: dict[Hashable, DialogSet] = {}

@@ -104,6 +104,8 @@ class Takeovers:
         if isinstance(found, Loaded):
             if found.record.dialog.secure and flow is not None and not flow.secure:
                 found = Absent.UNKNOWN  # a secure session has no business with who comes in the clear
+            elif found.record.dialog.key != load.key:
+                found = Absent.UNKNOWN  # somebody has put it there who has no business with it
             else:
                 with suppress(LocalProtocolError):
                     self._core.restore(found, flow, now)

@@ -106,6 +106,10 @@ class CoreServices(Protocol):
     timers: Timers
 
     @property
+    def watches_peers(self) -> bool:
+        """Whether a request inside of a dialog is taken from some hosts alone."""
+
+    @property
     def keeper(self) -> Keeper | None:
         """Who keeps sessions beyond this process; None: nobody."""
 

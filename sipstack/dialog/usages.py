@@ -26,7 +26,9 @@ from sipstack.transaction.machine import ClientUser
 MAXIMUM_USAGES = 32
 """Beside the call, of one dialog."""
 REPEATABLE = frozenset(("INVITE", "UPDATE", "PRACK", "BYE", "OPTIONS"))
-"""Methods that do no harm when the heir of a session gets a request of which we have seen to already."""
+"""Methods that do no harm when a request of which we have seen to already comes again, in a new transaction:
+to the heir of a session, or from who has overheard it.
+"""
 CSEQ_MARGIN = 500
 """How many of the reserved numbers are left when new ones are asked for."""
 INVITE_USAGE = "INVITE"
@@ -74,6 +76,11 @@ class DialogUsages:
 
     def __repr__(self) -> str:
         return f"<DialogUsages {[*self._all()]} of {self.dialog.call_id}>"
+
+    @property
+    def host(self) -> str:
+        """The host that the dialog began with; empty where that is not known."""
+        return self.source or ("" if self.flow is None else self.flow.remote[0])
 
     # -- usages --------------------------------------------------------------------------------------------
 
@@ -129,8 +136,9 @@ class DialogUsages:
         refused = core.refusal(request)
         number = request.cseq.number
         if refused is None:
-            if dialog.remote_cseq is not None and number < dialog.remote_cseq:
-                refused = 500, ()
+            seen = dialog.remote_cseq
+            if seen is not None and (number < seen or (number == seen and request.method not in REPEATABLE)):
+                refused = 500, ()  # the same number again was never meant, or is done already
             else:
                 dialog.remote_cseq = number
         if refused is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipstack.core.events import OfferReceived
 from sipstack.core.gatekeeper import Gatekeeper
+from sipstack.core.outputs import DialogKey
 from sipstack.core.registry import Method
 from sipstack.message import Request, Response
 from sipstack.message.auth import Challenge
@@ -44,23 +47,33 @@ class Peer(ScriptedPeer):
 class Guarded:
     """Alice has proved who she is, and is in a call with bob."""
 
-    def __init__(self, again_after: float | None = None, store: SharedStore | None = None) -> None:
+    def __init__(
+        self, again_after: float | None = None, store: SharedStore | None = None, **configuration: Any
+    ) -> None:
         self.world = World()
-        self.bob = self.serve(CoreAgent(self.world, "bob", BOB, store=store), again_after)
+        self.bob = self.serve(CoreAgent(self.world, "bob", BOB, store=store, **configuration), again_after)
         self.alice = Peer(self.world, "alice", ("192.0.2.1", 5060))
-        invite = self.alice.write("INVITE", self.bob.uri, body=OFFER)
-        self.alice.send(BOB, invite)
-        assert self.alice.response.status == 401
-        again = self.alice.write("INVITE", self.bob.uri, body=OFFER, cseq=2)
-        self.invite = again.replace(
-            headers=again.headers.with_("Authorization", self.alice.credentials(again, self.alice.response))
-        )
-        self.alice.send(BOB, self.invite)
+        self.begin()
+
+    def begin(self, call_id: str = "") -> None:
+        """A call of alice, the first or another one."""
+        alice = self.alice
+        alice.send(BOB, alice.write("INVITE", self.bob.uri, body=OFFER, call_id=call_id))
+        assert alice.response.status == 401
+        again = alice.write("INVITE", self.bob.uri, body=OFFER, cseq=2, call_id=call_id)
+        given = alice.credentials(again, alice.response)
+        self.invite = again.replace(headers=again.headers.with_("Authorization", given))
+        alice.send(BOB, self.invite)
         self.bob.accept()
-        self.accepted = self.alice.response
+        self.accepted = alice.response
         assert self.accepted.status == 200
-        self.alice.send(BOB, self.alice.inside(self.accepted, "ACK", 2))
+        alice.send(BOB, alice.inside(self.accepted, "ACK", 2))
         self.cseq = 2
+
+    @property
+    def key(self) -> DialogKey:
+        """Of the dialog, as bob sees it."""
+        return self.accepted.call_id, self.accepted.to.tag or "", self.accepted.from_.tag or ""
 
     @staticmethod
     def serve(bob: CoreAgent, again_after: float | None = None) -> CoreAgent:
@@ -94,12 +107,18 @@ class Guarded:
     def ask(self, method: str, by: ScriptedPeer | None = None, **fields: str) -> int:
         return self.send(self.write(method, by, 0, **fields), by)
 
-    def prove(self, method: str, user: str = "alice", challenged: Response | None = None) -> int:
-        """Answer the challenge that came last."""
-        challenged = challenged or self.alice.response
-        request = self.write(method)
-        given = self.alice.credentials(request, challenged, user)
-        return self.send(request.replace(headers=request.headers.with_("Authorization", given)))
+    def prove(
+        self,
+        method: str,
+        user: str = "alice",
+        challenged: Response | None = None,
+        by: Peer | None = None,
+    ) -> int:
+        """Answer the challenge that came last, or this one."""
+        peer, request = by or self.alice, self.write(method, by)
+        given = peer.credentials(request, challenged or peer.response, user)
+        self.proved = request.replace(headers=request.headers.with_("Authorization", given))
+        return self.send(self.proved, by)
 
     def challenge(self) -> Response:
         """A new one, which anybody gets."""

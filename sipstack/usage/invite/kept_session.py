@@ -19,6 +19,9 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.record import SessionRecord
 
+PEER = "peer"
+"""Under which the record says from where the peer may send requests."""
+
 
 class KeptSession:
     """Base of ``Session``: its last stable state as values, and when these are written."""
@@ -52,6 +55,8 @@ class KeptSession:
         local, remote = exchange.local, exchange.remote
         if self.usages.proof is not None:
             extended[PROOF] = self.usages.proof.record(now)
+        if self.core.watches_peers:
+            extended[PEER] = {"host": self.usages.host}
         return SessionRecord(
             attrs.evolve(self.usages.dialog),
             self.is_caller,
