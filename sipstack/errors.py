@@ -18,7 +18,7 @@ SipError                       .transient: whether trying again later may help
 │   └── AuthenticationFailed   our credentials were refused, or we have none
 ├── NegotiationError           no common codec; stands for 488
 ├── MediaError                 a file or device cannot be read or written
-└── CallEnded                  .by ("local", "remote", "timeout", "transport", "session timer") .reason
+└── CallEnded                  .by ("local", "remote", "timeout", "transport" and others) .reason
 """
 
 from __future__ import annotations
@@ -238,7 +238,15 @@ class StoreError(SipError):
 
 
 class CallEnded(SipError):
-    """The call is over. ``by`` names the side or cause that ended it; ``reason`` is its text, or empty."""
+    """The call is over. ``reason`` is its text, or empty; ``by`` names the side or cause that ended it:
+
+    - "local", "remote": we, or the other side.
+    - "timeout": the other side did not answer, or its media is silent.
+    - "transport": there was no way to it.
+    - "session timer": nobody has refreshed it (RFC 4028).
+    - "expired": it was idle for too long, or too old: see ``Expiry``.
+    - "elsewhere": another process goes on with it: the other side has heard nothing of an end.
+    """
 
     def __init__(self, by: str, reason: str = "") -> None:
         super().__init__(f"call ended by {by}" + (f": {reason}" if reason else ""))

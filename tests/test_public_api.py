@@ -39,6 +39,7 @@ PUBLIC = [
     "DialogParty",
     "DialogState",
     "EventPackage",
+    "Expiry",
     "Extension",
     "FlowClosed",
     "Frame",
@@ -149,7 +150,7 @@ MEMBERS = {
     " password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "asserted audio codec data dtmf duration ended hang_up held hold id info info_packages local play"
     " playing recording remote remote_held response resume resumed scope security session_id"
-    " statistics transfer transferring update",
+    " statistics transfer transferring update user",
     "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
     " respond session_id text to user verified",
     "Invitation": "accept agent answered answered_elsewhere audio call_id cancel_reason cancelled codec data"

@@ -17,6 +17,9 @@ from sipstack.errors import LocalProtocolError
 from sipstack.message import Headers
 from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import paired
+from sipstack.usage.invite.expiring_call import UNBOUNDED, ExpiringCall, expiring
+from sipstack.usage.invite.expiry import NAME as EXPIRY
+from sipstack.usage.invite.expiry import Expiry
 from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, NewCall
 from sipstack.usage.invite.extensions import Extensions
@@ -49,6 +52,9 @@ class InWhoseName(TypedDict, total=False):
 class Commands(Services):
     """The commands that begin something; each returns the usage that it began."""
 
+    expires = False
+    """Whether there may be calls with an ``Expiry``."""
+
     def outgoing(
         self,
         target: str,
@@ -73,6 +79,9 @@ class Commands(Services):
             draft = attrs.evolve(draft, identity=draft.identity.unnamed)
         outgoing = OutgoingInviteUsage(self, draft)
         parts = self.registry.begin_call(OUR_CALL, wishes)
+        if EXPIRY in wishes:
+            parts = expiring(parts, wishes[EXPIRY])
+            self.expires = True
         if parts:
             outgoing.extend(parts)
         return outgoing
@@ -196,11 +205,21 @@ class Commands(Services):
             usages.source = host
         session = Session.resumed(self, usages, record)
         parts = self.registry.begin_call(NewCall(record.is_caller))
+        if EXPIRY in record.extensions:
+            parts = expiring(parts, UNBOUNDED)
+            self.expires = True
         if parts:
             session.extensions = Extensions(self, parts, ExtendedSession(session))
             session.extensions.restore(record.extensions, now)
         session.later = record.unread({part.name for part in parts})
         return session
+
+    def expire(self, session: Session, expiry: Expiry) -> None:
+        """How the call of ``session``, which is not accepted yet, is to end by itself."""
+        if session.extensions is None:
+            session.extensions = Extensions(self, (), ExtendedSession(session))
+        session.extensions.put(ExpiringCall(expiry))
+        self.expires = True
 
     def _draft(
         self,

@@ -276,6 +276,8 @@ class Core(Commands):
             usages.flow, usages.source = flow, usages.source or flow.remote[0]
         if self.keeper is not None:
             self.keeper.resumed(usages, loaded.epoch, now)
+        session.refreshed_at = now  # until somebody takes it, nobody watches it
+        self.expire_unwatched(now)
         self.emit(SessionResumed(session, loaded.record, loaded.epoch))
         return session
 

@@ -41,6 +41,7 @@ from sipstack.ua.runtime import CLOSED, MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, InfoHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
 from sipstack.ua.trusted import Trusted
+from sipstack.usage.invite.expiry import Expiry
 from sipstack.usage.invite.extension import Extension
 from sipstack.usage.invite.session_timer import SessionTimer
 from sipstack.usage.invite.standard import standard_extensions
@@ -85,6 +86,8 @@ class UserAgent(UserAgentClient, KeptCalls):
     nobody, and are called by nobody, who does not support them; False: nor do we; None: with whoever does.
     ``session_timer``: how long a call lasts without a sign of the other side (RFC 4028): half an
     hour, and one of the two says every 15 minutes that it is still there. None: no call has one.
+    ``expiry``: when calls end by themselves, such as ``Expiry(idle=600, age=4 * 3600)``; who else ends
+    calls is in its table. None: they do not.
     ``extensions``: option tags with the extension of INVITE behind each; those that are required are asked of
     every peer. What an extension may decide is in ``sipstack.usage.invite.extension``.
     ``peers``: who may send requests in a call, beyond knowing its tags, which nobody can guess. "anyone": a
@@ -138,6 +141,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         trusted: Sequence[str] = (),
         reliable: bool | None = None,
         session_timer: SessionTimer | None = DEFAULT_TIMER,
+        expiry: Expiry | None = None,
         extensions: Sequence[Extension] = (),
         peers: str = "anyone",
         sessions: SessionStore | None = None,
@@ -199,10 +203,14 @@ class UserAgent(UserAgentClient, KeptCalls):
         )
         self._extensions = (
             *standard_extensions(
-                self._configuration.timers, reliable_responses=reliable, timer=session_timer
+                self._configuration.timers,
+                reliable_responses=reliable,
+                timer=session_timer,
+                expires=expiry,
             ),
             *extensions,
         )
+        self._expiry = expiry
         self._sessions = sessions
         self._records = records
         self._node = node or f"{socket.gethostname()} {texts[0]}"
@@ -219,6 +227,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         core = Core(self._configuration, self._identifiers)
         for tag in self._extensions:
             core.registry.add_extension(tag)
+        core.expires = self._expiry is not None
         for account in self.accounts:
             if account._web_resource is not None:
                 core.router.add_resource(account._web_resource)

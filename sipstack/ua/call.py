@@ -26,6 +26,7 @@ from sipstack.media.events import MediaChanged, MediaEvent, MediaFailed, PeerLos
 from sipstack.media.port import MediaPort, MovableMedia
 from sipstack.message import Response
 from sipstack.ua.digits import Dtmf, digits_of
+from sipstack.ua.idleness import Idleness, idleness_of
 from sipstack.ua.informing import PackagesCall
 from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.reasons import reason_field
@@ -56,6 +57,9 @@ class Call(Negotiating, PackagesCall, Transferring):
     ) -> None:
         super().__init__(runtime, session, media, response, answer, one_at_a_time)
         runtime.attach(self, session)
+        self._idleness: Idleness | None = None
+        if runtime.core.expires:
+            self._idleness = idleness_of(runtime, session, media, self._give_up)
         media.attach(self._on_media_event)
         if runtime.recorder is not None:
             runtime.recorder.established(session)
@@ -167,6 +171,9 @@ class Call(Negotiating, PackagesCall, Transferring):
     def _finish(self, by: str, reason: str = "") -> None:
         """The session is over, or nobody waits any longer for the other side to agree that it is."""
         self._ended_at = self._runtime.now()
+        if self._idleness is not None:
+            self._idleness.stop()
+            self._idleness = None
         CALL.info("%s: ended by %s after %s s: %s", self.id, by, self.duration, reason or "no reason given")
         self._ended.set(CallEnded(by, reason))
         self._runtime.detach(self, self._session)

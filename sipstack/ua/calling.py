@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipstack.errors import LocalProtocolError
 from sipstack.log import CALL
@@ -25,6 +26,8 @@ from sipstack.ua.presentation import ANONYMOUS_FROM, OWNED, Introduction, Presen
 from sipstack.ua.redirecting import Redirections
 from sipstack.ua.runtime import MediaFactory
 from sipstack.ua.trusted import asserts
+from sipstack.usage.invite.expiry import NAME as EXPIRY
+from sipstack.usage.invite.expiry import Expiry
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.session_timer import TAG, SessionTimer
 
@@ -49,6 +52,7 @@ class Calling(AgentBase):
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
+        expiry: Expiry | None = None,
         redirects: int = 0,
         privacy: str | None = None,
         signer: Signer | None = None,
@@ -56,18 +60,18 @@ class Calling(AgentBase):
         """Place a call and own it: entering waits for the answer, leaving hangs up.
 
         ``ring_timeout`` is how many seconds it may ring; then TransactionTimeout. ``session_timer``: the one
-        of this call, in place of the user agent's. ``redirects``: how many targets that 3xx responses
-        name are tried after the first, best first; without it the CallRejected of a 3xx has them, as
-        ``response.contacts``. ``privacy``: what the other side is not to be told of us: ``"id"`` hides who we
-        are, in From and Contact too, and asks the network to hide it (RFC 3323, RFC 3325); other values are
-        ``header``, ``session``, ``user`` and ``critical``, with semicolons between them. ``signer`` signs who
-        we are (RFC 8224). Raises CallRejected, AuthenticationFailed, TransactionTimeout, TransportError,
-        ResolutionError, NegotiationError, RemoteProtocolError, MediaError.
+        of this call, in place of the user agent's, and ``expiry`` likewise. ``redirects``: how many targets
+        that 3xx responses name are tried after the first, best first; without it the CallRejected of a 3xx
+        has them, as ``response.contacts``. ``privacy``: what the other side is not to be told of us: ``"id"``
+        hides who we are, in From and Contact too, and asks the network to hide it (RFC 3323, RFC 3325); other
+        values are ``header``, ``session``, ``user`` and ``critical``, with semicolons between them.
+        ``signer`` signs who we are (RFC 8224). Raises CallRejected, AuthenticationFailed, TransactionTimeout,
+        TransportError, ResolutionError, NegotiationError, RemoteProtocolError, MediaError.
         """
         sender = self._sender(account, from_, max_forwards)
         presentation = Presentation.of(privacy, signer)
         fields = header_fields(headers, IN_INVITES if presentation is None else IN_INTRODUCTIONS)
-        choices = sender, session_timer, redirects, presentation
+        choices = sender, session_timer, expiry, redirects, presentation
         begin = partial(self._invite, target, fields, media, True, *choices)
         return CallBlock(begin, ring_timeout)
 
@@ -82,6 +86,7 @@ class Calling(AgentBase):
         from_: str | NameAddr | None = None,
         max_forwards: int = 70,
         session_timer: SessionTimer | None = None,
+        expiry: Expiry | None = None,
         redirects: int = 0,
         privacy: str | None = None,
         signer: Signer | None = None,
@@ -92,14 +97,21 @@ class Calling(AgentBase):
         sender = self._sender(account, from_, max_forwards)
         presentation = Presentation.of(privacy, signer)
         fields = header_fields(headers, IN_INVITES if presentation is None else IN_INTRODUCTIONS)
-        choices = sender, session_timer, redirects, presentation
+        choices = sender, session_timer, expiry, redirects, presentation
         return InviteBlock(partial(self._invite, target, fields, media, offer, *choices))
 
-    def _timed(self, timer: SessionTimer) -> dict[str, SessionTimer]:
-        """The wish of a call for its own. Raises LocalProtocolError where the user agent has none."""
-        if TAG not in self._runtime.core.registry.extensions:
-            raise LocalProtocolError("this user agent has no session timers: give it session_timer= as well")
-        return {TAG: timer}
+    def _wishes(self, timer: SessionTimer | None, expiry: Expiry | None) -> Mapping[str, Any]:
+        """What a call asks of extensions. Raises LocalProtocolError where the user agent has no timers."""
+        if timer is None and expiry is None:
+            return NO_WISHES
+        wishes: dict[str, Any] = {} if expiry is None else {EXPIRY: expiry}
+        if timer is not None:
+            if TAG not in self._runtime.core.registry.extensions:
+                raise LocalProtocolError(
+                    "this user agent has no session timers: give it session_timer= as well"
+                )
+            wishes[TAG] = timer
+        return wishes
 
     async def _invite(
         self,
@@ -109,6 +121,7 @@ class Calling(AgentBase):
         offer: bool,
         sender: Sender,
         session_timer: SessionTimer | None = None,
+        expiry: Expiry | None = None,
         redirects: int = 0,
         presentation: Presentation | None = None,
     ) -> OutgoingInvite:
@@ -128,7 +141,7 @@ class Calling(AgentBase):
             identity=sender.identity,
             from_=from_,
             max_forwards=sender.max_forwards,
-            wishes=NO_WISHES if session_timer is None else self._timed(session_timer),
+            wishes=self._wishes(session_timer, expiry),
             anonymous=presentation is not None and presentation.anonymous,
         )
         CALL.info("%s: calling %s", usage.call_id, target)

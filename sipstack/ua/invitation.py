@@ -48,6 +48,8 @@ from sipstack.ua.result import Result
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.updating import EarlyEvent, Updating, allows_update, not_agreed, not_allowed
 from sipstack.usage.content import session_description
+from sipstack.usage.invite.expiry import NAME as EXPIRY
+from sipstack.usage.invite.expiry import Expiry
 from sipstack.usage.invite.extension import NO_WISHES
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.reliable import TAG
@@ -169,14 +171,18 @@ class Invitation(Incoming, Updating):
         media: MediaFactory | None = None,
         headers: HeadersArgument = (),
         session_timer: SessionTimer | None = None,
+        expiry: Expiry | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """Answer 200 and own the call: leaving the ``async with`` block hangs up.
 
         ``session_timer``: the one of this call, in place of the user agent's, where the caller takes part.
+        ``expiry``: when this call ends by itself, in place of the user agent's.
         Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take, and
         CallEnded when the offer was ours to make and the call ends before its answer comes.
         """
         wishes = NO_WISHES if session_timer is None else {TIMER: session_timer}
+        if expiry is not None:
+            wishes = {**wishes, EXPIRY: expiry}
         return self._accepting(media, header_fields(headers, IN_ACCEPTANCES), wishes)
 
     @contextlib.asynccontextmanager
@@ -198,6 +204,8 @@ class Invitation(Incoming, Updating):
             body = b"" if self._agreed else bytes(description)
             if runtime.core.keeper is not None:
                 self._usage.application = {**(self._usage.application or {}), MEDIA: True}
+            if EXPIRY in wishes and (early := self._usage.early_session) is not None:
+                runtime.core.expire(early, wishes[EXPIRY])
             session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
         except BaseException:
             await self._close()

@@ -81,6 +81,7 @@ from sipstack.ua.subscription import Subscription as Subscription
 from sipstack.ua.transfer import Transfer as Transfer
 from sipstack.usage.content import session_description as session_description
 from sipstack.usage.conversation import TextMessage as TextMessage
+from sipstack.usage.invite.expiry import Expiry as Expiry
 from sipstack.usage.invite.extension import CallExtension as CallExtension
 from sipstack.usage.invite.extension import Extension as Extension
 from sipstack.usage.invite.session_timer import SessionTimer as SessionTimer

@@ -159,11 +159,6 @@ class Runtime:
         if self.recorder is not None:
             self.recorder.refused(usage, status, reason)
 
-    @property
-    def instance(self) -> str:
-        """The instance-id of accounts that name none: a new one whenever the user agent is entered."""
-        self._instance = self._instance or self.identifiers.instance()
-
     async def instance(self) -> str:
         """The instance-id of accounts that name none: a new one whenever the user agent is entered, unless
         it is kept.

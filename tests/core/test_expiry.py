@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
+from sipstack.testing.sessions import SharedStore
 from sipstack.testing.world import World
 from sipstack.usage.invite.events import Ended
 
@@ -80,3 +81,20 @@ def test_nothing_waits_once_the_calls_are_over_and_the_next_call_is_watched_agai
     accept(world, bob, carol, "two")
     world.run(AGE * 9 / 8 + 1)
     assert carol.methods[:1] == ["BYE"]
+
+
+def test_a_call_that_was_taken_over_and_that_nobody_takes_ends_as_well() -> None:
+    world, store = World(), SharedStore()
+    bob = CoreAgent(world, "bob", ("192.0.2.2", 5060), store=store)
+    carol = ScriptedPeer(world, "carol", ("192.0.2.3", 5060))
+    accept(world, bob, carol, "one")
+    accepted = carol.response
+    bob.kill()
+    heir = CoreAgent(world, "bob", bob.address, store=store, maximum_age=AGE)
+    carol.send(heir.address, carol.inside(accepted, "OPTIONS", cseq=2))
+    assert carol.response.status == 200
+    world.run(AGE - 1)
+    assert carol.methods == []
+    world.run(AGE / 8 + 1)
+    assert carol.methods[:1] == ["BYE"]
+    assert store.sessions == []

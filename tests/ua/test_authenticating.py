@@ -294,7 +294,9 @@ def test_what_cannot_be_asked_for(arguments: Any, words: str) -> None:
 def test_no_password_is_shown() -> None:
     users: dict[str, str | Secret | Ha1] = {"alice": "open sesame", "bob": Ha1("0" * 32)}
     shown = repr(Authentication("r", users))
-    assert shown == "Authentication(realm='r', algorithms=('SHA-256', 'MD5'), lifetime=300.0, again_after=None)"
+    assert (
+        shown == "Authentication(realm='r', algorithms=('SHA-256', 'MD5'), lifetime=300.0, again_after=None)"
+    )
 
 
 def test_an_ha1_says_what_is_offered() -> None:

@@ -157,7 +157,9 @@ class OfferRefused(OfSession):
 
 @attrs.define(eq=False)
 class Ended(OfSession):
-    """The session is over. ``by`` is "local", "remote", "timeout", "transport" or "session timer"."""
+    """The session is over. ``by`` is "local", "remote", "timeout", "transport", "session timer",
+    "expired" or "elsewhere".
+    """
 
     by: str
     reason: str

@@ -83,6 +83,11 @@ class Extensions:
         """The part of this name."""
         return next((part for part in self._parts if part.name == name), None)
 
+    def put(self, part: CallExtension) -> None:
+        """``part`` takes part as well, in place of the one with its name."""
+        self._parts = (*(other for other in self._parts if other.name != part.name), part)
+        self._schedule()
+
     # -- what they add -------------------------------------------------------------------------------------
 
     def outgoing(self, method: str) -> HeaderFields:

@@ -16,7 +16,7 @@ NO_ANSWER = Headers([("Reason", 'Q.850;cause=19;text="No answer from user"')])
 NO_ACK = Headers([("Reason", 'SIP;cause=408;text="no ACK"')])
 """Our 2xx was not acknowledged."""
 
-_STATUSES = {"timeout": 408, "transport": 503, "remote": 400}
+_STATUSES = {"timeout": 408, "expired": 408, "transport": 503, "remote": 400}
 
 
 def because(status: int, text: str = "") -> Headers:
@@ -25,10 +25,10 @@ def because(status: int, text: str = "") -> Headers:
 
 
 def of_end(by: str, reason: str) -> Headers:
-    """Of an end that we decide on: only what waits in vain is in our own words, and no business of others is
-    told.
+    """Of an end that we decide on: only that something waits in vain, or is too old, is told in our own
+    words, and no business of others.
     """
-    return because(_STATUSES.get(by, 500), reason if by == "timeout" else "")
+    return because(_STATUSES.get(by, 500), reason if by in ("timeout", "expired") else "")
 
 
 def of_error(error: SipError) -> Headers:
