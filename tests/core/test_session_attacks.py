@@ -6,10 +6,11 @@ What somebody in the middle could do who may change what passes is not here: aga
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from sipstack.core.events import Ended
-from sipstack.core.outputs import DialogKey, Loaded
+from sipstack.core.outputs import DialogKey, Load, Loaded
 from sipstack.core.peers import Peers
 from sipstack.core.takeover import MOST, MOST_OF_ONE
 from sipstack.message import Request
@@ -274,8 +275,8 @@ class Thief(SharedStore):
         super().__init__()
         self.instead: dict[DialogKey, DialogKey] = {}
 
-    def _take_over(self, key: DialogKey) -> Loaded | Absent:
-        return super()._take_over(self.instead.get(key, key))
+    def _take_over(self, load: Load) -> Loaded | Absent:
+        return super()._take_over(attrs.evolve(load, key=self.instead.get(load.key, load.key)))
 
 
 def test_records_of_two_dialogs_that_are_swapped_are_no_records() -> None:

@@ -68,9 +68,13 @@ class Trouble(MemoryStore):
         put = super().put
         self._do(lambda done: put(key, record, epoch, lifetime, done), answer, Outcome.FAILED)
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
         take_over = super().take_over
-        self._do(lambda done: take_over(key, done), answer, Absent.FAILED)
+        self._do(lambda done: take_over(key, done, epoch), answer, Absent.FAILED)
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        read = super().read
+        self._do(lambda done: read(key, done), answer, Absent.FAILED)
 
     def _do(self, ask: Callable[[Any], None], answer: Callable[[Any], None], failed: object) -> None:
         if self.down:
