@@ -42,8 +42,11 @@ class Mute:
     def forget(self, key: str, epoch: int, answer: Callable[[Outcome], None]) -> None:
         """Nobody hears it."""
 
-    def take_over(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
-        """Nobody hears it."""
+    def take_over(self, key: str, answer: Callable[[Taken | Absent], None], epoch: int | None = None) -> None:
+        """No."""
+
+    def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
+        """No."""
 
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         """Nobody hears it."""
