@@ -31,7 +31,7 @@ def flow_towards(endpoints: Sequence[Endpoint], record: SessionRecord) -> Flow:
 
 
 def _transport(next_hop: str) -> str:
-    uri = NameAddr.parse(next_hop).uri
+    uri = NameAddr.parse(next_hop if "<" in next_hop else f"<{next_hop}>").uri
     if not isinstance(uri, SipUri):
         return "udp"
     if uri.scheme == "sips":

@@ -9,6 +9,7 @@ import pytest
 
 from sipstack import Call
 from sipstack.media.tones import sine
+from sipstack.media.webrtc import dtls
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import SessionDescription, parse
 from sipstack.testing.killing import kill
@@ -190,3 +191,23 @@ async def test_a_peer_that_refuses_the_new_offer_has_no_call_any_more() -> None:
     async with stage.again(on_resume=stage.take, **none) as (call, _):
         assert (await call.ended()).by == "remote"
     assert stage.resumed == []
+
+
+async def test_dtls_begins_anew_with_another_ice_session() -> None:
+    stage = Resumption(audio={"security": "dtls"})
+    async with stage.killed(on_resume=stage.take) as (call, bob):
+        before = described(call)[1]
+        dtls._certificate.cache_clear()  # another process has another certificate
+        async with bob:
+            await _secured_anew(stage, call, before)
+
+
+async def _secured_anew(stage: Resumption, call: Call, before: SessionDescription) -> None:
+    await asyncio.sleep(5)
+    (resumed,) = stage.resumed
+    after = described(call)[1]
+    for name in ("ice-ufrag", "ice-pwd", "fingerprint"):
+        assert before.media[0].attribute_values(name) != after.media[0].attribute_values(name) != ()
+    assert after.origin.session_id == before.origin.session_id
+    assert (resumed.security or "").startswith("DTLS-SRTP A")
+    await both_hear(call, resumed)
