@@ -149,6 +149,7 @@ async def test_a_call_that_we_placed_goes_on_with_its_plan(tmp_path: Path) -> No
         async with process(*arguments) as first:
             await line(first, "answered")
             call = await calls.get()
+            await asyncio.sleep(0.3)  # it is answered before its ACK, which waits for the file
             first.send_signal(signal.SIGKILL)
             await first.wait()
             async with process(*arguments) as second:

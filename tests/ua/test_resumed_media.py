@@ -9,7 +9,6 @@ import pytest
 
 from sipstack import Call
 from sipstack.media.tones import sine
-from sipstack.media.webrtc import dtls
 from sipstack.rtp.packet import RtpPacket
 from sipstack.sdp import SessionDescription, parse
 from sipstack.testing.killing import kill
@@ -109,6 +108,7 @@ async def test_a_port_that_somebody_else_has_is_told_by_a_reinvite() -> None:
 
 
 async def test_keys_are_never_used_again() -> None:
+    pytest.importorskip("pylibsrtp", reason="SDES needs pylibsrtp")
     stage = Resumption(audio=SDES)
     async with stage.again(on_resume=stage.take) as (call, _):
         assert call.security is not None
@@ -126,6 +126,7 @@ async def test_keys_are_never_used_again() -> None:
 
 
 async def test_no_key_is_in_the_store() -> None:
+    pytest.importorskip("pylibsrtp", reason="SDES needs pylibsrtp")
     stage = Resumption(audio=SDES)
     async with stage.killed() as (call, _):
         keys = [each.media[0].attribute_values("crypto")[0] for each in described(call)]
@@ -136,6 +137,7 @@ async def test_no_key_is_in_the_store() -> None:
 
 
 async def test_what_was_secured_does_not_go_on_in_the_clear() -> None:
+    pytest.importorskip("pylibsrtp", reason="SDES needs pylibsrtp")
     stage = Resumption(audio=SDES)
     plain = {"media": lambda host: stage.world.audio_session(host, security="none")}
     async with stage.again(on_resume=stage.take, **plain) as (call, _):
@@ -145,6 +147,7 @@ async def test_what_was_secured_does_not_go_on_in_the_clear() -> None:
 
 
 async def test_an_offer_of_the_peer_that_comes_first_makes_ours_needless() -> None:
+    pytest.importorskip("pylibsrtp", reason="SDES needs pylibsrtp")
     stage = Resumption(audio=SDES)
     async with stage.killed(node="another", on_resume=stage.take) as (call, bob), bob:
         await call.hold()
@@ -194,6 +197,9 @@ async def test_a_peer_that_refuses_the_new_offer_has_no_call_any_more() -> None:
 
 
 async def test_dtls_begins_anew_with_another_ice_session() -> None:
+    pytest.importorskip("aiortc", reason="DTLS needs aiortc")
+    from sipstack.media.webrtc import dtls
+
     stage = Resumption(audio={"security": "dtls"})
     async with stage.killed(on_resume=stage.take) as (call, bob):
         before = described(call)[1]
