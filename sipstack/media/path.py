@@ -120,6 +120,8 @@ class PathContext:
     """A ``SearchingPath`` has found the peer, or found it elsewhere. It has been proved to be there."""
     ice: Ice | None = None
     """Where we can be reached; None does without ICE."""
+    is_restored: bool = False
+    """The peer had another path to this call, in another life of ours: it must not take this for that one."""
 
 
 @attrs.frozen

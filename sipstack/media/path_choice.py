@@ -62,6 +62,7 @@ class PathChoice:
         self._falls_back = security is not None  # what nobody asked for is not tried
         self.kind = self._kinds[0]
         self.is_signalled_securely = False
+        self._is_restored = False
         self.refused = Refusals()
         self._insecure_keys, self._rtcp_mux, self._ice = insecure_keys, rtcp_mux, ice
         self.ports = ports
@@ -91,6 +92,7 @@ class PathChoice:
             self._rtcp_mux,
             reach,
             self._ice,
+            self._is_restored,
         )
         return kind.make(context)
 
@@ -107,6 +109,7 @@ class PathChoice:
         """Offer the kind that a session of these descriptions had, or one that protects no less. Raises
         NegotiationError where there is none: a session never goes on in the clear that was not.
         """
+        self._is_restored = True
         keying = keying_of(bytes(local), bytes(remote))
         if keying is Keying.NONE:
             return

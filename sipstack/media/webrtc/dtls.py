@@ -62,6 +62,11 @@ def certificate() -> RTCCertificate:
     return _certificate(int(time.time() // CERTIFICATE_LIFETIME))
 
 
+def certificate_of_its_own() -> RTCCertificate:
+    """For a call whose peer may know the other one from an association that is lost (RFC 8842 §3.2)."""
+    return Certificate.generateCertificate()
+
+
 def fingerprints(certificate: RTCCertificate) -> tuple[Fingerprint, ...]:
     """What descriptions say of it: sha-256, which everybody knows."""
     found = certificate.getFingerprints()

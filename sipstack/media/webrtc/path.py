@@ -19,7 +19,7 @@ from sipstack.media.addresses import destination
 from sipstack.media.path import DTLS_PROTOCOLS, PathContext, Peer, SearchingPath
 from sipstack.media.peer_address import Address
 from sipstack.media.transport import Failed, Receive, RtpTransport
-from sipstack.media.webrtc.dtls import Association, certificate, fingerprints, known
+from sipstack.media.webrtc.dtls import Association, certificate, certificate_of_its_own, fingerprints, known
 from sipstack.media.webrtc.ice import COMPONENT, IceAgent, IceSocket
 from sipstack.media.webrtc.sockets import Associations, Sockets
 from sipstack.sdp import (
@@ -136,7 +136,7 @@ class DtlsPath(SearchingPath):
 
     def __init__(self, context: PathContext) -> None:
         self._context = context
-        self._certificate = certificate()
+        self._certificate = certificate_of_its_own() if context.is_restored else certificate()
         self._transport = _Transport(self)
         self._host = ""
         self._sockets: Sockets | None = None  # those of our last description
