@@ -83,6 +83,7 @@ async def test_resume_has_the_audio_back_and_answers_the_peer(tmp_path: Path) ->
             await line(first, "listening")
             async with alice.call(target) as call:
                 assert await hears(call)
+                described = call._session.exchange.remote
                 first.send_signal(signal.SIGKILL)
                 await first.wait()
                 async with process(*arguments) as second:
@@ -90,6 +91,7 @@ async def test_resume_has_the_audio_back_and_answers_the_peer(tmp_path: Path) ->
                     assert resumed["call_id"] == call.id
                     assert resumed["codec"] == call.codec == "PCMU"
                     assert await hears(call)
+                    assert call._session.exchange.remote == described  # at the same port
                     await call.hold()
                     await call.resume()
                     assert await hears(call)

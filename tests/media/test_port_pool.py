@@ -192,3 +192,16 @@ async def test_errors_of_the_last_call_are_not_those_of_the_next(pool: PortPool)
     await asyncio.sleep(0.1)
     assert second.send_errors == 0
     second.close()
+
+
+async def test_the_pair_of_an_earlier_process_is_had_again_and_not_kept_for_others(pool: PortPool) -> None:
+    first = free_range(2)
+    last = first + 1
+    call, _ = open_call(pool, (first, last))
+    assert (call.port, call.rtcp_port) == (first, first + 1)
+    with pytest.raises(TransportError, match="no pair of RTP ports"):
+        open_call(pool, (first, last))
+    call.close()
+    assert pool.idle == 0
+    again, _ = open_call(pool, (first, last))
+    again.close()
