@@ -26,6 +26,7 @@ class Resumption:
         """What Bob notes with the call when it is answered."""
         self._media = {"media": self.media} if audio else {}
         self._audio = audio or {}
+        self.alice: UserAgent | None = None
         self.first: Call | None = None
         self.resumed: list[Call] = []
         """Those that the handler of the second life was given."""
@@ -52,7 +53,8 @@ class Resumption:
     async def killed(self, **options: Any) -> AsyncIterator[tuple[Call, UserAgent]]:
         """Alice's call, and Bob, who was killed and is not running yet: his ``options``."""
         world = self.world
-        async with world.user_agent("alice", **self._media) as alice:
+        self.alice = alice = world.user_agent("alice", **self._media)
+        async with alice:
             bob = self.bob()
             async with bob, bob.serving(self._answer), alice.call("sip:bob@bob.test") as call:
                 await asyncio.sleep(0.5)

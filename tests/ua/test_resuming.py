@@ -258,6 +258,31 @@ async def test_the_refreshes_of_a_dead_node_are_taken_over_by_one_of_the_others(
     assert world.leftovers == []
 
 
+async def test_a_call_whose_peer_is_gone_ends_with_its_timer() -> None:
+    """Silent media: nothing else would tell."""
+    stage = Resumption(session_timer=SessionTimer(expires=90, minimum=90, refresher="remote"))
+    async with stage.again() as (call, bob):
+        assert await asked(call, "OPTIONS") == 200
+        (resumed,) = bob.calls
+        assert stage.alice is not None
+        await kill(stage.alice)
+        async with asyncio.timeout(100):
+            assert (await resumed.ended()).by == "session timer"
+        await asyncio.sleep(1)
+        assert (bob.calls, len(stage.store)) == ([], 0)
+
+
+async def test_a_call_whose_peer_falls_silent_ends_like_any_other() -> None:
+    stage = Resumption(audio={})
+    async with stage.again() as (call, bob):
+        assert await asked(call, "OPTIONS") == 200
+        (resumed,) = bob.calls
+        assert stage.alice is not None
+        await kill(stage.alice)
+        async with asyncio.timeout(40):
+            assert (await resumed.ended()).by == "timeout"
+
+
 class Nodes:
     """One store as several nodes see it."""
 
