@@ -103,7 +103,7 @@ THIRD_PARTY: dict[str, str | tuple[str, ...]] = {
     "pytest": "testing/plugin.py",
     "hypothesis": "testing/strategies.py",
     "cbor2": "store/cbor.py",
-    "cryptography": ("records/signing.py", "stir/es256.py", "testing/certificates.py"),
+    "cryptography": ("records/signing.py", "stir/es256.py", "store/aead.py", "testing/certificates.py"),
 }
 
 # Imported only where an extra is asked for, so its modules may import the homes of extras at once.

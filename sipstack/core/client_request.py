@@ -80,7 +80,7 @@ class ClientRequest(ChallengedRequest):
         core = self._core
         branch = core.identifiers.branch()
         try:
-            request = self.write(flow, branch)
+            request = self.write(flow, branch, now)
             if flow.transport == "UDP":
                 if self._takes_stream(request, flow, now):
                     return

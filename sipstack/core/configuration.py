@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from sipstack.core.seal import Seal
 from sipstack.dialog.identity import ANONYMOUS, Identity
 from sipstack.transaction.timers import Timers
 
@@ -42,6 +43,8 @@ class Configuration:
 
     keeps_sessions: bool = False
     """Whether sessions are kept beyond this process: by the outputs ``Store``, ``Forget`` and ``Load``."""
+    seal: Seal | None = attrs.field(default=None, eq=False)
+    """Seals sessions into our Contact, in place of the above."""
 
 
 __all__ = ["Configuration", "Identity", "Timers"]

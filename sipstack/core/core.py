@@ -13,11 +13,13 @@ from sipstack.core.commands import Commands
 from sipstack.core.configuration import Configuration
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import AddressChanged, SessionResumed
+from sipstack.core.keeping import Keeping
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport
 from sipstack.core.overload import Overload, Verdict
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
 from sipstack.core.uas import RETRY_AFTER
+from sipstack.core.unsealing import Unsealing
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, TransportError
 from sipstack.identifiers import Identifiers
@@ -39,7 +41,11 @@ class Core(Commands):
 
     def __init__(self, configuration: Configuration, identifiers: Identifiers) -> None:
         super().__init__(configuration, identifiers)
-        self.takeovers = Takeovers(self) if configuration.keeps_sessions else None
+        self.takeovers: Unsealing | Takeovers | None = None
+        if self.sealing is not None:
+            self.takeovers = Unsealing(self, self.sealing)
+        elif configuration.keeps_sessions:
+            self.takeovers = Takeovers(self)
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -86,7 +92,7 @@ class Core(Commands):
 
     def stored(self, asked: Store | Forget, outcome: Outcome, now: float) -> None:
         """The answer to a Store or a Forget."""
-        if self.keeper is not None:
+        if isinstance(self.keeper, Keeping):
             self.keeper.stored(asked, outcome, now)
 
     def loaded(self, load: Load, found: Loaded | Absent, now: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sipstack.core.configuration import Configuration
 from sipstack.core.outputs import Output
 from sipstack.core.router import Route, Router
+from sipstack.core.sealing import Sealing
 from sipstack.core.stream_attempt import StreamAttempt
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.services import AckUser
@@ -32,6 +33,7 @@ class RequestContext(Protocol):
     identifiers: Identifiers
     outputs: deque[Output]
     router: Router
+    sealing: Sealing | None
     transactions: TransactionLayer
 
     def transmit(self, flow: Flow, data: bytes) -> None: ...
@@ -129,11 +131,15 @@ class RoutedRequest:
             return None
         return flow if self._core.router.is_open(flow) else None
 
-    def write(self, flow: Flow, branch: str) -> Request:
+    def write(self, flow: Flow, branch: str, now: float) -> Request:
         """The request as it goes over ``flow``."""
         draft = self.draft
         secure = flow.secure and (self._is_secure or draft.next_hop.startswith("<sips:"))
-        return draft.write(flow.via(branch), draft.identity.contact(flow, secure=secure))
+        contact = draft.identity.contact(flow, secure=secure)
+        sealing = self._core.sealing
+        if sealing is not None and draft.contact is not None:
+            contact = sealing.contact_of_request(draft, self._usages, contact, now)
+        return draft.write(flow.via(branch), contact)
 
 
 class AckRequest(RoutedRequest):
@@ -151,7 +157,7 @@ class AckRequest(RoutedRequest):
         core = self._core
         self._route = None  # it refers to us in turn
         try:
-            request = self.write(flow, core.identifiers.branch())
+            request = self.write(flow, core.identifiers.branch(), now)
             data = bytes(request)
         except Exception as error:
             self._user.ack_failed(told(core, error), now)

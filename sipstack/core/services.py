@@ -29,6 +29,7 @@ from sipstack.core.registry import Registry
 from sipstack.core.response_route import ResponseRoute
 from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
+from sipstack.core.sealing import Sealing
 from sipstack.core.uas import RETRY_AFTER, UserAgentServer
 from sipstack.dialog.bound import Bound
 from sipstack.dialog.dialog import Dialog
@@ -94,6 +95,7 @@ class Services:
         self._own_fields = Headers(self._user_agent())
         self._invite_fields = self._own_fields
         self._dialog_fields: dict[tuple[str, bool], Headers] = {}
+        self._sealed_fields: tuple[Headers, Headers] = Headers(), Headers()
         self.registry = Registry(self._prepare_fields)
         # Services for usages that somebody else does: bound, they cost a call of a method less
         self.respond = self.transactions.respond
@@ -101,7 +103,11 @@ class Services:
         self.emit: Callable[[Any], None] = self.events.append
         self.owner_key: Callable[[Request], Hashable | None] = self.registry.owner_key
         self.refusal: Callable[[Request], Refusal | None] = self.registry.refusal_in_dialog
-        self.keeper: Keeping | None = Keeping(self) if configuration.keeps_sessions else None
+        seal = configuration.seal
+        self.sealing = None if seal is None else Sealing(self, seal)
+        self.keeper: Sealing | Keeping | None = self.sealing
+        if seal is None and configuration.keeps_sessions:
+            self.keeper = Keeping(self)
         self.uas = UserAgentServer(self)
 
     def send(
@@ -162,8 +168,14 @@ class Services:
         if usages is not None and response.status < 300 and response.cseq.method == "INVITE":
             usages.lost(TransportError(f"no way back to the peer: {error}"), now)
 
-    def dialog_fields(self, flow: Flow, usages: DialogUsages, *, session_description: bool) -> Headers:
+    def dialog_fields(
+        self, flow: Flow, usages: DialogUsages, *, session_description: bool, now: float | None = None
+    ) -> Headers:
         contact = usages.identity.contact(flow, secure=usages.dialog.secure)
+        if self.sealing is not None and now is not None:
+            contact = self.sealing.contact_of_response(usages, contact, now)
+            fields = self._sealed_fields[session_description]
+            return Headers.of_index({"Contact": f"<{contact}>"}).joined(fields)
         headers = self._dialog_fields.get((contact, session_description))
         if headers is None:
             content: HeaderFields = (("Content-Type", SDP),) if session_description else ()
@@ -236,6 +248,8 @@ class Services:
         """Something was registered or withdrawn: what we announce is written anew."""
         self._invite_fields = self._own_fields.joined(Headers(self.registry.fields))
         self._dialog_fields.clear()
+        fields, content = self.registry.fields, ("Content-Type", SDP)
+        self._sealed_fields = Headers(fields), Headers((*fields, content))
 
     def host_of(self, request: Request, flow: Flow, now: float) -> DialogUsages | Refusal:
         host = self.dialog_of(request)

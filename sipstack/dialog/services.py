@@ -151,8 +151,14 @@ class CoreServices(Protocol):
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Put octets on a flow, outside of any transaction: an ACK, or a 2xx again."""
 
-    def dialog_fields(self, flow: Flow, usages: DialogUsages, *, session_description: bool) -> Headers:
-        """The header fields of our responses that make or refresh a dialog: Contact and what is announced."""
+    def dialog_fields(
+        self, flow: Flow, usages: DialogUsages, *, session_description: bool, now: float | None = None
+    ) -> Headers:
+        """The header fields of our responses that make or refresh a dialog: Contact and what is announced.
+
+        ``now``: its call, if there is one, is stable once this is said; where sessions are sealed, the
+        Contact tells the state.
+        """
 
     def announced(self) -> HeaderFields:
         """Allow, Supported and Allow-Events, as registered: nothing is announced without its handler."""

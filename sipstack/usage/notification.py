@@ -185,7 +185,7 @@ class WatcherUsage:
     def _granted(self, request: Request, transaction: AnyServer, now: float) -> None:
         """200, and the state at once (§4.2.1.2)."""
         host = self.host
-        fields = self._core.dialog_fields(transaction.flow, host, session_description=False)
+        fields = self._core.dialog_fields(transaction.flow, host, session_description=False, now=now)
         routes = [("Record-Route", value) for value in request.headers.raw("Record-Route")]
         fields = fields.joined(Headers((*routes, ("Expires", str(self._seconds)))))
         response = request.response(200, to_tag=host.dialog.local_tag, headers=fields)

@@ -128,8 +128,9 @@ class ExtendedSession:
             session.dialog.refresh_target(request)
             session.refreshed_at = now
             usages, described = session.usages, bool(reply.body)
-            fields = session.core.dialog_fields(transaction.flow, usages, session_description=described)
             added = session.extensions.answering(request, reply.status, now)
+            flow, core = transaction.flow, session.core
+            fields = core.dialog_fields(flow, usages, session_description=described, now=now)
             headers = fields.joined(headers).joined(Headers(added))
         response = request.response(reply.status, headers=headers, body=reply.body)
         if reply.refreshes and session.is_established:

@@ -133,6 +133,8 @@ class CallExtension:
     """The methods inside of a call that ``request_received`` answers."""
     deadline: float = NEVER
     """When ``timeout`` wants to be called."""
+    takes_update: bool = False
+    """Whether it knows that the other side takes UPDATE (RFC 3311)."""
     holding: bool = False
     """Whether the provisional response that has its fields waits to be confirmed. Such a response carries an
     offer or an answer, and the next one, or the 2xx, is held back until then.

@@ -163,6 +163,11 @@ class Extensions:
         self._schedule()
         return True
 
+    @property
+    def takes_update(self) -> bool:
+        """Whether the other side is known to take UPDATE."""
+        return any(part.takes_update for part in self._parts)
+
     def must_wait(self) -> bool:
         """Whether our next response has to wait."""
         return any(part.holding for part in self._parts)

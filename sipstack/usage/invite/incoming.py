@@ -216,12 +216,13 @@ class IncomingInvite(Origin):
     ) -> Response:
         request, session = self.request, self._session
         flow, usages = self.transaction.flow, session.usages
-        fields = self.core.dialog_fields(flow, usages, session_description=bool(body))
         if session.extensions is not None:
             added = session.extensions.answering(request, status, now, described=bool(body), wishes=wishes)
             headers = (*added, *headers)
         if "Record-Route" in request.headers:
             headers = (*(("Record-Route", value) for value in request.headers.raw("Record-Route")), *headers)
+        stable = now if status >= 200 else None
+        fields = self.core.dialog_fields(flow, usages, session_description=bool(body), now=stable)
         if headers:
             fields = fields.joined(Headers(headers))
         return request.response(status, to_tag=self.tag, headers=fields, body=body)

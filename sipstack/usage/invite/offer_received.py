@@ -59,9 +59,11 @@ class ReceivedOffer:
         if give_response(session.exchange, self._carrier, body) is Taken.OFFER:
             session.offer_in_2xx = True
         session.dialog.remote_target = self._target
-        headers = session.core.dialog_fields(transaction.flow, session.usages, session_description=True)
-        if session.extensions is not None:
-            headers = headers.joined(Headers(session.extensions.answering(request, 200, now, described=True)))
+        extensions, core, flow = session.extensions, session.core, transaction.flow
+        added = extensions.answering(request, 200, now, described=True) if extensions is not None else ()
+        headers = core.dialog_fields(flow, session.usages, session_description=True, now=now)
+        if added:
+            headers = headers.joined(Headers(added))
         response = request.response(200, headers=headers, body=body)
         session.settle(partial(self._accept, response), now)
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
+from sipstack.dialog.keeper import nothing
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import (
@@ -177,6 +178,7 @@ class Session(KeptSession):
             if self.exchange.local is None:
                 self.hang_up(now, because(488, "no answer in ACK"))
                 return
+        self.settle(nothing, now)
         self.core.emit(Acknowledged(self, body))
 
     def not_acknowledged(self, now: float) -> None:

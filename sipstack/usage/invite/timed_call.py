@@ -48,7 +48,6 @@ class TimedCall(CallExtension):
 
     # here and not in __init__: each call makes one of us, and another for its dialog
     _supported = False  # by the other side
-    _updates = False  # the other side takes UPDATE
     _accepted = False
     _interval = 0  # agreed, or our own measure where the other side takes no part
     _refreshing = False  # by us
@@ -140,7 +139,7 @@ class TimedCall(CallExtension):
         if status == 491 or (status in (500, 503) and seconds is not None):
             self._try_again(seconds or 0.0, now)
             return None
-        self._updates = False
+        self.takes_update = False
         return Reinvite()
 
     def failed(self, error: SipError, now: float) -> Action | None:
@@ -203,7 +202,7 @@ class TimedCall(CallExtension):
     def _hear_allow(self, headers: Headers) -> None:
         allow = headers.get("Allow")  # as text: every call comes by here
         if allow is not None:
-            self._updates = "UPDATE" in allow
+            self.takes_update = "UPDATE" in allow
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -236,7 +235,7 @@ class TimedCall(CallExtension):
             self._due(now + self._interval / 2, now)
         else:
             self._due(min(self._ends_at, max(now + ANSWER, (now + self._ends_at) / 2)), now)
-        if self._updates:
+        if self.takes_update:
             return Ask("UPDATE", self.outgoing("UPDATE"), refreshes=True)
         return Reinvite()
 
@@ -256,7 +255,7 @@ class TimedCall(CallExtension):
             "refreshing": self._refreshing,
             "minimum": self._minimum,
             "supported": self._supported,
-            "updates": self._updates,
+            "updates": self.takes_update,
         }
 
     def restore(self, record: dict[str, object], now: float) -> None:
@@ -268,7 +267,7 @@ class TimedCall(CallExtension):
         self._interval = interval
         if type(minimum) is int:
             self._minimum = max(minimum, LEAST)
-        self._supported, self._updates = record.get("supported") is True, record.get("updates") is True
+        self._supported, self.takes_update = record.get("supported") is True, record.get("updates") is True
         if not isinstance(left, int | float):
             self._look_after(now)
             return

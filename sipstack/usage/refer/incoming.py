@@ -94,7 +94,7 @@ class IncomingRefer:
                 raise LocalProtocolError("the REFER is refused")
             return
         core, host, request = self._core, self.host, self.request
-        fields = core.dialog_fields(transaction.flow, host, session_description=False)
+        fields = core.dialog_fields(transaction.flow, host, session_description=False, now=now)
         added: list[tuple[str, object]] = []
         if request.to.tag is None:
             added += [("Record-Route", value) for value in request.headers.raw("Record-Route")]
@@ -183,7 +183,8 @@ class IncomingRefer:
         expires = request.headers.readable("Expires")
         seconds = LASTS if expires is None else min(expires, LASTS)
         self.host.dialog.refresh_target(request)
-        fields = self._core.dialog_fields(transaction.flow, self.host, session_description=False)
+        flow = transaction.flow
+        fields = self._core.dialog_fields(flow, self.host, session_description=False, now=now)
         response = request.response(200, headers=fields.joined(Headers((("Expires", str(seconds)),))))
         self._core.respond(transaction, response, now)
         self._expires_at = now + seconds
