@@ -24,6 +24,7 @@ from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.records import CallRecords
 from sipstack.store.port import SessionStore
+from sipstack.store.sealed import Sealed
 from sipstack.ua.account import ANONYMOUS, Account, Ask, Password
 from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
@@ -94,7 +95,8 @@ class UserAgent(UserAgentClient, KeptCalls):
     peer may move, and proxies stand in for one another. "route": the hosts that the call has shown, by its
     first request and by its Contact and Record-Route, as far as we know their addresses. "flow": the one host
     that the call began with. From elsewhere BYE and all others get 481, as if there were no such call.
-    ``sessions``: where established calls are kept beyond this user agent; None: nowhere. The 2xx or ACK that
+    ``sessions``: where established calls are kept beyond this user agent; None: nowhere. A ``Sealed`` leaves
+    them with their peers, and nothing has to wait. With a store the 2xx or ACK that
     makes a peer rely on a call waits until the call is kept; one that cannot be kept is refused (503). A
     request in a call that we do not have is answered from there: ours before we were started again, or that
     of another node. Registrations, subscriptions, publications and conversations are kept there as well: what
@@ -144,7 +146,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         expiry: Expiry | None = None,
         extensions: Sequence[Extension] = (),
         peers: str = "anyone",
-        sessions: SessionStore | None = None,
+        sessions: SessionStore | Sealed | None = None,
         node: str | None = None,
         on_resume: ResumeHandler | None = None,
         records: CallRecords | None = None,
@@ -184,6 +186,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             attrs.evolve(each, advertise=_told(each, advertise or ""), maximum_datagram=limits.datagram)
             for each in listens
         ]
+        seal, store = (sessions, None) if isinstance(sessions, Sealed) else (None, sessions)
         self._identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
         self._configuration = Configuration(
             identity=account._identity,
@@ -197,7 +200,8 @@ class UserAgent(UserAgentClient, KeptCalls):
             maximum_age=limits.age,
             maximum_lag=limits.lag,
             peers=check_peers(peers),
-            keeps_sessions=sessions is not None,
+            keeps_sessions=store is not None,
+            seal=seal,
             keep_alive=check_seconds(keep_alive),
             largest_datagram=tcp_above,
         )
@@ -205,13 +209,13 @@ class UserAgent(UserAgentClient, KeptCalls):
             *standard_extensions(
                 self._configuration.timers,
                 reliable_responses=reliable,
-                timer=session_timer,
+                timer=session_timer if seal is None else _kept_by_peer(session_timer),
                 expires=expiry,
             ),
             *extensions,
         )
         self._expiry = expiry
-        self._sessions = sessions
+        self._sessions = store
         self._records = records
         self._node = node or f"{socket.gethostname()} {texts[0]}"
         self._on_resume = on_resume
@@ -334,3 +338,10 @@ def _told(listen: Listen, advertise: str) -> str:
     """What a listening address advertises: over UDP alone it can be found out."""
     found_out = advertise == AUTO or stun_server(advertise) is not None
     return "" if found_out and listen.transport != "udp" else advertise
+
+
+def _kept_by_peer(timer: SessionTimer | None) -> SessionTimer | None:
+    """Who keeps the session is to refresh it: after a crash of ours nobody else does."""
+    if timer is None or timer.refresher is not None:
+        return timer
+    return attrs.evolve(timer, refresher="remote")
