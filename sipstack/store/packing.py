@@ -9,8 +9,8 @@ from sipstack.errors import ParseError
 
 LARGEST = 65_536
 """Octets of a record when it is inflated."""
-WINDOW = -12
-"""4 KB, without a header."""
+WINDOW = -13
+"""8 KB, without a header."""
 
 
 def pack(values: object) -> bytes:
@@ -36,6 +36,16 @@ def unpack(octets: bytes) -> object:
 # What is likely comes last: near it costs less. A seal is opened with the very dictionary that it was made
 # with: another one is another form (``sealed.FORM``). Line ends are not part of it.
 _LINES = r"""
+a=rtpmap:97 speex/16000\r\na=fmtp:97 vbr=on\r\na=rtpmap:98 speex/8000\r\na=fmtp:98 vbr=on\r\n
+a=fmtp:18 annexb=yes\r\na=rtpmap:101 telephone-event/48000\r\na=rtpmap:99 telephone-event/16000\r\n
+a=rtpmap:100 telephone-event/8000\r\na=rtcp-fb:* trr-int 1000\r\na=rtcp-fb:* ccm tmmbr\r\n
+a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,dup,jitt,TTL voip-metrics\r\nm=audio 7078 RTP/AVP 96 97 98
+.invalid;transport=ws a=extmap-allow-mixed\r\na=msid-semantic: WMS \r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0
+ 8 13 110 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n
+a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n
+a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-rsize\r\na=rtcp-fb:111 transport-cc\r\n
+a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:110 telephone-event/48000\r\n
 IN IP6 ::1\r\na=rtcp-fb:* ccm fir\r\na=rtcp-fb:* nack pli\r\n
 a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n
 a=ssrc: cname:\r\na=msid-semantic: WMS *\r\na=msid:- \r\na=group:BUNDLE 0\r\na=mid:0\r\na=rtcp-mux\r\n

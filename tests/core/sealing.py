@@ -19,16 +19,18 @@ EPOCH = 1_800_000_000.0
 BOB = ("192.0.2.2", 5060)
 
 
-def sealed(world: World, node: int = 0, *, keys: tuple[bytes, ...] = (KEY,)) -> Sealed:
+def sealed(world: World, node: int, name: str, keys: tuple[bytes, ...]) -> Sealed:
     """The seals of one node, whose clock is that of the world."""
-    dice = random.Random(f"{world.seed} {node}")
+    dice = random.Random(f"{world.seed} {name}")
     return Sealed(list(keys), node, clock=lambda: EPOCH + world.now, random=dice.randbytes)
 
 
-def node(world: World, number: int, *, keys: tuple[bytes, ...] = (KEY,), **configuration: Any) -> CoreAgent:
+def node(
+    world: World, number: int, *, name: str = "", keys: tuple[bytes, ...] = (KEY,), **configuration: Any
+) -> CoreAgent:
     """Bob's core on node ``number``. All have one address, of which only one at a time may live."""
-    name = "bob" if number == 0 else f"bob{number}"
-    agent = CoreAgent(world, name, BOB, seal=sealed(world, number, keys=keys), **configuration)
+    name = name or ("bob" if number == 0 else f"bob{number}")
+    agent = CoreAgent(world, name, BOB, seal=sealed(world, number, name, keys), **configuration)
     for extension in standard_extensions(agent.core.timers, timer=SessionTimer(refresher="remote")):
         agent.core.registry.add_extension(extension)
     for method in ("INFO", "MESSAGE"):
