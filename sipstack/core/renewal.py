@@ -79,7 +79,7 @@ class Renewal:
         if session is None:
             return
         reoffer = session.reoffer_under_way
-        if self._sealing.is_known(session) or not self._sealing.fits(session, now):
+        if self._sealing.is_known(session):
             self._sealing.renewed(session)
         elif session.is_busy or (reoffer is not None and reoffer.unfinished):
             self._due(BUSY, now)

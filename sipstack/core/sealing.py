@@ -18,6 +18,7 @@ from sipstack.core.outputs import DialogKey, Output, Warn
 from sipstack.core.renewal import Renewal
 from sipstack.core.seal import Seal
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.identity import Identity
 from sipstack.dialog.keeper import Then
 from sipstack.dialog.usages import DialogUsages
 from sipstack.message.session_id import NULL
@@ -168,7 +169,9 @@ class Sealing:
             begins = draft.method == "INVITE"
         else:
             begins = isinstance(session, Session) and session.is_caller
-        return self._begun(draft, contact) if begins else contact
+        if not begins:
+            return contact
+        return self._begun(draft.call_id, draft.from_.rpartition(";tag=")[2], draft.identity, contact)
 
     def contact_of_response(self, usages: DialogUsages, contact: str, now: float) -> str:
         """The same in a 2xx of ours, when it has taken effect."""
@@ -180,29 +183,27 @@ class Sealing:
         self._sent.setdefault(usages.dialog.key, Sent()).known = digest(session)
         return self._sealed(usages, session, contact, now)
 
-    def _begun(self, draft: Draft, contact: str) -> str:
-        before, after = _parts(contact, draft.identity.bound is not None and draft.identity.bound.gruu)
-        tag = draft.from_.rpartition(";tag=")[2]
+    def _begun(self, call_id: str, local_tag: str, identity: Identity, contact: str) -> str:
+        """Says no more than that there is such a call."""
+        before, after = _parts(contact, identity)
         room = LONGEST - len(before) - len(after)
-        user = self.seal.begin(draft.call_id, tag, self._configuration.maximum_age, room) if after else ""
+        user = self.seal.begin(call_id, local_tag, self._configuration.maximum_age, room) if after else ""
         return before + user + after if user else contact
 
     def _sealed(self, usages: DialogUsages, session: Session, contact: str, now: float) -> str:
-        bound = usages.identity.bound
-        before, after = _parts(contact, bound is not None and bound.gruu)
-        user = ""
+        before, after = _parts(contact, usages.identity)
         if after:
             record = session.snapshot(now)
-            values = self._values(record, usages)
+            values, lifetime = self._values(record, usages), self._lifetime(record)
             room = LONGEST - len(before) - len(after)
-            user = self.seal.seal(usages.dialog.key, values, self._lifetime(record), room)
-        if user:
-            return before + user + after
+            user = self.seal.seal(usages.dialog.key, values, lifetime, room)
+            if user:
+                return before + user + after
         if not self._told:
             self._told = True
             why = "its state does not fit into our Contact" if after else "our Contact is a GRUU"
             self.output(Warn(f"{usages.dialog.call_id}: {why}: it lives and dies with this process"))
-        return contact
+        return self._begun(usages.dialog.call_id, usages.dialog.local_tag, usages.identity, contact)
 
     def _values(self, record: SessionRecord, usages: DialogUsages) -> dict[str, Any]:
         """What no request of the peer tells."""
@@ -226,14 +227,6 @@ class Sealing:
         return self._configuration.maximum_age
 
     # -- by renewals ---------------------------------------------------------------------------------------
-
-    def fits(self, session: Session, now: float) -> bool:
-        """Whether the state can be told at all."""
-        usages = session.usages
-        if usages.flow is None:
-            return False
-        contact = usages.identity.contact(usages.flow, secure=usages.dialog.secure)
-        return self._sealed(usages, session, contact, now) != contact
 
     def is_known(self, session: Session) -> bool:
         """Whether the peer was told all that there is."""
@@ -260,9 +253,9 @@ def digest(session: Session) -> int:
     return hash((exchange.local, exchange.remote, dialog.remote_target, dialog.route_set, application))
 
 
-def _parts(contact: str, gruu: str | bool) -> tuple[str, str]:
+def _parts(contact: str, identity: Identity) -> tuple[str, str]:
     """What comes before and after the user part; the latter is empty for a GRUU: its user is not ours."""
-    if contact == gruu:
+    if identity.bound is not None and contact == identity.bound.gruu:
         return "", ""
     scheme, _, rest = contact.partition(":")
     return f"{scheme}:", f"@{rest.partition('@')[2] or rest}"

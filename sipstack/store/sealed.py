@@ -53,8 +53,9 @@ class Sealed:
     lasts; a request whose CSeq is not above the one in it is refused, but who can read the peer's requests
     and write in its name can give it a higher one, as in any call without TLS. Requests by which we change
     nothing, such as an INFO that was dealt with just before the crash, may be taken a second time. From and
-    To are those of the request. What does not fit into 512 octets of Contact, or where our Contact is a GRUU,
-    is not sealed: the call is told of once in the log, and lives in its process alone.
+    To are those of the request. Of a call whose state does not fit into a Contact of 512 octets, such as most
+    of browsers, another node answers BYE and OPTIONS alone; where our Contact is a GRUU, nothing. The log
+    tells of the first such call.
     """
 
     __slots__ = ("_clock", "_random", "_ring", "node")

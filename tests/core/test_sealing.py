@@ -402,7 +402,7 @@ def test_who_comes_from_elsewhere_is_not_let_in_where_only_the_flow_counts() -> 
 # --- what does not fit ---
 
 
-def test_what_does_not_fit_lives_in_its_process_and_that_is_said_once() -> None:
+def test_of_what_does_not_fit_another_node_answers_the_bye_and_no_more_which_is_said_once() -> None:
     world, bob, carol = parties()
     warned: list[str] = []
     perform = bob._perform
@@ -413,12 +413,16 @@ def test_what_does_not_fit_lives_in_its_process_and_that_is_said_once() -> None:
         noise = random.Random(number).randbytes(300).hex().encode()
         carol.send(bob.address, carol.write("INVITE", bob.uri, body=noise, call_id=f"{number}"))
         bob.accept()
-        assert user(carol.response) == "bob"
+        assert len(user(carol.response)) == 50
         carol.send(bob.address, carol.inside(carol.response, "ACK", 1))
     world.run(1)
     assert len(warned) == 1
     assert "does not fit" in warned[0]
     assert carol.requests == []
+    heir = killed(world, bob)
+    first = next(each for each in carol.responses if each.status == 200)
+    inside(carol, "BYE", 2, contact=str(contact(first)))
+    assert (carol.response.status, heir.told) == (200, [])
 
 
 def test_who_keeps_no_sessions_has_a_plain_contact() -> None:
