@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from sipstack.store.packing import pack
@@ -77,7 +79,9 @@ PROXY = ["<sip:192.0.2.99;lr;ftag=as1834>"]
 DATA = {"data": {"customer": "A-4711-93", "queue": "sales", "since": 1790000000}}
 
 
-def a_call(remote: str, target: str, routes: list[str], application: dict[str, object]) -> dict[str, object]:
+def a_call(
+    remote: str, target: str, routes: list[str], application: Mapping[str, object]
+) -> dict[str, object]:
     timer = {"interval": 1800, "left": 1799.73, "refreshing": False, "minimum": 90}
     return {
         "dialog": {
