@@ -8,6 +8,7 @@ import attrs
 
 from interop.kamailio.server import DOMAIN, Kamailio
 from sipstack import Tls, TracedMessage, UserAgent
+from sipstack.store.sealed import Sealed
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 MIXED = (("udp", "tls"), ("tls", "udp"), ("wss", "udp"), ("tcp", "wss"))
@@ -34,6 +35,7 @@ class AgentFactory:
         *,
         password: str = "secret",
         trace: Callable[[TracedMessage], None] | None = None,
+        sessions: Sealed | None = None,
     ) -> UserAgent:
         return UserAgent(
             uri(name),
@@ -41,5 +43,6 @@ class AgentFactory:
             proxy=self.kamailio.proxy(transport),
             listen=LISTEN,
             trace=trace,
+            sessions=sessions,
             tls=Tls(authority=self.kamailio.authority),
         )

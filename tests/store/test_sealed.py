@@ -27,6 +27,7 @@ VALUES = {
 }
 ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 NOW = 1_800_000_000.0
+FROZEN = "ELjRzQcs2L5vn2KsTAnCYNYWxMuWG-t3Kky8v1feB9M59KlNLnoHStExQDPsKCpvqN-4Ls4WxlGWW44gLHjRJbWxX8Y"
 
 
 class Clock:
@@ -85,6 +86,13 @@ def test_what_does_not_fit_is_not_sealed() -> None:
     assert len(sealed.seal(DIALOG, VALUES, 3600.0, length)) == length
     assert sealed.seal(DIALOG, VALUES, 3600.0, length - 1) == ""
     assert sealed.begin("call", "ours", 60.0, 49) == ""
+
+
+def test_a_seal_of_this_version_is_opened_by_the_next() -> None:
+    """Another dictionary or layout needs another FORM: calls are up while a node gets a new version."""
+    opened = seals().open(FROZEN, DIALOG)
+    assert opened is not None
+    assert opened.values == VALUES
 
 
 # --- the attacker ---
