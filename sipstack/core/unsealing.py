@@ -40,17 +40,24 @@ class UnsealingCore(CoreServices, Protocol):
 class Unsealing:
     """Takes over what a peer has kept. Like ``Takeovers``, but nothing waits."""
 
-    __slots__ = ("_core", "_sealing")
+    __slots__ = ("_core", "_resumed", "_sealing")
 
     def __init__(self, core: UnsealingCore, sealing: Sealing) -> None:
         self._core = core
         self._sealing = sealing
+        self._resumed: dict[DialogKey, list[tuple[Request, AnyServer]]] = {}
 
     def __len__(self) -> int:
         return 0
 
-    def claim(self, key: DialogKey, now: float) -> None:
+    def claim(self, key: DialogKey, now: float, epoch: int | None = None) -> bool:
         """Nobody but the peer has it: we wait for its next request."""
+        return False
+
+    def proceed(self, key: DialogKey, now: float) -> None:
+        """As in ``Takeovers``."""
+        for request, transaction in self._resumed.pop(key, ()):
+            self._core.take(request, transaction, now)
 
     def loaded(self, load: Load, found: Loaded | Absent, now: float) -> None:
         """Nothing is loaded."""
@@ -102,6 +109,8 @@ class Unsealing:
         if self._may_come(fields, record, flow):
             with suppress(LocalProtocolError):
                 core.restore(Loaded(record, 0), flow, now)
+                self._resumed[record.dialog.key] = [(request, transaction)]
+                return
         core.take(request, transaction, now)
 
     def _record(self, fields: dict[str, Any], age: float, request: Request) -> SessionRecord:
