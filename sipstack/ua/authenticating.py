@@ -43,6 +43,9 @@ class Authentication:
     asked who sends nothing: to end calls that are never proved again, have the peer refresh them
     (``SessionTimer(refresher="remote")``), or see ``Expiry``.
 
+    An INVITE with Replaces (RFC 3891) takes another call's place whoever has proved himself, as in a
+    transfer: a handler that minds compares ``invitation.user`` with the ``user`` of ``invitation.replaces``.
+
     After five wrong passwords for one user from one source (IP address) it is not listened to for a second,
     and twice as long after each that follows, up to five minutes: then it gets 403. Those who guess at many
     users from one source, or at one user from many sources, are held up as well. Raises LocalProtocolError.

@@ -18,6 +18,7 @@ from sipstack.outcome import Absent
 from sipstack.testing.agent import OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.sessions import SharedStore
+from sipstack.usage.invite.replaces import replaces
 from sipstack.usage.invite.session import Session
 from tests.core.guarded import ASKED, BOB, Guarded, Peer
 
@@ -145,6 +146,24 @@ def test_nor_is_she_the_peer_of_the_node_that_takes_over(method: str, peers: str
     assert heir.told == ["SessionResumed"]
     assert call.ask("INFO") == 200
     goes_on(call, ["SessionResumed"])
+
+
+def test_who_would_take_a_call_over_by_replaces_has_to_prove_who_he_is() -> None:
+    """401, though she knows the Call-ID and both tags; 481 with guessed ones. Whether a user may replace the
+    call of another one, as in a transfer, the handler decides: it knows both.
+    """
+    call = Guarded()
+    call.bob.core.registry.add_extension(replaces(call.bob.core))
+    told, eve, (call_id, ours, theirs) = call.bob.told.copy(), eve_at(call), call.key
+    for number, (tag, status) in enumerate(((ours, 401), ("guess", 401), ("guess", 481)), 1):
+        field = ("Replaces", f"{call_id};to-tag={tag};from-tag={theirs}")
+        invite = eve.write("INVITE", call.bob.uri, call_id="eves", cseq=number, headers=[field], body=OFFER)
+        if status == 481:
+            given = eve.credentials(invite, eve.response, "carol")
+            invite = invite.replace(headers=invite.headers.with_("Authorization", given))
+        eve.send(BOB, invite)
+        assert eve.response.status == status
+    goes_on(call, told)
 
 
 # --- replay ---
