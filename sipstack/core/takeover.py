@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from sipstack.core.outputs import DialogKey, Load, Loaded, Output
+from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Request, SipUri
 from sipstack.outcome import Absent
@@ -34,6 +35,8 @@ class TakeoverCore(Protocol):
     def output(self, output: Output) -> None: ...
 
     def schedule(self, item: Timed) -> None: ...
+
+    def dialog_of(self, request: Request) -> DialogUsages | None: ...
 
     def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
         """Nobody knows whose it is: the peer may come again."""
@@ -118,9 +121,16 @@ class Takeovers:
                 self._core.take(request, transaction, now)
 
     def proceed(self, key: DialogKey, now: float) -> None:
-        """The user agent has heard of the session, and made of it what it wants: its requests go on."""
-        for request, transaction in self._resumed.pop(key, ()):
-            self._core.take(request, transaction, now)
+        """The user agent has heard of the session, and made of it what it wants: its requests go on. Where
+        another process was faster meanwhile they may come again: 481 would end the call.
+        """
+        requests = self._resumed.pop(key, ())
+        lost = bool(requests) and self._core.dialog_of(requests[0][0]) is None
+        for request, transaction in requests:
+            if lost:
+                self._core.put_off(request, transaction, now)
+            else:
+                self._core.take(request, transaction, now)
 
 
 def _number(waiting: tuple[Request, AnyServer]) -> int:

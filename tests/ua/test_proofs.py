@@ -116,6 +116,9 @@ class Told:
         self.keep: Any = None
         self.found: list[Loaded | Absent] = []
 
+    def now(self) -> float:
+        return 0.0
+
     def loaded(self, load: Load, found: Loaded | Absent) -> None:
         self.found.append(found)
 
