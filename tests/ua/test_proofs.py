@@ -10,6 +10,7 @@ import pytest
 from sipstack import (
     Authentication,
     Call,
+    Expiry,
     Invitation,
     LocalProtocolError,
     RequestFailed,
@@ -19,6 +20,7 @@ from sipstack import (
 from sipstack.core.outputs import DialogKey, Load, Loaded
 from sipstack.outcome import Absent, Outcome
 from sipstack.store.memory import MemoryStore
+from sipstack.testing.killing import kill
 from sipstack.testing.world import World
 from sipstack.ua.keeping import Json, Keeper, key_of
 
@@ -148,3 +150,36 @@ async def test_a_record_that_was_put_under_another_key_is_none(world: World) -> 
         assert outcomes == [Outcome.DONE]
         assert driver.found[0] is Absent.UNKNOWN
         assert isinstance(driver.found[1], Loaded)
+
+
+# --- started again ---
+
+
+async def test_a_call_that_is_gone_on_with_knows_its_user_and_when_it_is_to_end(world: World) -> None:
+    store, expiry, ends = MemoryStore(), Expiry(idle=200.0), []
+    resumed: list[Call] = []
+
+    async def take(call: Call) -> None:
+        resumed.append(call)
+        ends.append((await call.ended()).by)
+
+    def bob() -> UserAgent:
+        return world.user_agent("bob", sessions=store, node="bob", expiry=expiry, on_resume=take)
+
+    async with caller(world) as alice:
+        first = bob()
+        async with first, first.serving(Front(), authenticate=AGAIN), alice.call("sip:bob.test") as call:
+            await asyncio.sleep(1)
+            await kill(first)
+            world.ladder()
+            second = bob()
+            async with second, second.serving(Front(), authenticate=AGAIN):
+                await asyncio.sleep(1)
+                assert [each.user for each in resumed] == ["alice"]
+                await call.hold()
+                assert answers(world, 401) == 0
+                await asyncio.sleep(101)
+                await call.resume()
+                assert answers(world, 401) == 1
+                await asyncio.sleep(300)
+            assert ends == ["expired"]
