@@ -124,7 +124,7 @@ class Takeovers:
         """The user agent has heard of the session, and made of it what it wants: its requests go on. Where
         another process was faster meanwhile they may come again: 481 would end the call.
         """
-        requests = self._resumed.pop(key, ())
+        requests = self._resumed.pop(key, [])
         lost = bool(requests) and self._core.dialog_of(requests[0][0]) is None
         for request, transaction in requests:
             if lost:
