@@ -1,7 +1,8 @@
 """What stores of sessions carry on this machine: ``python -m interop.bench.stores [FOLDER]``.
 
 A call is a record of 700 octets that is put and, when 5,000 others have come, forgotten. So many wait for
-their answer at once; with one, each is a commit of its own. FOLDER is on the disk that is measured.
+their answer at once; where it is one, it comes fifty times a second, and is a commit of its own. FOLDER is on
+the disk that is measured.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ RECORD = bytes(range(250)) * 3
 HELD = 5_000
 AT_ONCE = (1, 20, 200)
 SECONDS = 4.0
+ALONE = 0.02
+"""Seconds between those that come one by one."""
 
 
 @attrs.frozen
@@ -62,6 +65,8 @@ async def carried(store: SessionStore, at_once: int, seconds: float) -> Carried:
             if number >= HELD:
                 await timed(store.forget, _key(number - HELD), 0)
             number += at_once
+            if at_once == 1:
+                await asyncio.sleep(ALONE)
 
     await asyncio.gather(*map(calls, range(at_once)))
     return Carried(time.perf_counter() - begun, sorted(latencies), time.process_time() - cpu)
