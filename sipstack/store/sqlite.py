@@ -37,14 +37,14 @@ class SqliteStore:
 
     - "machine": it outlives the machine (a power failure), as far as the disk keeps what it was told to.
       Each batch waits for the disk.
-    - "process": it outlives the process (kill -9, a crash of Python). With the machine, what was written since
-      the disk was last waited for is lost, which is after each thousand pages: a few hundred calls.
+    - "process": it outlives the process (kill -9, a crash of Python). With the machine, what was written
+      since the disk was last waited for is lost: that is done each thousand pages, or few hundred calls.
 
     One thread writes, a batch at a time, and whatever waits meanwhile is the next batch, five milliseconds
-    later or more. Measured on two busy cores and a virtual disk, with records of 700 octets, for "process" and
-    "machine" (interop/bench/stores.py): one that comes alone takes 0.3 and 0.9 ms, at the 99th percentile 3
-    and 41; 200 at once are 30,000 and 23,000 writes a second, of 5 and 9 ms, at the 99th percentile 23 and 18.
-    100,000 sessions are a file of 90 MiB, which is opened and looked through in 0.2 s.
+    later or more. Measured on two busy cores and a virtual disk, with records of 700 octets, for "process"
+    and "machine" (interop/bench/stores.py): one that comes alone takes 0.3 and 0.9 ms, at the 99th percentile
+    3 and 41; 200 at once are 30,000 and 23,000 writes a second, each of 5 and 9 ms, at the 99th percentile 23
+    and 18. 100,000 sessions are a file of 90 MiB, which is opened and looked through in 0.2 s.
 
     What it cannot do within 1.5 s has FAILED, such as while another process has the file locked, or the disk
     is full. The log ``sipstack.store`` says so once, and once that all is well again. Time is the machine's,
