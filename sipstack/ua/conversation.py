@@ -13,6 +13,7 @@ from sipstack.message.headers import HeaderFields
 from sipstack.message.session_id import sender_of
 from sipstack.ua.account import Sender
 from sipstack.ua.arguments import IN_TEXTS, HeadersArgument, header_fields
+from sipstack.ua.kept_state import LONGEST, Kept
 from sipstack.ua.request import PendingRequest
 from sipstack.ua.result import Waiters
 from sipstack.ua.runtime import CLOSED, Runtime
@@ -29,10 +30,27 @@ class Conversation:
 
     What the peer says is taken, and answered with 200, when it comes, and waits for you: 64 texts at the
     most, then it gets 503.
+
+    With ``UserAgent(sessions=...)`` it is kept: whenever you have said something, and whenever you ask for
+    the next text, with the state as it is then. Who is started again, or another node, goes on with it: in
+    ``ua.conversation(peer)`` it is the same one, in ``ua.conversations`` its ``state`` is there when the
+    peer writes again. Left by an exception, such as a cancellation at the end of the program, it stays so;
+    left otherwise, or when it is over, it is forgotten. Of two processes that have it the one that began
+    last goes on, and for the other it is over.
     """
 
-    def __init__(self, runtime: Runtime, usage: Usage, target: str, sender: Sender, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        usage: Usage,
+        target: str,
+        sender: Sender,
+        *,
+        fresh: bool,
+        kept: Kept | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._fresh = fresh
         self._usage = usage
         self._target = target
         self._sender = sender
@@ -40,6 +58,9 @@ class Conversation:
         self._one_at_a_time = asyncio.Lock()
         self._before: StandaloneRequest | None = None
         self._over = ""
+        self._kept: Kept | None = None
+        if kept is not None:
+            self._keep_in(kept)
         self._texts: Texts = runtime.services[Texts]
         runtime.attach(self, usage)
         self._texts.open(usage, fresh=fresh)
@@ -52,7 +73,7 @@ class Conversation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._abort("it was left")
+        self._abort("it was left", forget=kind is None)
 
     def __repr__(self) -> str:
         return legible(f"<Conversation with {self._usage.peer}{' over' if self._over else ''}>")
@@ -143,6 +164,7 @@ class Conversation:
         TRANSACTION.info("MESSAGE to %s is answered %s %s", target, response.status, response.reason)
         # our UUID stands in every answer, whether or not the peer keeps to it
         self._usage.meet(SessionId(sender_of(response)), runtime.now())
+        self._keep()
         return response
 
     # -- what the peer says --------------------------------------------------------------------------------
@@ -151,6 +173,7 @@ class Conversation:
         return self
 
     async def __anext__(self) -> TextMessage:
+        self._keep()
         while (text := self._usage.read(self._runtime.now())) is None:
             if self._over:
                 raise StopAsyncIteration
@@ -160,13 +183,40 @@ class Conversation:
     def _arrived(self) -> None:
         self._waiters.release()
 
+    # -- beyond this process -------------------------------------------------------------------------------
+
+    def _keep_in(self, kept: Kept) -> None:
+        if self._over:
+            kept.release()
+        else:
+            self._kept = kept
+            kept.lost = self._taken_over
+
+    def _keep(self) -> None:
+        """Of a stranger who has said a single thing nothing is kept, unless the application has noted
+        something: those who do nothing but begin fill no store.
+        """
+        usage = self._usage
+        if self._kept is None or (self._fresh and usage.heard <= 1 and not usage.state):
+            return
+        now = self._runtime.now()
+        try:
+            record = usage.record(now)
+        except LocalProtocolError as error:
+            TRANSACTION.warning("%s cannot be kept: %s", self, error)
+        else:
+            self._kept.put(record, min(usage.over_at - now, LONGEST))
+
+    def _taken_over(self) -> None:
+        self._abort("another process goes on with it")
+
     # -- the end: see runtime.Live -------------------------------------------------------------------------
 
     def _watch(self) -> None:
         """Look at the clock when it may be over: what is said meanwhile moves that, and no timer."""
         over_at = self._usage.over_at
         if over_at <= self._runtime.now():
-            self._abort("nobody said anything any more")
+            self._abort("nobody said anything any more", forget=True)
         elif over_at < float("inf"):
             self._timer = self._runtime.loop.call_at(over_at, self._watch)
 
@@ -177,9 +227,16 @@ class Conversation:
         self._abort(CLOSED)
         return False
 
-    def _abort(self, reason: str) -> None:
+    def _abort(self, reason: str, *, forget: bool = False) -> None:
+        """``forget``: nobody is to go on with it."""
         if self._over:
             return
+        if self._kept is not None:
+            if forget:
+                self._kept.forget()
+            else:
+                self._keep()
+            self._kept.release()
         self._over = reason
         if self._timer is not None:
             self._timer.cancel()

@@ -17,6 +17,9 @@ from sipstack.ua.account import Account
 from sipstack.ua.agent_base import AgentBase
 from sipstack.ua.arguments import target_uri
 from sipstack.ua.conversation import Conversation
+from sipstack.ua.kept_records import conversation_of
+from sipstack.ua.kept_state import Kept
+from sipstack.ua.runtime import Runtime
 from sipstack.ua.texts import Texts
 from sipstack.usage.conversation import Conversation as Usage
 from sipstack.usage.conversation import peer_of
@@ -55,13 +58,18 @@ class Conversing(AgentBase):
         from_: str | NameAddr | None,
     ) -> AsyncIterator[Conversation]:
         runtime, target = self._runtime, target_uri(peer)
-        now = runtime.now()
+        sender, kept = self._sender(account, from_, 70), None
         if record is not None:
-            usage = Usage.of_record({**record}, now)
+            usage = Usage.of_record({**record}, runtime.now())
         else:
-            usage = Usage(peer_of(parse_uri(target)), runtime.identifiers.uuid(), _seconds(idle), now)
-        sender = self._sender(account, from_, 70)
-        async with Conversation(runtime, usage, target, sender, fresh=False) as conversation:
+            whom, seconds = peer_of(parse_uri(target)), _seconds(idle)
+            name = sender.from_ or self._known(account)._identity.aor
+            kept = await _claimed(runtime, name, whom)
+            usage = _recalled(runtime, kept, whom) or Usage(
+                whom, runtime.identifiers.uuid(), seconds, runtime.now()
+            )
+            usage.idle = seconds
+        async with Conversation(runtime, usage, target, sender, fresh=False, kept=kept) as conversation:
             yield conversation
 
     @contextlib.asynccontextmanager
@@ -92,12 +100,14 @@ class Conversing(AgentBase):
             identity = runtime.core.identity_of(request)
             sender = attrs.evolve(self._sender(None, None, 70), identity=identity)
             conversation = Conversation(runtime, usage, target, sender, fresh=True)
-            task = runtime.loop.create_task(_handle(handler, conversation))
+            task = runtime.loop.create_task(_handle(handler, conversation, identity.aor))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             task.add_done_callback(runtime.report)
             # not in the task: that may be cancelled before it begins
-            task.add_done_callback(lambda _: conversation._abort("its handler is done"))
+            task.add_done_callback(
+                lambda task: conversation._abort("its handler is done", forget=_fine(task))
+            )
             return usage
 
         texts.serve(begin, most)
@@ -111,8 +121,32 @@ class Conversing(AgentBase):
                 await asyncio.wait(tasks, timeout=2 * runtime.grace.seconds)
 
 
-async def _handle(handler: ConversationHandler, conversation: Conversation) -> None:
+async def _handle(handler: ConversationHandler, conversation: Conversation, name: str) -> None:
+    runtime, usage = conversation._runtime, conversation._usage
+    kept = await _claimed(runtime, name, usage.peer)
+    if kept is not None:
+        conversation._keep_in(kept)
+        before = _recalled(runtime, kept, usage.peer)
+        if before is not None:
+            usage.state.update(before.state)
     await handler(conversation)
+
+
+async def _claimed(runtime: Runtime, name: str, peer: str) -> Kept | None:
+    if runtime.kept is None:
+        return None
+    return await runtime.kept.claim("conversation", name, peer, everywhere=True)
+
+
+def _recalled(runtime: Runtime, kept: Kept | None, peer: str) -> Usage | None:
+    now = runtime.now()
+    if kept is None:
+        return None
+    return kept.recalled(lambda values, age: conversation_of(values, age, peer, now))
+
+
+def _fine(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 def _seconds(idle: float | None) -> float:

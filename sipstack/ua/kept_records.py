@@ -13,6 +13,7 @@ from sipstack.errors import ParseError
 from sipstack.message import SipUri, parse_uri
 from sipstack.message.grammar import is_token
 from sipstack.ua.kept_state import SKIPPED
+from sipstack.usage.conversation import Conversation
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.records import (
     PublicationRecord,
@@ -84,6 +85,16 @@ def subscriber_of(values: object, age: float) -> SubscriberRecord | None:
     if any((each.dialog.call_id, each.dialog.local_tag) != (call_id, tag) for each in found):
         raise ParseError("a subscription of another SUBSCRIBE")
     return SubscriberRecord(call_id, tag, found) if found else None
+
+
+def conversation_of(values: object, age: float, peer: str, now: float) -> Conversation | None:
+    """The conversation with ``peer`` of which ``Conversation.record`` was kept ``age`` seconds ago."""
+    if values is None:
+        return None
+    found = Conversation.of_record(values, now - age)
+    if found.peer != peer:
+        raise ParseError("it is one with another peer")
+    return found if found.over_at > now else None
 
 
 def _subscription(values: object, age: float) -> SubscriptionRecord:

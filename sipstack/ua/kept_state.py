@@ -26,7 +26,8 @@ GONE = 1.0
 """Seconds that it is kept that there is nothing: no tombstone, for it may begin anew at once."""
 SKIPPED = 10
 """CSeq numbers that are left out after a restart: who died may have used some beyond the record."""
-INSTANCE_LASTS = 366 * 86400.0
+LONGEST = 366 * 86400.0
+"""Seconds that something is kept which has no end of its own."""
 LONGEST_KEY = 256
 
 
@@ -201,7 +202,7 @@ class KeptState:
                 return urn
             urn = identifiers.instance()
             if found is not Absent.FAILED:  # one that nobody could tell us of is not written over
-                await self.write(key, urn, found.epoch if isinstance(found, Taken) else 0, INSTANCE_LASTS)
+                await self.write(key, urn, found.epoch if isinstance(found, Taken) else 0, LONGEST)
             return urn
 
     # -- the store, whose answers are waited for -----------------------------------------------------------

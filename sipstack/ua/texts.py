@@ -95,7 +95,7 @@ class Texts:
             return True
         given_up = self._table.replaceable
         if given_up is not None:
-            given_up.user._abort("another peer needs its place")
+            given_up.user._abort("another peer needs its place", forget=True)
         return given_up is not None
 
     def _answer(self, received: ReceivedRequest, status: int) -> None:
