@@ -80,12 +80,16 @@ class Trouble(MemoryStore):
         self._do(lambda done: read(key, done), answer, Absent.FAILED)
 
     def _do(self, ask: Callable[[Any], None], answer: Callable[[Any], None], failed: object) -> None:
-        if self.down:
-            answer(failed)
-        elif self.late:
-            asyncio.get_running_loop().call_later(self.late, ask, answer)
+        def do() -> None:
+            if self.down:
+                answer(failed)
+            else:
+                ask(answer)
+
+        if self.late:
+            asyncio.get_running_loop().call_later(self.late, do)
         else:
-            ask(answer)
+            do()
 
 
 def keys(store: MemoryStore) -> list[str]:
