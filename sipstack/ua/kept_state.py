@@ -198,9 +198,9 @@ class KeptState:
         async with self._instance:
             key = key_of("instance", self.node)
             found = await self.take(key)
-            if isinstance(found, Taken) and isinstance(urn := self.read(key, found), str):
-                return urn
-            urn = identifiers.instance()
+            urn = self.read(key, found) if isinstance(found, Taken) else None
+            if not isinstance(urn, str):
+                urn = identifiers.instance()
             if found is not Absent.FAILED:  # one that nobody could tell us of is not written over
                 await self.write(key, urn, found.epoch if isinstance(found, Taken) else 0, LONGEST)
             return urn

@@ -235,6 +235,15 @@ async def test_the_instance_of_a_node_is_made_once() -> None:
     assert await state(store, "two").instance(Identifiers()) != one
 
 
+async def test_each_start_gives_the_instance_a_year_more() -> None:
+    store = MemoryStore()
+    one = await state(store).instance(Identifiers())
+    until = store._entries["instance one"].expires
+    await asyncio.sleep(50 * 86400.0)
+    assert await state(store).instance(Identifiers()) == one
+    assert store._entries["instance one"].expires == until + 50 * 86400.0
+
+
 async def test_an_instance_that_could_not_be_read_is_not_written_over() -> None:
     store = Trouble()
     one = await state(store).instance(Identifiers())

@@ -17,6 +17,7 @@ from sipstack.testing.world import World
 from sipstack.usage.packages.known import package_named
 from sipstack.usage.publication import PublicationUsage
 from sipstack.usage.records import PublicationRecord, RegistrationRecord, SubscriberRecord
+from sipstack.usage.registration.events import RegistrationFailed
 from sipstack.usage.registration.instance import Instance
 from sipstack.usage.registration.usage import RegistrationUsage
 from sipstack.usage.subscriber import SubscriberUsage
@@ -102,6 +103,39 @@ def test_a_binding_that_is_removed_leaves_no_record() -> None:
     assert usage.record(world.now) is None
 
 
+def test_a_number_that_was_used_already_is_answered_by_a_call_id_that_is_new() -> None:
+    """RFC 3261 §10.3, step 7. Later a 500 is a failure as ever."""
+    world, alice, registrar, usage = bound()
+    before, record = registrar.request, usage.record(world.now)
+    assert record is not None
+    alice = restarted(world, alice)
+    go_on(record, alice).move(world.now)
+    world.run()
+    registrar.answer(registrar.request, 500, "r", contact="-")
+    after = registrar.request
+    assert after.call_id != before.call_id
+    assert after.from_.tag != before.from_.tag
+    assert after.cseq.number == 1
+    registrar.answer(after, 500, "r", contact="-")
+    world.run(1)
+    assert registrar.request is after
+    assert alice.last(RegistrationFailed).response is not None
+
+
+def test_a_refusal_is_not_asked_for_twice_where_no_contact_is_taken_back() -> None:
+    world, alice, registrar, usage = bound()
+    record = usage.record(world.now)
+    assert record is not None
+    alice = restarted(world, alice)
+    go_on(record, alice).move(world.now)
+    world.run()
+    count = len(registrar.requests)
+    registrar.answer(registrar.request, 403, "r", contact="-")
+    world.run(1)
+    assert len(registrar.requests) == count
+    assert alice.last(RegistrationFailed).response is not None
+
+
 # --- a publication ---
 
 
@@ -173,6 +207,30 @@ def test_a_subscription_is_refreshed_after_a_restart() -> None:
     again = usage.record(it.world.now)
     assert again is not None
     assert round(again.subscriptions[0].expires_in) == 3600
+
+
+def test_a_subscription_whose_number_is_too_low_is_over_at_once() -> None:
+    """RFC 3261 §12.2.2: the process before went further than its record. Later a 500 leaves it as it is."""
+    it, record = subscribed()
+    usage = resumed(it, record)
+    usage.refresh(it.world.now)
+    it.world.run()
+    it.answer(500)
+    response = it.alice.last(Over).response
+    assert response is not None
+    assert (response.status, usage.subscriptions) == (500, [])
+    it.world.run(32)
+    assert it.alice.leftovers == []
+
+
+def test_a_subscription_that_another_process_has_is_left_without_a_word() -> None:
+    it, record = subscribed()
+    usage = resumed(it, record)
+    usage.abandon()
+    count = len(it.carol.requests)
+    it.world.run(4000)
+    assert len(it.carol.requests) == count
+    assert (it.alice.events, it.alice.leftovers) == ([], [])
 
 
 def test_a_subscription_that_has_run_out_meanwhile_is_told_as_over() -> None:
