@@ -28,6 +28,7 @@ async def phone(server: Kamailio, *file: Path) -> AsyncIterator[dict[str, Any]]:
         assert process.stdout is not None
         async with asyncio.timeout(TIMEOUT):
             yield json.loads(await process.stdout.readline())
+            await asyncio.sleep(0.5)  # nobody waits for a binding to be written
     finally:
         process.kill()
         await process.wait()
