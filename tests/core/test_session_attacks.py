@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from sipstack.core.events import Ended
+from sipstack.core.keeping import Keeping
 from sipstack.core.outputs import DialogKey, Load, Loaded
 from sipstack.core.peers import Peers
 from sipstack.core.takeover import MOST, MOST_OF_ONE
@@ -410,8 +411,8 @@ def test_of_two_nodes_that_take_over_at_once_one_has_the_call(first: str) -> Non
     while (status := call.alice.response.status) != 200:  # who has lost the race hears so when it writes
         assert status in (500, 503)
         call.ask("INFO")
-    assert one.core.keeper is not None
-    assert other.core.keeper is not None
+    assert isinstance(one.core.keeper, Keeping)
+    assert isinstance(other.core.keeper, Keeping)
     (entry,) = store.entries.values()
     assert entry.epoch == one.core.keeper.epoch_of(call.key) > other.core.keeper.epoch_of(call.key)
     assert call.send(stolen(call, eve, "INVITE"), eve) == 401
