@@ -12,6 +12,7 @@ import sipstack
 from sipstack.cli.commands.agent import agent
 from sipstack.cli.commands.answer import answer
 from sipstack.cli.commands.call import call
+from sipstack.cli.commands.calls import calls
 from sipstack.cli.commands.demo import demo
 from sipstack.cli.commands.message import message
 from sipstack.cli.commands.options import options
@@ -39,7 +40,7 @@ def program() -> None:
     """
 
 
-for command in (demo, call, answer, agent, register, refer, options, message, subscribe, publish):
+for command in (demo, call, answer, agent, register, refer, options, message, subscribe, publish, calls):
     program.add_command(command)
 
 

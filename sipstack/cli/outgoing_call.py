@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import attrs
 
@@ -35,6 +36,7 @@ class PlaceCall:
     security: Security = Security()
     codecs: tuple[str, ...] = ()
     sessions: Sessions = Sessions()
+    records: Path | None = None
 
     async def __call__(self, run: Run) -> None:
         await self.prepare(run)
@@ -48,7 +50,7 @@ class PlaceCall:
         """Raise MediaError where the call could not do what it is to do: then nobody is called."""
         check_writable(self.plan.record)
         await check_handset(self.plan.audio)
-        run.security, run.codecs = self.security, self.codecs
+        run.security, run.codecs, run.records = self.security, self.codecs, self.records
 
     def agent(self, run: Run) -> sipstack.UserAgent:
         """The user agent that calls."""

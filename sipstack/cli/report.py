@@ -38,9 +38,10 @@ STYLES = {
     "transferred": "bold green",
     "rejected": "bold red",
     "failed": "bold red",
+    "unrecorded": "bold red",
     "interrupted": "bold yellow",
 }
-FAILURES = ("rejected", "failed", "interrupted")  # these go to standard error
+FAILURES = ("rejected", "failed", "interrupted", "unrecorded")  # these go to standard error
 WITH_ADDRESSES = (
     "calling",
     "held",

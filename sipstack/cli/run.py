@@ -41,6 +41,8 @@ class Run:
         """What protects the audio of calls."""
         self.codecs: Sequence[str] = ()
         """Those that calls may have, the one that we prefer first; () for the usual ones."""
+        self.records: Path | None = None
+        """Where calls are recorded."""
         self.cause: BaseException | None = None
         self._environment = environment
         self._task: asyncio.Future[None] | None = None
@@ -58,8 +60,17 @@ class Run:
             "tls": identity.tls,
             "trace": self.trace,
             "media": self._new_media if self._media_arguments() else None,
+            "records": self._call_records(),
         }
         return sipstack.UserAgent(identity.aor, **arguments | more)
+
+    def _call_records(self) -> sipstack.CallRecords | None:
+        if self.records is None:
+            return None
+        return sipstack.CallRecords(self.records, on_failure=self._unrecorded)
+
+    def _unrecorded(self, error: Exception) -> None:
+        self.report(Event("unrecorded", reason=str(error)))
 
     def _media_arguments(self) -> dict[str, Any]:
         """What the media of calls is made with, beside its own choices."""

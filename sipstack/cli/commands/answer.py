@@ -28,6 +28,7 @@ from sipstack.cli.options import (
     recorded,
     seconds,
 )
+from sipstack.cli.records_option import records_option
 from sipstack.cli.registering import EXPIRES, follow, register_option, registered, registered_as
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
@@ -69,11 +70,12 @@ class AnswerCalls:
     announce: Path | None = None
     """Played before a call is answered or refused."""
     sessions: Sessions = Sessions()
+    records: Path | None = None
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
         await check_handset(self.plan.audio)
-        run.security, run.codecs = self.security, self.codecs
+        run.security, run.codecs, run.records = self.security, self.codecs, self.records
         counter = CallCounter(self, run)
         messages = Messages(run)
         kept = self.sessions.arguments(self.identity, going_on(run, self.plan, self.sessions))
@@ -237,6 +239,7 @@ async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterat
 )
 @register_option
 @codec_option
+@records_option
 @srtp_options
 @identity_options(listen="udp:0.0.0.0:5060")
 @store_options
@@ -257,6 +260,7 @@ def answer(
     max_calls_per_source: int | None,
     register: str | None,
     codecs: tuple[str, ...],
+    records: Path | None,
     security: Security,
     identity: Identity,
     sessions: Sessions,
@@ -280,6 +284,6 @@ def answer(
     check_other_file(announce, record, "--announce")
     identity, registrar = registered_as(register, identity, "answer")
     command = AnswerCalls(
-        identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce, sessions
+        identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce, sessions, records
     )
     return run_command(environment, output, command)

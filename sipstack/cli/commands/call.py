@@ -15,6 +15,7 @@ from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
 from sipstack.cli.options import Output, check_other_file, output_options, played, recorded, seconds, uri
 from sipstack.cli.outgoing_call import PlaceCall
+from sipstack.cli.records_option import records_option
 from sipstack.cli.repeating import RepeatCalls
 from sipstack.cli.repetition import Repetition, repeat_options
 from sipstack.cli.run import run_command
@@ -66,6 +67,7 @@ EXAMPLES = (
 @session_options
 @repeat_options
 @codec_option
+@records_option
 @srtp_options
 @identity_options()
 @store_options
@@ -83,6 +85,7 @@ def call(
     session: SessionOptions,
     repetition: Repetition | None,
     codecs: tuple[str, ...],
+    records: Path | None,
     security: Security,
     identity: Identity,
     sessions: Sessions,
@@ -92,7 +95,7 @@ def call(
     check_other_file(play, record)
     check_talk(audio, play)
     plan = CallPlan(play=play, record=record, duration=duration, audio=audio, actions=actions)
-    command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs, sessions)
+    command = PlaceCall(identity, target, plan, ring_timeout, session, security, codecs, sessions, records)
     if repetition is None:
         return run_command(environment, output, command)
     if isinstance(audio, Device):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import click
 
@@ -10,6 +12,7 @@ from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
 from sipstack.cli.options import Output, output_options, uri
+from sipstack.cli.records_option import records_option
 from sipstack.cli.registering import EXPIRES, addresses, follow, registered
 from sipstack.cli.report import Event
 from sipstack.cli.run import Run, run_command
@@ -41,8 +44,10 @@ class KeepRegistered:
     expires: int
     once: bool
     sessions: Sessions = Sessions()
+    records: Path | None = None
 
     async def __call__(self, run: Run) -> None:
+        run.records = self.records
         kept = self.sessions.arguments(self.identity, going_on(run, CallPlan(), self.sessions))
         async with run.agent(self.identity, registrar=self.registrar, **kept) as agent:
             await self.sessions.end_old(run, agent)
@@ -63,6 +68,7 @@ class KeepRegistered:
     help="Lifetime of the binding in seconds; it is refreshed before it ends.",
 )
 @click.option("--once", is_flag=True, help="Un-register and leave as soon as we are registered.")
+@records_option
 @identity_options()
 @store_options
 @output_options
@@ -72,6 +78,7 @@ def register(
     target: str,
     expires: int,
     once: bool,
+    records: Path | None,
     identity: Identity,
     sessions: Sessions,
     output: Output,
@@ -84,4 +91,5 @@ def register(
     """
     aor, registrar = addresses(target, identity.aor, identity.username)
     identity = attrs.evolve(identity, aor=aor)
-    return run_command(environment, output, KeepRegistered(identity, registrar, expires, once, sessions))
+    keep = KeepRegistered(identity, registrar, expires, once, sessions, records)
+    return run_command(environment, output, keep)
