@@ -73,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "selectors", "socket", "threading", "time"}
-PURE_RECORDS = ("record", "chain", "checkpoint", "commitment", "findings", "verifying", "merging")
+PURE_RECORDS = ("record", "chain", "checkpoint", "commitment", "findings", "verifying", "several", "merging")
 PURE_FILES = (
     *(f"{layer}/" for layer in PURE),
     *(f"records/{name}.py" for name in PURE_RECORDS),

@@ -1,8 +1,8 @@
 """Call records: one entry a call in a chain that shows what was changed, left out or cut off.
 
 Pure: ``record`` (one call), ``chain`` (entries and their hashes), ``checkpoint`` (signed statements),
-``commitment`` (in place of numbers and names), ``verifying`` and ``merging``. Shells: ``lines``, ``files``
-and ``sqlite`` (where it is kept), ``signing``, ``writer`` (the thread), ``reading`` (what is there).
+``commitment`` (in place of numbers and names), ``verifying``, ``several`` and ``merging``. Shells: ``lines``,
+``files`` and ``sqlite`` (where it is kept), ``signing``, ``writer`` (the thread), ``reading``, ``redacting``.
 """
 
 from sipstack.records.call_records import CallRecords

@@ -17,8 +17,9 @@ from sipstack.records.files import CLEAR, SIGNATURES, beside, segments_of
 from sipstack.records.findings import Findings, Line
 from sipstack.records.merging import is_export, look_for_order, split
 from sipstack.records.record import PERSONAL, CallRecord
+from sipstack.records.several import calls_of, look_for_nodes
 from sipstack.records.sqlite import MAGIC, connected
-from sipstack.records.verifying import Chain, HasSigned, calls_of, look_for_nodes, verify
+from sipstack.records.verifying import Chain, HasSigned, verify
 
 
 @attrs.define

@@ -65,7 +65,7 @@ class CallRecord:
     security: str = ""
     """What protected the media, in words; "" for nothing."""
     quality: Mapping[str, int] | None = None
-    """Counters of the media: see ``ua.call_records.quality_of``."""
+    """Figures of the media: see ``ua.quality``."""
     nodes: tuple[str, ...] = ()
     """The processes that had it, in order."""
 

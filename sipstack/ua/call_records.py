@@ -11,15 +11,16 @@ from sipstack.core.outputs import Flow
 from sipstack.errors import (
     CallEnded,
     InternalError,
+    ParseError,
     RequestFailed,
     TransactionTimeout,
     TransportError,
 )
-from sipstack.media.audio import MediaStatistics
 from sipstack.media.port import MediaPort, SecuredMedia
 from sipstack.message import NameAddr
 from sipstack.outcome import Outcome
 from sipstack.records.record import MOST_NODES, CallRecord
+from sipstack.ua.quality import quality_of
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
@@ -158,7 +159,8 @@ class CallRecorder:
 
     def cancelled(self, event: InvitationCancelled) -> None:
         """The caller gave up, or an extension did."""
-        self._end(_of_invitation(event.invitation), "cancelled", "remote", event.reason, 487)
+        outcome = "cancelled" if event.status == 487 else "failed"
+        self._end(_of_invitation(event.invitation), outcome, event.by, event.reason, event.status)
 
     def failed(self, usage: OutgoingInviteUsage, error: Exception | None) -> None:
         """An INVITE of ours came to nothing."""
@@ -279,27 +281,6 @@ def _nobody_waits(outcome: Outcome, now: float) -> None:
     pass
 
 
-def quality_of(statistics: MediaStatistics) -> dict[str, int]:
-    """The figures of a call as whole numbers: a chain has no fractions, whose writing differs between
-    languages. Jitter and round trip are microseconds, MOS is in hundredths; what is not known is left out.
-    """
-    figures: dict[str, int | None] = {
-        "packets_sent": statistics.packets_sent,
-        "packets_received": statistics.packets_received,
-        "packets_lost": statistics.packets_lost,
-        "packets_late": statistics.packets_late,
-        "frames_concealed": statistics.frames_concealed,
-        "jitter_us": _whole(statistics.jitter, 1e6),
-        "round_trip_us": _whole(statistics.round_trip, 1e6),
-        "mos_hundredths": _whole(statistics.mos, 100),
-    }
-    return {name: number for name, number in figures.items() if number is not None}
-
-
-def _whole(value: float | None, unit: float) -> int | None:
-    return None if value is None else round(value * unit)
-
-
 def _text(error: Exception | None) -> str:
     return "" if error is None else str(error)
 
@@ -310,8 +291,11 @@ def _number(kept: dict[str, Any], name: str) -> int:
 
 
 def _uri(text: str) -> str:
-    """Of a header value of a dialog."""
-    return NameAddr.parse(text).uri_text
+    """Of a header value of a dialog, as far as it can be read."""
+    try:
+        return NameAddr.parse(text).uri_text
+    except ParseError:
+        return text
 
 
 def _tag(text: str) -> str:

@@ -472,3 +472,47 @@ async def test_a_call_that_cannot_be_kept_has_failed(world: World, books: Books)
     assert findings == []
     assert how(refused) == ("failed", None, "local", "the session could not be kept")
     assert answered.outcome == "answered"
+
+
+# -- what an audit asks: by whom, and why -------------------------------------------------------------------
+
+
+async def test_an_invitation_that_expires_was_ended_by_time(world: World, books: Books) -> None:
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("bob", records=books.of("bob")) as bob,
+        bob.serving(Answering(ring=300)),
+    ):
+        with pytest.raises(CallRejected):
+            async with alice.call("sip:bob@bob.test", headers={"Expires": "20"}):
+                pass
+    assert how(books.only("bob")) == ("cancelled", 487, "timeout", "expired")
+
+
+async def test_a_reliable_response_that_nobody_confirms_is_a_failure(world: World, books: Books) -> None:
+    async with (
+        world.user_agent("alice", reliable=True) as alice,
+        world.user_agent("bob", records=books.of("bob"), reliable=True) as bob,
+        bob.serving(Answering(ring=300)),
+    ):
+        placing = asyncio.create_task(_place(alice))
+        await asyncio.sleep(0)
+        world.network.set_link(Link(loss=1.0), source=world.names["bob.test"][0])
+        await asyncio.sleep(200)
+        placing.cancel()
+        await asyncio.wait([placing])
+    call = books.only("bob")
+    assert (call.outcome, call.by) == ("failed", "timeout")
+    assert call.reason == "no answer to a reliable response"
+
+
+async def test_the_name_that_a_caller_has_proved_is_in_the_record(world: World, books: Books) -> None:
+    users = sipstack.Authentication("example.com", {"alice": "secret"})
+    async with (
+        world.user_agent("alice", password="secret", credentials_to=["bob.test"]) as alice,
+        world.user_agent("bob", records=books.of("bob")) as bob,
+        bob.serving(Answering(), authenticate=users),
+        alice.call("sip:bob@bob.test"),
+    ):
+        await asyncio.sleep(1)
+    assert books.only("bob").user == "alice"

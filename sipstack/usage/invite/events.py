@@ -68,10 +68,13 @@ class InvitationReceived(OfInvitation):
 @attrs.define(eq=False)
 class InvitationCancelled(OfInvitation):
     """The caller gave up before our final response; 487 is already sent. ``reason`` is the Reason field of
-    its CANCEL or BYE (RFC 3326), ours when we gave up for it, or "".
+    its CANCEL or BYE (RFC 3326), ours when we gave up for it, or "". ``by``: who ended it, as in ``Ended``.
     """
 
     reason: str
+    by: str = "remote"
+    status: int = 487
+    """That we have answered."""
 
 
 @attrs.define(eq=False)

@@ -229,17 +229,17 @@ class IncomingInvite(Origin):
 
     # -- what happens meanwhile ----------------------------------------------------------------------------
 
-    def cancelled(self, reason: str, now: float) -> None:
+    def cancelled(self, reason: str, now: float, by: str = "remote") -> None:
         """CANCEL, or BYE in the early dialog: 487, unless it comes too late (§9.2)."""
         if self.answered:
             return
         self.refuse(487, now)
-        self.core.emit(InvitationCancelled(self, reason))
+        self.core.emit(InvitationCancelled(self, reason, by))
 
     def give_up(self, status: int, now: float, reason: str) -> None:
         if not self.answered:
             self.refuse(status, now)
-            self.core.emit(InvitationCancelled(self, reason))
+            self.core.emit(InvitationCancelled(self, reason, "timeout" if status == 504 else "local", status))
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """BYE in the early dialog."""
@@ -248,11 +248,11 @@ class IncomingInvite(Origin):
     def faulted(self, error: SipError, now: float) -> None:
         if not self.answered:
             self.refuse(500, now)
-            self.core.emit(InvitationCancelled(self, str(error)))
+            self.core.emit(InvitationCancelled(self, str(error), "local", 500))
 
     def timeout(self, now: float) -> None:
         if now >= self._expires_at:
-            self.cancelled("expired", now)
+            self.cancelled("expired", now, "timeout")
         elif now >= self._repeat_at and self._provisional is not None:
             self.core.respond(self.transaction, self._provisional, now)
             self._repeat_at = now + PROVISIONAL_INTERVAL

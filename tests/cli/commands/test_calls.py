@@ -16,6 +16,7 @@ from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.main import main
 from sipstack.cli.status import ExitStatus
 from sipstack.errors import CallRejected
+from tests.cli.registrar import registrar_here
 from tests.cli.running import ANY_PORT, agent, command, echo, line, process, write_tune
 from tests.cli.streams import environment, text
 from tests.records.books import call, lines, rewrite, ticking, write
@@ -81,7 +82,7 @@ def test_all_of_one_call_is_shown(path: Path) -> None:
     assert shown["user"] == "Alice"
     assert shown["duration"] == "12.3 s"
     assert shown["quality"] == "mos_hundredths 435, packets_sent 250"
-    assert shown["ended"] == "2026-09-21 13:33:20 UTC"
+    assert shown["ended"] == "2026-09-21 14:13:20 UTC"
 
 
 @pytest.mark.parametrize("half", ["a", "b"])
@@ -320,13 +321,11 @@ async def test_a_process_that_is_killed_in_a_call_leaves_a_chain_that_goes_on(tm
 
 async def test_register_keeps_records_of_what_it_refuses(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
-    from tests.cli.registrar import registrar_here
-
     async with registrar_here() as registrar:
         registering = ("register", registrar.uri, *ANY_PORT, "--from", "sip:alice@127.0.0.1", "--json")
         async with command(*registering, "--records", str(path)) as run_, agent("bob") as bob:
             await run_.event("registered")
-            (contact,) = registrar.contacts
+            (contact,) = registrar.bindings
             with pytest.raises(CallRejected):
                 async with bob.call(contact):
                     pass
