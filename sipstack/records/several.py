@@ -52,12 +52,11 @@ def look_for_nodes(chains: Sequence[Chain], wanted: Sequence[str], findings: Fin
         for key in sorted(chain.keys.difference(wanted)) if wanted else ():
             findings.wrong("signature", f"the chain {chain.name} is signed with another key, {key[:16]}")
     there = {node for chain in chains for node in chain.nodes}
-    named = {
-        node
-        for chain in chains
-        for _, entry in chain.entries
-        if entry.kind == CALL
-        for node in entry.body.get("nodes") or ()
-    }
-    for node in sorted(named - there, key=str):
+    named = {node for chain in chains for _, entry in chain.entries for node in _nodes(entry)}
+    for node in sorted(named - there):
         findings.told("node", f"calls went through {node}, whose chain is not here", None)
+
+
+def _nodes(entry: Entry) -> list[str]:
+    nodes = entry.body.get("nodes") if entry.kind == CALL else None
+    return [node for node in nodes if isinstance(node, str)] if isinstance(nodes, list) else []

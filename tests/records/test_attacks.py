@@ -11,11 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sipstack.records.chain import CALL, OPENED, Entry, canonical
+from sipstack.records.chain import CALL, KINDS, OPENED, Entry, Head, canonical
 from sipstack.records.checkpoint import Checkpoint
 from sipstack.records.commitment import Opening, commitment
+from sipstack.records.merging import exported
+from sipstack.records.record import PERSONAL
 from sipstack.records.signing import Signer
 from tests.records.books import call, key_of, lines, look, rewrite, told, write, wrong
+from tests.records.test_chain import VALUE
+
+NAMES = ("key", "epoch", "nodes", "node", "ended", "every", "torn", "last", "hash", "call_id", *PERSONAL)
 
 
 @pytest.fixture
@@ -314,6 +319,33 @@ def test_junk_among_the_texts_is_found(path: Path, junk: bytes) -> None:
     clear = path.with_name(path.name + ".clear")
     rewrite(clear, [*lines(clear), junk])
     assert [kind for kind, _ in wrong(path)] == ["changed"]
+
+
+# -- chains of his own ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6),
+    bodies=st.lists(st.dictionaries(st.sampled_from(NAMES), VALUE, max_size=6), min_size=6, max_size=6),
+    begin=st.integers(-1, 5),
+)
+def test_whatever_he_signs_himself_stops_no_auditor(
+    tmp_path: Path, kinds: list[str], bodies: list[dict[str, object]], begin: int
+) -> None:
+    path, signer = tmp_path / "his.jsonl", Signer.at(tmp_path / "his.key")
+    head: Head | Entry = Head("his", begin)
+    content = []
+    for kind, body in zip(kinds, bodies, strict=False):
+        head = Entry.after(head, kind, body, 1)
+        content.append(head.line())
+    rewrite(path, content)
+    rewrite(signatures(path), [Checkpoint.after(None, head, 1, signer.public).signed(signer.sign).line()])
+    evidence = look(path, keys=[signer.public])
+    assert all(str(finding) for finding in evidence.findings.all)
+    rewrite(tmp_path / "all.jsonl", list(exported(evidence.chains)))
+    again = look(tmp_path / "all.jsonl", keys=[signer.public])
+    assert len(again.calls) == len(evidence.calls)
 
 
 # -- SQLite ------------------------------------------------------------------------------------------------

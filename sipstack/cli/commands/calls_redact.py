@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -77,12 +78,13 @@ def _commitments(files: tuple[Path, ...], call_id: str | None, before: int | Non
     bodies = [
         entry.body for chain in evidence_of(files).chains for _, entry in chain.entries if entry.kind == CALL
     ]
-    meant = [
-        body
-        for body in bodies
-        if body.get("call_id") == call_id or (before is not None and body.get("ended", before) < before)
-    ]
+    meant = [body for body in bodies if body.get("call_id") == call_id or _is_before(body, before)]
     return {str(body.get(name)) for body in meant for name in PERSONAL}
+
+
+def _is_before(body: dict[str, Any], before: int | None) -> bool:
+    ended = body.get("ended")
+    return before is not None and isinstance(ended, int) and ended < before
 
 
 def _is(text: str, who: str) -> bool:

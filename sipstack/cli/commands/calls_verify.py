@@ -60,6 +60,8 @@ def verify(
 
     Exits with 0 when nothing is wrong, with 1 when something is, and says which line it is and how.
     """
+    if signatures is not None and len(files) > 1:
+        raise click.UsageError("--signatures is for one FILE: verify them one by one")
     evidence = evidence_of(files, tuple(map(_public_key, keys)), signatures)
     out = environment.stdout
     for finding in evidence.findings.all:

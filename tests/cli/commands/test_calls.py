@@ -194,6 +194,10 @@ def test_a_copy_of_the_signatures_shows_what_was_cut_with_them(path: Path, tmp_p
     assert "cut: entry 4 was signed and is not there" in out
 
 
+def test_one_copy_of_signatures_is_for_one_file(path: Path) -> None:
+    assert run("verify", path, path, "--signatures", key(path))[0] == ExitStatus.USAGE
+
+
 # -- export and redact -------------------------------------------------------------------------------------
 
 
