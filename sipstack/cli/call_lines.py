@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from sipstack.cli.ladder import printable
-from sipstack.cli.report import in_words
+from sipstack.cli.words import in_words
 from sipstack.records.findings import Finding
 from sipstack.records.record import CallRecord
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from sipstack.records.writer import Writer
 
 MOST_WAITING = 10_000
 """Calls that wait to be written, such as while the disk is full: those beyond are lost, and that is told."""
+PATIENCE = 2.0
 FAREWELL = 10.0
 """Seconds that the end waits for the writer."""
 
@@ -72,6 +74,8 @@ class CallRecords:
         self._keep = keep
         self._on_failure = on_failure
         self._calls: dict[str, int] = {}
+        self._then: list[Callable[[], None]] = []
+        self._waits = False  # somebody does, for all of these
         self._writer: Writer | None = None
         self._journal: Journal | None = None
         self._signatures: Signatures | None = None
@@ -172,6 +176,33 @@ class CallRecords:
             remember(self._calls, values)
             writer.waiting.put(values)
 
+    def when_written(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once all that was given until now is on the disk, or cannot be written for now; after
+        two seconds at the latest.
+        """
+        self._then.append(then)
+        if not self._waits:
+            self._wait()
+
+    def _wait(self) -> None:
+        writer = self._writer
+        then, self._then = self._then, []
+        if writer is None or writer.fails or not writer.is_alive():
+            _call_each(then)
+            return
+        passed = threading.Event()
+        writer.waiting.put(passed)
+        self._waits = True
+        # one thread waits for all who ask meanwhile
+        waiting = asyncio.get_running_loop().run_in_executor(None, passed.wait, PATIENCE)
+        waiting.add_done_callback(lambda _: self._go_on(then))
+
+    def _go_on(self, then: list[Callable[[], None]]) -> None:
+        self._waits = False
+        if self._then:
+            self._wait()
+        _call_each(then)
+
     def _tell(self, error: Exception) -> None:
         CALL.warning("call records cannot be written to %s: %s", self.path, error)
         if self._on_failure is not None:
@@ -209,3 +240,8 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *argum
     """In the event loop, unless that is closed."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)
+
+
+def _call_each(functions: list[Callable[[], None]]) -> None:
+    for function in functions:
+        function()

@@ -25,8 +25,14 @@ LOOK_FOR_OLD = 3600.0
 """Seconds between two looks for entries that are to be dropped."""
 
 
+Item = dict[str, Any] | threading.Event | None
+"""The values of a call; an event to be set once everything before it is on the disk, or cannot be written;
+None to look at what else there is.
+"""
+
+
 class Writer(threading.Thread):
-    """Writes what ``put`` gave, in order. ``failed`` and ``recovered`` are called in this thread.
+    """Writes what is ``waiting``, in order. ``failed`` and ``recovered`` are called in this thread.
 
     ``every``: entries between two signatures at the most; ``seconds``: how long one may stay without;
     ``keep``: seconds after which closed parts are dropped.
@@ -46,7 +52,7 @@ class Writer(threading.Thread):
         recovered: Callable[[], None],
     ) -> None:
         super().__init__(name="sipstack call records", daemon=True)
-        self.waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.turned_away = 0
         """Calls that found no room: counted in the event loop."""
@@ -61,10 +67,12 @@ class Writer(threading.Thread):
         self._recovered = recovered
         self._told = 0  # of those, the chain tells so many
         self._batch: list[dict[str, Any]] = []
+        self._passed: list[threading.Event] = []
         self._unsigned = 0
         self._sign_at: float | None = None  # by time.monotonic
         self._look_at = time.monotonic()
-        self._fails = False
+        self.fails = False
+        """Whether nothing can be written for now."""
         self.unwritten = 0
         """Calls that were not written when it ended."""
 
@@ -85,7 +93,8 @@ class Writer(threading.Thread):
         except Exception as error:  # a fault of ours: calls go on without records, and that is told
             self._failed(error)
         while not self.waiting.empty():
-            self._batch += self._taken(self.waiting.get_nowait())
+            self._take_one(self.waiting.get_nowait())
+        self._pass()
         self.unwritten = len(self._batch) + self._lost
 
     def _turn(self) -> bool:
@@ -94,6 +103,8 @@ class Writer(threading.Thread):
         try:
             if self._unsigned < self._every and (self._batch or self._lost):
                 self._write()
+            if not self._batch:
+                self._pass()
             due = self._sign_at is not None and time.monotonic() >= self._sign_at
             if self._unsigned >= self._every or due:
                 self._sign()
@@ -109,8 +120,9 @@ class Writer(threading.Thread):
                 self._tell_recovery()
                 return False
         except FAILURES as error:
-            if not self._fails:
-                self._fails = True
+            self._pass()
+            if not self.fails:
+                self.fails = True
                 self._failed(error)
             if last:
                 return False  # nobody waits for better times
@@ -120,8 +132,8 @@ class Writer(threading.Thread):
         return True
 
     def _tell_recovery(self) -> None:
-        if self._fails:
-            self._fails = False
+        if self.fails:
+            self.fails = False
             self._recovered()
 
     def _take(self) -> bool:
@@ -129,19 +141,26 @@ class Writer(threading.Thread):
         room = max(self._every - self._unsigned, 1)
         if not self._batch:
             try:
-                self._batch += self._taken(self.waiting.get(timeout=self._patience()))
+                self._take_one(self.waiting.get(timeout=self._patience()))
             except queue.Empty:
                 return self.stopping.is_set()
         while len(self._batch) < room:
             try:
-                self._batch += self._taken(self.waiting.get_nowait())
+                self._take_one(self.waiting.get_nowait())
             except queue.Empty:
                 break
         return self.stopping.is_set()
 
-    @staticmethod
-    def _taken(item: dict[str, Any] | None) -> list[dict[str, Any]]:
-        return [] if item is None else [item]
+    def _take_one(self, item: Item) -> None:
+        if isinstance(item, threading.Event):
+            self._passed.append(item)
+        elif item is not None:
+            self._batch.append(item)
+
+    def _pass(self) -> None:
+        for event in self._passed:
+            event.set()
+        self._passed.clear()
 
     def _patience(self) -> float | None:
         if self.stopping.is_set():

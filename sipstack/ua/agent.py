@@ -243,6 +243,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             calls = calls_by_descriptors()
         room = Occupancy(calls, self._limits.calls_per_source), Occupancy(self._limits.requests)
         server = Server(self, runtime, self._policy, *room)
+        keeper = None
         if self._sessions is not None:
             await self._sessions.open(self._node)
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
@@ -253,6 +254,8 @@ class UserAgent(UserAgentClient, KeptCalls):
             if self._records is not None:
                 await self._records.open(self._node)
                 runtime.recorder = CallRecorder(runtime.driver, self._records, self._node)
+                if keeper is not None:
+                    keeper.recorder = runtime.recorder
             await runtime.start(self._listens, server.arrived)
         except BaseException:
             await self._close_stores(runtime)

@@ -62,7 +62,7 @@ class Call(Negotiating, PackagesCall, Transferring):
             self._idleness = idleness_of(runtime, session, media, self._give_up)
         media.attach(self._on_media_event)
         if runtime.recorder is not None:
-            runtime.recorder.established(session)
+            runtime.recorder.established(session, media)
 
     def __repr__(self) -> str:
         state = "ended" if self._ended.done else "established"
@@ -184,7 +184,7 @@ class Call(Negotiating, PackagesCall, Transferring):
             self._end_audio(CallEnded(by, reason))
             self._close_media_nowait()
         if self._runtime.recorder is not None:
-            self._runtime.recorder.ended(self._session, self._media, by, reason)
+            self._runtime.recorder.ended(self._session, by, reason)
 
 
 @contextlib.asynccontextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sipstack.core.events import Ended, InvitationCancelled, InvitationReceived, SessionResumed
-from sipstack.core.outputs import Flow
+from sipstack.core.outputs import DialogKey, Flow
 from sipstack.errors import (
     CallEnded,
     InternalError,
@@ -52,6 +54,7 @@ class Beginning:
     answered_at: float | None = None
     """By the clock of the loop."""
     epoch: int = 0
+    media: MediaPort | None = None
 
 
 class CallRecorder:
@@ -62,6 +65,7 @@ class CallRecorder:
 
     def __init__(self, driver: Driver, records: CallRecords, node: str) -> None:
         self._driver = driver
+        self._loop = asyncio.get_running_loop()
         self.records = records
         self._node = node
         self._calls: dict[CallId, Beginning] = {}
@@ -96,10 +100,13 @@ class CallRecorder:
             False, self._now(), (self._node,), _uri(local), _uri(remote)
         )
 
-    def established(self, session: Session) -> None:
+    def established(self, session: Session, media: MediaPort) -> None:
         """A call begins to be one, or goes on here."""
         beginning = self._calls.get(_of_session(session))
-        if beginning is not None and beginning.answered is None:
+        if beginning is None:
+            return
+        beginning.media = media
+        if beginning.answered is None:
             self._answered(session, beginning)
             if not beginning.incoming:  # the beginning of one that came in is kept with its 2xx
                 self._keep(session, beginning)
@@ -188,29 +195,8 @@ class CallRecorder:
             case _:
                 self._end(call, "failed", "local", _text(error), status)
 
-    def ended(self, session: Session, media: MediaPort, by: str, reason: str) -> None:
-        """A call is over."""
-        audio = media.audio
-        facts = {
-            "codec": (audio.codec if audio is not None else None) or "",
-            "security": (media.security if isinstance(media, SecuredMedia) else None) or "",
-            "quality": quality_of(audio.statistics) if audio is not None else None,
-        }
-        self._over(session, by, reason, facts)
-
-    def unattended(self, event: object) -> None:
-        """An event that nobody has heard yet: of a new call, or of one that nobody but the policy has."""
-        match event:
-            case InvitationReceived():
-                self._invited(event)
-            case Ended(session=session, by=by, reason=reason):
-                self._over(session, by, reason, {})
-            case InvitationCancelled():
-                self.cancelled(event)
-            case SessionResumed(session=session, epoch=epoch):
-                self._resumed(session, epoch)
-
-    def _over(self, session: Session, by: str, reason: str, facts: dict[str, Any]) -> None:
+    def ended(self, session: Session, by: str, reason: str) -> None:
+        """A session is over."""
         call, dialog = _of_session(session), session.dialog
         if by == ELSEWHERE:
             self._calls.pop(call, None)  # the process that has it now writes the record
@@ -220,7 +206,30 @@ class CallRecorder:
             beginning = self._calls.get(call)
             if beginning is not None:
                 beginning.session_id = dialog.session_id or beginning.session_id
-            self._end(call, "answered", by, reason, None, facts)
+            self._end(call, "answered", by, reason)
+
+    def before_forgotten(self, key: DialogKey, forget: Callable[[], None]) -> None:
+        """A session that was kept is over: ``forget`` it once the record of its call is on the disk. A
+        process that is killed before leaves it to another one, which writes the record then.
+        """
+        # what is over is told by an event, which comes after this
+        self._loop.call_soon(self._forget, key, forget)
+
+    def _forget(self, key: DialogKey, forget: Callable[[], None]) -> None:
+        self._end(key[:2], "answered", "local", "")  # our BYE, whose answer changes nothing
+        self.records.when_written(forget)
+
+    def unattended(self, event: object) -> None:
+        """An event that nobody has heard yet: of a new call, or of one that nobody but the policy has."""
+        match event:
+            case InvitationReceived():
+                self._invited(event)
+            case Ended(session=session, by=by, reason=reason):
+                self.ended(session, by, reason)
+            case InvitationCancelled():
+                self.cancelled(event)
+            case SessionResumed(session=session, epoch=epoch):
+                self._resumed(session, epoch)
 
     def close(self, reason: str) -> None:
         """The user agent is left. Calls that are kept go on elsewhere, and have their record there."""
@@ -238,7 +247,6 @@ class CallRecorder:
         by: str,
         reason: str,
         status: int | None = None,
-        facts: dict[str, Any] | None = None,
     ) -> None:
         beginning = self._calls.pop(call, None)
         if beginning is None:
@@ -269,12 +277,22 @@ class CallRecorder:
                 transport=flow.transport if flow is not None else "",
                 secure=flow is not None and flow.secure,
                 nodes=beginning.nodes,
-                **(facts or {}),
+                **_heard(beginning.media),
             )
         )
 
     def _now(self) -> int:
         return int(self.records.clock() * 1000)
+
+
+def _heard(media: MediaPort | None) -> dict[str, Any]:
+    """What the media tells of the call; nothing of the policy's."""
+    audio = media.audio if media is not None else None
+    return {
+        "codec": (audio.codec if audio is not None else None) or "",
+        "security": (media.security if isinstance(media, SecuredMedia) else None) or "",
+        "quality": quality_of(audio.statistics) if audio is not None else None,
+    }
 
 
 def _nobody_waits(outcome: Outcome, now: float) -> None:

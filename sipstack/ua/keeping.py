@@ -18,6 +18,7 @@ from sipstack.outcome import Absent, Outcome
 from sipstack.store import record as sessions_record
 from sipstack.store.memory import MemoryStore
 from sipstack.store.port import SessionStore, Taken
+from sipstack.ua.call_records import CallRecorder
 from sipstack.usage.invite.record import SessionRecord
 
 PREFIX = "session"
@@ -44,6 +45,8 @@ class Keeper:
         self._longest = longest
         self.missed: Callable[[DialogKey, Absent], None] = _ignore
         """Told of each session that was asked for and is not to be had."""
+        self.recorder: CallRecorder | None = None
+        """Who writes the records of calls: a session is not forgotten before its call has one."""
         driver.keep = self.perform
 
     def perform(self, asked: Store | Forget | Load) -> None:
@@ -62,7 +65,11 @@ class Keeper:
                 else:
                     self._store.put(key, record, asked.epoch, self._lifetime(asked.record), answer)
             case Forget():
-                self._store.forget(key, asked.epoch, partial(self._driver.stored, asked))
+                forget = partial(self._store.forget, key, asked.epoch, partial(self._driver.stored, asked))
+                if self.recorder is None:
+                    forget()
+                else:
+                    self.recorder.before_forgotten(asked.key, forget)
             case Load():
                 self._store.take_over(key, partial(self._taken, asked), asked.epoch)
 

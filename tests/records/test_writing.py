@@ -419,6 +419,53 @@ def test_a_fault_of_ours_in_the_thread_is_told_and_stops_no_call(
     assert "no room for the record" in caplog.text
 
 
+# -- who waits for it --------------------------------------------------------------------------------------
+
+
+def test_who_waits_is_told_when_the_record_is_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    seen: list[int] = []
+
+    async def main() -> None:
+        records = CallRecords(path)
+        await records.open("node 1")
+        done = asyncio.Event()
+        for number in range(20):
+            records.write(call(number))
+            records.when_written(lambda number=number: seen.append(number))  # type: ignore[misc]
+            if number == 9:
+                await asyncio.sleep(0.01)
+        records.when_written(done.set)
+        await done.wait()
+        assert numbers(path) == [f"call-{number}" for number in range(20)]
+        await records.close()
+        records.when_written(lambda: seen.append(99))
+
+    asyncio.run(main())
+    assert seen == [*range(20), 99]
+
+
+def test_nobody_waits_for_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipstack.records.files.LineFile", Full)
+
+    async def main() -> None:
+        records = CallRecords(tmp_path / "calls.jsonl")
+        await records.open("node 1")
+        Full.left = 1_000
+        records.write(call(0))
+        done = asyncio.Event()
+        records.when_written(done.set)
+        async with asyncio.timeout(1):
+            await done.wait()
+        told: list[int] = []
+        records.when_written(lambda: told.append(1))
+        assert told == [1]
+        await records.close()
+
+    asyncio.run(main())
+    Full.left = 0
+
+
 # -- the call key ------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,6 @@ import pytest
 import sipstack
 from sipstack import (
     Accept,
-    CallRecords,
     CallRejected,
     Invitation,
     InvitationReceived,
@@ -19,47 +18,18 @@ from sipstack import (
     Reject,
     SipError,
 )
-from sipstack.outcome import Absent
-from sipstack.records.findings import Finding
-from sipstack.records.reading import read
-from sipstack.records.record import CallRecord
-from sipstack.records.signing import has_signed
-from sipstack.store.memory import MemoryStore
 from sipstack.testing.link import Link
 from sipstack.testing.media import SilentMedia
 from sipstack.testing.world import World
+from tests.ua.books import Books, how
 from tests.ua.handlers import CLEARED, Answering, busy
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Books:
-    """The call records of the user agents of one test, by name."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def of(self, name: str, **more: Any) -> CallRecords:
-        return CallRecords(self._folder / f"{name}.jsonl", **more)
-
-    def read(self, name: str) -> tuple[list[CallRecord], list[Finding]]:
-        evidence = read([self._folder / f"{name}.jsonl"], has_signed)
-        return evidence.calls, evidence.findings.all
-
-    def only(self, name: str) -> CallRecord:
-        """The one record that there is, of a chain with nothing wrong."""
-        (call,), findings = self.read(name)
-        assert findings == []
-        return call
-
-
 @pytest.fixture
 def books(tmp_path: Path) -> Books:
     return Books(tmp_path)
-
-
-def how(call: CallRecord) -> tuple[str, int | None, str, str]:
-    return call.outcome, call.status, call.by, call.reason
 
 
 # -- calls that are answered -------------------------------------------------------------------------------
@@ -373,105 +343,6 @@ async def test_two_user_agents_do_not_write_one_chain(world: World, books: Books
         with pytest.raises(sipstack.LocalProtocolError, match="each user agent has its own"):
             async with world.user_agent("bob", records=records):
                 pass
-
-
-# -- calls that change their process ------------------------------------------------------------------------
-
-
-async def kill(agent: sipstack.UserAgent) -> None:
-    """The process is gone: it sends and hears nothing more, and writes nothing either."""
-    assert agent._running is not None
-    await agent._running.driver.close()
-    records = agent._records
-    assert records is not None
-    assert agent._running.recorder is not None
-    agent._running.recorder._calls.clear()
-    await records.close()
-
-
-async def test_a_call_that_is_taken_over_has_one_record_with_both_nodes(world: World, books: Books) -> None:
-    store = MemoryStore()
-    first = world.user_agent("bob", records=books.of("one"), sessions=store, node="node 1")
-    async with world.user_agent("alice") as alice:
-        bob = await first.__aenter__()
-        async with bob.serving(Answering()), alice.call("sip:bob@bob.test") as call:
-            await asyncio.sleep(10)
-            await kill(bob)
-            async with world.user_agent("bob", records=books.of("two"), sessions=store, node="node 2"):
-                await asyncio.sleep(20)
-                await call.hang_up()
-        await first.__aexit__(None, None, None)
-    assert books.read("one") == ([], [])
-    (record,), findings = books.read("two")
-    assert [each.kind for each in findings] == ["node"]  # whose chain has to be looked at, too
-    assert how(record) == ("answered", None, "remote", CLEARED)
-    assert (record.nodes, record.epoch, record.incoming) == (("node 1", "node 2"), 1, True)
-    assert (record.local, record.remote) == ("sip:bob@bob.test", "sip:alice@alice.test")
-    assert record.began <= (record.answered or 0)
-
-
-async def test_a_call_that_we_placed_is_taken_over_with_its_beginning(world: World, books: Books) -> None:
-    store = MemoryStore()
-    first = world.user_agent("bob", records=books.of("one"), sessions=store, node="node 1")
-    alices = Answering()
-    async with world.user_agent("alice") as alice, alice.serving(alices):
-        bob = await first.__aenter__()
-        placing = bob.call("sip:alice@alice.test")
-        await placing.__aenter__()
-        await asyncio.sleep(10)
-        await kill(bob)
-        async with world.user_agent("bob", records=books.of("two"), sessions=store, node="node 2"):
-            await alices.calls[0].hang_up()
-            await asyncio.sleep(1)
-        await first.__aexit__(None, None, None)
-    (record,), _ = books.read("two")
-    assert (record.incoming, record.nodes, record.epoch) == (False, ("node 1", "node 2"), 1)
-    assert record.answered is not None
-
-
-async def test_a_process_whose_call_another_has_taken_writes_nothing_of_it(
-    world: World, books: Books
-) -> None:
-    """It was slow, not dead: the store says so when it wants to write. Here the call comes back to it."""
-    store = MemoryStore()
-    async with (
-        world.user_agent("alice") as alice,
-        world.user_agent("bob", records=books.of("bob"), sessions=store) as bob,
-        bob.serving(Answering()),
-        alice.call("sip:bob@bob.test") as call,
-    ):
-        (listed,) = await owned(store)
-        store.take_over(listed, lambda taken: None)
-        with pytest.raises(sipstack.RequestFailed):
-            await call.hold()
-        await asyncio.sleep(1)
-        assert bob.calls == []
-        assert bob._runtime.recorder is not None
-        assert bob._runtime.recorder._calls == {}
-    record = books.only("bob")
-    assert (record.epoch, record.by) == (2, "remote")
-
-
-async def owned(store: MemoryStore) -> list[str]:
-    found: list[str] = []
-    store.owned(lambda listed: found.extend(() if isinstance(listed, Absent) else [e.key for e in listed]))
-    return found
-
-
-async def test_a_call_that_cannot_be_kept_has_failed(world: World, books: Books) -> None:
-    async with (
-        world.user_agent("alice", records=books.of("alice")) as alice,
-        world.user_agent("bob", records=books.of("bob"), sessions=MemoryStore(sessions=1)) as bob,
-        bob.serving(Answering()),
-        alice.call("sip:bob@bob.test"),
-    ):
-        with pytest.raises(CallRejected):
-            async with alice.call("sip:bob@bob.test"):
-                pass
-    (refused, answered), findings = books.read("bob")
-    assert findings == []
-    assert how(refused) == ("failed", None, "local", "the session could not be kept")
-    assert answered.outcome == "answered"
 
 
 # -- what an audit asks: by whom, and why -------------------------------------------------------------------
