@@ -7,13 +7,13 @@ a REGISTER of it is a line of JSON.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import sys
 
 from interop.kamailio.agents import LISTEN, uri
 from sipstack import TracedMessage, UserAgent
 from sipstack.message import parse
+from sipstack.store.sqlite import SqliteStore
 
 
 def tell(traced: TracedMessage) -> None:
@@ -30,7 +30,7 @@ def tell(traced: TracedMessage) -> None:
 
 
 async def main(proxy: str, file: str | None) -> None:
-    store = None if file is None else importlib.import_module("sipstack.store.sqlite").SqliteStore(file)
+    store = None if file is None else SqliteStore(file)
     phone = UserAgent(
         uri("kept"), password="secret", proxy=proxy, listen=LISTEN, sessions=store, node="phone", trace=tell
     )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from interop.kamailio.server import Kamailio, running
 from interop.processes import ended_with_us
@@ -35,8 +32,6 @@ async def phone(server: Kamailio, *file: Path) -> AsyncIterator[dict[str, Any]]:
 
 
 async def test_who_was_killed_refreshes_the_contact_that_there_is(kamailio: Kamailio, tmp_path: Path) -> None:
-    if importlib.util.find_spec("sipstack.store.sqlite") is None:
-        pytest.skip("there is no store in a file yet: sipstack.store.sqlite")
     file, before = tmp_path / "kept", None
     with running() as server:
         for _ in range(4):
