@@ -114,9 +114,9 @@ def test_nothing_that_sip_does_not_show_is_in_a_capture() -> None:
     captured: list[bytes] = []
     send = world.send
 
-    def capture(local: Address, remote: Address, data: bytes) -> None:
+    def capture(source: Address, destination: Address, data: bytes) -> None:
         captured.append(data)
-        send(local, remote, data)
+        send(source, destination, data)
 
     world.send = capture  # type: ignore[method-assign, assignment]
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
