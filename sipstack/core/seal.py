@@ -18,7 +18,8 @@ class Seal(Protocol):
 
     def seal(self, key: DialogKey, values: object, lifetime: float, room: int) -> str:
         """``values`` for ``lifetime`` seconds as a user part of at most ``room`` characters, none of which
-        needs an escape (RFC 3261 §25.1); empty where they do not fit.
+        needs an escape (RFC 3261 §25.1); empty where they do not fit. Raises LocalProtocolError for values
+        that are not plain.
         """
 
     def begin(self, call_id: str, local_tag: str, lifetime: float, room: int) -> str:

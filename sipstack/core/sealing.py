@@ -21,6 +21,7 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.keeper import Then
 from sipstack.dialog.usages import DialogUsages
+from sipstack.errors import LocalProtocolError
 from sipstack.message.session_id import NULL
 from sipstack.outcome import Outcome
 from sipstack.transaction.deadlines import Timed
@@ -196,12 +197,17 @@ class Sealing:
             record = session.snapshot(now)
             values, lifetime = self._values(record, usages), self._lifetime(record)
             room = LONGEST - len(before) - len(after)
-            user = self.seal.seal(usages.dialog.key, values, lifetime, room)
+            try:
+                user = self.seal.seal(usages.dialog.key, values, lifetime, room)
+                why = "its state does not fit into our Contact"
+            except LocalProtocolError as error:  # of the application's data
+                user, why = "", str(error)
             if user:
                 return before + user + after
+        else:
+            why = "our Contact is a GRUU"
         if not self._told:
             self._told = True
-            why = "its state does not fit into our Contact" if after else "our Contact is a GRUU"
             self.output(Warn(f"{usages.dialog.call_id}: {why}: it lives and dies with this process"))
         return self._begun(usages.dialog.call_id, usages.dialog.local_tag, usages.identity, contact)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 
-from sipstack.errors import ParseError
+from sipstack.errors import LocalProtocolError, ParseError
 
 LARGEST = 65_536
 """Octets of a record when it is inflated."""
@@ -14,8 +14,11 @@ WINDOW = -13
 
 
 def pack(values: object) -> bytes:
-    """Plain values as octets."""
-    text = json.dumps(values, separators=(",", ":")).encode()
+    """Plain values as octets. Raises LocalProtocolError for others."""
+    try:
+        text = json.dumps(values, separators=(",", ":"), default=_octets).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LocalProtocolError(f"a session with values that are not plain: {error}") from None
     deflate = zlib.compressobj(9, zlib.DEFLATED, WINDOW, 6, zdict=USUAL)
     return deflate.compress(text) + deflate.flush()
 
@@ -27,10 +30,25 @@ def unpack(octets: bytes) -> object:
         text = inflate.decompress(octets, LARGEST)
         if not inflate.eof or inflate.unused_data:
             raise ParseError("a record that is too long, or cut off")
-        values: object = json.loads(text)
+        values: object = json.loads(text, object_hook=_plain)
     except (zlib.error, ValueError, RecursionError) as error:
         raise ParseError(f"no record: {error}") from None
     return values
+
+
+def _octets(value: object) -> dict[str, str]:
+    """JSON has no octets: they are a dictionary that nothing else is."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value).__name__} is none of them")
+    return {OCTETS: value.decode("latin-1")}
+
+
+def _plain(value: dict[str, object]) -> object:
+    octets = value.get(OCTETS)
+    return octets.encode("latin-1") if isinstance(octets, str) and len(value) == 1 else value
+
+
+OCTETS = "\0octets"
 
 
 # What is likely comes last: near it costs less. A seal is opened with the very dictionary that it was made

@@ -85,7 +85,9 @@ class Sealed:
     # -- the core's port -----------------------------------------------------------------------------------
 
     def seal(self, key: DialogKey, values: object, lifetime: float, room: int) -> str:
-        """``values`` as a user part of at most ``room`` characters; empty where they do not fit."""
+        """``values`` as a user part of at most ``room`` characters; empty where they do not fit. Raises
+        LocalProtocolError for values that are not plain.
+        """
         return self._seal(STATE, key, lifetime, pack(values), room)
 
     def begin(self, call_id: str, local_tag: str, lifetime: float, room: int) -> str:

@@ -432,3 +432,14 @@ def test_who_keeps_no_sessions_has_a_plain_contact() -> None:
     bob.accept()
     assert user(carol.response) == "bob"
     assert world.ladder(by="bob") == ladder("bob -> carol 200 OK [1 INVITE]")
+
+
+def test_data_that_cannot_be_kept_costs_no_call() -> None:
+    world, bob, carol = parties()
+    carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
+    session = bob.invitation.early_session
+    assert session is not None
+    session.application = {"data": {"what": object()}}
+    bob.accept()
+    world.run(0.1)
+    assert (carol.response.status, len(user(carol.response)), bob.faults) == (200, 50, [])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipstack.errors import ParseError, StoreError
+from sipstack.errors import LocalProtocolError, ParseError, StoreError
 from sipstack.store.key_ring import key_id, read_keys
 from sipstack.store.packing import LARGEST, pack, unpack
 from sipstack.store.sealed import HEAD, LONGEST, Sealed
@@ -307,7 +307,7 @@ def test_a_clock_that_was_put_back_makes_nothing_younger_than_new() -> None:
 # --- as few octets as possible ---
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -322,6 +322,14 @@ def test_what_is_packed_is_unpacked(value: object) -> None:
 def test_what_is_not_packed_is_no_record(octets: bytes) -> None:
     with contextlib.suppress(ParseError):  # and nothing else
         assert len(repr(unpack(octets))) <= LARGEST
+
+
+def test_what_is_not_plain_is_told() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    for value in (object(), {1, 2}, {"since": NOW, "who": ("a", object())}, loop):
+        with pytest.raises(LocalProtocolError, match="not plain"):
+            pack(value)
 
 
 def test_a_record_that_inflates_without_end_is_refused() -> None:
