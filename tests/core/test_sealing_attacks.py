@@ -118,7 +118,7 @@ def test_nothing_that_sip_does_not_show_is_in_a_capture() -> None:
         captured.append(data)
         send(source, destination, data)
 
-    world.send = capture  # type: ignore[method-assign, assignment]
+    world.send = capture  # type: ignore[method-assign]
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
     session = bob.invitation.early_session
     assert session is not None
