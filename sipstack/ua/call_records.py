@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sipstack.core.events import Ended, InvitationCancelled, InvitationReceived, SessionResumed
+from sipstack.core.keeping import BEGAN
 from sipstack.core.outputs import DialogKey, Flow
 from sipstack.errors import (
     CallEnded,
@@ -24,6 +25,7 @@ from sipstack.outcome import Outcome
 from sipstack.records.record import MOST_NODES, CallRecord
 from sipstack.ua.quality import quality_of
 from sipstack.usage.invite.incoming import IncomingInvite
+from sipstack.usage.invite.origin import Origin
 from sipstack.usage.invite.outgoing import OutgoingInviteUsage
 from sipstack.usage.invite.session import Session
 
@@ -84,21 +86,21 @@ class CallRecorder:
             flow=usage.transaction.flow,
         )
         self._calls[_of_invitation(usage)] = beginning
-        if usage.early_session is not None:
-            self._keep(usage.early_session, beginning)
+        self._keep(usage, beginning)
 
     def known_as(self, usage: IncomingInvite, user: str | None) -> None:
         """The caller has proved his name."""
         beginning = self._calls.get(_of_invitation(usage))
         if beginning is not None and user is not None:
             beginning.user = user
+            self._keep(usage, beginning)
 
     def placed(self, usage: OutgoingInviteUsage) -> None:
         """An INVITE of ours is on its way."""
         local, remote = usage.ends
-        self._calls[usage.call_id, _tag(local)] = Beginning(
-            False, self._now(), (self._node,), _uri(local), _uri(remote)
-        )
+        beginning = Beginning(False, self._now(), (self._node,), _uri(local), _uri(remote))
+        self._calls[usage.call_id, _tag(local)] = beginning
+        self._keep(usage, beginning)
 
     def established(self, session: Session, media: MediaPort) -> None:
         """A call begins to be one, or goes on here."""
@@ -108,8 +110,6 @@ class CallRecorder:
         beginning.media = media
         if beginning.answered is None:
             self._answered(session, beginning)
-            if not beginning.incoming:  # the beginning of one that came in is kept with its 2xx
-                self._keep(session, beginning)
 
     def accepted(self, session: Session) -> None:
         """The policy has accepted a call."""
@@ -124,28 +124,23 @@ class CallRecorder:
 
     # -- calls that another process began ------------------------------------------------------------------
 
-    def _keep(self, session: Session, beginning: Beginning) -> None:
+    def _keep(self, usage: Origin | Session, beginning: Beginning) -> None:
         """With the session, where that is kept: who takes it over writes the record."""
         if self._driver.core.keeper is not None:
-            kept = {
-                "began": beginning.began,
-                "answered": beginning.answered or 0,
-                "user": beginning.user,
-                "nodes": list(beginning.nodes),
-            }
-            session.application = {**(session.application or {}), KEPT: kept}
-            if session.is_established:
-                self._driver.command(session.settle, _nobody_waits, self._driver.now())
+            kept = {"began": beginning.began, "user": beginning.user, "nodes": list(beginning.nodes)}
+            usage.application = {**(usage.application or {}), KEPT: kept}
 
     def _resumed(self, session: Session, epoch: int) -> None:
-        kept: Any = (session.application or {}).get(KEPT)
+        application: dict[str, Any] = session.application or {}
+        kept = application.get(KEPT)
         kept = kept if isinstance(kept, dict) else {}
-        dialog, now = session.dialog, self._now()
-        answered = _number(kept, "answered") or _number(kept, "began") or now
+        dialog, now, at = session.dialog, self._now(), self._driver.now()
+        answered_at = application.get(BEGAN, at)
+        answered = now - int((at - answered_at) * 1000)
         before = [node for node in kept.get("nodes") or () if isinstance(node, str)]
         beginning = self._calls[_of_session(session)] = Beginning(
             not session.is_caller,
-            _number(kept, "began") or now,
+            _number(kept, "began") or answered,
             (*before[-MOST_NODES + 1 :], self._node),
             _uri(dialog.local),
             _uri(dialog.remote),
@@ -153,10 +148,12 @@ class CallRecorder:
             dialog.session_id,
             session.usages.flow,
             answered,
-            self._driver.now() - max(now - answered, 0) / 1000,
+            answered_at,
             epoch,
         )
         self._keep(session, beginning)
+        if session.is_established:
+            self._driver.command(session.settle, _nobody_waits, at)
 
     # -- the end -------------------------------------------------------------------------------------------
 

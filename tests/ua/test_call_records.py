@@ -322,6 +322,10 @@ async def test_over_a_bad_network_each_call_has_one_record(seed: int, tmp_path: 
                     await asyncio.sleep(20)
             except (SipError, TimeoutError):
                 pass
+        await asyncio.sleep(120)
+        for agent in (alice, bob):
+            assert agent._runtime.recorder is not None
+            assert agent._runtime.recorder._calls == {}  # nothing is left to be found out at the end
     calls, findings = books.read("alice")
     assert findings == []
     assert len(calls) == 5
@@ -335,6 +339,18 @@ async def test_without_records_nothing_is_kept(world: World) -> None:
     async with world.user_agent("alice") as alice, world.user_agent("bob") as bob, bob.serving(Answering()):
         async with alice.call("sip:bob@bob.test"):
             assert alice._runtime.recorder is None
+
+
+async def test_a_user_agent_that_is_entered_again_goes_on_with_its_chain(world: World, books: Books) -> None:
+    bob = world.user_agent("bob", records=books.of("bob"))
+    async with world.user_agent("alice") as alice:
+        for _ in range(2):
+            async with bob, bob.serving(busy):
+                with pytest.raises(CallRejected):
+                    async with alice.call("sip:bob@bob.test"):
+                        pass
+    calls, findings = books.read("bob")
+    assert (len(calls), findings) == (2, [])
 
 
 async def test_two_user_agents_do_not_write_one_chain(world: World, books: Books) -> None:

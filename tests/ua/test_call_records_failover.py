@@ -40,14 +40,15 @@ async def kill(agent: sipstack.UserAgent) -> None:
 
 
 async def test_a_call_that_is_taken_over_has_one_record_with_both_nodes(world: World, books: Books) -> None:
-    store = MemoryStore()
-    first = world.user_agent("bob", records=books.of("one"), sessions=store, node="node 1")
+    store, loop = MemoryStore(), asyncio.get_running_loop()
+    one, two = (books.of(name, clock=lambda: 1_790_000_000 + loop.time()) for name in ("one", "two"))
+    first = world.user_agent("bob", records=one, sessions=store, node="node 1")
     async with world.user_agent("alice") as alice:
         bob = await first.__aenter__()
         async with bob.serving(Answering()), alice.call("sip:bob@bob.test") as call:
             await asyncio.sleep(10)
             await kill(bob)
-            async with world.user_agent("bob", records=books.of("two"), sessions=store, node="node 2"):
+            async with world.user_agent("bob", records=two, sessions=store, node="node 2"):
                 await asyncio.sleep(20)
                 await call.hang_up()
         await first.__aexit__(None, None, None)
@@ -57,7 +58,10 @@ async def test_a_call_that_is_taken_over_has_one_record_with_both_nodes(world: W
     assert how(record) == ("answered", None, "remote", CLEARED)
     assert (record.nodes, record.epoch, record.incoming) == (("node 1", "node 2"), 1, True)
     assert (record.local, record.remote) == ("sip:bob@bob.test", "sip:alice@alice.test")
-    assert record.began <= (record.answered or 0)
+    assert record.answered is not None
+    assert record.began <= record.answered
+    assert abs(record.ended - record.answered - 30_000) <= 1000
+    assert abs(record.duration - 30_000) <= 1000
 
 
 async def test_a_call_that_we_placed_is_taken_over_with_its_beginning(world: World, books: Books) -> None:
