@@ -26,6 +26,8 @@ from sipstack.media.io import AudioSource
 from sipstack.media.session import AudioSession
 from sipstack.media.tones import melody, sine
 from sipstack.rtp.g711 import decode_ulaw, encode_ulaw
+from sipstack.store.memory import MemoryStore
+from sipstack.testing.killing import kill
 from sipstack.testing.registrar import Challenger, ScriptedRegistrar
 from sipstack.testing.world import World
 from tests.media.hearing import Ear, everything, purity
@@ -331,6 +333,34 @@ async def test_a_call_in_secret(
     assert AS_HEARD[:-MOMENT] in stage.heard
     assert HELLO[1600:1760] not in b"".join(packet for *_, packet in stage.wire.sent)
     assert stage.world.leftovers == []
+
+
+async def test_calls_outlive_their_process(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file stands for itself in other tests: here it is memory, which knows virtual time."""
+    store, agents = MemoryStore(), list[UserAgent]()
+    monkeypatch.setattr(sipstack, "SqliteStore", lambda path: store)
+
+    def user_agent(aor: str, **options: Any) -> UserAgent:
+        agents.append(stage.user_agent(aor, **options))
+        return agents[-1]
+
+    alice = stage.user_agent("sip:alice@example.com")
+    monkeypatch.setattr(sipstack, "UserAgent", user_agent)
+    async with alice:
+        first = asyncio.create_task(stage.program["outlive"]())
+        await asyncio.sleep(0.1)
+        stage.found_as_example_com("echo")
+        async with alice.call("sip:echo@example.com") as call, call.recording("heard.wav"):
+            await asyncio.sleep(1)
+            await kill(agents[0])
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            async with stage.running("outlive"):
+                assert (await call.ended()).by == "remote"
+        assert AS_HEARD[:-MOMENT] in stage.heard
+    assert capsys.readouterr().out == "again here, since noon\n"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -51,6 +51,8 @@ from sipstack.net.tls_settings import Tls as Tls
 from sipstack.records import CallRecords as CallRecords
 from sipstack.store.memory import MemoryStore as MemoryStore
 from sipstack.store.port import SessionStore as SessionStore
+from sipstack.store.redis import RedisStore as RedisStore
+from sipstack.store.sealed import Sealed as Sealed
 from sipstack.store.sqlite import SqliteStore as SqliteStore
 from sipstack.ua.account import Account as Account
 from sipstack.ua.agent import UserAgent as UserAgent
