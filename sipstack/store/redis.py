@@ -56,9 +56,9 @@ class RedisStore:
     - Redis is killed and comes back: everything, without ``appendonly yes``; with it nothing. When the
       machine fails: up to a second (``appendfsync everysec``), nothing (``always``).
     - The primary is killed, a replica promoted by sentinels, 1,500 writes acknowledged in the 3 s before:
-      0 lost on one machine; 26 with 50 ms of lag (what the lag takes), 0 of them with ``wait_replicas=1``.
+      0 lost on one machine; 27 with 50 ms of lag (what the lag takes), 0 of them with ``wait_replicas=1``.
     - The same as an operator plans it (SENTINEL FAILOVER): the old primary goes on for 1 to 2 s, and what it
-      acknowledges then is lost, 177 to 373 writes at 200 a second; 0 with ``wait_replicas=1``, which refuses
+      acknowledges then is lost, 177 to 374 writes at 200 a second; 0 with ``wait_replicas=1``, which refuses
       meanwhile. ``min-replicas-to-write 1`` in Redis does the same for all its clients.
 
     With ``wait_replicas=1`` and two servers nothing is DONE while one of them is away: have three.
