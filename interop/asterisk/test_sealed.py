@@ -1,0 +1,46 @@
+"""Sealed sessions with Asterisk: the user part of our Contact comes back as it was."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from interop.asterisk.agents import AgentFactory
+from interop.asterisk.server import Asterisk
+from interop.sealed import LENGTHS, Letters, given_back
+from sipstack import TracedMessage, UserAgent
+from sipstack.store.sealed import Sealed
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+async def test_a_bye_comes_to_the_contact_that_we_told_last(
+    asterisk: Asterisk, agent: AgentFactory, length: int
+) -> None:
+    trace: list[TracedMessage] = []
+    async with (
+        UserAgent(
+            "sip:open@127.0.0.1",
+            listen=f"udp:{asterisk.host}:0",
+            tcp_above=None,  # Asterisk says no BYE over TCP to who does not listen there
+            sessions=Letters(length),
+            trace=trace.append,
+        ) as ua,
+        ua.call(asterisk.uri("bye-16")) as call,
+    ):
+        assert (await asyncio.wait_for(call.ended(), 10)).by == "remote"
+    assert given_back(trace, length)
+
+
+async def test_a_real_seal_is_told_by_update_and_comes_back(asterisk: Asterisk, agent: AgentFactory) -> None:
+    trace: list[TracedMessage] = []
+    sealed = Sealed([bytes(32)])
+    listen = f"udp:{asterisk.host}:0"
+    async with (
+        UserAgent("sip:open@127.0.0.1", listen=listen, sessions=sealed, trace=trace.append) as ua,
+        ua.call(asterisk.uri("bye-16")) as call,
+    ):
+        await asyncio.wait_for(call.ended(), 10)
+    bye = next(each.data for each in trace if not each.sent and each.data.startswith(b"BYE "))
+    assert 150 < len(bye.partition(b"@")[0]) < 400
+    assert any(each.sent and each.data.startswith(b"UPDATE ") for each in trace)
