@@ -17,6 +17,8 @@ INTERVAL = 5.0, 15.0
 """Seconds between two looks for orphans, so that nodes which began together do not look together."""
 MOST = 100
 """Orphans that one node goes after at a time."""
+SEEN = 100_000
+"""Orphans of any kind that are looked through for calls: a dead node leaves bindings as well."""
 SPREAD = 32.0
 """Seconds within which they are taken over, each at another moment: refreshes do not come all at once."""
 PAUSE = 0.02
@@ -80,10 +82,11 @@ class Orphans:
 
     async def _look(self) -> None:
         room = MOST - len(self._timers)
-        orphans = await ask(self._store.orphaned, room) if room > 0 else []
+        orphans = await ask(self._store.orphaned, SEEN) if room > 0 else []
         if isinstance(orphans, Absent):
             return  # the next look may know more
-        for listed in orphans:
+        calls = [listed for listed in orphans if dialog_of(listed.key) not in (None, *self._timers)]
+        for listed in calls[:room]:
             epoch = await self._resuming.epoch_of(listed)
             if epoch is not None:
                 self._plan(listed, epoch)
