@@ -18,6 +18,7 @@ from interop.bench import (
     connections,
     gate,
     held_calls,
+    kept,
     machine,
     media,
     messages,
@@ -33,7 +34,7 @@ from interop.bench.report import Table
 from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import installed
 
-KINDS = ("signalling", "messages", "media", "memory", "scale", "streams", "connections")
+KINDS = ("signalling", "messages", "media", "memory", "scale", "streams", "connections", "kept")
 ABOUT = """\
 signalling   calls and registrations a second, as UAS and as UAC, beside sipp and a floor without SIP
 messages     microseconds to parse and to write a message
@@ -43,6 +44,7 @@ memory       octets that a call at rest takes
 scale        calls held at once
 streams      calls over TCP, TLS and WebSocket
 connections  connections held and made
+kept         calls that outlive their process, by where they are kept
 gate         parse, response and call against stored budgets
 attack       good calls beside floods from another address
 
@@ -50,7 +52,7 @@ Ratios within one run tell something; figures of two machines, or of a busy one,
 """
 QUIET = 0.05
 """Share of the CPU time that others may use without a warning."""
-NEEDS_SIPP = {"signalling", "memory", "scale", "streams"}
+NEEDS_SIPP = {"signalling", "memory", "scale", "streams", "kept"}
 
 
 def main() -> int:
@@ -98,6 +100,8 @@ def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Itera
         yield from streams.tables(folder, options.quick)
     if "connections" in kinds:
         yield connections.table(folder, options.quick)
+    if "kept" in kinds:
+        yield kept.table(folder, options.quick)
 
 
 def _gate(options: argparse.Namespace) -> int:

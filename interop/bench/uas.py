@@ -3,18 +3,28 @@
 It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
 Neither has media; ``media`` is ``handler`` with an audio session for each call. ``--uvloop`` runs it on that
 event loop; ``--pauses`` tells when the loop stood still; ``--collect`` leaves the garbage collector as Python
-has it.
+has it; ``--sessions=KIND[:WHERE]`` keeps calls: memory, sealed, sqlite:FILE, redis:URL.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 
 from interop.bench import garbage, loops
 from interop.bench.floor import ANSWER
 from interop.bench.no_media import NoMedia
-from sipstack import Accept, Invitation, UserAgent
+from sipstack import (
+    Accept,
+    Invitation,
+    MemoryStore,
+    RedisStore,
+    Sealed,
+    SessionStore,
+    SqliteStore,
+    UserAgent,
+)
 
 ACCEPT = Accept(ANSWER)
 
@@ -25,13 +35,32 @@ async def handle(invitation: Invitation) -> None:
         await call.ended()
 
 
+def store(options: set[str]) -> SessionStore | Sealed | None:
+    """Where calls are kept."""
+    for option in options:
+        kind, _, where = option.removeprefix("--sessions=").partition(":")
+        match kind:
+            case "memory":
+                return MemoryStore()
+            case "sealed":
+                return Sealed([secrets.token_bytes(32)])
+            case "sqlite":
+                return SqliteStore(where)
+            case "redis":
+                return RedisStore(where)
+    return None
+
+
 async def main(mode: str, port: int, options: set[str]) -> None:
     """Serves until the process is stopped."""
     no_media = NoMedia()
     policy = (lambda received: ACCEPT) if mode == "policy" else None
     listen = f"udp:127.0.0.1:{port}"
     media = None if mode == "media" else lambda host: no_media
-    async with UserAgent("sip:bench@127.0.0.1", listen=listen, media=media, policy=policy) as ua:
+    sessions = store(options)
+    async with UserAgent(
+        "sip:bench@127.0.0.1", listen=listen, media=media, policy=policy, sessions=sessions
+    ) as ua:
         if "--collect" not in options:
             garbage.settle()
         watching = [garbage.print_pauses()] if "--pauses" in options else []
