@@ -89,6 +89,7 @@ PUBLIC = [
     "SessionId",
     "SessionStore",
     "SessionTimer",
+    "SharedPort",
     "SipError",
     "SoundCard",
     "SqliteStore",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -11,6 +12,7 @@ from sipstack.core.dns_records import Answer, Query
 from sipstack.core.outputs import Address, Flow, Target, Transport
 from sipstack.core.routing import as_address
 from sipstack.errors import LocalProtocolError, TransportError
+from sipstack.identifiers import Identifiers
 from sipstack.net.udp import MAXIMUM_DATAGRAM
 
 AUTO = "auto"
@@ -133,6 +135,14 @@ class Network(Protocol):
 
     async def resolve(self, query: Query) -> Answer:
         """What the DNS, or who stands for it, answers."""
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A network that has a say in the Call-IDs of who uses it."""
+
+    def identifiers(self, source: random.Random | None) -> Identifiers:
+        """The identifiers for a user agent, drawn from ``source``, or from the system."""
 
 
 def stun_server(advertise: str) -> Address | None:

@@ -43,7 +43,7 @@ class UdpEndpoint:
     """One UDP socket. Raises TransportError when it cannot be bound.
 
     ``advertise`` is the host that peers are told in place of the one that is bound. What is longer than
-    ``maximum_datagram`` octets is dropped, with nothing read.
+    ``maximum_datagram`` octets is dropped, with nothing read. ``bound`` is a socket that is there already.
     """
 
     __slots__ = (
@@ -84,6 +84,7 @@ class UdpEndpoint:
         maximum_peers: int = MAXIMUM_PEERS,
         maximum_datagram: int = MAXIMUM_DATAGRAM,
         clock: Callable[[], float] = time.perf_counter,
+        bound: socket.socket | None = None,
     ) -> None:
         self._loop = loop
         self._clock = clock
@@ -104,7 +105,7 @@ class UdpEndpoint:
         self._failed = failed
         self._lost = 0
         self._flows: dict[tuple[object, ...], Flow] = {}
-        self._socket = open_socket(address)
+        self._socket = bound or open_socket(address)
         name = self._socket.getsockname()
         self.local: Address = (name[0], name[1])
         self.follows = name[0] in WILDCARDS
@@ -321,20 +322,24 @@ class UdpEndpoint:
                 self._loop.call_soon(self._failed, flow, error)
 
 
-def open_socket(address: Address) -> socket.socket:
-    """A bound, non-blocking UDP socket that reports ICMP errors where the system can."""
+def open_socket(address: Address, *, shared: bool = False) -> socket.socket:
+    """A bound, non-blocking UDP socket that reports ICMP errors where the system can. ``shared``: with others
+    of this user that are shared as well.
+    """
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     try:
-        return _bound(address)
+        return _bound(address, shared)
     except OSError as error:
         raise TransportError(f"cannot listen on udp:{host}:{address[1]}: {error.strerror}") from error
 
 
-def _bound(address: Address) -> socket.socket:
+def _bound(address: Address, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     try:
         opened.setblocking(False)
+        if shared:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER)
         if family == socket.AF_INET6:

@@ -19,7 +19,7 @@ from sipstack.errors import LocalProtocolError
 from sipstack.identifiers import Identifiers
 from sipstack.message.secret import Secret, secret_or_none
 from sipstack.net.host import HostNetwork
-from sipstack.net.network import AUTO, Listen, Network, stun_server
+from sipstack.net.network import AUTO, Listen, Naming, Network, stun_server
 from sipstack.net.settings import Settings
 from sipstack.net.tls_settings import Tls, as_tls
 from sipstack.records import CallRecords
@@ -187,7 +187,9 @@ class UserAgent(UserAgentClient, KeptCalls):
             for each in listens
         ]
         seal, store = (sessions, None) if isinstance(sessions, Sealed) else (None, sessions)
-        self._identifiers = Identifiers(None if seed is None else random.Random(seed))  # noqa: S311
+        source = None if seed is None else random.Random(seed)  # noqa: S311
+        ours = self._network
+        self._identifiers = ours.identifiers(source) if isinstance(ours, Naming) else Identifiers(source)
         self._configuration = Configuration(
             identity=account._identity,
             identities=tuple(each._identity for each in accounts),

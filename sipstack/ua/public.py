@@ -47,6 +47,7 @@ from sipstack.message import Response as Response
 from sipstack.message import SessionId as SessionId
 from sipstack.message.hashing import Ha1 as Ha1
 from sipstack.net.capture import Capture as Capture
+from sipstack.net.shared_port import SharedPort as SharedPort
 from sipstack.net.tls_settings import Tls as Tls
 from sipstack.records import CallRecords as CallRecords
 from sipstack.store.memory import MemoryStore as MemoryStore
