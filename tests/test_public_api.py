@@ -107,6 +107,8 @@ PUBLIC = [
     "TransportError",
     "UserAgent",
     "Watcher",
+    "WorkerEnded",
+    "Workers",
     "bridge",
     "melody",
     "open_source",

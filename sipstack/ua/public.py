@@ -101,3 +101,5 @@ from sipstack.usage.packages.presence import PresenceTuple as PresenceTuple
 from sipstack.usage.packages.reg import RegisteredAddress as RegisteredAddress
 from sipstack.usage.packages.reg import RegisteredContact as RegisteredContact
 from sipstack.usage.packages.reg import RegistrationInfo as RegistrationInfo
+from sipstack.workers import WorkerEnded as WorkerEnded
+from sipstack.workers import Workers as Workers
