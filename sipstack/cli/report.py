@@ -29,6 +29,7 @@ STYLES = {
     "received": "green",
     "failure": "red",
     "answered": "bold green",
+    "died": "bold red",
     "registered": "bold green",
     "responded": "bold green",
     "subscribed": "bold green",
@@ -41,7 +42,7 @@ STYLES = {
     "unrecorded": "bold red",
     "interrupted": "bold yellow",
 }
-FAILURES = ("rejected", "failed", "interrupted", "unrecorded")  # these go to standard error
+FAILURES = ("rejected", "failed", "interrupted", "unrecorded", "died")  # these go to standard error
 WITH_ADDRESSES = (
     "calling",
     "held",
@@ -84,7 +85,7 @@ class Event:
     expires_in: float | None = None
     """Seconds that a registration, a subscription or a publication is good for."""
     retry_in: float | None = None
-    """Seconds until a registration that was lost is tried again."""
+    """Seconds until a registration that was lost is tried again, or a worker that died."""
     codec: str | None = None
     security: str | None = None
     """What protects the audio."""

@@ -141,6 +141,9 @@ class Network(Protocol):
 class Naming(Protocol):
     """A network that has a say in the Call-IDs of who uses it."""
 
+    name: str
+    """Tells it apart from others that listen at the same addresses."""
+
     def identifiers(self, source: random.Random | None) -> Identifiers:
         """The identifiers for a user agent, drawn from ``source``, or from the system."""
 

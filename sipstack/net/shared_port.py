@@ -22,7 +22,8 @@ from sipstack.log import TRANSPORT
 from sipstack.net.call_ids import OwnCallIds, Partition, call_id_of
 from sipstack.net.host import HostNetwork
 from sipstack.net.network import AUTO, Endpoint, EndpointUser, Listen, stun_server
-from sipstack.net.settings import DEFAULTS, Settings
+from sipstack.net.settings import Settings
+from sipstack.net.tls_settings import Tls
 from sipstack.net.udp import BATCH, MAXIMUM_DATAGRAM, RECEIVE_BUFFER, TURN, UdpEndpoint, open_socket
 from sipstack.readers import Reader, ReceiveFrom
 
@@ -66,11 +67,11 @@ class SharedPort:
         host, port = self.address
         return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
 
-    def network(self, number: int, settings: Settings = DEFAULTS) -> WorkerNetwork:
+    def network(self, number: int, tls: Tls | None = None) -> WorkerNetwork:
         """The network of the user agent of worker ``number``, from 0: each is some process's, and never of
-        two at a time.
+        two at a time. ``tls`` is for connections that it opens.
         """
-        return WorkerNetwork(self, number, settings)
+        return WorkerNetwork(self, number, Settings() if tls is None else Settings(tls=tls))
 
     def sockets(self, number: int) -> tuple[socket.socket, socket.socket]:
         """The port and the inbox of a worker, for it to close."""
@@ -170,10 +171,11 @@ class WorkerNetwork(HostNetwork):
 
     transports: Collection[str] = ("udp",)
 
-    def __init__(self, shared: SharedPort, number: int, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, shared: SharedPort, number: int, settings: Settings) -> None:
         super().__init__(settings)
         self._shared = shared
         self._number = number
+        self.name = f"worker {number}"
 
     def identifiers(self, source: random.Random | None) -> Identifiers:
         """Those of this worker: see ``OwnCallIds``."""

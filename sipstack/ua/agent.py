@@ -219,7 +219,8 @@ class UserAgent(UserAgentClient, KeptCalls):
         self._expiry = expiry
         self._sessions = store
         self._records = records
-        self._node = node or f"{socket.gethostname()} {texts[0]}"
+        name = f" {ours.name}" if isinstance(ours, Naming) else ""
+        self._node = node or f"{socket.gethostname()} {texts[0]}{name}"
         self._on_resume = on_resume
         self._orphans: Orphans | None = None
         self._server: Server | None = None

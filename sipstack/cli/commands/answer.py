@@ -35,6 +35,7 @@ from sipstack.cli.run import Run, run_command
 from sipstack.cli.sessions import Sessions, going_on, store_options
 from sipstack.cli.srtp import Security, srtp_options
 from sipstack.cli.status import ExitStatus
+from sipstack.cli.workers import Worker, check_workers, run_workers, shared, workers_option
 from sipstack.until_first import until_first
 
 EXAMPLES = (
@@ -46,6 +47,10 @@ EXAMPLES = (
     (
         "a number that is not in service: say so, and refuse",
         "sipstack answer --announce greeting.wav --reject 404",
+    ),
+    (
+        "more calls than one processor can carry: four processes at one port",
+        "sipstack answer --echo --workers 4",
     ),
     (
         "a phone of a PBX: registered as alice, whose password is asked for",
@@ -71,6 +76,8 @@ class AnswerCalls:
     """Played before a call is answered or refused."""
     sessions: Sessions = Sessions()
     records: Path | None = None
+    worker: Worker | None = None
+    """Which of several processes we are."""
 
     async def __call__(self, run: Run) -> None:
         check_writable(self.plan.record)
@@ -79,16 +86,22 @@ class AnswerCalls:
         counter = CallCounter(self, run)
         messages = Messages(run)
         kept = self.sessions.arguments(self.identity, going_on(run, self.plan, self.sessions))
-        async with run.agent(self.identity, registrar=self.registrar, limits=self.limits, **kept) as agent:
+        more = kept if self.worker is None else kept | self.worker.arguments(self.identity)
+        async with run.agent(self.identity, registrar=self.registrar, limits=self.limits, **more) as agent:
             await self.sessions.end_old(run, agent)
             async with agent.serving(counter.handle, requests={"MESSAGE": messages.take}):
-                run.report(Event("listening", local=agent.contact))
+                if self.worker is None or self.worker.is_first:
+                    run.report(Event("listening", local=agent.contact))
                 if self.registrar is None:
                     await counter.finished.wait()
                 else:
                     await self._registered(run, agent, counter.finished)
         if counter.error is not None:
             raise counter.error
+
+    def of(self, worker: Worker) -> AnswerCalls:
+        """The same for one of several processes, of which the first registers."""
+        return attrs.evolve(self, worker=worker, registrar=self.registrar if worker.is_first else None)
 
     async def _registered(self, run: Run, agent: sipstack.UserAgent, finished: asyncio.Event) -> None:
         """Stay registered until the last call is over. Raises what ends the registration for good."""
@@ -130,7 +143,8 @@ class CallCounter:
         """Of the first call whose media failed: it is one call's fault, and decides the exit code."""
         self._command = command
         self._run = run
-        self._numbers = itertools.count(1)
+        worker = command.worker
+        self._numbers = itertools.count(1) if worker is None else worker.call_numbers
         self._ended = 0
 
     async def handle(self, invitation: sipstack.Invitation) -> None:
@@ -237,6 +251,7 @@ async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterat
     metavar="N",
     help="Refuse with 503 beyond N calls at a time from one IP address.",
 )
+@workers_option
 @register_option
 @codec_option
 @records_option
@@ -258,6 +273,7 @@ def answer(
     duration: float | None,
     max_calls: int | None,
     max_calls_per_source: int | None,
+    workers: int | None,
     register: str | None,
     codecs: tuple[str, ...],
     records: Path | None,
@@ -273,6 +289,9 @@ def answer(
     if echo and play:
         raise click.UsageError("--echo and --play exclude each other: give one of them")
     check_talk(audio, play, echo=echo)
+    if workers is not None:
+        check_workers(workers, {"--calls": calls, "--record": record, "--audio": audio}, identity, output)
+        max_calls, max_calls_per_source = shared(max_calls, workers), shared(max_calls_per_source, workers)
     limits = sipstack.Limits(calls=max_calls, calls_per_source=max_calls_per_source)
     plan = CallPlan(play=play, record=record, echo=echo, duration=duration, audio=audio)
     if reject is not None and plan != CallPlan():
@@ -286,4 +305,6 @@ def answer(
     command = AnswerCalls(
         identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce, sessions, records
     )
+    if workers is not None:
+        return run_workers(environment, output, command, workers)
     return run_command(environment, output, command)
