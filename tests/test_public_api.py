@@ -168,8 +168,8 @@ MEMBERS = {
     "Registration": "active associated_uris error expires_at flows gruu path retry_at service_route state"
     " states temporary_gruu",
     "Subscription": "active error expires_at latest package refresh retry_at state target",
-    "UserAgent": "accounts aor call calls contact conversation conversations hang_up invite listening message"
-    " notifications notifying options poll publish refer referring register request resume"
+    "UserAgent": "accounts aor call calls contact conversation conversations drain hang_up invite listening"
+    " message notifications notifying options poll publish refer referring register request resume"
     " running serve serving serving_referrals sessions subscribe unregister_all",
     "Watcher": "approve end expires_at from_ notify request resource state",
 }

@@ -41,7 +41,11 @@ class Worker:
 
     def arguments(self, identity: Identity) -> dict[str, Any]:
         """What its user agent is made with."""
-        return {"listen": self.port.listen, "network": self.port.network(self.number, identity.tls)}
+        return {
+            "listen": self.port.listen,
+            "network": self.port.network(self.number, identity.tls),
+            "node": f"{identity.aor} {identity.listen[0]} worker {self.number}",
+        }
 
 
 class Working(Protocol):

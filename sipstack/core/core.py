@@ -287,6 +287,35 @@ class Core(Commands):
         self.emit(SessionResumed(session, loaded.record, loaded.epoch))
         return session
 
+    # -- leaving -------------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """From now on nothing new is taken, also no session of another process: 503. What is here goes on."""
+        self.uas.leaving = True
+        if self.takeovers is not None:
+            self.takeovers.leaving = True
+
+    def has_sessions(self) -> bool:
+        """Whether there is a session, or an INVITE on its way to one. O(n)."""
+        return any(usages.invite is not None for usages in self._dialogs.values())
+
+    def hand_over(self, now: float) -> None:
+        """Give up each session that the store has as it is: who is asked next goes on with it. Its peer hears
+        nothing. One in which something is under way is left until that is done.
+        """
+        if self.keeper is None:
+            return
+        for usages in list(self._dialogs.values()):
+            session = usages.invite
+            if (
+                isinstance(session, Session)
+                and session.is_established
+                and not session.is_busy
+                and session.reoffer_under_way is None
+                and self.keeper.is_settled(usages)
+            ):
+                session.taken_over(now)
+
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)
         if (

@@ -84,6 +84,11 @@ class Keeping:
         key = usages.dialog.key
         return usages.ceiling > 0 or key in self._writes or key in self._forgetting
 
+    def is_settled(self, usages: DialogUsages) -> bool:
+        """Whether the store has its present state."""
+        key = usages.dialog.key
+        return usages.ceiling > 0 and key not in self._writes and key not in self._forgetting
+
     def ends(self, key: DialogKey) -> bool:
         """Whether it is over, and the store does not know that yet."""
         return key in self._forgetting

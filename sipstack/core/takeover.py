@@ -56,18 +56,22 @@ Waiting = list[tuple[Request, AnyServer]]
 class Takeovers:
     """What is being loaded, and the requests that wait for it."""
 
-    __slots__ = ("_core", "_loading", "_resumed")
+    __slots__ = ("_core", "_loading", "_resumed", "leaving")
 
     def __init__(self, core: TakeoverCore) -> None:
         self._core = core
         self._loading: dict[DialogKey, Loading] = {}
         self._resumed: dict[DialogKey, Waiting] = {}
+        self.leaving = False
+        """Whether we take nothing over any more."""
 
     def __len__(self) -> int:
         return len(self._loading)
 
     def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
-        """Let ``request`` wait for its dialog; False when too much waits already."""
+        """Let ``request`` wait for its dialog; False when too much waits already, or we are leaving."""
+        if self.leaving:
+            return False
         key = request.call_id, request.to.tag or "", request.from_.tag or ""
         loading = self._loading.get(key)
         if loading is None:
@@ -82,9 +86,10 @@ class Takeovers:
 
     def claim(self, key: DialogKey, now: float, epoch: int | None = None) -> bool:
         """Take the session over without having been asked: its owner is dead, or was this one before. With
-        ``epoch`` only if that is still its own. False when it is being loaded already, or too much is.
+        ``epoch`` only if that is still its own. False when it is being loaded already, or too much is, or
+        we are leaving.
         """
-        if key in self._loading or len(self._loading) >= MOST:
+        if self.leaving or key in self._loading or len(self._loading) >= MOST:
             return False
         self._begin(Load(key, epoch=epoch), now)
         return True

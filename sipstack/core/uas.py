@@ -32,16 +32,20 @@ class UasCore(CoreServices, Protocol):
     registry: Registry
     transactions: TransactionLayer
 
+    def count_overloaded(self) -> None: ...
+
 
 class UserAgentServer:
     """Serves requests outside of a dialog, and those inside that belong to no usage."""
 
-    __slots__ = ("_core", "guard")
+    __slots__ = ("_core", "guard", "leaving")
 
     def __init__(self, core: UasCore) -> None:
         self._core = core
         self.guard: Gatekeeper | None = None
         """Who asks for the credentials of those who begin something with us."""
+        self.leaving = False
+        """Whether we are about to leave: nothing new is taken."""
         registry = core.registry
         registry.add_method(Method("INVITE", self._invite, of_invite=True, bodies=(SDP,)))
         registry.add_method(Method("OPTIONS", self._options, repeatable=True))
@@ -51,6 +55,10 @@ class UserAgentServer:
     def receive(self, request: Request, transaction: AnyServer, now: float) -> None:
         """A request outside of a dialog (§8.2)."""
         core = self._core
+        if self.leaving:  # OPTIONS too: by these a proxy sees whom to send calls to
+            core.count_overloaded()
+            self._refuse(request, transaction, (503, RETRY_AFTER), now)
+            return
         registry = core.registry
         refused = None
         if self.guard is not None and not registry.is_repeatable(request.method):

@@ -31,6 +31,7 @@ from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.call_records import CallRecorder
 from sipstack.ua.client import UserAgentClient
+from sipstack.ua.draining import drain
 from sipstack.ua.keeping import Json, Keeper, form_of
 from sipstack.ua.kept_calls import KeptCalls
 from sipstack.ua.kept_state import KeptState
@@ -284,6 +285,20 @@ class UserAgent(UserAgentClient, KeptCalls):
         finally:
             self._running = self._server = None
             await self._close_stores(runtime)
+
+    async def drain(self, timeout: float | None = None, *, hand_over: bool = False) -> int:
+        """Take nothing new from now on, so that this node can leave its cluster, and wait for what is here.
+
+        Whatever would begin something gets 503 with Retry-After, and so does OPTIONS, by which a proxy sees
+        it. Calls go on, for ``timeout`` seconds at most, or until their ends. Returns how many are left: to
+        leave the user agent then hangs them up.
+
+        ``hand_over``, where ``sessions`` are kept in a store that other nodes have too: each call that is
+        kept as it is ends here at once (``CallEnded`` by "elsewhere") and its peer hears nothing; the node
+        that its next request reaches goes on with it. A request that still comes to us gets 503. What we
+        begin ourselves meanwhile, and our registrations, are the application's to stop.
+        """
+        return await drain(self._runtime, timeout, hand_over=hand_over)
 
     async def _close_stores(self, runtime: Runtime) -> None:
         self._resuming = self._orphans = None

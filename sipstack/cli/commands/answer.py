@@ -290,7 +290,8 @@ def answer(
         raise click.UsageError("--echo and --play exclude each other: give one of them")
     check_talk(audio, play, echo=echo)
     if workers is not None:
-        check_workers(workers, {"--calls": calls, "--record": record, "--audio": audio}, identity, output)
+        alone = {"--calls": calls, "--record": record, "--audio": audio, "--records": records}
+        check_workers(workers, alone, identity, output)
         max_calls, max_calls_per_source = shared(max_calls, workers), shared(max_calls_per_source, workers)
     limits = sipstack.Limits(calls=max_calls, calls_per_source=max_calls_per_source)
     plan = CallPlan(play=play, record=record, echo=echo, duration=duration, audio=audio)
