@@ -223,7 +223,7 @@ class Core(Commands):
             dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
             found = dialogs.dialog_of(request) if dialogs is not None else None
         if found is None and self.takeovers is not None and self._may_be_elsewhere(request):
-            if not self.takeovers.wait(request, transaction, now):
+            if self.uas.leaving or not self.takeovers.wait(request, transaction, now):
                 self.put_off(request, transaction, now)
         else:
             self._deliver(found, request, transaction, now)
@@ -292,7 +292,7 @@ class Core(Commands):
     def leave(self) -> None:
         """From now on nothing new is taken, also no session of another process: 503. What is here goes on."""
         self.uas.leaving = True
-        if self.takeovers is not None:
+        if isinstance(self.takeovers, Takeovers):
             self.takeovers.leaving = True
 
     def has_sessions(self) -> bool:
@@ -303,7 +303,7 @@ class Core(Commands):
         """Give up each session that the store has as it is: who is asked next goes on with it. Its peer hears
         nothing. One in which something is under way is left until that is done.
         """
-        if self.keeper is None:
+        if not isinstance(self.keeper, Keeping):  # who can open a sealed one has it already
             return
         for usages in list(self._dialogs.values()):
             session = usages.invite

@@ -63,15 +63,13 @@ class Takeovers:
         self._loading: dict[DialogKey, Loading] = {}
         self._resumed: dict[DialogKey, Waiting] = {}
         self.leaving = False
-        """Whether we take nothing over any more."""
+        """Whether nothing is claimed any more."""
 
     def __len__(self) -> int:
         return len(self._loading)
 
     def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
-        """Let ``request`` wait for its dialog; False when too much waits already, or we are leaving."""
-        if self.leaving:
-            return False
+        """Let ``request`` wait for its dialog; False when too much waits already."""
         key = request.call_id, request.to.tag or "", request.from_.tag or ""
         loading = self._loading.get(key)
         if loading is None:

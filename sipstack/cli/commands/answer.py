@@ -86,7 +86,7 @@ class AnswerCalls:
         counter = CallCounter(self, run)
         messages = Messages(run)
         kept = self.sessions.arguments(self.identity, going_on(run, self.plan, self.sessions))
-        more = kept if self.worker is None else kept | self.worker.arguments(self.identity)
+        more = kept if self.worker is None else {**kept, **self.worker.arguments(self.identity)}
         async with run.agent(self.identity, registrar=self.registrar, limits=self.limits, **more) as agent:
             await self.sessions.end_old(run, agent)
             async with agent.serving(counter.handle, requests={"MESSAGE": messages.take}):
