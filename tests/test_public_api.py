@@ -151,8 +151,8 @@ def test_the_names_are_kept_in_one_place() -> None:
 
 # The members without an underscore of what applications hold in their hands.
 MEMBERS = {
-    "Account": "aor credentials credentials_to credentials_to_callers digest display_name from_ instance"
-    " password proxy registrar registrar_uri route uri username weakest_algorithm",
+    "Account": "aor contact_host credentials credentials_to credentials_to_callers digest display_name from_"
+    " instance password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "asserted audio codec data dtmf duration ended hang_up held hold id info info_packages local play"
     " playing recording remote remote_held response resume resumed scope security session_id"
     " statistics transfer transferring update user",

@@ -24,6 +24,7 @@ class Identity:
     call, be hung up, and challenge the BYE: from a digest the password can be guessed. ``bound``: what the
     registrar has told of our binding; it is the same identity with and without. ``trusted``: the hosts, with
     those below them, whose challenges are answered where the request takes no route of ours; None: all.
+    ``host``: what stands for our address in Contact, as HOST or HOST:PORT; empty for that of the flow.
     ``asker``: who is asked for the credentials of a realm that no account is for (``CredentialsNeeded``).
     """
 
@@ -33,6 +34,7 @@ class Identity:
     proxy: str | None = None
     credentials_to_callers: bool = False
     bound: Bound | None = attrs.field(default=None, eq=False, kw_only=True)
+    host: str = attrs.field(default="", kw_only=True)
     trusted: frozenset[str] | None = attrs.field(default=None, kw_only=True)
     asker: Any = attrs.field(default=None, kw_only=True)
     withheld: bool = attrs.field(default=False, kw_only=True)
@@ -56,7 +58,7 @@ class Identity:
     def _make_bare(self) -> Identity | None:
         if not self.accounts and self.asker is None:
             return None
-        return Identity(self.aor, self.user, (), self.proxy, bound=self.bound, withheld=True)
+        return Identity(self.aor, self.user, (), self.proxy, bound=self.bound, host=self.host, withheld=True)
 
     @property
     def for_callers(self) -> Identity:
@@ -82,9 +84,9 @@ class Identity:
     def contact(self, flow: Flow, *, secure: bool = False) -> str:
         """The URI at which the peer behind ``flow`` reaches us; ``secure`` makes it a sips: URI."""
         if secure:
-            address = f"sips{self._prefix[3:]}{flow.secure_contact_address}"
+            address = f"sips{self._prefix[3:]}{self.host or flow.secure_contact_address}"
         else:
-            address = self._prefix + flow.contact_address
+            address = self._prefix + (self.host or flow.contact_address)
         return address if self.bound is None else self.bound.contact(address, secure=secure)
 
 

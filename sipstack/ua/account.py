@@ -17,6 +17,7 @@ from sipstack.message.secret import Secret, secret_or_none
 from sipstack.ua.arguments import (
     address_of_record,
     check_algorithm,
+    check_contact_host,
     check_host,
     check_instance,
     check_text,
@@ -80,6 +81,8 @@ class Account:
     registrar (RFC 5626 §4.1) and for a GRUU. Make it once, ``uuid.uuid4().urn``, and keep it with your
     settings: then a registrar knows the device again after a restart, and its old binding is replaced instead
     of getting calls until it expires. Without it one is made each time that outbound needs it.
+    ``contact_host``: ``HOST`` or ``HOST:PORT`` of our Contact, in place of the address that we are bound to:
+    that of a cluster, or of the proxy in front of it, by which the requests in a call reach any of its nodes.
     """
 
     aor: str
@@ -93,6 +96,7 @@ class Account:
     weakest_algorithm: str = attrs.field(default="MD5", kw_only=True)
     credentials_to_callers: bool = attrs.field(default=False, kw_only=True)
     instance: str | None = attrs.field(default=None, kw_only=True)
+    contact_host: str | None = attrs.field(default=None, kw_only=True)
 
     _identity: Identity = attrs.field(init=False, repr=False)
     """The account as the core knows it."""
@@ -108,6 +112,8 @@ class Account:
         check_algorithm(self.weakest_algorithm)
         if self.instance is not None:
             check_instance(self.instance)
+        if self.contact_host is not None:
+            check_contact_host(self.contact_host)
         user = str(self.uri.user or "")
         return Identity(
             self.from_,
@@ -115,6 +121,7 @@ class Account:
             self.digest,
             self.route,
             self.credentials_to_callers,
+            host=self.contact_host or "",
             trusted=self._trusted,
             asker=Asker(self.credentials, self.weakest_algorithm) if callable(self.credentials) else None,
         )

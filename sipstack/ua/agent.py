@@ -60,7 +60,8 @@ class UserAgent(UserAgentClient, KeptCalls):
 
     ``aor``: our address-of-record, such as ``sip:alice@example.com``.
     ``password``, ``username``, ``display_name``, ``proxy``, ``registrar``, ``weakest_algorithm``,
-    ``credentials``, ``credentials_to``, ``credentials_to_callers``, ``instance``: see ``Account``.
+    ``credentials``, ``credentials_to``, ``credentials_to_callers``, ``instance``, ``contact_host``: see
+    ``Account``.
     ``accounts``: further identities, each named by ``account=`` where it is to be used.
     ``listen``: one or more addresses ``TRANSPORT:HOST:PORT`` with udp, tcp, tls, ws or wss; port 0 takes any
     free one. Transports that are not listened on are still spoken, over connections that we open. Who listens
@@ -135,6 +136,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         credentials_to: Sequence[str] = (),
         credentials_to_callers: bool = False,
         instance: str | None = None,
+        contact_host: str | None = None,
         accounts: Sequence[Account] = (),
         media: MediaFactory | None = None,
         policy: Policy | None = None,
@@ -169,6 +171,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             credentials_to=credentials_to,
             credentials_to_callers=credentials_to_callers,
             instance=instance,
+            contact_host=contact_host,
         )
         super().__init__((account, *accounts))
         check_text(user_agent)

@@ -216,6 +216,13 @@ def check_host(host: str) -> None:
         raise LocalProtocolError(f"{host!r} is no host name or IP address")
 
 
+def check_contact_host(text: str) -> None:
+    """Raises LocalProtocolError unless it is a host with or without a port."""
+    uri = _uri(f"sip:{text}")
+    if not isinstance(uri, SipUri) or uri.user or uri.parameters or uri.headers:
+        raise LocalProtocolError(f"{text!r} is no HOST or HOST:PORT for our Contact")
+
+
 def check_seconds(seconds: float | None) -> float | None:
     """Raises LocalProtocolError unless it is a time, or None."""
     if seconds is not None and not 1.0 <= seconds < math.inf:
