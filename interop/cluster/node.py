@@ -1,0 +1,58 @@
+"""One node of a cluster: ``python -m interop.cluster.node PORT NAME STORE WHERE``.
+
+It answers each call and keeps it in the store. At SIGTERM it is drained: what it has is handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from interop.bench.no_media import NoMedia
+from sipstack import Call, Invitation, SqliteStore, UserAgent
+from sipstack.store.port import SessionStore
+from sipstack.store.redis import RedisStore
+
+NAME = "cluster.test"
+"""The host of each Contact: no node's."""
+PATIENCE = 5.0
+"""Seconds that calls which cannot be handed over have, once the node is to leave."""
+
+
+def store(kind: str, where: str) -> SessionStore:
+    """``redis`` and its URL, or ``sqlite`` and its file."""
+    return RedisStore(where, lease=2.0) if kind == "redis" else SqliteStore(where)
+
+
+async def answer(invitation: Invitation) -> None:
+    async with invitation.accept() as call:
+        await call.ended()
+
+
+async def go_on(call: Call) -> None:
+    await call.ended()
+
+
+async def main(port: str, name: str, kind: str, where: str) -> None:
+    """Says when it is ready."""
+    agent = UserAgent(
+        "sip:service@127.0.0.1",
+        listen=f"udp:127.0.0.1:{port}",
+        contact_host=NAME,
+        media=lambda host: NoMedia(),
+        sessions=store(kind, where),
+        node=name,
+        on_resume=go_on,
+    )
+    leave = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
+    async with agent, agent.serving(answer):
+        print("ready", flush=True)  # noqa: T201 - who started it reads this
+        await leave.wait()
+        left = await agent.drain(PATIENCE, hand_over=kind == "redis")
+        print(f"drained, {left} left", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
