@@ -11,6 +11,7 @@ import sys
 
 from interop.bench.no_media import NoMedia
 from sipstack import Call, Invitation, SqliteStore, UserAgent
+from sipstack.sdp import SessionDescription
 from sipstack.store.port import SessionStore
 from sipstack.store.redis import RedisStore
 
@@ -18,6 +19,13 @@ NAME = "cluster.test"
 """The host of each Contact: no node's."""
 PATIENCE = 5.0
 """Seconds that calls which cannot be handed over have, once the node is to leave."""
+
+
+class Description(NoMedia):
+    """Media that are a description alone, and need no new offer to go on elsewhere."""
+
+    async def restore(self, local: SessionDescription, remote: SessionDescription) -> bool:
+        return True
 
 
 def store(kind: str, where: str) -> SessionStore:
@@ -40,7 +48,7 @@ async def main(port: str, name: str, kind: str, where: str) -> None:
         "sip:service@127.0.0.1",
         listen=f"udp:127.0.0.1:{port}",
         contact_host=NAME,
-        media=lambda host: NoMedia(),
+        media=lambda host: Description(),
         sessions=store(kind, where),
         node=name,
         on_resume=go_on,
