@@ -420,8 +420,7 @@ def test_a_copy_in_another_core_goes_on_with_the_lease() -> None:
     heir.core.registry.add_extension(lease())
     session = heir.core.resume(copied(record), world.now)
     assert session.record(world.now) == record
-    alice.core.close_dialog(alice.session.usages)  # the first one vanishes
-    alice.session.extensions = None
+    alice.kill()
     world.run(25)
     ladder_of_heir = [line for line in world.timed_ladder() if "heir" in line[1]]
     assert ladder_of_heir == timed("""
