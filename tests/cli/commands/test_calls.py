@@ -309,7 +309,7 @@ async def test_a_process_that_is_killed_in_a_call_leaves_a_chain_that_goes_on(tm
                 pass
             await line(running, "ended")
             async with asyncio.timeout(10):
-                while not run("list", path)[1]:  # a thread of its own writes it
+                while not run("list", path)[1]:  # noqa: ASYNC110 - a thread of its own writes it
                     await asyncio.sleep(0.02)
             async with asyncio.timeout(10), alice.call(target):
                 await line(running, "answered")
