@@ -44,6 +44,8 @@ class Run:
         self.records: Path | None = None
         """Where calls are recorded."""
         self.cause: BaseException | None = None
+        self.leave: Callable[[], object] | None = None
+        """What the first Ctrl-C does in place of ending the command."""
         self._environment = environment
         self._task: asyncio.Future[None] | None = None
         self._interrupts = 0
@@ -92,7 +94,13 @@ class Run:
                 self._task.cancel()
 
     def interrupt(self) -> None:
-        """Ctrl-C: the first ends the command in order, the second at once."""
+        """Ctrl-C: the first ends the command in order, the second at once. Where the command would rather
+        ``leave``, that comes before.
+        """
+        if self.leave is not None:
+            leave, self.leave = self.leave, None
+            leave()
+            return
         self._interrupts += 1
         if self._interrupts > 1:
             self._environment.exit_at_once(ExitStatus.INTERRUPTED)

@@ -16,6 +16,7 @@ from sipstack import errors
 from sipstack.cli.call_audio import Handset, audio_option, check_handset, check_talk
 from sipstack.cli.call_plan import CallPlan, answered_event, carry_out, check_writable, numbered, prepared
 from sipstack.cli.codec import codec_option
+from sipstack.cli.draining import Leaving, drain_option
 from sipstack.cli.environment import Environment
 from sipstack.cli.help import CommandWithExamples
 from sipstack.cli.identity import Identity, identity_options
@@ -76,6 +77,8 @@ class AnswerCalls:
     """Played before a call is answered or refused."""
     sessions: Sessions = Sessions()
     records: Path | None = None
+    drain: float | None = None
+    """Seconds that calls have to end once we are told to leave; None: they are hung up."""
     worker: Worker | None = None
     """Which of several processes we are."""
 
@@ -92,16 +95,21 @@ class AnswerCalls:
             async with agent.serving(counter.handle, requests={"MESSAGE": messages.take}):
                 if self.worker is None or self.worker.is_first:
                     run.report(Event("listening", local=agent.contact))
-                if self.registrar is None:
-                    await counter.finished.wait()
-                else:
-                    await self._registered(run, agent, counter.finished)
+                leaving = Leaving(run, self.drain)
+                await until_first(self._finished(run, agent, counter.finished), leaving.asked())
+                await leaving.drain(agent)
         if counter.error is not None:
             raise counter.error
 
     def of(self, worker: Worker) -> AnswerCalls:
         """The same for one of several processes, of which the first registers."""
         return attrs.evolve(self, worker=worker, registrar=self.registrar if worker.is_first else None)
+
+    async def _finished(self, run: Run, agent: sipstack.UserAgent, finished: asyncio.Event) -> None:
+        if self.registrar is None:
+            await finished.wait()
+        else:
+            await self._registered(run, agent, finished)
 
     async def _registered(self, run: Run, agent: sipstack.UserAgent, finished: asyncio.Event) -> None:
         """Stay registered until the last call is over. Raises what ends the registration for good."""
@@ -252,6 +260,7 @@ async def _ready(invitation: sipstack.Invitation, plan: CallPlan) -> AsyncIterat
     help="Refuse with 503 beyond N calls at a time from one IP address.",
 )
 @workers_option
+@drain_option
 @register_option
 @codec_option
 @records_option
@@ -274,6 +283,7 @@ def answer(
     max_calls: int | None,
     max_calls_per_source: int | None,
     workers: int | None,
+    drain: float | None,
     register: str | None,
     codecs: tuple[str, ...],
     records: Path | None,
@@ -306,6 +316,7 @@ def answer(
     command = AnswerCalls(
         identity, plan, ring, reject, calls, registrar, limits, security, codecs, announce, sessions, records
     )
+    command = attrs.evolve(command, drain=drain)
     if workers is not None:
         return run_workers(environment, output, command, workers)
     return run_command(environment, output, command)
