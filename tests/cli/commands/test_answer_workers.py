@@ -131,3 +131,13 @@ async def test_what_is_under_way_is_hung_up_at_the_end(tmp_path: Path) -> None:
                     assert (await call.ended()).by == "remote"
         status, _, _ = await outcome(running)
         assert status == ExitStatus.INTERRUPTED
+
+
+async def test_a_worker_that_is_told_to_leave_lets_its_calls_end() -> None:
+    async with process(*ANSWER, "--echo", "--drain", "20") as running, agent("alice") as alice:
+        async with alice.call(await contact(running)) as call:
+            running.send_signal(signal.SIGTERM)
+            await line(running, "draining")
+            await call.hold()
+        status, _, errors = await outcome(running)
+        assert (status, errors) == (ExitStatus.INTERRUPTED, "")
