@@ -33,13 +33,13 @@ NEVER_BEGAN = 3.0
 
 @attrs.frozen
 class WorkerEnded:
-    """A worker is gone, unasked. ``number`` counts from 0; ``reason`` is in words; it is started again in
-    ``retry_in`` seconds.
+    """A worker is gone. ``number`` counts from 0; ``reason`` is in words; it is started again in ``retry_in``
+    seconds. None: it is not, for all are to leave.
     """
 
     number: int
     reason: str
-    retry_in: float
+    retry_in: float | None
 
 
 @attrs.define
@@ -55,7 +55,7 @@ class _Worker:
 class Workers:
     """``count`` processes, each of which does ``work(number)`` and leaves with the status that it returns.
 
-    ``told`` hears, in the parent, of each that died and is to be started again.
+    ``told`` hears of each that is gone, in the parent.
     """
 
     def __init__(
@@ -151,17 +151,17 @@ class Workers:
     def _ended(self, worker: _Worker, code: int) -> None:
         now = time.monotonic()
         lived, was_first, worker.is_first = now - worker.began, worker.is_first, False
-        if self._status is not None:
-            return
-        if was_first and code >= 0 and lived < NEVER_BEGAN:
+        reason = f"killed by {_name(-code)}" if code < 0 else f"it left with status {code}"
+        if self._status is None and was_first and code >= 0 and lived < NEVER_BEGAN:
             self._status = code
             self._signal(signal.SIGTERM)
+        if self._status is not None:
+            self._told(WorkerEnded(worker.number, reason, None))
             return
         if lived >= HEALTHY:
             worker.pause = FIRST_PAUSE
         pause, worker.pause = worker.pause, min(2 * worker.pause, LONGEST_PAUSE)
         worker.due = now + pause
-        reason = f"killed by {_name(-code)}" if code < 0 else f"it left with status {code}"
         self._told(WorkerEnded(worker.number, reason, pause))
 
     def _start_due(self, lifeline: tuple[int, int]) -> None:

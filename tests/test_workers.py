@@ -116,7 +116,9 @@ def test_the_signal_of_the_parent_ends_all(number: signal.Signals) -> None:
     with program(work + RUN) as running:
         pids = [int(line.split()[1]) for line in running.until("worker", 2)]
         running.process.send_signal(number)
-        assert running.rest() == "over 130\n"
+        *told, over = running.rest().splitlines()
+        assert sorted(told) == [f"told {each} None it left with status 0" for each in (0, 1)]
+        assert over == "over 130"
         assert not any(map(is_alive, pids))
 
 

@@ -41,6 +41,7 @@ def serve(port: int, count: int) -> int:
             await asyncio.Event().wait()
 
     def work(number: int) -> int:
+        shared.become(number)
         asyncio.run(answer(number))
         return 0
 

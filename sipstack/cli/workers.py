@@ -96,9 +96,13 @@ def run_workers(environment: Environment, output: Output, command: Working, coun
         return exit_status(error) or ExitStatus.USAGE
 
     def work(number: int) -> int:
+        port.become(number)
         return run_command(environment, output, command.of(Worker(port, number, count)))
 
     def told(ended: sipstack.WorkerEnded) -> None:
+        if ended.retry_in is None:
+            port.leave(ended.number)
+            return
         reason = f"worker {ended.number + 1}: {ended.reason}"
         report(Event("died", reason=reason, retry_in=ended.retry_in))
 

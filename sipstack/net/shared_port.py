@@ -34,7 +34,8 @@ LONGEST = HEADER.size + 255 + MAXIMUM_DATAGRAM
 
 class SharedPort:
     """A listening address, ``udp:HOST:PORT``, that ``workers`` processes share. It is made before they are
-    forked, and kept open by who forks them: what comes while one is started again is not lost.
+    forked, and kept open by who forks them: what comes while one is started again is not lost. Each of them
+    ``become``s its number.
 
     Raises LocalProtocolError where this system or this address cannot be shared, and TransportError when the
     address is taken, also by others who share it.
@@ -72,6 +73,17 @@ class SharedPort:
         two at a time. ``tls`` is for connections that it opens.
         """
         return WorkerNetwork(self, number, Settings() if tls is None else Settings(tls=tls))
+
+    def become(self, number: int) -> None:
+        """In the process of a worker: close what is the others' to read."""
+        for other in range(len(self._sockets)):
+            if other != number:
+                self.leave(other)
+
+    def leave(self, number: int) -> None:
+        """A worker is gone and is not started again: where all others know that, they take what is its."""
+        self._sockets[number].close()
+        self._inboxes[number][1].close()
 
     def sockets(self, number: int) -> tuple[socket.socket, socket.socket]:
         """The port and the inbox of a worker, for it to close."""
@@ -139,6 +151,8 @@ class SharedEndpoint(UdpEndpoint):
         name = host.encode()
         try:
             self._shared.put(owner, HEADER.pack(port, len(name)) + name + data)
+        except ConnectionError:  # it has left for good
+            self._mine(flow, data)
         except OSError:  # it cannot keep up, and the transaction repeats what is lost
             self._lose()
 

@@ -198,6 +198,31 @@ async def test_what_comes_while_a_worker_is_away_waits_for_the_next_one(peer: so
     peer.close()
 
 
+async def test_what_is_of_one_that_has_left_for_good_is_taken_by_who_gets_it(peer: socket.socket) -> None:
+    async with workers(2) as (shared, made):
+        receiver = await receiver_of(shared, tuple(made), peer)
+        gone = 1 - receiver
+        made[gone].endpoint.close()
+        shared.leave(gone)
+        peer.sendto(message(owned_by(shared, gone)), shared.address)
+        inbox = made[receiver].inbox
+        await inbox.wait(received=2)
+        assert inbox.data[1] == message(owned_by(shared, gone))
+    peer.close()
+
+
+async def test_when_the_receiver_has_left_for_good_the_kernel_gives_to_another(peer: socket.socket) -> None:
+    async with workers(2) as (shared, made):
+        receiver = await receiver_of(shared, tuple(made), peer)
+        left = made[1 - receiver].inbox
+        made[receiver].endpoint.close()
+        shared.leave(receiver)
+        peer.sendto(message(owned_by(shared, receiver)), shared.address)
+        peer.sendto(message(owned_by(shared, 1 - receiver)), shared.address)
+        await left.wait(received=2)
+    peer.close()
+
+
 # -- user agents -------------------------------------------------------------------------------------------
 
 
