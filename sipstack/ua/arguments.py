@@ -217,9 +217,9 @@ def check_host(host: str) -> None:
 
 
 def check_contact_host(text: str) -> None:
-    """Raises LocalProtocolError unless it is a host with or without a port."""
+    """Raises LocalProtocolError unless it is a host with or without a port and parameters."""
     uri = _uri(f"sip:{text}")
-    if not isinstance(uri, SipUri) or uri.user or uri.parameters or uri.headers:
+    if not isinstance(uri, SipUri) or uri.user or uri.headers or '"' in text:
         raise LocalProtocolError(f"{text!r} is no HOST or HOST:PORT for our Contact")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from asyncio.subprocess import Process
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sipstack import SharedPort
 from sipstack.cli.status import ExitStatus
 from tests.cli.running import agent, command, line, outcome, process, write_tune
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks at processes as Linux shows them")
 
 ANSWER = ("answer", "--listen", "udp:127.0.0.1:0", "--json", "--workers", "2")
 
