@@ -13,7 +13,7 @@ from sipstack.errors import ParseError, RemoteProtocolError, SipError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.records import PublicationRecord, local_tag, recalled
+from sipstack.usage.records import PublicationRecord, last_cseq, local_tag, recalled
 from sipstack.usage.refresh import LONGEST, longer_interval, refresh_after
 
 
@@ -134,8 +134,7 @@ class PublicationUsage:
 
     @property
     def _last_cseq(self) -> int:
-        request = self.request
-        return self._cseq if request is None else max(self._cseq, request.cseq.number)  # credentials take one
+        return last_cseq(self._cseq, self.request)
 
     def __repr__(self) -> str:
         return f"<PublicationUsage {self._package} {self._draft.uri}>"

@@ -10,6 +10,7 @@ import attrs
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
+from sipstack.message import Request
 
 
 @attrs.frozen
@@ -64,3 +65,10 @@ def recalled(draft: Draft, call_id: str, tag: str) -> Draft:
     """``draft`` with the Call-ID and the tag of ours from before."""
     from_ = draft.from_.rpartition(";tag=")[0]
     return attrs.evolve(draft, call_id=call_id, from_=f"{from_};tag={tag}")
+
+
+def last_cseq(counted: int, request: Request | None) -> int:
+    """The number of the last request that went out, where ``counted`` is that of the last one we wrote:
+    credentials take one more.
+    """
+    return counted if request is None else max(counted, request.cseq.number)

@@ -16,7 +16,7 @@ from sipstack.message import Headers, NameAddr, Request, Response, SipUri
 from sipstack.message.headers import HeaderFields
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.records import RegistrationRecord, local_tag
+from sipstack.usage.records import RegistrationRecord, last_cseq, local_tag
 from sipstack.usage.refresh import longer_interval, refresh_after
 from sipstack.usage.registration.events import FlowLost, Registered, RegistrationFailed, Unregistered
 from sipstack.usage.registration.grant import Grant
@@ -147,8 +147,7 @@ class RegistrationUsage:
 
     @property
     def _last_cseq(self) -> int:
-        request = self.request
-        return self._cseq if request is None else max(self._cseq, request.cseq.number)  # credentials take one
+        return last_cseq(self._cseq, self.request)
 
     def __repr__(self) -> str:
         return f"<RegistrationUsage {self._identity.aor} at {self._registrar}>"
