@@ -154,7 +154,7 @@ MEMBERS = {
     "Account": "aor contact_host credentials credentials_to credentials_to_callers digest display_name from_"
     " instance password proxy registrar registrar_uri route uri username weakest_algorithm",
     "Call": "asserted audio codec data dtmf duration ended hang_up held hold id info info_packages local play"
-    " playing recording remote remote_held response resume resumed scope security session_id"
+    " playing recording remote remote_held response resume resumed scope security session_id set_aside"
     " statistics transfer transferring update user",
     "IncomingRequest": "agent answered body call_id diversion expired from_ history identity method request"
     " respond session_id text to user verified",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from interop.bench import (
+    aside,
     attack,
     connections,
     gate,
@@ -34,7 +35,7 @@ from interop.bench.report import Table
 from interop.bench.uas_load import CLIENT_CORE
 from interop.sipp.process import installed
 
-KINDS = ("signalling", "messages", "media", "memory", "scale", "streams", "connections", "kept")
+KINDS = ("signalling", "messages", "media", "memory", "scale", "streams", "connections", "kept", "aside")
 ABOUT = """\
 signalling   calls and registrations a second, as UAS and as UAC, beside sipp and a floor without SIP
 messages     microseconds to parse and to write a message
@@ -45,6 +46,7 @@ scale        calls held at once
 streams      calls over TCP, TLS and WebSocket
 connections  connections held and made
 kept         calls that outlive their process, by where they are kept
+aside        memory of a call whose record is out of the process
 gate         parse, response and call against stored budgets
 attack       good calls beside floods from another address
 
@@ -52,7 +54,7 @@ Ratios within one run tell something; figures of two machines, or of a busy one,
 """
 QUIET = 0.05
 """Share of the CPU time that others may use without a warning."""
-NEEDS_SIPP = {"signalling", "memory", "scale", "streams", "kept"}
+NEEDS_SIPP = {"signalling", "memory", "scale", "streams", "kept", "aside"}
 
 
 def main() -> int:
@@ -102,6 +104,8 @@ def _tables(kinds: set[str], folder: Path, options: argparse.Namespace) -> Itera
         yield connections.table(folder, options.quick)
     if "kept" in kinds:
         yield kept.table(folder, options.quick)
+    if "aside" in kinds:
+        yield aside.table(folder, options.quick)
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -48,7 +48,7 @@ def measure(recipe: Recipe, sizes: list[int], folder: Path) -> list[Held]:
         for size in sizes:
             progress.show(f"{recipe.name}: filling up to {size:,} calls")
             printed = len(server.output)
-            stack.enter_context(_filled(server, folder, size - held))
+            stack.enter_context(filled(server, folder, size - held))
             held = size
             grown = server.resident_bytes - empty
             filling = worst_pause(server.output[printed:])
@@ -74,7 +74,7 @@ def _probed(server: Server, folder: Path) -> tuple[list[float], list[float]]:
 
 
 @contextlib.contextmanager
-def _filled(server: Server, folder: Path, calls: int) -> Iterator[None]:
+def filled(server: Server, folder: Path, calls: int) -> Iterator[None]:
     """Holds ``calls`` more calls until the context is left. Raises `StartError` when one of them fails."""
     if not calls:
         yield

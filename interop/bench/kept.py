@@ -41,12 +41,18 @@ def _recipes(folder: Path, stack: ExitStack) -> Iterator[Recipe]:
     yield _recipe("not kept")
     yield _recipe("memory", "--sessions=memory")
     yield _recipe("sealed", "--sessions=sealed")
-    yield _recipe("sqlite", f"--sessions=sqlite:{folder / 'calls.db'}")
+    for kind, where in stores(folder, stack):
+        yield _recipe(kind, f"--sessions={kind}:{where}")
+
+
+def stores(folder: Path, stack: ExitStack) -> Iterator[tuple[str, str]]:
+    """The kinds of stores that are out of the process, and where each is; Redis runs as long as ``stack``."""
+    yield "sqlite", str(folder / "calls.db")
     if shutil.which("redis-server") is not None:
         redis = Redis(folder)
         redis.start()
         stack.callback(redis.kill)
-        yield _recipe("redis", f"--sessions=redis:{redis.url}")
+        yield "redis", redis.url
 
 
 def _recipe(name: str, *options: str) -> Recipe:

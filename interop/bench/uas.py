@@ -1,9 +1,10 @@
-"""The sipstack UAS under measurement: ``python -m interop.bench.uas policy|handler|media PORT [OPTION...]``.
+"""The sipstack UAS under measurement: ``python -m interop.bench.uas MODE PORT [OPTION...]``.
 
-It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call.
-Neither has media; ``media`` is ``handler`` with an audio session for each call. ``--uvloop`` runs it on that
-event loop; ``--pauses`` tells when the loop stood still; ``--collect`` leaves the garbage collector as Python
-has it; ``--sessions=KIND[:WHERE]`` keeps calls: memory, sealed, sqlite:FILE, redis:URL.
+It uses the public API. ``policy`` answers at once from the synchronous hook; ``handler`` has a task a call;
+``aside`` sets each call aside. None of them has media; ``media`` is ``handler`` with an audio session for
+each call. ``--uvloop`` runs it on that event loop; ``--pauses`` tells when the loop stood still;
+``--collect`` leaves the garbage collector as Python has it; ``--sessions=KIND[:WHERE]`` keeps calls: memory,
+sealed, sqlite:FILE, redis:URL.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ async def handle(invitation: Invitation) -> None:
         await call.ended()
 
 
+async def set_aside(invitation: Invitation) -> None:
+    """Answers, and needs no memory until the caller asks for something."""
+    async with invitation.accept() as call:
+        await call.set_aside()
+
+
 def store(options: set[str]) -> SessionStore | Sealed | None:
     """Where calls are kept."""
     for option in options:
@@ -64,7 +71,7 @@ async def main(mode: str, port: int, options: set[str]) -> None:
         if "--collect" not in options:
             garbage.settle()
         watching = [garbage.print_pauses()] if "--pauses" in options else []
-        await asyncio.gather(ua.serve(handle), *watching)
+        await asyncio.gather(ua.serve(set_aside if mode == "aside" else handle), *watching)
 
 
 if __name__ == "__main__":

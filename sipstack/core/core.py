@@ -307,14 +307,8 @@ class Core(Commands):
             return
         for usages in list(self._dialogs.values()):
             session = usages.invite
-            if (
-                isinstance(session, Session)
-                and session.is_established
-                and not session.is_busy
-                and session.reoffer_under_way is None
-                and self.keeper.is_settled(usages)
-            ):
-                session.taken_over(now)
+            if isinstance(session, Session) and self.keeper.has_whole(session):
+                self.keeper.leave(session, now, "it was handed over")
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)

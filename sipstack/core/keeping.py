@@ -89,6 +89,21 @@ class Keeping:
         key = usages.dialog.key
         return usages.ceiling > 0 and key not in self._writes and key not in self._forgetting
 
+    def has_whole(self, session: Session) -> bool:
+        """Whether the store has the session as it is, and nothing is under way in it."""
+        return (
+            session.is_established
+            and not session.is_busy
+            and not session.is_reoffering
+            and self.is_settled(session.usages)
+        )
+
+    def leave(self, session: Session, now: float, reason: str) -> None:
+        """The session ends here without a word to its peer, and stays in the store: for whoever is next."""
+        self._epochs.pop(session.dialog.key, None)
+        session.usages.ceiling = 0
+        session.taken_over(now, reason)
+
     def ends(self, key: DialogKey) -> bool:
         """Whether it is over, and the store does not know that yet."""
         return key in self._forgetting
@@ -131,11 +146,9 @@ class Keeping:
 
     def conflict(self, usages: DialogUsages, now: float) -> None:
         """Another process has it."""
-        self._epochs.pop(usages.dialog.key, None)
-        usages.ceiling = 0
         session = usages.invite
         if isinstance(session, Session):
-            session.taken_over(now)
+            self.leave(session, now, "another process has taken the call over")
 
 
 class Write:

@@ -30,6 +30,7 @@ from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.call_records import CallRecorder
+from sipstack.ua.claims import Claims
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.draining import drain
 from sipstack.ua.keeping import Json, Keeper, form_of
@@ -256,6 +257,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
             self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
             self._orphans = Orphans(runtime, self._sessions, self._resuming)
+            runtime.aside = Claims(self._resuming.claim)
             runtime.kept = KeptState(self._sessions, Json(), self._node)
         try:
             if self._records is not None:
@@ -281,6 +283,8 @@ class UserAgent(UserAgentClient, KeptCalls):
         server.close_nowait()
         if self._resuming is not None:
             self._resuming.close_nowait()
+        if runtime.aside is not None:
+            runtime.aside.close()
         try:
             if self._orphans is not None:
                 await self._orphans.close()

@@ -32,6 +32,7 @@ from sipstack.ua.negotiating import Negotiating
 from sipstack.ua.reasons import reason_field
 from sipstack.ua.runtime import Runtime, told_host
 from sipstack.ua.scope import CallScope
+from sipstack.ua.setting_aside import set_aside
 from sipstack.ua.transfer import Transferring
 from sipstack.usage.invite.reasons import of_end
 from sipstack.usage.invite.session import Session
@@ -107,6 +108,18 @@ class Call(Negotiating, PackagesCall, Transferring):
         waits for something else, such as another call to be answered.
         """
         return CallScope(self._ended)
+
+    async def set_aside(self) -> None:
+        """Free what the call takes here, while nothing is said in it: it stays up, and its store has it
+        (``UserAgent(sessions=...)``). To be used for calls on hold: their media end here as well.
+
+        The peer hears nothing. Its next request brings the call back, as another ``Call`` for ``on_resume``,
+        here or at any node; so does its session timer, its age and the time that it may be idle; and
+        ``ua.resume``. What is under way is waited for. This ``Call`` ends by "elsewhere". Raises CallEnded,
+        or LocalProtocolError where calls are in no store.
+        """
+        idle = None if self._idleness is None else self._idleness.seconds
+        await set_aside(self._runtime, self._session, self._check_alive, idle)
 
     # -- events --------------------------------------------------------------------------------------------
 

@@ -29,14 +29,14 @@ class Idleness:
         self._runtime = runtime
         self._session = session
         self._media = media
-        self._seconds = seconds
+        self.seconds = seconds
         self._end = end
         self._seen = self._signs()
         self._looks = 0
         self._timer = self._next()
 
     def _next(self) -> asyncio.TimerHandle:
-        return self._runtime.loop.call_later(self._seconds / LOOKS, self._look)
+        return self._runtime.loop.call_later(self.seconds / LOOKS, self._look)
 
     def stop(self) -> None:
         """The call is over."""
@@ -55,7 +55,7 @@ class Idleness:
         if self._looks < LOOKS:
             self._timer = self._next()
         else:
-            self._end(BY, f"nothing heard and no request for {self._seconds:g} s")
+            self._end(BY, f"nothing heard and no request for {self.seconds:g} s")
 
 
 def idleness_of(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
-from sipstack.core.outputs import DialogKey
 from sipstack.log import CALL
 from sipstack.outcome import Absent
 from sipstack.store.port import Listed, SessionStore
+from sipstack.ua.claims import Claims
 from sipstack.ua.keeping import dialog_of
 from sipstack.ua.resuming import AT_A_TIME, Resuming, ask
 from sipstack.ua.runtime import Runtime
@@ -35,7 +34,7 @@ class Orphans:
         self._runtime = runtime
         self._store = store
         self._resuming = resuming
-        self._timers: dict[DialogKey, asyncio.TimerHandle] = {}
+        self._claims = Claims(resuming.claim)
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -44,9 +43,7 @@ class Orphans:
 
     async def close(self) -> None:
         """Look for no more, and leave those that are waited for."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._claims.close()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -81,11 +78,11 @@ class Orphans:
             await self._look()
 
     async def _look(self) -> None:
-        room = MOST - len(self._timers)
+        room = MOST - len(self._claims)
         orphans = await ask(self._store.orphaned, SEEN) if room > 0 else []
         if isinstance(orphans, Absent):
             return  # the next look may know more
-        calls = [listed for listed in orphans if dialog_of(listed.key) not in (None, *self._timers)]
+        calls = [listed for listed in orphans if dialog_of(listed.key) not in (None, *self._claims)]
         for listed in calls[:room]:
             epoch = await self._resuming.epoch_of(listed)
             if epoch is not None:
@@ -94,11 +91,6 @@ class Orphans:
     def _plan(self, listed: Listed, epoch: int) -> None:
         """Take it over in a while, unless somebody was faster."""
         key = dialog_of(listed.key)
-        if key is None or key in self._timers:
-            return
-        delay = self._runtime.identifiers.uniform(0, max(0.0, min(SPREAD, listed.left / 4)))
-        self._timers[key] = self._runtime.loop.call_later(delay, partial(self._claim, key, epoch))
-
-    def _claim(self, key: DialogKey, epoch: int) -> None:
-        del self._timers[key]
-        self._resuming.claim(key, epoch)
+        if key is not None:
+            delay = self._runtime.identifiers.uniform(0, max(0.0, min(SPREAD, listed.left / 4)))
+            self._claims.plan(key, epoch, delay)

@@ -127,6 +127,8 @@ class Resuming:
 
     def _resumed(self, event: SessionResumed) -> None:
         session, record, runtime = event.session, event.record, self._runtime
+        if runtime.aside is not None:
+            runtime.aside.drop(record.dialog.key)
         wanted = self._wanted.pop(record.dialog.key, None)
         CALL.info("%s: goes on here", record.dialog.call_id)
         if wanted is None and MEDIA not in record.application:

@@ -25,6 +25,7 @@ from sipstack.message.headers import HeaderFields
 from sipstack.net.driver import Driver, Tracer
 from sipstack.net.network import Listen, Network
 from sipstack.ua.call_records import CallRecorder
+from sipstack.ua.claims import Claims
 from sipstack.ua.kept_state import KeptState
 from sipstack.ua.limits import calls_by_descriptors
 from sipstack.ua.result import Grace, Waiters
@@ -111,6 +112,8 @@ class Runtime:
         """Makes something of a session that has been another process's."""
         self.recorder: CallRecorder | None = None
         """Where there are call records."""
+        self.aside: Claims | None = None
+        """When calls that were set aside come back, where calls are kept in a store."""
         self.kept: KeptState | None = None
         """What survives a restart, beside calls."""
         self._media = media

@@ -161,3 +161,21 @@ async def test_a_call_that_is_being_changed_is_handed_over_when_that_is_done(wor
         async with node(world, store, "two"):
             await call.hang_up()
     assert len(store) == 0
+
+
+async def test_a_call_in_which_we_have_offered_anew_is_handed_over(world: World) -> None:
+    store = MemoryStore()
+
+    async def answer(invitation: Invitation) -> None:
+        async with invitation.accept() as call:
+            await call.hold()
+            await call.ended()
+
+    async with world.user_agent("alice") as alice:
+        async with node(world, store, "one") as one, one.serving(answer):
+            call = await alice.call(BOB).__aenter__()
+            await asyncio.sleep(1.0)
+            assert await one.drain(5.0, hand_over=True) == 0
+        async with node(world, store, "two"):
+            await call.hang_up()
+    assert len(store) == 0

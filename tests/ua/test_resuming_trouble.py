@@ -221,7 +221,7 @@ async def test_one_that_the_peer_has_woken_is_not_taken_by_who_saw_it_orphaned()
                 assert orphans is not None
                 await asyncio.sleep(0.01)
                 await orphans._look()
-                assert len(orphans._timers) == 1  # it waits for its moment
+                assert len(orphans._claims) == 1  # it waits for its moment
                 async with heir:
                     assert await asked(call, "OPTIONS") == 200
                     await asyncio.sleep(100)
@@ -244,7 +244,7 @@ async def test_many_orphans_are_taken_over_a_hundred_at_a_time() -> None:
                 await asyncio.sleep(0.01)
                 await orphans._look()
                 await orphans._look()
-                assert len(orphans._timers) == MOST
+                assert len(orphans._claims) == MOST
                 await asyncio.sleep(100)
                 assert len(carol.calls) == MOST + 20
             assert all(call._is_over for call in calls)

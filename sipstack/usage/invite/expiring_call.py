@@ -45,6 +45,10 @@ class ExpiringCall(CallExtension):
         """Not longer than others, so that short calls leave nothing behind among the deadlines."""
         self.deadline = min(self._ends_at, now + LOOK) if self._ends_at < NEVER else NEVER
 
+    @property
+    def needed_at(self) -> float:
+        return self._ends_at
+
     def timeout(self, now: float) -> Close | None:
         if now < self._ends_at:
             self._wait(now)

@@ -133,6 +133,14 @@ class CallExtension:
     """The methods inside of a call that ``request_received`` answers."""
     deadline: float = NEVER
     """When ``timeout`` wants to be called."""
+
+    @property
+    def needed_at(self) -> float:
+        """When it next has something to do, which may be later than ``deadline``; 0 while it waits for an
+        answer.
+        """
+        return self.deadline
+
     takes_update: bool = False
     """Whether it knows that the other side takes UPDATE (RFC 3311)."""
     holding: bool = False

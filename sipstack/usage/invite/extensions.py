@@ -230,6 +230,11 @@ class Extensions:
                 first = part.deadline
         return first
 
+    @property
+    def needed_at(self) -> float:
+        """When the first of them has something to do: the call must be here by then."""
+        return min((part.needed_at for part in self._parts), default=NEVER)
+
     def timeout(self, now: float) -> None:
         for part in self._parts:
             if now >= part.deadline:

@@ -336,6 +336,11 @@ class Session(KeptSession):
             or (self.origin is not None and self.origin.must_wait())  # RFC 3311 §5.1
         )
 
+    @property
+    def is_reoffering(self) -> bool:
+        """Whether an offer of ours is under way, or waits for its turn."""
+        return self.reoffer_under_way is not None and self.reoffer_under_way.unfinished
+
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
         """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE; without
         one an UPDATE refreshes the target alone.
@@ -435,11 +440,11 @@ class Session(KeptSession):
         self._end(by, str(error), now)
         self._send_bye(now)
 
-    def taken_over(self, now: float) -> None:
+    def taken_over(self, now: float, reason: str = "another process has taken the call over") -> None:
         """Another process goes on with it: here it ends, and the peer hears nothing of that."""
         if self.state is not SessionState.ENDED:
             self.usages.ceiling = 0
-            self._end("elsewhere", "another process has taken the call over", now)
+            self._end("elsewhere", reason, now)
 
     def discard(self, now: float) -> None:
         """An early session that did not become the call (§13.2.2.3, §13.2.2.4)."""

@@ -222,6 +222,10 @@ class TimedCall(CallExtension):
         self._interval, self._refreshing, self._ends_at = self._asked, True, NEVER
         self._due(now + self._interval / 2, now)
 
+    @property
+    def needed_at(self) -> float:
+        return 0.0 if self._waiting else self._due_at
+
     def timeout(self, now: float) -> Close | Ask | Reinvite | None:
         if now < self._due_at:
             self._due(self._due_at, now)
