@@ -45,7 +45,8 @@ class CoreAgent:
     """A ``Core`` with an address. It does what a driver does: after each input it performs every output.
 
     Commands are given to the core's own objects; what follows from them happens in ``world.run()``. Set
-    ``on_event`` to act on the events as a user agent does, at the moment that they come.
+    ``on_event`` to act on the events as a user agent does, at the moment that they come. ``ahead``: by how
+    many seconds its clock is ahead of the world's.
     """
 
     def __init__(self, world: World, name: str, address: Address | None = None, **configuration: Any) -> None:
@@ -66,6 +67,7 @@ class CoreAgent:
         self._accepted: Session | None = None
         self.store: SharedStore | None = configuration.pop("store", None)
         """Where its sessions are kept; None: nowhere."""
+        self._ahead: float = configuration.pop("ahead", 0.0)
         self.core = Core(
             Configuration(
                 identity=_identity(name, configuration),
@@ -82,16 +84,21 @@ class CoreAgent:
         self._endpoint.close()
         self.world.remove_core(self)
 
+    @property
+    def now(self) -> float:
+        """The time by its own clock."""
+        return self.world.now + self._ahead
+
     # -- the driver ----------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float:
-        """When ``timeout`` is due; infinity when nothing is."""
-        return self.core.deadline
+        """When ``timeout`` is due, by the clock of the world; infinity when nothing is."""
+        return self.core.deadline - self._ahead
 
     def timeout(self) -> None:
         """The deadline has come."""
-        self.core.timeout(self.world.now)
+        self.core.timeout(max(self.now, self.core.deadline))  # in spite of rounding
 
     def flow(self, remote: Address) -> Flow:
         """The flow from here to ``remote``."""
@@ -106,16 +113,16 @@ class CoreAgent:
         while core.events:
             event = core.events.popleft()
             if isinstance(event, Routed):
-                event.outgoing.offer(event.outgoing.user, self.world.now)
+                event.outgoing.offer(event.outgoing.user, self.now)
                 continue
             self.events.append(event)
             self.on_event(event)
             if isinstance(event, SessionResumed) and self.core.takeovers is not None:
-                self.core.takeovers.proceed(event.record.dialog.key, self.world.now)
+                self.core.takeovers.proceed(event.record.dialog.key, self.now)
         return moved
 
     def _perform(self, output: Output) -> None:
-        now = self.world.now
+        now = self.now
         match output:
             case Transmit(flow=flow, data=data):
                 self.world.send(flow.local, flow.remote, data)
@@ -135,10 +142,10 @@ class CoreAgent:
                 self.store.perform(self, output)
 
     def _received(self, data: bytes, source: Address) -> None:
-        self.core.receive(self.flow(source), data, self.world.now)
+        self.core.receive(self.flow(source), data, self.now)
 
     def _refused(self, remote: Address, error: OSError) -> None:
-        self.core.flow_failed(self.flow(remote), FlowClosed("connection refused"), self.world.now)
+        self.core.flow_failed(self.flow(remote), FlowClosed("connection refused"), self.now)
 
     # -- the user ------------------------------------------------------------------------------------------
 
@@ -151,7 +158,7 @@ class CoreAgent:
         """Send an INVITE."""
         outgoing = self.core.outgoing(target, **parts)
         outgoing.user = offer
-        outgoing.start(self.world.now)
+        outgoing.start(self.now)
         return outgoing
 
     def last(self, kind: type[E]) -> E:
@@ -165,7 +172,7 @@ class CoreAgent:
 
     def accept(self, answer: bytes = ANSWER) -> Session:
         """Answer the latest invitation with 200."""
-        self._accepted = self.invitation.accept(answer, self.world.now)
+        self._accepted = self.invitation.accept(answer, self.now)
         return self._accepted
 
     @property
@@ -175,7 +182,7 @@ class CoreAgent:
 
     def hang_up(self) -> None:
         """End the latest call."""
-        self.session.hang_up(self.world.now)
+        self.session.hang_up(self.now)
 
     @property
     def told(self) -> list[str]:

@@ -54,7 +54,7 @@ class SharedStore:
             each()
 
     def _perform(self, agent: CoreAgent, output: Store | Forget | Load) -> None:
-        core, now = agent.core, agent.world.now
+        core, now = agent.core, agent.now
         down = self.down or agent.name in self.cut
         if isinstance(output, Load):
             core.loaded(output, Absent.FAILED if down else self._take_over(output), now)

@@ -1,5 +1,6 @@
 """Calls whose other end is two nodes with one store: they crash, are started again, lose the store, and take
-calls over from one another, now and then from one that is not dead. Over a bad network.
+calls over from one another, now and then from one that is not dead. Each has a clock of its own, another one
+after each start. Over a bad network.
 
 Whatever happens, two nodes never send one CSeq, and a call is not brought back once its BYE was answered.
 """
@@ -45,7 +46,8 @@ class Cluster:
             self.start(name)
 
     def start(self, name: str) -> None:
-        agent = CoreAgent(self.world, name, ADDRESSES[name], store=self.store)
+        ahead = self.draw.uniform(-1e6, 1e6)  # what one process calls now tells another nothing
+        agent = CoreAgent(self.world, name, ADDRESSES[name], store=self.store, ahead=ahead)
         user = self.nodes[name] = User(agent, random.Random(f"{self.world.seed} {name} {self.world.now}"))
         hears = agent.on_event
 
@@ -78,7 +80,7 @@ class Cluster:
         assert takeovers is not None
         for key, entry in list(self.store.entries.items()):
             if entry.record is not None and user.agent.core.find_dialog(*key) is None:
-                takeovers.claim(key, self.world.now)
+                takeovers.claim(key, user.agent.now)
         self.world.later(2.0, user.offer)
 
     def something(self) -> None:

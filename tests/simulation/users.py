@@ -48,7 +48,7 @@ class User:
 
     @property
     def now(self) -> float:
-        return self.agent.world.now
+        return self.agent.now
 
     # -- what they do --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -207,7 +208,7 @@ async def test_our_bye_goes_out_when_the_call_has_its_record(world: World, books
 # -- by the hundred ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SIPSTACK_SEEDS", "60"))))
 async def test_wherever_a_process_dies_each_answered_call_has_one_record(seed: int, tmp_path: Path) -> None:
     """Killed at any moment, before, in or after the end of a call, over a network that loses and doubles."""
     chance = random.Random(seed)
