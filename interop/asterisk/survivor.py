@@ -58,7 +58,7 @@ class Phone:
 
 
 async def remote_hold(call: Call, *, held: bool) -> None:
-    while call.remote_held is not held:
+    while call.remote_held is not held:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.02)
 
 
