@@ -94,6 +94,7 @@ class Front:
         (self.folder / "dispatcher.list").write_text("".join(lines))
         command = [*ended_with_us("TERM"), program() or "kamailio", "-DD", "-E", "-m", "64", "-M", "16"]
         command += ["-f", str(self.folder / "kamailio.cfg"), "-Y", str(self.folder), "-w", str(self.folder)]
+        command += ["-A", "ALONE"] if len(self.nodes) == 1 else []
         log = self.folder / "kamailio.log"
         with log.open("wb") as output:
             self.process = subprocess.Popen(
