@@ -19,8 +19,8 @@ from interop.sipp.process import Result, Sipp
 MARGIN = 4.0
 """Seconds between the last call and the kill."""
 SETTLED = 1.0
-"""Seconds from the last call until node 2 is started: it is to have none of them. In what is left of ``MARGIN``
-the proxy, which asks once a second, is to learn that it is there.
+"""Seconds from the last call until node 2 is started, which is to have none of them. In what is left of
+``MARGIN`` the proxy, which asks once a second, learns that it is there.
 """
 
 
