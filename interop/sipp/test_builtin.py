@@ -61,10 +61,12 @@ async def command(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subpro
             await process.wait()
 
 
-async def test_200_calls_a_second_for_20_seconds(tmp_path: Path, sipp: Launch) -> None:
+async def test_200_calls_a_second_for_20_seconds(
+    tmp_path: Path, sipp: Launch, session_store: tuple[str, ...]
+) -> None:
     port = free_port()
-    listen = ("--listen", f"udp:127.0.0.1:{port}")
-    async with command(tmp_path, "answer", *listen, "--json") as process, asyncio.timeout(60):
+    options = ("--listen", f"udp:127.0.0.1:{port}", "--json", *session_store)
+    async with command(tmp_path, "answer", *options) as process, asyncio.timeout(60):
         assert await asyncio.to_thread(wait_bound, port, 10.0)
         with sipp("uac", "-r", "200", target=f"127.0.0.1:{port}", calls=4000, limit=40) as caller:
             result = await caller.ended()
