@@ -17,10 +17,11 @@ from sipstack.dialog.draft import Draft
 from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
-from sipstack.errors import InternalError, SipError, TransportError
+from sipstack.errors import CallEnded, InternalError, SipError, TransportError
 from sipstack.message import Headers, Request, Response
 from sipstack.message.digest import NOTHING
 from sipstack.message.session_id import paired
+from sipstack.outcome import Outcome
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.invite_client import InviteClientTransaction
 from sipstack.transaction.layer import AnyClient
@@ -90,6 +91,15 @@ class ClientRequest(ChallengedRequest):
             self.transaction = core.transactions.request(request, branch, flow, self, now)
         except Exception as error:
             self._fail(told(core, error), now)
+
+    def kept(self, outcome: Outcome, now: float) -> None:
+        """What the peer had to hear first is out: now it may go out, unless its number is another's."""
+        if self._given_up:
+            return
+        if outcome is Outcome.CONFLICT:
+            self._fail(CallEnded("elsewhere", "another process has taken the call over"), now)
+        else:
+            self.start(now)
 
     def proceed(self, draft: Draft, now: float) -> None:
         """Send ``draft`` over the flow that was found."""

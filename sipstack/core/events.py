@@ -9,6 +9,7 @@ import attrs
 from sipstack.transaction.flow import Flow
 from sipstack.usage.info import CandidatesReceived, DigitReceived
 from sipstack.usage.invite.events import (
+    Accepted,
     Acknowledged,
     Answered,
     Ended,
@@ -55,7 +56,8 @@ class SessionResumed:
 
 
 Event = (
-    Acknowledged
+    Accepted
+    | Acknowledged
     | AddressChanged
     | Answered
     | CandidatesReceived
@@ -84,6 +86,7 @@ Event = (
 )
 
 __all__ = [
+    "Accepted",
     "Acknowledged",
     "AddressChanged",
     "Answered",

@@ -80,6 +80,10 @@ class Keeping:
             forgetting.epoch = WHOEVER
         forgetting.ask(then, patience, now)
 
+    def delays(self, usages: DialogUsages, then: Then) -> bool:
+        write = self._writes.get(usages.dialog.key)
+        return write is not None and write.delays(then)
+
     def holds(self, usages: DialogUsages) -> bool:
         key = usages.dialog.key
         return usages.ceiling > 0 or key in self._writes or key in self._forgetting
@@ -182,6 +186,14 @@ class Write:
             self._later.append(then)
         else:
             self._begin([then], now)
+
+    def delays(self, then: Then) -> bool:
+        """Whether something waits that the peer is to hear: then ``then`` comes after the last of it."""
+        for waiting in (self._later, self._then):
+            if any(each is not nothing for each in waiting):
+                waiting.append(then)
+                return True
+        return False
 
     def _begin(self, then: list[Then], now: float) -> None:
         keeping, usages = self._keeping, self._usages

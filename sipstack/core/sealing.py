@@ -122,6 +122,10 @@ class Sealing:
         self.bury(key, now)
         then(Outcome.DONE, now)
 
+    def delays(self, usages: DialogUsages, then: Then) -> bool:
+        """Nothing waits."""
+        return False
+
     def holds(self, usages: DialogUsages) -> bool:
         return usages.dialog.key in self._sent
 

@@ -114,7 +114,9 @@ class Services:
         self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
     ) -> SentRequest:
         request = ClientRequest(self, draft, usages, user, self._authenticator_of(draft.identity))
-        request.start(now)
+        keeper = self.keeper
+        if keeper is None or usages is None or not keeper.delays(usages, request.kept):
+            request.start(now)
         return request
 
     def route(self, draft: Draft, user: RequestUser, now: float) -> SentRequest:

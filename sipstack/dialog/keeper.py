@@ -27,6 +27,11 @@ class Keeper(Protocol):
         is a conflict where another process does.
         """
 
+    def delays(self, usages: DialogUsages, then: Then) -> bool:
+        """Whether the peer is to hear something first, a 2xx or an ACK, that waits for the store: then
+        ``then`` is called once that is out.
+        """
+
     def holds(self, usages: DialogUsages) -> bool:
         """Whether it may be kept somewhere, so that it has to be forgotten."""
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from sipstack.core.events import (
+    Accepted,
     Acknowledged,
     AddressChanged,
     Ended,
@@ -37,7 +38,9 @@ from sipstack.ua.transfer import Transferring
 from sipstack.usage.invite.reasons import of_end
 from sipstack.usage.invite.session import Session
 
-CallEvent = Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | RefreshDue | Ended
+CallEvent = (
+    Accepted | Acknowledged | OfferReceived | OfferAnswered | OfferDue | OfferRefused | RefreshDue | Ended
+)
 
 
 class Call(Negotiating, PackagesCall, Transferring):
@@ -137,6 +140,9 @@ class Call(Negotiating, PackagesCall, Transferring):
                 self._runtime.spawn(self._renew_offer())
             case OfferRefused(response=response):
                 self._settle(RequestFailed(response))
+            case Accepted():
+                if self._accepted is not None:
+                    self._accepted.set(None)
             case Acknowledged(body=body):
                 self._media.confirmed()
                 if self._ack is not None and not self._ack.done:
@@ -191,8 +197,9 @@ class Call(Negotiating, PackagesCall, Transferring):
         self._ended.set(CallEnded(by, reason))
         self._runtime.detach(self, self._session)
         self._settle(CallEnded(by, reason))
-        if self._ack is not None:
-            self._ack.fail(CallEnded(by, reason))
+        for awaited in (self._ack, self._accepted):
+            if awaited is not None:
+                awaited.fail(CallEnded(by, reason))
         if not self._said_bye:
             self._end_audio(CallEnded(by, reason))
             self._close_media_nowait()

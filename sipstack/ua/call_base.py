@@ -20,6 +20,8 @@ from sipstack.usage.invite.session import Session
 class CallBase(Leg):
     """The state of one call; each part of ``Call`` derives from it."""
 
+    _accepted: Result[None] | None = None  # a task waits until our 2xx is out
+
     def __init__(
         self,
         runtime: Runtime,

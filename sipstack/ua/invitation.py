@@ -178,7 +178,8 @@ class Invitation(Incoming, Updating):
         ``session_timer``: the one of this call, in place of the user agent's, where the caller takes part.
         ``expiry``: when this call ends by itself, in place of the user agent's.
         Raises NegotiationError (and refuses with 488) when the offer has nothing that we can take, and
-        CallEnded when the offer was ours to make and the call ends before its answer comes.
+        CallEnded when the offer was ours to make and the call ends before its answer comes, or where calls
+        are kept (``UserAgent(sessions=...)``) and this one cannot be.
         """
         wishes = NO_WISHES if session_timer is None else {TIMER: session_timer}
         if expiry is not None:
@@ -207,6 +208,8 @@ class Invitation(Incoming, Updating):
             if EXPIRY in wishes and (early := self._usage.early_session) is not None:
                 runtime.core.expire(early, wishes[EXPIRY])
             session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
+            if not session.is_alive:
+                raise CallEnded("local", "the call could not be kept")
         except BaseException:
             await self._close()
             raise
@@ -214,6 +217,11 @@ class Invitation(Incoming, Updating):
         self._media = None
         call = Call(runtime, session, media)
         self._pass_on(call)
+        try:
+            await call._until_accepted()
+        except BaseException:
+            call._hang_up_nowait()
+            raise
         if session.exchange.offer is not None:  # ours went out in the 200: the answer comes in the ACK
             try:
                 await call._take_answer(await call._acknowledged())

@@ -128,6 +128,15 @@ class Negotiating(CallBase):
         """A re-INVITE: answer its offer, or make one when it has none."""
         await answer_offer(self._runtime, self._session, body, self._describe)
 
+    async def _until_accepted(self) -> None:
+        """Wait until our 2xx is out, which may wait for the store: before it, none of our requests may be.
+        Raises CallEnded.
+        """
+        self._check_alive()
+        if not self._session.is_established:
+            self._accepted = Result()
+            await self._accepted
+
     async def _acknowledged(self) -> bytes:
         """Wait for the first ACK; the session description in it. Raises CallEnded."""
         self._check_alive()

@@ -119,6 +119,11 @@ class Failed(OfOutgoing):
 
 
 @attrs.define(eq=False)
+class Accepted(OfSession):
+    """Our 2xx has gone out. Told only where it had to wait for the store."""
+
+
+@attrs.define(eq=False)
 class Acknowledged(OfSession):
     """The ACK for our 2xx came; ``body`` is the answer when the 2xx carried our offer, else b""."""
 

@@ -15,7 +15,7 @@ from sipstack.outcome import Outcome
 from sipstack.transaction.invite_server import InviteServerTransaction
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.content import session_description
-from sipstack.usage.invite.events import Ended, InvitationCancelled, ProgressConfirmed
+from sipstack.usage.invite.events import Accepted, Ended, InvitationCancelled, ProgressConfirmed
 from sipstack.usage.invite.extended_session import ExtendedSession
 from sipstack.usage.invite.extension import NO_WISHES, CallExtension
 from sipstack.usage.invite.extensions import Extensions
@@ -31,6 +31,7 @@ class IncomingInvite(Origin):
     """Answers one INVITE, which has begun the dialog of ``usages``."""
 
     __slots__ = (
+        "_accepted",
         "_expires_at",
         "_held",
         "_provisional",
@@ -62,6 +63,7 @@ class IncomingInvite(Origin):
         self.tag = transaction.tag = usages.dialog.local_tag
         transaction.session_id = request.session_id
         self.answered = False  # a final response is sent
+        self._accepted = False  # by its user; where the session is kept, the 200 waits for that
         self.scheduled = NEVER
         self._provisional: Response | None = None
         self._repeat_at = NEVER
@@ -154,6 +156,7 @@ class IncomingInvite(Origin):
         response = self._response(200, now, headers, body, wishes)
         bytes(response)
         session.application = self.application
+        self._accepted = True
         session.settle(partial(self._accept, response), now, accepting=True)
         return session
 
@@ -171,6 +174,22 @@ class IncomingInvite(Origin):
         session.offer_in_2xx = session.exchange.offer is not None
         self.core.respond(transaction, response, now)
         session.await_ack(response.cseq.number, transaction.flow, bytes(response), now)
+        if session.user is not None:  # it had to wait
+            self.core.emit(Accepted(session))
+
+    def hung_up(self, now: float) -> None:
+        session = self._unanswered
+        if session is not None and self._accepted:
+            self.refuse(480, now)
+            self.core.emit(Ended(session, "local", ""))
+
+    def _call_off(self, status: int, now: float, event: InvitationCancelled) -> None:
+        """Refuse it, and tell so; its user may have a call already."""
+        session = self._unanswered if self._accepted else None
+        self.refuse(status, now)
+        self.core.emit(event)
+        if session is not None:
+            self.core.emit(Ended(session, event.by, event.reason))
 
     def refuse(self, status: int, now: float, reason: str | None = None, headers: HeaderFields = ()) -> None:
         """Send a 300-699."""
@@ -231,15 +250,13 @@ class IncomingInvite(Origin):
 
     def cancelled(self, reason: str, now: float, by: str = "remote") -> None:
         """CANCEL, or BYE in the early dialog: 487, unless it comes too late (§9.2)."""
-        if self.answered:
-            return
-        self.refuse(487, now)
-        self.core.emit(InvitationCancelled(self, reason, by))
+        if not self.answered:
+            self._call_off(487, now, InvitationCancelled(self, reason, by))
 
     def give_up(self, status: int, now: float, reason: str) -> None:
         if not self.answered:
-            self.refuse(status, now)
-            self.core.emit(InvitationCancelled(self, reason, "timeout" if status == 504 else "local", status))
+            by = "timeout" if status == 504 else "local"
+            self._call_off(status, now, InvitationCancelled(self, reason, by, status))
 
     def left(self, session: Session, reason: str, now: float) -> None:
         """BYE in the early dialog."""
@@ -247,8 +264,7 @@ class IncomingInvite(Origin):
 
     def faulted(self, error: SipError, now: float) -> None:
         if not self.answered:
-            self.refuse(500, now)
-            self.core.emit(InvitationCancelled(self, str(error), "local", 500))
+            self._call_off(500, now, InvitationCancelled(self, str(error), "local", 500))
 
     def timeout(self, now: float) -> None:
         if now >= self._expires_at:

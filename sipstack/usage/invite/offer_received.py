@@ -30,12 +30,13 @@ class ReceivedOffer:
     Raises ParseError or RemoteProtocolError for a Contact that cannot be our target.
     """
 
-    __slots__ = ("_carrier", "_request", "_session", "_target", "_transaction")
+    __slots__ = ("_accepted", "_carrier", "_request", "_session", "_target", "_transaction")
 
     def __init__(self, session: Session, request: Request, transaction: AnyServer) -> None:
         self._session = session
         self._request = request
         self._transaction = transaction
+        self._accepted = False  # but the 200 waits for the store
         self._carrier = carrier_of(request)
         self._target = session.dialog.new_target(request)
 
@@ -65,11 +66,14 @@ class ReceivedOffer:
         if added:
             headers = headers.joined(Headers(added))
         response = request.response(200, headers=headers, body=body)
+        session.received_offer, self._accepted = self, True
         session.settle(partial(self._accept, response), now)
 
     def _accept(self, response: Response, outcome: Outcome, now: float) -> None:
         """Once it is kept, where it is; what could not be kept is so all the same, and is tried again."""
         session, transaction = self._session, self._transaction
+        if session.received_offer is self:
+            session.received_offer = None
         if not session.is_alive:
             status = 500 if outcome is Outcome.CONFLICT else 487
             session.core.respond(transaction, self._request.response(status), now)
@@ -79,8 +83,12 @@ class ReceivedOffer:
             session.await_ack(response.cseq.number, transaction.flow, bytes(response), now)
 
     def refuse(self, status: int, now: float) -> None:
-        """The session stays as it is; but an offer in PRACK cannot be refused alone."""
+        """The session stays as it is; but an offer in PRACK cannot be refused alone. One that is accepted is
+        not refused any more: what becomes of it is told when it is kept.
+        """
         session, request = self._session, self._request
+        if self._accepted:
+            return
         session.exchange.withdraw(self._carrier)
         if request.method != "PRACK":
             session.core.respond(self._transaction, request.response(status), now)

@@ -40,6 +40,9 @@ class Origin:
     def give_up(self, status: int, now: float, reason: str) -> None:
         """Refuse it with this status, which its user has not asked for."""
 
+    def hung_up(self, now: float) -> None:
+        """Its user has accepted the call, and wants it no longer."""
+
     def supplanted(self, now: float) -> None:
         """Another call has taken its place: give it up, where it is ours to give up."""
 

@@ -155,16 +155,21 @@ class Reoffer:
         except (ParseError, RemoteProtocolError):
             body = b""
         sent, self._sent = self._sent, None  # it refers to us in turn
-        if self._method == "INVITE":
-            credentials = authorization_of(sent.request if sent is not None else None)
-            session.acknowledge(response.cseq.number, credentials, now)
+        taken = None
+        try:
+            if session.is_alive:
+                taken = take_response(session.exchange, self._carrier, body)
+        finally:  # a 2xx is acknowledged in any case (§13.2.2.4)
+            if self._method == "INVITE":
+                credentials = authorization_of(sent.request if sent is not None else None)
+                session.acknowledge(response.cseq.number, credentials, now)
+            else:
+                session.settle(nothing, now)
         if not session.is_alive:
             return
-        if take_response(session.exchange, self._carrier, body) is Taken.ANSWER:
-            session.settle(nothing, now)
+        if taken is Taken.ANSWER:
             session.core.emit(OfferAnswered(session, body))
         elif not self._body:
-            session.settle(nothing, now)
             session.core.emit(OfferAnswered(session, b""))
         else:  # a 2xx to an offer must bring the answer (§13.2.1)
             session.exchange.withdraw(self._carrier)

@@ -194,7 +194,7 @@ class Session(KeptSession):
     def acknowledge(self, cseq: int, credentials: HeaderFields, now: float, answer: bytes = b"") -> None:
         """Send the ACK for a 2xx, with the answer when the 2xx carried an offer."""
         headers = (*credentials, ("Content-Type", SDP)) if answer else credentials
-        if self.core.keeper is None:
+        if self.core.keeper is None or not self.is_established:
             self.usages.send_ack(cseq, headers, answer, self, now)
         elif cseq not in self.acks:
             self.acks[cseq] = None  # a 2xx that comes again meanwhile asks for no second one
@@ -369,8 +369,12 @@ class Session(KeptSession):
     # -- the end -------------------------------------------------------------------------------------------
 
     def hang_up(self, now: float, headers: Headers | HeaderFields = CLEARED) -> None:
-        """End the session by BYE. A callee waits for the ACK first (§15). Does nothing when it is ending."""
+        """End the session by BYE. A callee waits for the ACK first (§15); where its 2xx still waits for the
+        store, the INVITE is refused in place of that. Does nothing when it is ending.
+        """
         if self.state is not SessionState.ESTABLISHED:
+            if self.origin is not None:
+                self.origin.hung_up(now)
             return
         self.state = SessionState.CLOSING
         self.usages.closing = True
