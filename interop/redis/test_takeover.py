@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from interop.redis.conftest import StoreFactory
 from interop.redis.server import Redis
@@ -66,6 +67,23 @@ async def test_ten_nodes_share_what_a_dead_one_leaves(empty_redis: Redis, opened
     for mine, known in zip(owned, held.values(), strict=True):
         assert mine <= known  # who owns it knows, for its write was DONE
     assert await orphans(nodes[0], 1000) == []
+
+
+async def test_a_node_that_wants_a_few_orphans_does_not_have_all_of_them_listed(
+    empty_redis: Redis, opened: StoreFactory
+) -> None:
+    """A dead node may leave a hundred thousand, and each of a hundred nodes looks each ten seconds."""
+    dead = await opened(empty_redis, "dead", lease=0.5)
+    nodes = [await opened(empty_redis, f"node-{number}", lease=0.5) for number in range(4)]
+    await asyncio.gather(*[put(dead, f"key {number}", left=600.0) for number in range(3000)])
+    await dead.close()
+    await asyncio.sleep(0.8)
+    empty_redis.command("CONFIG", "RESETSTAT")
+    found = [set(await orphans(store, 50)) for store in nodes]
+    assert len(set().union(*found)) > 50  # each begins elsewhere
+    sent = re.search(rb"total_net_output_bytes:(\d+)", empty_redis.command("INFO", "stats"))
+    assert sent is not None
+    assert int(sent[1]) < 4 * 20_000
 
 
 async def test_two_that_took_over_the_same_epoch(empty_redis: Redis, opened: StoreFactory) -> None:

@@ -106,12 +106,14 @@ class MemoryStore:
         now = _now()
         answer([listed for listed in self._alive(now) if listed.owner == self._node])
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
         dead = self._known - self._living
         if not dead:  # as mostly: so nobody looks at all of them in vain
             answer([])
             return
-        orphans = (listed for listed in self._alive(_now()) if listed.owner in dead)
+        orphans = (
+            listed for listed in self._alive(_now()) if listed.owner in dead and listed.key.startswith(kind)
+        )
         answer(list(islice(orphans, most)))
 
     # -- the table -----------------------------------------------------------------------------------------

@@ -78,5 +78,7 @@ class SessionStore(Protocol):
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         """What this node owns, such as after it was started again; at most 1,000,000."""
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
-        """Up to ``most`` records whose owner has given no sign of life for some time (its lease is over)."""
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
+        """Up to ``most`` records whose owner has given no sign of life for some time (its lease is over), of
+        those whose keys begin with ``kind``.
+        """

@@ -209,8 +209,8 @@ class RedisStore:
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         self._listed(answer, lambda lists: lists.owned())
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
-        self._listed(answer, lambda lists: lists.orphaned(most))
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
+        self._listed(answer, lambda lists: lists.orphaned(most, kind))
 
     def _listed(
         self,

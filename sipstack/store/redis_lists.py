@@ -31,13 +31,13 @@ class Lists:
         """In another order for each node, so that they do not all begin with the same orphans."""
 
     async def owned(self) -> list[Listed] | Absent:
-        return await self._told(self._of_node(self._node, self._shards, MOST))
+        return await self._told(self._owned())
 
-    async def orphaned(self, most: int) -> list[Listed] | Absent:
+    async def orphaned(self, most: int, kind: str) -> list[Listed] | Absent:
         """While nobody could give a sign of life, nobody is dead: Redis itself was away."""
         if asyncio.get_running_loop().time() < self._pipeline.since + self._lease:
             return []
-        return await self._told(self._orphaned(most))
+        return await self._told(self._orphaned(most, kind))
 
     async def _told(self, listing: Any) -> list[Listed] | Absent:
         try:
@@ -46,7 +46,12 @@ class Lists:
             return Absent.FAILED
         return found
 
-    async def _orphaned(self, most: int) -> list[Listed]:
+    async def _owned(self) -> list[Listed]:
+        asked = [self._of_node(self._node, shard, MOST) for shard in self._shards]
+        return [listed for found in await asyncio.gather(*asked) for listed in found][:MOST]
+
+    async def _orphaned(self, most: int, kind: str) -> list[Listed]:
+        """One shard after another, and no more of them than it takes: there may be a million."""
         asked = [self._ask(b"SMEMBERS", owners_name(shard)) for shard in self._shards]
         owners = dict(zip(self._shards, await asyncio.gather(*asked), strict=True))
         nodes = sorted({node for found in owners.values() for node in found} - {self._node})
@@ -54,29 +59,28 @@ class Lists:
             return []
         leases = await self._ask(b"MGET", *map(lease_name, nodes))
         orphans: list[Listed] = []
-        for node, lease in zip(nodes, leases, strict=True):
-            if lease is None and len(orphans) < most:
-                shards = [shard for shard in self._shards if node in owners[shard]]
-                orphans += await self._of_node(node, shards, most - len(orphans))
+        dead = [node for node, lease in zip(nodes, leases, strict=True) if lease is None]
+        for shard in self._shards:
+            for node in dead:
+                if node in owners[shard] and len(orphans) < most:
+                    orphans += await self._of_node(node, shard, most - len(orphans), kind)
         return orphans
 
-    async def _of_node(self, node: bytes, shards: list[int], most: int) -> list[Listed]:
+    async def _of_node(self, node: bytes, shard: int, most: int, kind: str = "") -> list[Listed]:
         found: list[Listed] = []
-        asked = [self._ask_page(shard, node, b"-inf", 0, min(most, PAGE_LENGTH)) for shard in shards]
-        for shard, page in zip(shards, await asyncio.gather(*asked), strict=True):
-            found += _read(page, node)
-            begin, after = b"-inf", 0
-            while len(page) == 1 + 2 * PAGE_LENGTH and len(found) < most:
-                scores = page[2::2]  # many may expire in the same millisecond
-                after = scores.count(scores[-1]) + (after if scores[-1] == begin else 0)
-                begin = scores[-1]
-                page = await self._ask_page(shard, node, begin, after, PAGE_LENGTH)
-                found += _read(page, node)
-        return found[:most]
+        begin, after = b"-inf", 0
+        while True:
+            page = await self._ask_page(shard, node, begin, after)
+            found += [listed for listed in _read(page, node) if listed.key.startswith(kind)]
+            if len(page) < 1 + 2 * PAGE_LENGTH or len(found) >= most:
+                return found[:most]
+            scores = page[2::2]  # many may expire in the same millisecond
+            after = scores.count(scores[-1]) + (after if scores[-1] == begin else 0)
+            begin = scores[-1]
 
-    async def _ask_page(self, shard: int, node: bytes, begin: bytes, after: int, most: int) -> Any:
+    async def _ask_page(self, shard: int, node: bytes, begin: bytes, after: int) -> Any:
         keys = index_name(shard, node), owners_name(shard)
-        return await self._ask(b"EVALSHA", digest(PAGE), 2, *keys, node, begin, after, most)
+        return await self._ask(b"EVALSHA", digest(PAGE), 2, *keys, node, begin, after, PAGE_LENGTH)
 
     async def _ask(self, *parts: bytes | int) -> Any:
         reply = await self._pipeline.ask(*parts)

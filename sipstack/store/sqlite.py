@@ -140,8 +140,8 @@ class SqliteStore:
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         self._ask(Owned(answer))
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
-        self._ask(Orphaned(most, answer))
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
+        self._ask(Orphaned(most, answer, key_octets(kind)))
 
     def _ask(self, ask: Ask[Any]) -> None:
         octets = self._octets + ask.octets

@@ -88,13 +88,14 @@ class Owned(Ask[list[Listed]]):
 
 
 class Orphaned(Ask[list[Listed]]):
-    """List up to ``most`` of what dead nodes own."""
+    """List up to ``most`` of what dead nodes own, of those whose keys begin with ``kind``."""
 
-    __slots__ = ("most",)
+    __slots__ = ("kind", "most")
 
-    def __init__(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
+    def __init__(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: bytes) -> None:
         super().__init__(answer)
         self.most = most
+        self.kind = kind
 
 
 Answer = tuple[Ask[Any], object]

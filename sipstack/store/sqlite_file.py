@@ -209,12 +209,12 @@ class SqliteFile:
         )
         return [Listed(key_text(key), owner, ends - now) for key, owner, ends in found]
 
-    def orphaned(self, most: int) -> list[Listed]:
+    def orphaned(self, most: int, kind: bytes = b"") -> list[Listed]:
         now = self.now
         found = self._db.execute(
             "SELECT key, owner, ends FROM node CROSS JOIN record ON owner = name"
-            " WHERE until <= ? AND record IS NOT NULL AND ends > ? LIMIT ?",
-            (now, now, most),
+            " WHERE until <= ? AND record IS NOT NULL AND ends > ? AND substr(key, 1, ?) = ? LIMIT ?",
+            (now, now, len(kind), kind, most),
         )
         return [Listed(key_text(key), owner, ends - now) for key, owner, ends in found]
 

@@ -157,7 +157,7 @@ class Writer:
             case Owned():
                 return [self._file.owned() for _ in asks]
             case Orphaned():
-                return [self._file.orphaned(ask.most) for ask in asks]
+                return [self._file.orphaned(ask.most, ask.kind) for ask in asks]
         raise AssertionError(asks)
 
     def _do_chores(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from sipstack.core.outputs import DialogKey
@@ -19,8 +19,8 @@ class Claims:
     def __len__(self) -> int:
         return len(self._timers)
 
-    def __iter__(self) -> Iterator[DialogKey]:
-        return iter(self._timers)
+    def __contains__(self, key: DialogKey | None) -> bool:
+        return key in self._timers
 
     def plan(self, key: DialogKey, epoch: int, seconds: float) -> None:
         """Take it over in so many seconds, instead of when that was planned before."""

@@ -85,10 +85,14 @@ class Resuming:
             return None
         return KeptCall.of(found.record, found.epoch, listed.left, self._runtime.now())
 
-    async def epoch_of(self, listed: Listed) -> int | None:
-        """How often it was taken over until now; None when nobody knows."""
-        taken = await ask(self._store.read, listed.key)
-        return taken.epoch if isinstance(taken, Taken) else None
+    async def epochs_of(self, found: list[Listed]) -> list[int | None]:
+        """How often each was taken over until now; None when nobody knows."""
+        epochs: list[int | None] = []
+        for at in range(0, len(found), AT_A_TIME):
+            some = [ask(self._store.read, each.key) for each in found[at : at + AT_A_TIME]]
+            taken = await asyncio.gather(*some)
+            epochs += [each.epoch if isinstance(each, Taken) else None for each in taken]
+        return epochs
 
     # -- taking over ---------------------------------------------------------------------------------------
 

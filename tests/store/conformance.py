@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import pytest
@@ -430,6 +431,18 @@ class SharedConformance(Conformance):
         some = await orphans(other, 4)
         assert (len(some), set(some) <= set(keys)) == (4, True)
         assert await orphans(other, 10) == keys
+
+    async def test_orphans_of_one_kind_are_found_among_many_of_another(
+        self, store: SessionStore, other: SessionStore, backend: Backend
+    ) -> None:
+        calls = sorted(f"session {i}" for i in range(10))
+        for key in [*(f"registration {i}" for i in range(100)), *calls, "sessions are something else"]:
+            await put(store, key)
+        await store.close()
+        await backend.passes(backend.lease * 1.5)
+        found = await asked(partial(other.orphaned, kind="session "), 20)
+        assert sorted(listed.key for listed in found) == calls
+        assert await asked(partial(other.orphaned, kind="subscription "), 20) == []
 
     async def test_an_orphan_expires_like_any_other(
         self, store: SessionStore, other: SessionStore, backend: Backend

@@ -51,7 +51,7 @@ class Mute:
     def owned(self, answer: Callable[[list[Listed] | Absent], None]) -> None:
         """Nobody hears it."""
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
         """Nobody hears it."""
 
 

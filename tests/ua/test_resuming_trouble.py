@@ -14,7 +14,7 @@ from sipstack.store.memory import MemoryStore
 from sipstack.store.port import Listed, Taken
 from sipstack.testing.killing import kill
 from sipstack.testing.world import World
-from sipstack.ua.orphans import MOST
+from sipstack.ua import orphans as looking
 from tests.ua.handlers import Answering
 from tests.ua.resumption import Resumption
 from tests.ua.test_resuming import Nodes, asked
@@ -35,11 +35,11 @@ class Failing(MemoryStore):
         else:
             super().owned(answer)
 
-    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None]) -> None:
+    def orphaned(self, most: int, answer: Callable[[list[Listed] | Absent], None], kind: str = "") -> None:
         if "orphaned" in self.what:
             answer(Absent.FAILED)
         else:
-            super().orphaned(most, answer)
+            super().orphaned(most, answer, kind)
 
     def read(self, key: str, answer: Callable[[Taken | Absent], None]) -> None:
         if "read" in self.what:
@@ -230,12 +230,14 @@ async def test_one_that_the_peer_has_woken_is_not_taken_by_who_saw_it_orphaned()
     assert world.leftovers == []
 
 
-async def test_many_orphans_are_taken_over_a_hundred_at_a_time() -> None:
+async def test_of_many_orphans_a_node_goes_after_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 60
+    monkeypatch.setattr(looking, "MOST", most)
     world, nodes = World(), Nodes()
     async with world.user_agent("alice") as alice:
         bob = world.user_agent("bob", sessions=nodes.store(), node="bob")
         async with bob, bob.serving(Answering()):
-            calls = [await _placed(alice) for _ in range(MOST + 20)]
+            calls = [await _placed(alice) for _ in range(most + 20)]
             await kill(bob)
             await nodes.stores[0].close()
             async with world.user_agent("carol", sessions=nodes.store(), node="carol") as carol:
@@ -244,9 +246,9 @@ async def test_many_orphans_are_taken_over_a_hundred_at_a_time() -> None:
                 await asyncio.sleep(0.01)
                 await orphans._look()
                 await orphans._look()
-                assert len(orphans._claims) == MOST
+                assert len(orphans._claims) == most
                 await asyncio.sleep(100)
-                assert len(carol.calls) == MOST + 20
+                assert len(carol.calls) == most + 20
             assert all(call._is_over for call in calls)
     assert world.leftovers == []
 
