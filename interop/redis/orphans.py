@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 import attrs
 
+from interop.bench.floor import ANSWER
 from interop.bench.machine import cpu_seconds
-from interop.bench.no_media import ANSWER
 from interop.cluster.cluster import Node
 from interop.ports import HOST
 from interop.redis.server import Redis, running
