@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from sipstack.core.seal import Seal
@@ -45,6 +47,8 @@ class Configuration:
     """Whether sessions are kept beyond this process: by the outputs ``Store``, ``Forget`` and ``Load``."""
     seal: Seal | None = attrs.field(default=None, eq=False)
     """Seals sessions into our Contact, in place of the above."""
+    nodes: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+    """The other nodes of our cluster: a URI that leads to each, by the name in its Contact (``;node=``)."""
 
 
 __all__ = ["Configuration", "Identity", "Timers"]

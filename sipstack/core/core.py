@@ -16,6 +16,7 @@ from sipstack.core.events import AddressChanged, SessionResumed
 from sipstack.core.keeping import Keeping
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport
 from sipstack.core.overload import Overload, Verdict
+from sipstack.core.passing import Passing
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
 from sipstack.core.uas import RETRY_AFTER
@@ -46,6 +47,8 @@ class Core(Commands):
             self.takeovers = Unsealing(self, self.sealing)
         elif configuration.keeps_sessions:
             self.takeovers = Takeovers(self)
+        nodes, heirs = configuration.nodes, self.takeovers is not None
+        self.passing = Passing(self, nodes, heirs=heirs) if nodes else None
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -99,6 +102,11 @@ class Core(Commands):
         """The answer to a Load."""
         if self.takeovers is not None:
             self.takeovers.loaded(load, found, now)
+
+    def flow_failed(self, flow: Flow, error: TransportError, now: float) -> None:
+        super().flow_failed(flow, error, now)
+        if self.passing is not None:
+            self.passing.flow_failed(flow, now)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The answer to an Open."""
@@ -161,6 +169,8 @@ class Core(Commands):
         if new and not self._admission.unacknowledged.enter(request.call_id, flow.remote[0], now):
             self._refuse_for_now(reply, request)
             return
+        if self.passing is not None and self.passing.takes(request, reply, now):
+            return
         transaction = self.transactions.receive_request(request, reply, now)
         if transaction is None:
             return
@@ -205,7 +215,9 @@ class Core(Commands):
             self._unacknowledged.pop(request.call_id, None)
             return
         found = self.dialog_of(request)
-        if found is None or (self._peers is not None and not self._peers.admits(found, flow, now)):
+        if found is None and self.passing is not None and self.passing.takes(request, flow, now):
+            return
+        if found is None or (self._peers is not None and not self._admits(found, request, flow, now)):
             self.count_unmatched()
         else:
             self._unacknowledged.pop(request.call_id, None)
@@ -217,7 +229,7 @@ class Core(Commands):
     def _receive_in_dialog(self, request: Request, transaction: AnyServer, now: float) -> None:
         found = self.dialog_of(request)
         if found is not None and self._peers is not None:
-            found = found if self._peers.admits(found, transaction.flow, now) else None
+            found = found if self._admits(found, request, transaction.flow, now) else None
         elif found is None:
             key = request.call_id, request.to.tag
             dialogs = self._dialog_sets.get(key) if self._dialog_sets else None
@@ -241,7 +253,8 @@ class Core(Commands):
         refused = None
         if found is not None:
             if found.proof is not None:
-                refused = self.uas.unproved(found.proof, request, transaction.flow, now)
+                origin = self.origin(request, transaction.flow, now)
+                refused = self.uas.unproved(found.proof, request, origin, now)
             if refused is None:
                 found.dialog.hear(request)
             request.session_id = found.dialog.session_id
@@ -260,7 +273,7 @@ class Core(Commands):
     def take(self, request: Request, transaction: AnyServer, now: float) -> None:
         try:
             found = self.dialog_of(request)
-            if found is not None and self._peers and not self._peers.admits(found, transaction.flow, now):
+            if found is not None and not self._admits(found, request, transaction.flow, now):
                 found = None
             self._deliver(found, request, transaction, now)
         except (ParseError, RemoteProtocolError) as error:
@@ -286,6 +299,34 @@ class Core(Commands):
         self.expire_unwatched(now)
         self.emit(SessionResumed(session, loaded.record, loaded.epoch))
         return session
+
+    def _admits(self, found: DialogUsages, request: Request, flow: Flow, now: float) -> bool:
+        """Whether who sent ``request`` can be the peer."""
+        return self._peers is None or self._peers.admits(found, self.origin(request, flow, now), now)
+
+    # -- dialogs of other nodes ----------------------------------------------------------------------------
+
+    def origin(self, request: Request, flow: Flow, now: float) -> Flow:
+        """``flow``, or as the node sees it that has passed ``request`` on to us."""
+        return flow if self.passing is None else self.passing.origin(request, flow, now)
+
+    def is_here(self, request: Request) -> bool:
+        call_id, tag = request.call_id, request.to.tag or ""
+        key = call_id, tag, request.from_.tag or ""
+        if key in self._dialogs or (call_id, tag) in self._dialog_sets or self.transactions.is_known(request):
+            return True
+        if request.method == "CANCEL" and self.transactions.invite_to_cancel(request) is not None:
+            return True
+        return self.keeper is not None and self.keeper.ends(key)
+
+    def serve_here(self, request: Request, flow: Flow, now: float) -> None:
+        try:
+            self._receive_request(flow, request, now)
+        except ParseError as error:
+            self._malformed(flow, error)
+
+    def refuse(self, request: Request, flow: Flow, status: int) -> None:
+        self._reply(flow, request, status)
 
     # -- leaving -------------------------------------------------------------------------------------------
 
@@ -357,10 +398,14 @@ class Core(Commands):
     # -- responses from the network ------------------------------------------------------------------------
 
     def _receive_response(self, response: Response, now: float) -> None:
-        # a response that has more Vias than ours was never meant for us (§8.1.3.3)
+        # a response that has more Vias than ours was never meant for us (§8.1.3.3), but by us for another
         vias = response.headers.raw("Via")
         alone = len(vias) == 1 and ("," not in vias[0] or len(response.vias) == 1)
-        if not alone or not (self.transactions.receive_response(response, now) or self._late(response, now)):
+        if alone:
+            matched = self.transactions.receive_response(response, now) or self._late(response, now)
+        else:
+            matched = self.passing is not None and self.passing.returns(response, now)
+        if not matched:
             self.counters.unmatched += 1
 
     def _late(self, response: Response, now: float) -> bool:

@@ -48,19 +48,20 @@ class PeerCheck:
         if host == ours:
             return True
         dialog = usages.dialog
-        return any(self._is_at(host, each, now) for each in (*dialog.route_set, dialog.remote_target))
+        return any(is_at(self._router, host, each, now) for each in (*dialog.route_set, dialog.remote_target))
 
-    def _is_at(self, host: str, hop: str, now: float) -> bool:
-        """Whether ``hop``, a URI or name-addr, is known to be at the address ``host``."""
-        try:
-            uri = NameAddr.parse(hop if hop.startswith("<") else f"<{hop}>").uri
-        except ParseError:
-            return False
-        if not isinstance(uri, SipUri):
-            return False
-        address = as_address(uri.host)
-        if address is not None:
-            return address == host
-        query = Query(uri.host.lower(), "AAAA" if ":" in host else "A")
-        answer = self._router.lookups.cache.get(query, now)
-        return answer is not None and host in map(str, answer.records)
+
+def is_at(router: Router, host: str, hop: str, now: float) -> bool:
+    """Whether ``hop``, a URI or name-addr, is known to be at the address ``host``."""
+    try:
+        uri = NameAddr.parse(hop if hop.startswith("<") else f"<{hop}>").uri
+    except ParseError:
+        return False
+    if not isinstance(uri, SipUri):
+        return False
+    address = as_address(uri.host)
+    if address is not None:
+        return address == host
+    query = Query(uri.host.lower(), "AAAA" if ":" in host else "A")
+    answer = router.lookups.cache.get(query, now)
+    return answer is not None and host in map(str, answer.records)

@@ -41,6 +41,9 @@ class TakeoverCore(Protocol):
     def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
         """Nobody knows whose it is: the peer may come again."""
 
+    def origin(self, request: Request, flow: Flow, now: float) -> Flow:
+        """``flow``, over which ``request`` came, with the address of the peer."""
+
     def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
         """Go on with the session; its event tells the user agent. Raises LocalProtocolError when it is here
         already, or over.
@@ -106,7 +109,7 @@ class Takeovers:
         del self._loading[load.key]
         loading.over()
         requests = sorted(loading.requests, key=_number)
-        flow = requests[0][1].flow if requests else None
+        flow = self._core.origin(requests[0][0], requests[0][1].flow, now) if requests else None
         if isinstance(found, Loaded):
             if found.record.dialog.secure and flow is not None and not flow.secure:
                 found = Absent.UNKNOWN  # a secure session has no business with who comes in the clear

@@ -32,6 +32,8 @@ class UnsealingCore(CoreServices, Protocol):
 
     def put_off(self, request: Request, transaction: AnyServer, now: float) -> None: ...
 
+    def origin(self, request: Request, flow: Flow, now: float) -> Flow: ...
+
     def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session: ...
 
     def take(self, request: Request, transaction: AnyServer, now: float) -> None: ...
@@ -96,7 +98,8 @@ class Unsealing:
     def _take(
         self, fields: dict[str, Any], age: float, request: Request, transaction: AnyServer, now: float
     ) -> None:
-        core, flow = self._core, transaction.flow
+        core = self._core
+        flow = core.origin(request, transaction.flow, now)
         try:
             record = self._record(fields, age, request)
         except ParseError:

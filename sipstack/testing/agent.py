@@ -204,4 +204,5 @@ def _identity(name: str, configuration: dict[str, Any]) -> Identity:
         () if account is None else (account,),
         configuration.pop("proxy", None),
         configuration.pop("credentials_to_callers", False),
+        host=configuration.pop("host", ""),
     )
