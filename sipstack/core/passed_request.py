@@ -13,6 +13,7 @@ import attrs
 from sipstack.core.router import Route, Router
 from sipstack.errors import SipError
 from sipstack.message import Request, Response
+from sipstack.message.grammar import split_commas
 from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.flow import Flow
 from sipstack.transaction.requests import ack_for
@@ -196,8 +197,7 @@ class PassedRequest:
         self.serve_here(now)
 
     def _written(self, flow: Flow) -> Request:
-        request = self._request
-        hops = request.max_forwards
+        request, hops = self._request, hops_left(self._request)
         headers = request.headers.prepend("Via", flow.via(self._branch))
         return request.with_headers(headers.with_("Max-Forwards", HOPS if hops is None else hops - 1))
 
@@ -211,7 +211,8 @@ class PassedRequest:
             self._acknowledge(response)
             self.serve_here(now)
             return
-        headers = response.headers.with_("Via", *response.vias[1:])
+        first, *others = response.headers.raw("Via")  # as they came: what is only given back needs no check
+        headers = response.headers.with_("Via", *split_commas(first)[1:], *others)
         self._core.transmit(self._back, bytes(response.replace(headers=headers)))
         self._again = NEVER
         self._until = now + (RINGING if status < 200 else 64 * self._core.timers.t1)
@@ -262,6 +263,12 @@ class PassedRequest:
         self._again = self._until = NEVER
         self._table.pop((self._branch, self._request.method), None)
         self._owner.waiting.pop(self, None)
+
+
+def hops_left(request: Request) -> int | None:
+    """Its Max-Forwards, where there is one that can be read."""
+    left: int | None = request.headers.readable("Max-Forwards") if "Max-Forwards" in request.headers else None
+    return left
 
 
 Table = dict[tuple[str, str], PassedRequest]

@@ -17,8 +17,9 @@ from typing import Protocol
 
 import attrs
 
-from sipstack.core.passed_request import Owner, PassedRequest, PassingCore, Rule, Table
+from sipstack.core.passed_request import Owner, PassedRequest, PassingCore, Rule, Table, hops_left
 from sipstack.core.peers import is_at
+from sipstack.errors import ParseError
 from sipstack.identifiers import MAGIC_COOKIE, Identifiers
 from sipstack.message import Request, Response, SipUri
 from sipstack.transaction.flow import Flow
@@ -63,7 +64,10 @@ class Passing:
 
     def takes(self, request: Request, back: Flow, now: float) -> bool:
         """Whether ``request`` is dealt with; else it is ours. ``back``: where its responses go."""
-        owner = self._owner_of(request)
+        try:
+            owner = self._owner_of(request)
+        except ParseError:  # whoever serves it says so
+            return False
         if owner is None or self._core.is_here(request):
             return False
         branch = self._branch_of(request)
@@ -71,12 +75,12 @@ class Passing:
         if known is not None:
             return known.again(now)
         if request.method == "ACK":
-            if not owner.rests(now) and request.max_forwards != 0:
+            if not owner.rests(now) and hops_left(request) != 0:
                 self._request(request, branch, back, owner).send(now)
             return True
         if not owner.takes(now):
             return False
-        if request.max_forwards == 0:
+        if hops_left(request) == 0:
             self._core.refuse(request, back, 483)
             return True
         if len(self._passed) >= MOST:
@@ -89,7 +93,7 @@ class Passing:
 
     def returns(self, response: Response, now: float) -> bool:
         """Whether ``response`` is of a request that we have passed on."""
-        known = self._passed.get((response.vias[0].branch or "", response.cseq.method))
+        known = self._passed.get((response.via.branch or "", response.cseq.method))
         if known is None:
             return False
         known.response_received(response, now)
@@ -121,7 +125,7 @@ class Passing:
         if not isinstance(uri, SipUri) or request.to.tag is None:
             return None
         owner = self._owners.get((uri.parameters.get("node") or "").lower())
-        if owner is None or any((via.branch or "").startswith(MARK) for via in request.vias):
+        if owner is None or any(MARK in via for via in request.headers.raw("Via")):
             return None
         return owner
 
