@@ -37,6 +37,7 @@ from sipstack.ua.keeping import Json, Keeper, form_of
 from sipstack.ua.kept_calls import KeptCalls
 from sipstack.ua.kept_state import KeptState
 from sipstack.ua.limits import Limits, calls_by_descriptors
+from sipstack.ua.nodes import NO_NODES, other_nodes
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.orphans import Orphans
 from sipstack.ua.resuming import ResumeHandler, Resuming
@@ -106,6 +107,13 @@ class UserAgent(UserAgentClient, KeptCalls):
     was not withdrawn goes on when it is asked for again. So is the secret of ``authenticate=``, which all
     nodes share. ``node`` is our name among those who share it, the same after a restart; the host name
     and the first address of ``listen`` if not given.
+    ``nodes``: the nodes of our cluster by name, each with ``HOST:PORT`` or a SIP URI that leads to it, such
+    as ``{"a": "10.0.0.1:5060", "b": "10.0.0.2:5060"}``; with it go ``node="a"`` and
+    ``contact_host="cluster.example.com;node=a"``. A request that comes to us in a call of b goes on to b,
+    and its answer back through us: who deals requests to the nodes need not know which of them has the call.
+    Where b is not there, or says nothing until the request comes again, we answer: with the session that it
+    has left in ``sessions``, else 481; and b gets no more for five seconds. What came to us over TLS goes on
+    over nothing else: give ``sips:10.0.0.2:5061``, or we answer it ourselves.
     ``on_resume``: an async handler in a task of its own for each call that we take over: ours of before, as
     soon as we are started; those of a node that died; those whose peer asks for something. Like a handler of
     ``serve`` it hangs up when it returns; at once, then, if it is to end them. ``call.data`` tells what the
@@ -152,6 +160,7 @@ class UserAgent(UserAgentClient, KeptCalls):
         peers: str = "anyone",
         sessions: SessionStore | Sealed | None = None,
         node: str | None = None,
+        nodes: Mapping[str, str] = NO_NODES,
         on_resume: ResumeHandler | None = None,
         records: CallRecords | None = None,
         limits: Limits | None = None,
@@ -209,6 +218,7 @@ class UserAgent(UserAgentClient, KeptCalls):
             peers=check_peers(peers),
             keeps_sessions=store is not None,
             seal=seal,
+            nodes=other_nodes(nodes, node, self.accounts),
             keep_alive=check_seconds(keep_alive),
             largest_datagram=tcp_above,
         )
