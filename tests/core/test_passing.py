@@ -304,6 +304,18 @@ def test_a_uri_that_cannot_be_read_gets_what_it_got_before() -> None:
     assert cluster.two.faults == []
 
 
+def test_what_came_in_secret_is_not_sent_on_in_the_clear() -> None:
+    cluster = in_a_call()
+    core, now = cluster.two.core, cluster.world.now
+    flow = Flow("TLS", TWO, CAROL, reliable=True, secure=True, connection=1)
+    core.flow_accepted(flow, now)
+    core.receive(flow, bytes(cluster.asks("BYE", 2)), now)
+    cluster.world.run(0.1)
+    assert cluster.sent(TWO, ONE) == []
+    assert cluster.taken_over() == ["two"]
+    assert cluster.carol.response.status == 200
+
+
 # --- where peers are known by their addresses ---
 
 

@@ -45,9 +45,12 @@ class Cluster:
         for name in ADDRESSES:
             self.start(name)
 
+    def agent(self, name: str, ahead: float) -> CoreAgent:
+        return CoreAgent(self.world, name, ADDRESSES[name], store=self.store, ahead=ahead)
+
     def start(self, name: str) -> None:
         ahead = self.draw.uniform(-1e6, 1e6)  # what one process calls now tells another nothing
-        agent = CoreAgent(self.world, name, ADDRESSES[name], store=self.store, ahead=ahead)
+        agent = self.agent(name, ahead)
         user = self.nodes[name] = User(agent, random.Random(f"{self.world.seed} {name} {self.world.now}"))
         hears = agent.on_event
 
@@ -98,11 +101,11 @@ class Cluster:
                 user.hang_up()
 
 
-def run(seed: int) -> tuple[World, User, Cluster]:
+def run(seed: int, kind: type[Cluster] = Cluster, *, icmp: bool = False) -> tuple[World, User, Cluster]:
     """One call of at most ten minutes, with a dozen things that happen to it."""
-    world = World(BAD, seed=seed)
+    world = World(BAD, seed=seed, icmp=icmp)
     alice = User(CoreAgent(world, "alice", ("192.0.2.1", 5060)), random.Random(f"{seed} alice"))
-    cluster = Cluster(world)
+    cluster = kind(world)
     alice.call(cluster.nodes["one"].agent.uri)
     for _ in range(8):
         world.at(BEGUN + cluster.draw.uniform(0.0, 300.0), cluster.something)
