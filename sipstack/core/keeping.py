@@ -11,6 +11,7 @@ from typing import Protocol
 
 import attrs
 
+from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import WHOEVER, DialogKey, Forget, Output, Store
 from sipstack.dialog.keeper import Then, nothing
 from sipstack.dialog.usages import DialogUsages
@@ -20,8 +21,6 @@ from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.timers import NEVER
 from sipstack.usage.invite.session import Session
 
-BEGAN = "began"
-"""The time at which a session was kept first, in what is kept with it: when it was answered."""
 RESERVED = 1000
 """CSeq numbers that a process has to itself beyond the last one that it used when the state was written."""
 PATIENCE = 4.0

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import attrs
 
 from sipstack.core.configuration import Configuration
+from sipstack.core.lasting import BEGAN, lasted
 from sipstack.core.numbers import ceiling, next_block
 from sipstack.core.outputs import DialogKey, Output, Warn
 from sipstack.core.renewal import Renewal
@@ -96,6 +97,9 @@ class Sealing:
         session = usages.invite
         if not isinstance(session, Session) or not session.is_established:
             return
+        if session.application is None:
+            session.application = {}
+        session.application.setdefault(BEGAN, now)
         dialog = usages.dialog
         if not usages.ceiling:
             usages.ceiling = ceiling(dialog.local_cseq)
@@ -199,7 +203,7 @@ class Sealing:
         before, after = _parts(contact, usages.identity)
         if after:
             record = session.snapshot(now)
-            values, lifetime = self._values(record, usages), self._lifetime(record)
+            values, lifetime = self._values(record, usages, now), self._lifetime(record)
             room = LONGEST - len(before) - len(after)
             try:
                 user = self.seal.seal(usages.dialog.key, values, lifetime, room)
@@ -215,9 +219,10 @@ class Sealing:
             self.output(Warn(f"{usages.dialog.call_id}: {why}: it lives and dies with this process"))
         return self._begun(usages.dialog.call_id, usages.dialog.local_tag, usages.identity, contact)
 
-    def _values(self, record: SessionRecord, usages: DialogUsages) -> dict[str, Any]:
+    def _values(self, record: SessionRecord, usages: DialogUsages, now: float) -> dict[str, Any]:
         """What no request of the peer tells."""
         values = record.as_values()
+        values["application"] = lasted({BEGAN: now} | record.application, now)
         dialog = values["dialog"]
         for name in CARRIED:
             dialog.pop(name, None)
@@ -259,8 +264,8 @@ class Sealing:
 def digest(session: Session) -> int:
     """Of what a peer is to be told anew when it changes. Numbers and timers run on by themselves."""
     dialog, exchange = session.usages.dialog, session.exchange
-    application = repr(session.application) if session.application else ""
-    return hash((exchange.local, exchange.remote, dialog.remote_target, dialog.route_set, application))
+    noted = [each for each in (session.application or {}).items() if each[0] != BEGAN]
+    return hash((exchange.local, exchange.remote, dialog.remote_target, dialog.route_set, repr(noted)))
 
 
 def _parts(contact: str, identity: Identity) -> tuple[str, str]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Protocol
 
+import attrs
+
 from sipstack.core.configuration import Configuration
+from sipstack.core.lasting import began
 from sipstack.core.numbers import next_block
 from sipstack.core.outputs import DialogKey, Load, Loaded
 from sipstack.core.sealing import Sealing
@@ -101,7 +104,7 @@ class Unsealing:
         core = self._core
         flow = core.origin(request, transaction.flow, now)
         try:
-            record = self._record(fields, age, request)
+            record = self._record(fields, age, request, now)
         except ParseError:
             core.put_off(request, transaction, now)
             return
@@ -116,7 +119,7 @@ class Unsealing:
                 return
         core.take(request, transaction, now)
 
-    def _record(self, fields: dict[str, Any], age: float, request: Request) -> SessionRecord:
+    def _record(self, fields: dict[str, Any], age: float, request: Request, now: float) -> SessionRecord:
         """The session as it goes on here, with numbers of our own. Raises ParseError."""
         dialog = dict(fields["dialog"])
         number = dialog.get("local_cseq")
@@ -126,7 +129,9 @@ class Unsealing:
         if type(ours) is not str:
             raise ParseError("session_id is no text")
         told = {"session_id": _session_id(request, ours), "early": False}
-        return _aged(SessionRecord.of_values(fields | {"dialog": dialog | _told_by(request) | told}), age)
+        record = SessionRecord.of_values(fields | {"dialog": dialog | _told_by(request) | told})
+        application = began(record.application, now - age)
+        return _aged(attrs.evolve(record, application=application), age)
 
     def _may_come(self, fields: dict[str, Any], record: SessionRecord, flow: Flow) -> bool:
         """A secure session has no business with who comes in the clear; one whose peer is known by his

@@ -40,7 +40,8 @@ from sipstack.ua.limits import Limits, calls_by_descriptors
 from sipstack.ua.nodes import NO_NODES, other_nodes
 from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.orphans import Orphans
-from sipstack.ua.resuming import ResumeHandler, Resuming
+from sipstack.ua.resumed_sessions import ResumedSessions, ResumeHandler
+from sipstack.ua.resuming import Resuming
 from sipstack.ua.runtime import CLOSED, MediaFactory, Runtime
 from sipstack.ua.server import CallHandler, InfoHandler, Policy, RequestHandler, Server
 from sipstack.ua.services import start_services
@@ -115,9 +116,9 @@ class UserAgent(UserAgentClient, KeptCalls):
     has left in ``sessions``, else 481; and b gets no more for five seconds. What came to us over TLS goes on
     over nothing else: give ``sips:10.0.0.2:5061``, or we answer it ourselves.
     ``on_resume``: an async handler in a task of its own for each call that we take over: ours of before, as
-    soon as we are started; those of a node that died; those whose peer asks for something. Like a handler of
-    ``serve`` it hangs up when it returns; at once, then, if it is to end them. ``call.data`` tells what the
-    application noted. Without it the call is kept: what the peer asks is answered, its audio is taken, and
+    soon as we are started; those of a node that died; those whose peer asks for something (with ``Sealed``
+    these alone). Like a handler of ``serve`` it hangs up when it returns; at once, then, if it is to end
+    them. ``call.data`` tells what the application noted. Without it the call is kept: what the peer asks is answered, its audio is taken, and
     silence sent, until the peer or its timer ends it. ``sessions()`` and ``resume`` give such a call out.
     ``records``: one record of each call, signed and chained, for an audit; see ``CallRecords``.
     ``limits``: how much the network may make us hold; see ``Limits``.
@@ -265,10 +266,12 @@ class UserAgent(UserAgentClient, KeptCalls):
         if self._sessions is not None:
             await self._sessions.open(self._node)
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
-            self._resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
-            self._orphans = Orphans(runtime, self._sessions, self._resuming)
-            runtime.aside = Claims(self._resuming.claim)
+            self._resuming = resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
+            self._orphans = Orphans(runtime, self._sessions, resuming)
+            runtime.aside = Claims(resuming.claim)
             runtime.kept = KeptState(self._sessions, Json(), self._node)
+        elif self._configuration.seal is not None:
+            self._resuming = ResumedSessions(runtime, self._on_resume)
         try:
             if self._records is not None:
                 await self._records.open(self._node)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sipstack.core.events import Ended, InvitationCancelled, InvitationReceived, SessionResumed
-from sipstack.core.keeping import BEGAN
+from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import DialogKey, Flow
 from sipstack.errors import (
     CallEnded,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from sipstack.core.keeping import BEGAN
+from sipstack.core.lasting import began, lasted
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store
 from sipstack.errors import LocalProtocolError, ParseError
 from sipstack.log import CALL
@@ -110,25 +110,6 @@ def dialog_of(key: str) -> DialogKey | None:
     """The dialog whose key this is; None for the key of something else."""
     prefix, *parts = key.split(" ")
     return (parts[0], parts[1], parts[2]) if prefix == PREFIX and len(parts) == 3 else None
-
-
-LASTED = "lasted"
-"""How many seconds ago a session began: clocks of two processes have nothing in common."""
-
-
-def lasted(application: dict[str, object], now: float) -> dict[str, object]:
-    """What is kept with a session as it is written at ``now``."""
-    since = application.get(BEGAN)
-    if not isinstance(since, int | float):
-        return application
-    return {name: each for name, each in application.items() if name != BEGAN} | {LASTED: int(now - since)}
-
-
-def began(application: dict[str, object], written: float) -> dict[str, object]:
-    """The reverse for what was written at ``written``, by our clock."""
-    seconds = application.get(LASTED)
-    kept = {name: each for name, each in application.items() if name not in (BEGAN, LASTED)}
-    return kept | {BEGAN: written - seconds} if isinstance(seconds, int | float) else kept
 
 
 def _ignore(key: DialogKey, absent: Absent) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from sipstack.core.keeping import BEGAN
+from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import DialogKey
 from sipstack.message import NameAddr, Uri
 from sipstack.ua.call_data import CallData, no_change

@@ -7,6 +7,7 @@ from sipstack.ua.agent_base import NOT_RUNNING, AgentBase
 from sipstack.ua.call import Call
 from sipstack.ua.kept_call import KeptCall
 from sipstack.ua.resumed_call import ResumedCall
+from sipstack.ua.resumed_sessions import ResumedSessions
 from sipstack.ua.resuming import Resuming
 from sipstack.ua.runtime import MediaFactory
 
@@ -14,7 +15,7 @@ from sipstack.ua.runtime import MediaFactory
 class KeptCalls(AgentBase):
     """Looks at them, and takes them over one by one."""
 
-    _resuming: Resuming | None = None
+    _resuming: ResumedSessions | None = None
 
     async def sessions(self) -> list[KeptCall]:
         """The calls that the store holds for this node, without taking any over: those of before it was
@@ -41,7 +42,9 @@ class KeptCalls(AgentBase):
 
     @property
     def _of_store(self) -> Resuming:
-        if self._resuming is None:
-            reason = "no calls are kept: give UserAgent(sessions=...)"
-            raise LocalProtocolError(reason if self.running else NOT_RUNNING)
-        return self._resuming
+        if isinstance(self._resuming, Resuming):
+            return self._resuming
+        if self._resuming is not None:
+            raise LocalProtocolError("no store has the calls, but their peers: each comes back with its own")
+        reason = "no calls are kept: give UserAgent(sessions=...)"
+        raise LocalProtocolError(reason if self.running else NOT_RUNNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipstack import sdp
-from sipstack.core.keeping import BEGAN
+from sipstack.core.lasting import BEGAN
 from sipstack.errors import CallEnded, LocalProtocolError, SipError
 from sipstack.log import CALL
 from sipstack.media.port import MediaPort, RestorableMedia

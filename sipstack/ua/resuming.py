@@ -1,30 +1,23 @@
-"""Sessions of other processes, and of ours before it was started again, become calls of this user agent."""
+"""What a store holds is looked at, and taken over one by one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-import attrs
-
-from sipstack.core.events import SessionResumed
 from sipstack.core.outputs import DialogKey
-from sipstack.errors import CallEnded, LocalProtocolError, SipError, StoreError
-from sipstack.log import CALL
+from sipstack.errors import LocalProtocolError, SipError, StoreError
 from sipstack.outcome import Absent
 from sipstack.store.port import Listed, SessionStore, Taken
 from sipstack.ua.call import Call
-from sipstack.ua.call_data import MEDIA
 from sipstack.ua.keeping import Keeper, dialog_of
 from sipstack.ua.kept_call import KeptCall
 from sipstack.ua.result import Result
-from sipstack.ua.resumed_call import ResumedCall
+from sipstack.ua.resumed_sessions import ResumedSessions, ResumeHandler, Wanted
 from sipstack.ua.runtime import MediaFactory, Runtime
-from sipstack.ua.way_to import flow_towards
 
 T = TypeVar("T")
-ResumeHandler = Callable[[Call], Awaitable[None]]
 
 PATIENCE = 5.0
 """Seconds that who asks for a call waits for the store: a little longer than the core does."""
@@ -32,35 +25,17 @@ AT_A_TIME = 32
 """Records that are read, and sessions that are taken over, in one turn of the loop."""
 
 
-@attrs.frozen
-class Wanted:
-    """Somebody waits for a call, to have it or to end it."""
-
-    result: Result[ResumedCall]
-    media: MediaFactory | None
-    ends: bool
-
-
-class Resuming:
-    """Makes calls of sessions, for who has asked for one or else for ``handler``. None: it is kept."""
+class Resuming(ResumedSessions):
+    """Those of a store: they can be listed, and taken over before the peer asks for anything."""
 
     def __init__(
         self, runtime: Runtime, keeper: Keeper, store: SessionStore, handler: ResumeHandler | None
     ) -> None:
-        self.handler = handler
-        self._runtime = runtime
+        super().__init__(runtime, handler)
         self._keeper = keeper
         self._store = store
         self._wanted: dict[DialogKey, Wanted] = {}
-        self._handling: set[asyncio.Task[Any]] = set()
         keeper.missed = self._missed
-        runtime.resumed = self._resumed
-
-    def close_nowait(self) -> None:
-        """Hand no more calls out; their handlers end."""
-        self.handler = None
-        for task in self._handling:
-            task.cancel()
 
     # -- the store's side ----------------------------------------------------------------------------------
 
@@ -129,46 +104,10 @@ class Resuming:
         if wanted is not None:
             wanted.result.fail(_gone(absent))
 
-    def _resumed(self, event: SessionResumed) -> None:
-        session, record, runtime = event.session, event.record, self._runtime
-        if runtime.aside is not None:
-            runtime.aside.drop(record.dialog.key)
-        wanted = self._wanted.pop(record.dialog.key, None)
-        CALL.info("%s: goes on here", record.dialog.call_id)
-        if wanted is None and MEDIA not in record.application:
-            return  # of somebody's policy, which had no media for it
-        try:
-            flow = session.usages.flow or flow_towards(runtime.driver.endpoints, record)
-            media = runtime.new_media(None if wanted is None else wanted.media, flow)
-        except Exception as error:
-            CALL.warning("%s: there is no media to go on with: %s", record.dialog.call_id, error)
-            runtime.command(session.hang_up, runtime.now())
-            if wanted is not None:
-                wanted.result.fail(error)
-            if not isinstance(error, SipError):
-                raise
-            return
-        call = ResumedCall(runtime, session, media, record)
-        if wanted is not None:
-            if wanted.ends:
-                call._hang_up_nowait()
-            wanted.result.set(call)
-        elif self.handler is not None:
-            runtime.spawn(self._handle(call, self.handler))
-
-    async def _handle(self, call: ResumedCall, handler: ResumeHandler) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._handling.add(task)
-        try:
-            await call._restored
-            if not call._is_over:  # as one that was taken over for its BYE
-                await handler(call)
-        except CallEnded:
-            pass  # the other side left while the handler was busy: that is no fault of its
-        finally:
-            self._handling.discard(task)
-            await call.hang_up()
+    def _wanted_by(self, key: DialogKey) -> Wanted | None:
+        if self._runtime.aside is not None:
+            self._runtime.aside.drop(key)
+        return self._wanted.pop(key, None)
 
 
 def _gone(absent: Absent) -> SipError:

@@ -113,7 +113,21 @@ def test_dialog_and_application_are_those_of_before() -> None:
     session = heir.last(SessionResumed).session
     for name in ("key", "local", "remote", "remote_target", "route_set", "secure", "session_id"):
         assert getattr(session.dialog, name) == getattr(dialog, name)
-    assert session.application == {"data": {"account": 7}}
+    assert session.application is not None
+    assert session.application["data"] == {"account": 7}
+
+
+def test_the_heir_knows_how_long_the_call_has_lasted() -> None:
+    world, bob, carol = called(*UPDATES)
+    world.run(100)
+    inside(carol, "UPDATE", 2)
+    began = (bob.session.application or {})["began"]
+    world.run(50)
+    heir = killed(world, bob)
+    inside(carol, "OPTIONS", 3)
+    resumed = (heir.last(SessionResumed).session.application or {})["began"]
+    assert isinstance(began, float)
+    assert resumed == pytest.approx(began, abs=2)
 
 
 # --- a call of ours ---
