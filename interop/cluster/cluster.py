@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -139,14 +140,18 @@ class Cluster:
 
 @contextmanager
 def running(kind: str = "redis", nodes: int = 2, started: int = 1) -> Iterator[Cluster]:
-    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis or sqlite."""
+    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis, sealed or sqlite."""
     with TemporaryDirectory(prefix="cluster-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         redis = Redis(folder) if kind == "redis" else None
         if redis is not None:
             stack.callback(redis.end)
             redis.start()
-        where = str(folder / "calls.sqlite") if redis is None else redis.url
+        where = redis.url if redis is not None else str(folder / "calls.sqlite")
+        if kind == "sealed":
+            where = str(folder / "keys")
+            Path(where).touch(0o600)
+            Path(where).write_text(secrets.token_hex(32))
         made = [Node(folder, f"node{number + 1}", kind, where) for number in range(nodes)]
         for node in made:
             stack.callback(node.kill)

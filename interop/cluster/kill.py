@@ -1,7 +1,11 @@
-"""What kill -9 of a node costs: ``python -m interop.cluster.kill --calls 1000 --store redis|sqlite``.
+"""What kill -9 of a node costs: ``python -m interop.cluster.kill --calls 1000 --store redis|sealed|sqlite``.
 
 A plain SIPp, which knows nothing of it, places calls through Kamailio; all are at node 1 when it is killed.
-Each then sends a re-INVITE and a BYE. With redis node 2 answers; with sqlite node 1, started again.
+Each then sends a re-INVITE and a BYE. With redis and sealed node 2 answers; with sqlite node 1, started
+again.
+
+``--refresher``: SIPp supports session timers (of 90 s, the least that RFC 4028 allows), so that it is the one
+who refreshes; it does so twice, each time ``--stay`` seconds later, in place of its re-INVITE.
 """
 
 from __future__ import annotations
@@ -63,7 +67,7 @@ class Killed:
         lines = [
             f"{self.calls} calls, {self.lost} lost; first answer {self.first_answer:.3f} s after the kill"
         ]
-        for name, what in (("change", "re-INVITE"), ("bye", "BYE")):
+        for name, what in (("change", "re-INVITE"), ("refresh", "UPDATE"), ("bye", "BYE")):
             took = self.of(name)
             if took:
                 p50, p99 = (took[min(int(len(took) * part), len(took) - 1)] for part in (0.5, 0.99))
@@ -72,29 +76,32 @@ class Killed:
         return "\n".join(lines)
 
 
-def kill(kind: str, calls: int, rate: float, folder: Path) -> Killed:
-    """Place the calls, kill node 1, wait for all of them to end."""
-    with running(kind, nodes=2 if kind == "redis" else 1) as cluster:
-        stay = calls / rate + MARGIN
+def kill(
+    kind: str, calls: int, rate: float, folder: Path, *, scenario: str = "uac_stays", stay: float = 0.0
+) -> Killed:
+    """Place the calls, kill node 1, wait for all of them to end. ``stay``: seconds, if not the least."""
+    again = kind == "sqlite"
+    with running(kind, nodes=1 if again else 2) as cluster:
+        stay = max(stay, calls / rate + MARGIN)
         sipp = Sipp(
-            "uac_stays",
+            scenario,
             *("-r", str(rate), "-l", str(calls), "-s", "service", "-d", str(round(stay * 1000))),
             *("-trace_rtt", "-rtt_freq", "1"),
             folder=folder,
             target=cluster.target,
             calls=calls,
-            limit=2 * stay + 60.0,
+            limit=3 * stay + 60.0,
             trace=False,
         )
         began = time.monotonic()
         with sipp:
             time.sleep(calls / rate + SETTLED)
-            if kind == "redis":
+            if not again:
                 cluster.nodes[1].start()
             time.sleep(max(began + stay + 0.2 - time.monotonic(), 0.0))
             at = time.monotonic() - began
             cluster.nodes[0].kill()
-            if kind == "sqlite":
+            if again:
                 cluster.nodes[0].start()
             result = sipp.wait()
             check(cluster, result)
@@ -121,10 +128,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=100.0)
-    parser.add_argument("--store", choices=("redis", "sqlite"), default="redis")
+    parser.add_argument("--store", choices=("redis", "sealed", "sqlite"), default="redis")
+    parser.add_argument("--refresher", action="store_true")
+    parser.add_argument("--stay", type=float, default=0.0)
     given = parser.parse_args()
     with TemporaryDirectory(prefix="kill-") as name:
-        print(f"{given.store}: {kill(given.store, given.calls, given.rate, Path(name))}")  # noqa: T201
+        scenario = "uac_refreshes" if given.refresher else "uac_stays"
+        killed = kill(given.store, given.calls, given.rate, Path(name), scenario=scenario, stay=given.stay)
+        print(f"{given.store}: {killed}")  # noqa: T201
 
 
 if __name__ == "__main__":

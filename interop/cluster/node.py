@@ -14,6 +14,7 @@ from sipstack import Call, Invitation, SqliteStore, UserAgent
 from sipstack.sdp import SessionDescription
 from sipstack.store.port import SessionStore
 from sipstack.store.redis import RedisStore
+from sipstack.store.sealed import Sealed
 
 NAME = "cluster.test"
 """The host of each Contact: no node's."""
@@ -28,8 +29,10 @@ class Description(NoMedia):
         return True
 
 
-def store(kind: str, where: str) -> SessionStore:
-    """``redis`` and its URL, or ``sqlite`` and its file."""
+def store(kind: str, where: str, name: str) -> SessionStore | Sealed:
+    """``redis`` and its URL, ``sqlite`` and its file, or ``sealed`` and the file of the keys."""
+    if kind == "sealed":
+        return Sealed(where, int(name.removeprefix("node")) - 1)
     return RedisStore(where, lease=2.0) if kind == "redis" else SqliteStore(where)
 
 
@@ -49,7 +52,7 @@ async def main(port: str, name: str, kind: str, where: str) -> None:
         listen=f"udp:127.0.0.1:{port}",
         contact_host=NAME,
         media=lambda host: Description(),
-        sessions=store(kind, where),
+        sessions=store(kind, where, name),
         node=name,
         on_resume=go_on,
     )
@@ -58,7 +61,7 @@ async def main(port: str, name: str, kind: str, where: str) -> None:
     async with agent, agent.serving(answer):
         print("ready", flush=True)  # noqa: T201 - who started it reads this
         await leave.wait()
-        left = await agent.drain(PATIENCE, hand_over=kind == "redis")
+        left = await agent.drain(PATIENCE, hand_over=kind != "sqlite")
         print(f"drained, {left} left", flush=True)  # noqa: T201
 
 

@@ -118,8 +118,9 @@ class UserAgent(UserAgentClient, KeptCalls):
     ``on_resume``: an async handler in a task of its own for each call that we take over: ours of before, as
     soon as we are started; those of a node that died; those whose peer asks for something (with ``Sealed``
     these alone). Like a handler of ``serve`` it hangs up when it returns; at once, then, if it is to end
-    them. ``call.data`` tells what the application noted. Without it the call is kept: what the peer asks is answered, its audio is taken, and
-    silence sent, until the peer or its timer ends it. ``sessions()`` and ``resume`` give such a call out.
+    them. ``call.data`` tells what the application noted. Without it the call is kept: what the peer asks is
+    answered, its audio is taken, and silence sent, until the peer or its timer ends it. ``sessions()`` and
+    ``resume`` give such a call out.
     ``records``: one record of each call, signed and chained, for an audit; see ``CallRecords``.
     ``limits``: how much the network may make us hold; see ``Limits``.
     ``trace``: called with every message sent and received.

@@ -105,7 +105,7 @@ def test_dialog_and_application_are_those_of_before() -> None:
     world, bob, carol = parties()
     route = ("Record-Route", "<sip:192.0.2.3:5060;lr>")
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER, headers=[route]))
-    bob.invitation.early_session.application = {"data": {"account": 7}}  # type: ignore[union-attr]
+    bob.invitation.application = {"data": {"account": 7}}
     dialog = bob.accept().dialog
     world.run(0.1)
     heir = killed(world, bob)
@@ -451,9 +451,7 @@ def test_who_keeps_no_sessions_has_a_plain_contact() -> None:
 def test_data_that_cannot_be_kept_costs_no_call() -> None:
     world, bob, carol = parties()
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
-    session = bob.invitation.early_session
-    assert session is not None
-    session.application = {"data": {"what": object()}}
+    bob.invitation.application = {"data": {"what": object()}}
     bob.accept()
     world.run(0.1)
     assert (carol.response.status, len(user(carol.response)), bob.faults) == (200, 50, [])

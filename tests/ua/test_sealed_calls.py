@@ -32,6 +32,8 @@ async def test_a_call_that_we_answer_is_in_our_contact(world: World) -> None:
         (accepted,) = contacts(trace, b"SIP/2.0 200 OK\r\n")
         assert 200 < len(accepted) < 530
         assert b"bob@" not in accepted
+        await asyncio.sleep(5)
+        assert contacts(trace, b"UPDATE ") == []  # all has been told
 
 
 async def test_a_call_that_we_place_is_told_to_the_peer_which_refreshes(world: World) -> None:

@@ -153,9 +153,9 @@ class IncomingInvite(Origin):
             self._hold(lambda later: self.accept(body, later, headers, wishes))
             return session
         give_response(session.exchange, self.carrier, body)
+        session.application = self.application  # its Contact may be the session
         response = self._response(200, now, headers, body, wishes)
         bytes(response)
-        session.application = self.application
         self._accepted = True
         session.settle(partial(self._accept, response), now, accepting=True)
         return session
