@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from interop.cluster.cluster import running
 from interop.sipp.process import Sipp
 
 CALLS = 40
 
 
-def test_calls_of_a_node_that_leaves_are_answered_by_the_other(tmp_path: Path) -> None:
-    with running("redis", nodes=2, started=2) as cluster:
+@pytest.mark.parametrize("kind", ["redis", "sealed"])
+def test_calls_of_a_node_that_leaves_are_answered_by_the_other(kind: str, tmp_path: Path) -> None:
+    with running(kind, nodes=2, started=2) as cluster:
         sipp = Sipp(
             "uac_stays",
             *("-r", "10", "-s", "service", "-d", "3000"),

@@ -341,15 +341,13 @@ class Core(Commands):
         return any(usages.invite is not None for usages in self._dialogs.values())
 
     def hand_over(self, now: float) -> None:
-        """Give up each session that the store has as it is: who is asked next goes on with it. Its peer hears
-        nothing. One in which something is under way is left until that is done.
+        """Give up each session that the store, or its peer, has as it is: who is asked next goes on with it.
+        Its peer hears nothing. One in which something is under way is left until that is done.
         """
-        if not isinstance(self.keeper, Keeping):  # who can open a sealed one has it already
-            return
         for usages in list(self._dialogs.values()):
             session = usages.invite
-            if isinstance(session, Session) and self.keeper.has_whole(session):
-                self.keeper.leave(session, now, "it was handed over")
+            if isinstance(session, Session) and session.is_kept_whole:
+                session.hand_over(now, "it was handed over")
 
     def _receive_cancel(self, request: Request, transaction: AnyServer, now: float) -> None:
         invite = self.transactions.invite_to_cancel(request)

@@ -19,6 +19,7 @@ from sipstack.errors import SipError
 from sipstack.outcome import Outcome
 from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.timers import NEVER
+from sipstack.usage.invite.kept_session import TAKEN_OVER
 from sipstack.usage.invite.session import Session
 
 RESERVED = 1000
@@ -88,24 +89,12 @@ class Keeping:
         return usages.ceiling > 0 or key in self._writes or key in self._forgetting
 
     def is_settled(self, usages: DialogUsages) -> bool:
-        """Whether the store has its present state."""
         key = usages.dialog.key
         return usages.ceiling > 0 and key not in self._writes and key not in self._forgetting
 
-    def has_whole(self, session: Session) -> bool:
-        """Whether the store has the session as it is, and nothing is under way in it."""
-        return (
-            session.is_established
-            and not session.is_busy
-            and not session.is_reoffering
-            and self.is_settled(session.usages)
-        )
-
-    def leave(self, session: Session, now: float, reason: str) -> None:
-        """The session ends here without a word to its peer, and stays in the store: for whoever is next."""
-        self._epochs.pop(session.dialog.key, None)
-        session.usages.ceiling = 0
-        session.taken_over(now, reason)
+    def release(self, usages: DialogUsages) -> None:
+        self._epochs.pop(usages.dialog.key, None)
+        usages.ceiling = 0
 
     def ends(self, key: DialogKey) -> bool:
         """Whether it is over, and the store does not know that yet."""
@@ -151,7 +140,7 @@ class Keeping:
         """Another process has it."""
         session = usages.invite
         if isinstance(session, Session):
-            self.leave(session, now, "another process has taken the call over")
+            session.hand_over(now, TAKEN_OVER)
 
 
 class Write:

@@ -97,7 +97,7 @@ class Renewal:
 
     def _reinvite(self, session: Session, now: float) -> None:
         if self._by_invite or session.exchange.local is None:
-            self._sealing.renewed(session)
+            self._sealing.given_up(session)
             return
         self._by_invite, self._answered_by = True, now + ANSWER
         ExtendedSession(session).reinvite(now)
@@ -133,10 +133,10 @@ class Renewal:
         if isinstance(error, TransactionTimeout):
             self._usages.lost(error, now)
         else:
-            self._sealing.renewed(session)
+            self._sealing.given_up(session)
 
     def faulted(self, error: SipError, now: float) -> None:
         self._due_at = NEVER
         session = self._session
         if session is not None:
-            self._sealing.renewed(session)
+            self._sealing.given_up(session)

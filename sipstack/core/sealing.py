@@ -7,7 +7,6 @@ told by an UPDATE of its own (``renewal.py``).
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Protocol
 
 import attrs
@@ -18,6 +17,7 @@ from sipstack.core.numbers import ceiling, next_block
 from sipstack.core.outputs import DialogKey, Output, Warn
 from sipstack.core.renewal import Renewal
 from sipstack.core.seal import Seal
+from sipstack.core.tombstones import Tombstones
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
 from sipstack.dialog.keeper import Then
@@ -34,8 +34,6 @@ LONGEST = 512
 """Octets of our Contact URI: Asterisk takes no longer one."""
 CARRIED = ("call_id", "local_tag", "remote_tag", "local", "remote", "early")
 """What each request of the peer tells of the dialog."""
-TOMBSTONES = 100_000
-"""Calls that are over and remembered; the oldest is forgotten."""
 WORTH_A_MARGIN = 500
 """Numbers that are left of ours when we go on with others: like ``dialog.usages.CSEQ_MARGIN``."""
 
@@ -54,12 +52,19 @@ class SealingCore(Protocol):
 @attrs.define
 class Sent:
     """What the peer of one session has: a digest of the state that it was told last, and of the one that is
-    on its way in a request of ours.
+    on its way in a request of ours. ``whole``: the latter two did fit into our Contact, each.
     """
 
     known: int | None = None
     asked: int | None = None
     renewal: Renewal | None = None
+    whole: bool = True
+    asked_whole: bool = True
+
+    def accepted(self) -> None:
+        """The peer has taken what we told it last."""
+        if self.asked is not None:
+            self.known, self.whole, self.asked = self.asked, self.asked_whole, None
 
 
 class Sealing:
@@ -69,12 +74,10 @@ class Sealing:
 
     __slots__ = (
         "_configuration",
-        "_life",
-        "_over",
-        "_over_at",
         "_sent",
         "_told",
         "output",
+        "over",
         "schedule",
         "seal",
     )
@@ -84,10 +87,8 @@ class Sealing:
         self.schedule = core.schedule
         self.seal = seal
         self._configuration = core.configuration
-        self._life = 64 * core.timers.t1
         self._sent: dict[DialogKey, Sent] = {}
-        self._over: dict[DialogKey, float] = {}
-        self._over_at: deque[tuple[float, DialogKey]] = deque()
+        self.over = Tombstones(64 * core.timers.t1)
         self._told = False
 
     # -- by usages: see ``dialog.keeper.Keeper`` -----------------------------------------------------------
@@ -110,8 +111,7 @@ class Sealing:
         if session.exchange.offer is not None:
             return  # the state to tell comes with the answer
         sent = self._sent.setdefault(dialog.key, Sent())
-        if sent.asked is not None:
-            sent.known, sent.asked = sent.asked, None
+        sent.accepted()
         if sent.renewal is not None and sent.renewal.settled(now):
             sent.renewal = None
         if sent.renewal is None and sent.known != digest(session):
@@ -123,7 +123,7 @@ class Sealing:
         if sent is not None and sent.renewal is not None:
             sent.renewal.stop()
         usages.ceiling = 0
-        self.bury(key, now)
+        self.over.add(key, now)
         then(Outcome.DONE, now)
 
     def delays(self, usages: DialogUsages, then: Then) -> bool:
@@ -133,25 +133,19 @@ class Sealing:
     def holds(self, usages: DialogUsages) -> bool:
         return usages.dialog.key in self._sent
 
-    # -- what is over --------------------------------------------------------------------------------------
+    def is_settled(self, usages: DialogUsages) -> bool:
+        """Whether the peer has it."""
+        sent, session = self._sent.get(usages.dialog.key), usages.invite
+        if sent is None or not isinstance(session, Session):
+            return False
+        return sent.whole and sent.renewal is None and sent.known == digest(session)
 
-    def bury(self, key: DialogKey, now: float) -> None:
-        """The call is over: for 64*T1 nothing of it is taken here."""
-        self.unbury(now)
-        if key not in self._over:
-            if len(self._over) >= TOMBSTONES:
-                del self._over[self._over_at.popleft()[1]]
-            self._over[key] = now + self._life
-            self._over_at.append((now + self._life, key))
-
-    def unbury(self, now: float) -> None:
-        """Forget what has been over for long enough."""
-        while self._over_at and self._over_at[0][0] <= now:
-            del self._over[self._over_at.popleft()[1]]
+    def release(self, usages: DialogUsages) -> None:
+        del self._sent[usages.dialog.key]
 
     def ends(self, key: DialogKey) -> bool:
         """Whether it was over a short time ago."""
-        return key in self._over
+        return key in self.over
 
     # -- by the core ---------------------------------------------------------------------------------------
 
@@ -171,9 +165,10 @@ class Sealing:
         """Our Contact URI in a request that has one, where it would be ``contact``."""
         session = None if usages is None else usages.invite
         if usages is not None and isinstance(session, Session) and session.is_established:
-            asked = digest(session)
-            self._sent.setdefault(usages.dialog.key, Sent()).asked = asked
-            return self._sealed(usages, session, contact, now)
+            sent = self._sent.setdefault(usages.dialog.key, Sent())
+            sent.asked = digest(session)
+            uri, sent.asked_whole = self._sealed(usages, session, contact, now)
+            return uri
         if usages is None:
             begins = draft.method == "INVITE"
         else:
@@ -189,8 +184,10 @@ class Sealing:
             return contact
         if not usages.ceiling:
             usages.ceiling = ceiling(usages.dialog.local_cseq)
-        self._sent.setdefault(usages.dialog.key, Sent()).known = digest(session)
-        return self._sealed(usages, session, contact, now)
+        sent = self._sent.setdefault(usages.dialog.key, Sent())
+        sent.known = digest(session)
+        uri, sent.whole = self._sealed(usages, session, contact, now)
+        return uri
 
     def _begun(self, call_id: str, local_tag: str, identity: Identity, contact: str) -> str:
         """Says no more than that there is such a call."""
@@ -199,7 +196,8 @@ class Sealing:
         user = self.seal.begin(call_id, local_tag, self._configuration.maximum_age, room) if after else ""
         return before + user + after if user else contact
 
-    def _sealed(self, usages: DialogUsages, session: Session, contact: str, now: float) -> str:
+    def _sealed(self, usages: DialogUsages, session: Session, contact: str, now: float) -> tuple[str, bool]:
+        """Our Contact URI, and whether all of the session is in it."""
         before, after = _parts(contact, usages.identity)
         if after:
             record = session.snapshot(now)
@@ -211,13 +209,14 @@ class Sealing:
             except LocalProtocolError as error:  # of the application's data
                 user, why = "", str(error)
             if user:
-                return before + user + after
+                return before + user + after, True
         else:
             why = "our Contact is a GRUU"
         if not self._told:
             self._told = True
             self.output(Warn(f"{usages.dialog.call_id}: {why}: it lives and dies with this process"))
-        return self._begun(usages.dialog.call_id, usages.dialog.local_tag, usages.identity, contact)
+        begun = self._begun(usages.dialog.call_id, usages.dialog.local_tag, usages.identity, contact)
+        return begun, False
 
     def _values(self, record: SessionRecord, usages: DialogUsages, now: float) -> dict[str, Any]:
         """What no request of the peer tells."""
@@ -251,14 +250,21 @@ class Sealing:
     def accepted(self, session: Session) -> None:
         """The peer has taken what we told it last."""
         sent = self._sent.get(session.usages.dialog.key)
-        if sent is not None and sent.asked is not None:
-            sent.known, sent.asked = sent.asked, None
+        if sent is not None:
+            sent.accepted()
 
     def renewed(self, session: Session) -> None:
-        """A renewal is done, or given up: what there is counts as told."""
+        """A renewal is done: what there is counts as told."""
         sent = self._sent.get(session.usages.dialog.key)
         if sent is not None:
             sent.renewal, sent.known = None, digest(session)
+
+    def given_up(self, session: Session) -> None:
+        """The peer does not take what we tell it: until the next change we leave it at that."""
+        self.renewed(session)
+        sent = self._sent.get(session.usages.dialog.key)
+        if sent is not None:
+            sent.whole = False
 
 
 def digest(session: Session) -> int:

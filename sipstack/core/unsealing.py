@@ -71,7 +71,7 @@ class Unsealing:
         """Answer ``request``: always True."""
         core, sealing, uri = self._core, self._sealing, request.uri
         key = request.call_id, request.to.tag or "", request.from_.tag or ""
-        sealing.unbury(now)
+        sealing.over.expire(now)
         user = uri.user if isinstance(uri, SipUri) else None
         try:
             opened = sealing.seal.open(user, key) if user and not sealing.ends(key) else None
@@ -91,7 +91,7 @@ class Unsealing:
         """Of the session nobody knows more than that there is one."""
         core = self._core
         if request.method == "BYE":
-            self._sealing.bury(key, now)
+            self._sealing.over.add(key, now)
             core.respond(transaction, request.response(200), now)
         elif request.method == "OPTIONS":
             core.serve(request, transaction, now)

@@ -35,6 +35,12 @@ class Keeper(Protocol):
     def holds(self, usages: DialogUsages) -> bool:
         """Whether it may be kept somewhere, so that it has to be forgotten."""
 
+    def is_settled(self, usages: DialogUsages) -> bool:
+        """Whether its present state is kept, and nothing is on its way."""
+
+    def release(self, usages: DialogUsages) -> None:
+        """It is not ours any more, and not over: what is kept stays."""
+
 
 def nothing(outcome: Outcome, now: float) -> None:
     """Nobody waits."""

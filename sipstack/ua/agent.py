@@ -314,10 +314,12 @@ class UserAgent(UserAgentClient, KeptCalls):
         it. Calls go on, for ``timeout`` seconds at most, or until their ends. Returns how many are left: to
         leave the user agent then hangs them up.
 
-        ``hand_over``, where ``sessions`` are kept in a store that other nodes have too: each call that is
-        kept as it is ends here at once (``CallEnded`` by "elsewhere") and its peer hears nothing; the node
-        that its next request reaches goes on with it. A request that still comes to us gets 503. What we
-        begin ourselves meanwhile, and our registrations, are the application's to stop.
+        ``hand_over``, where ``sessions`` are kept in a store that other nodes have too, or sealed with keys
+        that they have: each call that is kept as it is ends here at once (``CallEnded`` by "elsewhere") and
+        its peer hears nothing; the node that its next request reaches goes on with it. A request that still
+        comes to us gets 503. A call that is kept nowhere, since its state does not fit into a seal perhaps,
+        is left as without ``hand_over``, which the log tells. What we begin ourselves meanwhile, and our
+        registrations, are the application's to stop.
         """
         return await drain(self._runtime, timeout, hand_over=hand_over)
 

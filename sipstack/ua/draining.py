@@ -28,7 +28,10 @@ async def drain(runtime: Runtime, timeout: float | None, *, hand_over: bool) -> 
                 if not _is_busy(runtime):
                     break
                 await asyncio.sleep(LOOK)
-    return _calls(runtime)
+    left = _calls(runtime)
+    if left and hand_over:
+        CALL.warning("draining: %s calls cannot be handed over: nobody has their state as it is", left)
+    return left
 
 
 def _is_busy(runtime: Runtime) -> bool:

@@ -23,14 +23,14 @@ async def set_aside(
     check_alive()
     if not isinstance(keeper, Keeping) or aside is None:
         raise LocalProtocolError("only a call that a store has can be set aside: UserAgent(sessions=...)")
-    while not keeper.has_whole(session) or _due(session) <= runtime.now():
+    while not session.is_kept_whole or _due(session) <= runtime.now():
         await asyncio.sleep(LOOK)
         check_alive()
     due = min(_due(session) - runtime.now(), math.inf if idle is None else idle)
     key = session.dialog.key
     if due < math.inf:
         aside.plan(key, keeper.epoch_of(key), due)
-    runtime.command(keeper.leave, session, runtime.now(), "it was set aside")
+    runtime.command(session.hand_over, runtime.now(), "it was set aside")
 
 
 def _due(session: Session) -> float:

@@ -22,6 +22,8 @@ from sipstack.usage.invite.record import SessionRecord
 PEER = "peer"
 """Under which the record says from where the peer may send requests."""
 
+TAKEN_OVER = "another process has taken the call over"
+
 
 class KeptSession:
     """Base of ``Session``: its last stable state as values, and when these are written."""
@@ -40,6 +42,19 @@ class KeptSession:
     @property
     def is_established(self) -> bool:
         """Whether it is accepted, and neither side has said BYE."""
+        raise NotImplementedError
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an offer or INVITE of either side is under way, so that ours has to wait."""
+        raise NotImplementedError
+
+    @property
+    def is_reoffering(self) -> bool:
+        """Whether an offer of ours is under way, or waits for its turn."""
+        raise NotImplementedError
+
+    def _end(self, by: str, reason: str, now: float) -> None:
         raise NotImplementedError
 
     def record(self, now: float) -> SessionRecord:
@@ -81,6 +96,19 @@ class KeptSession:
         """What is kept with it has changed."""
         if self.is_established and self.core.keeper is not None:
             self.core.keeper.settle(self.usages, nothing, now)
+
+    @property
+    def is_kept_whole(self) -> bool:
+        """Whether nothing is under way in it, and it is kept as it is: it can go on anywhere."""
+        keeper = self.core.keeper
+        at_rest = self.is_established and not self.is_busy and not self.is_reoffering
+        return keeper is not None and at_rest and keeper.is_settled(self.usages)
+
+    def hand_over(self, now: float, reason: str) -> None:
+        """It ends here without a word to the peer, and what is kept of it stays: for whoever is next."""
+        if self.core.keeper is not None:
+            self.core.keeper.release(self.usages)
+        self._end("elsewhere", reason, now)
 
     def refreshed(
         self, request: Request, transaction: AnyServer, response: Response, outcome: Outcome, now: float

@@ -36,7 +36,7 @@ from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
 from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
-from sipstack.usage.invite.kept_session import KeptSession
+from sipstack.usage.invite.kept_session import TAKEN_OVER, KeptSession
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Taken, take_request
 from sipstack.usage.invite.origin import Origin
@@ -328,7 +328,6 @@ class Session(KeptSession):
 
     @property
     def is_busy(self) -> bool:
-        """Whether an offer or INVITE of either side is under way, so that ours has to wait."""
         return (
             self.received_offer is not None
             or self.acceptance is not None
@@ -338,7 +337,6 @@ class Session(KeptSession):
 
     @property
     def is_reoffering(self) -> bool:
-        """Whether an offer of ours is under way, or waits for its turn."""
         return self.reoffer_under_way is not None and self.reoffer_under_way.unfinished
 
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
@@ -400,7 +398,7 @@ class Session(KeptSession):
 
     def _bye(self, outcome: Outcome, now: float) -> None:
         if outcome is Outcome.CONFLICT:
-            self.taken_over(now)
+            self.hand_over(now, TAKEN_OVER)
             return
         # with a user only while somebody waits for the end
         user = self if self.state is SessionState.CLOSING else NOBODY
@@ -443,12 +441,6 @@ class Session(KeptSession):
             self._bye_headers = of_error(error)
         self._end(by, str(error), now)
         self._send_bye(now)
-
-    def taken_over(self, now: float, reason: str = "another process has taken the call over") -> None:
-        """Another process goes on with it: here it ends, and the peer hears nothing of that."""
-        if self.state is not SessionState.ENDED:
-            self.usages.ceiling = 0
-            self._end("elsewhere", reason, now)
 
     def discard(self, now: float) -> None:
         """An early session that did not become the call (§13.2.2.3, §13.2.2.4)."""
