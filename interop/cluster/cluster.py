@@ -36,6 +36,8 @@ class Node:
     kind: str
     where: str
     port: int = attrs.field(factory=free_port)
+    others: list[str] = attrs.field(factory=list)
+    """Those that it passes on to, as NAME=HOST:PORT."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +47,7 @@ class Node:
     def start(self) -> None:
         """It is ready when this returns."""
         command = [*ended_with_us(), sys.executable, "-m", "interop.cluster.node"]
-        command += [str(self.port), self.name, self.kind, self.where]
+        command += [str(self.port), self.name, self.kind, self.where, *self.others]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -78,10 +80,11 @@ class Node:
 
 @attrs.define
 class Front:
-    """Kamailio, which deals what comes out to the nodes."""
+    """Kamailio, which deals what comes out to the nodes; ``manner``: how, by a name of its configuration."""
 
     folder: Path
     nodes: list[Node]
+    manner: str = "BY_CALL_ID"
     port: int = attrs.field(factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -92,9 +95,11 @@ class Front:
             text = text.replace(f"@{name}@", str(value))
         (self.folder / "kamailio.cfg").write_text(text)
         lines = [f"1 sip:{HOST}:{node.port} 0\n" for node in self.nodes]
+        lines += [f"{11 + place} sip:{HOST}:{node.port} 0\n" for place, node in enumerate(self.nodes)]
         (self.folder / "dispatcher.list").write_text("".join(lines))
         command = [*ended_with_us("TERM"), program() or "kamailio", "-DD", "-E", "-m", "64", "-M", "16"]
-        command += ["-f", str(self.folder / "kamailio.cfg"), "-Y", str(self.folder), "-w", str(self.folder)]
+        command += ["-A", self.manner, "-f", str(self.folder / "kamailio.cfg")]
+        command += ["-Y", str(self.folder), "-w", str(self.folder)]
         command += ["-A", "ALONE"] if len(self.nodes) == 1 else []
         log = self.folder / "kamailio.log"
         with log.open("wb") as output:
@@ -139,8 +144,17 @@ class Cluster:
 
 
 @contextmanager
-def running(kind: str = "redis", nodes: int = 2, started: int = 1) -> Iterator[Cluster]:
-    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis, sealed or sqlite."""
+def running(
+    kind: str = "redis",
+    nodes: int = 2,
+    started: int = 1,
+    manner: str = "BY_CALL_ID",
+    *,
+    passing: bool = False,
+) -> Iterator[Cluster]:
+    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis, sealed or sqlite. ``manner``:
+    how Kamailio deals; ``passing``: the nodes pass on to one another.
+    """
     with TemporaryDirectory(prefix="cluster-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         redis = Redis(folder) if kind == "redis" else None
@@ -154,10 +168,11 @@ def running(kind: str = "redis", nodes: int = 2, started: int = 1) -> Iterator[C
             Path(where).write_text(secrets.token_hex(32))
         made = [Node(folder, f"node{number + 1}", kind, where) for number in range(nodes)]
         for node in made:
+            node.others = [f"{each.name}={HOST}:{each.port}" for each in made if passing]
             stack.callback(node.kill)
         for node in made[:started]:
             node.start()
-        front = Front(folder, made)
+        front = Front(folder, made, manner)
         stack.callback(front.stop)
         front.start()
         yield Cluster(folder, front, made, redis)

@@ -1,6 +1,8 @@
-"""One node of a cluster: ``python -m interop.cluster.node PORT NAME STORE WHERE``.
+"""One node of a cluster: ``python -m interop.cluster.node PORT NAME STORE WHERE [NODE=HOST:PORT...]``.
 
-It answers each call and keeps it in the store. At SIGTERM it is drained: what it has is handed over.
+It answers each call and keeps it in the store; where others are named, what is theirs is passed on to them.
+At SIGTERM it is drained: what it has is handed over. It says of each call that it has answered it or taken it
+over.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from sipstack.store.sealed import Sealed
 
 NAME = "cluster.test"
 """The host of each Contact: no node's."""
+ANSWERED, TOOK_OVER = "answered a call", "took a call over"
 PATIENCE = 5.0
 """Seconds that calls which cannot be handed over have, once the node is to leave."""
 
@@ -38,28 +41,31 @@ def store(kind: str, where: str, name: str) -> SessionStore | Sealed:
 
 async def answer(invitation: Invitation) -> None:
     async with invitation.accept() as call:
+        print(ANSWERED, flush=True)  # noqa: T201 - who started it reads this
         await call.ended()
 
 
 async def go_on(call: Call) -> None:
+    print(TOOK_OVER, flush=True)  # noqa: T201
     await call.ended()
 
 
-async def main(port: str, name: str, kind: str, where: str) -> None:
+async def main(port: str, name: str, kind: str, where: str, *others: str) -> None:
     """Says when it is ready."""
     agent = UserAgent(
         "sip:service@127.0.0.1",
         listen=f"udp:127.0.0.1:{port}",
-        contact_host=NAME,
+        contact_host=f"{NAME};node={name}",
         media=lambda host: Description(),
         sessions=store(kind, where, name),
         node=name,
+        nodes=dict(other.split("=", 1) for other in others),
         on_resume=go_on,
     )
     leave = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
     async with agent, agent.serving(answer):
-        print("ready", flush=True)  # noqa: T201 - who started it reads this
+        print("ready", flush=True)  # noqa: T201
         await leave.wait()
         left = await agent.drain(PATIENCE, hand_over=kind != "sqlite")
         print(f"drained, {left} left", flush=True)  # noqa: T201
