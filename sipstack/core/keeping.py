@@ -60,6 +60,9 @@ class Keeping:
     # -- by usages -----------------------------------------------------------------------------------------
 
     def settle(self, usages: DialogUsages, then: Then, now: float) -> None:
+        if usages.invite is None:  # a 2xx of a call that is over by now: there is nothing to keep
+            then(Outcome.DONE, now)
+            return
         key = usages.dialog.key
         write = self._writes.get(key)
         if write is None:

@@ -163,6 +163,24 @@ def test_a_call_that_we_hang_up_while_its_ack_waits_is_acknowledged_first() -> N
     assert world.ladder(by="bob")[:1] == ladder("bob -> carol BYE sip:carol@192.0.2.3:5060 [2]")
 
 
+def test_a_2xx_that_comes_once_the_call_is_over_is_acknowledged_at_once() -> None:
+    """Ours to a new offer of ours, which crossed our BYE."""
+    world, store, bob, carol = in_a_call()
+    bob.session.reoffer(AGAIN, world.now)
+    invite = carol.request
+    assert invite.method == "INVITE"
+    bob.hang_up()
+    bye = carol.request
+    carol.answer(bye, 200, None)
+    world.run(1.0)
+    world.ladder()
+    carol.answer(invite, 200, None, body=ANSWER)
+    world.run(0.1)
+    assert world.ladder(by="bob") == ladder("bob -> carol ACK sip:carol@192.0.2.3:5060 [1]")
+    world.settle()
+    assert (bob.leftovers, store.sessions) == ([], [])
+
+
 # --- what is in it, and when it is written again ---
 
 
