@@ -152,8 +152,8 @@ def running(
     *,
     passing: bool = False,
 ) -> Iterator[Cluster]:
-    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis, sealed or sqlite. ``manner``:
-    how Kamailio deals; ``passing``: the nodes pass on to one another.
+    """A cluster, of whose nodes the first ``started`` run already. ``kind``: redis, sealed or sqlite.
+    ``manner``: how Kamailio deals; ``passing``: the nodes pass on to one another.
     """
     with TemporaryDirectory(prefix="cluster-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
