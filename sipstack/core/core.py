@@ -266,6 +266,8 @@ class Core(Commands):
         elif refused is not None:
             self.respond(transaction, request.response(refused[0], headers=refused[1]), now)
         else:
+            if self.sealing is not None:
+                self.sealing.heard(found, request, now)
             found.request_received(request, transaction, now)
 
     # -- sessions of other processes -----------------------------------------------------------------------

@@ -29,14 +29,34 @@ TRIES = 3
 
 
 class Renewal:
-    """One change of a session on its way to the peer."""
+    """One change of a session on its way to the peer. ``by_invite``: who takes nothing else. ``in_any_case``:
+    also when the peer has been told meanwhile.
+    """
 
-    __slots__ = ("_answered_by", "_by_invite", "_due_at", "_sealing", "_tries", "_usages", "scheduled")
+    __slots__ = (
+        "_answered_by",
+        "_by_invite",
+        "_due_at",
+        "_in_any_case",
+        "_sealing",
+        "_tries",
+        "_usages",
+        "scheduled",
+    )
 
-    def __init__(self, sealing: Sealing, usages: DialogUsages, now: float) -> None:
+    def __init__(
+        self,
+        sealing: Sealing,
+        usages: DialogUsages,
+        now: float,
+        *,
+        by_invite: bool = False,
+        in_any_case: bool = False,
+    ) -> None:
         self._sealing = sealing
         self._usages = usages
-        self._tries = 0
+        self._tries = TRIES if by_invite else 0
+        self._in_any_case = in_any_case
         self._by_invite = False
         self._answered_by = NEVER
         self._due_at = NEVER
@@ -79,7 +99,7 @@ class Renewal:
         if session is None:
             return
         reoffer = session.reoffer_under_way
-        if self._sealing.is_known(session):
+        if self._sealing.is_known(session) and not self._in_any_case:
             self._sealing.renewed(session)
         elif session.is_busy or (reoffer is not None and reoffer.unfinished):
             self._due(BUSY, now)
@@ -97,7 +117,7 @@ class Renewal:
 
     def _reinvite(self, session: Session, now: float) -> None:
         if self._by_invite or session.exchange.local is None:
-            self._sealing.given_up(session)
+            self._sealing.renewed(session, whole=False)
             return
         self._by_invite, self._answered_by = True, now + ANSWER
         ExtendedSession(session).reinvite(now)
@@ -114,7 +134,7 @@ class Renewal:
         if status < 300:
             with suppress(ParseError, RemoteProtocolError):
                 session.dialog.refresh_target(response)
-            self._sealing.accepted(session)
+            self._sealing.accepted(session, now)
             self._due(SOON, now)  # to see whether that was all
         elif status in (408, 481):  # the dialog is gone (RFC 3261 §12.2.1.2)
             self._usages.lost(RemoteProtocolError(f"{status} {response.reason}", status), now)
@@ -133,10 +153,10 @@ class Renewal:
         if isinstance(error, TransactionTimeout):
             self._usages.lost(error, now)
         else:
-            self._sealing.given_up(session)
+            self._sealing.renewed(session, whole=False)
 
     def faulted(self, error: SipError, now: float) -> None:
         self._due_at = NEVER
         session = self._session
         if session is not None:
-            self._sealing.given_up(session)
+            self._sealing.renewed(session, whole=False)

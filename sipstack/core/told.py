@@ -1,0 +1,82 @@
+"""What the peer of a sealed session has been told, as far as we know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sipstack.core.lasting import BEGAN
+from sipstack.usage.invite.session import Session
+
+if TYPE_CHECKING:
+    from sipstack.core.renewal import Renewal
+
+CROSSING = 2.0
+"""Seconds in which requests may still come that the peer sent before it heard of our new Contact."""
+
+
+@attrs.frozen
+class Told:
+    """A digest of a state, and the user part of our Contact that holds it: empty where we do not know it.
+    ``whole``: it holds all of it.
+    """
+
+    digest: int
+    user: str
+    whole: bool
+
+
+@attrs.define
+class Sent:
+    """What the peer of one session was told last, and what is on its way in a request of ours."""
+
+    known: Told | None = None
+    asked: Told | None = None
+    renewal: Renewal | None = None
+    invites_only: bool = False
+    """The peer takes no new Contact from UPDATE."""
+    is_stale: bool = False
+    """Nor from INVITE, which was said."""
+    _since: float = 0.0
+
+    def tell(self, told: Told, now: float) -> None:
+        """In a 2xx of ours."""
+        self.known, self._since = told, now
+
+    def accepted(self, now: float) -> None:
+        """The peer has taken what we asked it to."""
+        if self.asked is not None:
+            self.tell(self.asked, now)
+            self.asked = None
+
+    def renewed(self, session: Session, *, whole: bool = True) -> None:
+        """There is no more to be told until the next change; not ``whole``: the peer does not take it."""
+        known, self.renewal = self.known or Told(0, "", False), None
+        self.known = Told(digest(session), known.user, known.whole and whole)
+
+    def has(self, session: Session) -> bool:
+        """Whether that is what there is to be told."""
+        return self.known is not None and self.known.digest == digest(session)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether another node could go on with it."""
+        return self.known is not None and self.known.whole and self.renewal is None and not self.is_stale
+
+    def is_missed_by(self, user: str | None, now: float) -> bool:
+        """Whether a request that came to ``user`` shows that its peer has not taken what it was told."""
+        known = self.known
+        return (
+            known is not None
+            and known.user not in ("", user)
+            and now >= self._since + CROSSING
+            and self.renewal is None
+        )
+
+
+def digest(session: Session) -> int:
+    """Of what a peer is to be told anew when it changes. Numbers and timers run on by themselves."""
+    dialog, exchange = session.usages.dialog, session.exchange
+    noted = [each for each in (session.application or {}).items() if each[0] != BEGAN]
+    return hash((exchange.local, exchange.remote, dialog.remote_target, dialog.route_set, repr(noted)))
