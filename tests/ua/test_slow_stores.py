@@ -143,3 +143,43 @@ async def test_who_accepts_a_call_that_cannot_be_kept_is_told(world: World, stor
         await asyncio.sleep(1)
         assert ends == ["local"]
         assert bob.calls == []
+
+
+async def test_the_call_that_another_replaces_ends_when_that_is_kept(world: World) -> None:
+    """RFC 3891 §3: the old one is ended once the new one is accepted, not before."""
+    bob = Answering()
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("carol") as carol,
+        world.user_agent("bob", sessions=Slow()) as callee,
+        callee.serving(bob),
+        alice.call("sip:bob@bob.test") as old,
+    ):
+        dialog = old._session.dialog
+        reference = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+        fields = {"Replaces": reference, "Require": "replaces"}
+        async with carol.call("sip:bob@bob.test", headers=fields):
+            assert (await old.ended()).by == "remote"
+            assert bob.ends == [("local", "replaced by another call")]
+            assert len(callee.calls) == 1
+
+
+async def test_the_call_stays_whose_replacement_cannot_be_kept(world: World) -> None:
+    bob, store = Answering(), Slow()
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("carol") as carol,
+        world.user_agent("bob", sessions=store) as callee,
+        callee.serving(bob),
+        alice.call("sip:bob@bob.test") as old,
+    ):
+        store.delay = None
+        dialog = old._session.dialog
+        reference = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+        fields = {"Replaces": reference, "Require": "replaces"}
+        with pytest.raises(CallRejected):
+            async with carol.call("sip:bob@bob.test", headers=fields):
+                pass
+        await asyncio.sleep(10)
+        assert bob.ends == []
+        assert callee.calls == bob.calls[:1]

@@ -77,9 +77,11 @@ class ExtendedSession:
         """Ours has taken the place of ``session`` (RFC 3891 §3): it is ended by BYE; by CANCEL as long as it
         is one that we are placing.
         """
-        if not self._session.is_established:
+        if self._session.origin is not None:
+            self._session.origin.once_accepted(partial(self.supplant, session))
+        elif not self._session.is_established:
             return
-        if session.origin is not None:
+        elif session.origin is not None:
             session.origin.supplanted(now)
         elif session.acceptance is not None:  # a callee waits for the ACK (RFC 3261 §15)
             session.hang_up(now)

@@ -70,7 +70,7 @@ class IncomingInvite(Origin):
         self._expires_at = NEVER
         self._unconfirmed = False  # a reliable response waits for its confirmation
         self._held: list[Callable[[float], Any]] | None = None
-        """Responses that wait until the one before is confirmed; none while nothing has to wait."""
+        """Responses that wait until the one before is confirmed, and what waits for our 2xx; mostly none."""
         if "Expires" in request.headers:  # a date, or no number: as if it were not there, it is only a wish
             expires = request.headers.readable("Expires")
             if expires is not None:
@@ -169,6 +169,7 @@ class IncomingInvite(Origin):
             self.refuse(503, now, headers=(("Retry-After", "10"),))
             self.core.emit(Ended(session, "local", "the session could not be kept"))
             return
+        held = self._held
         self._finish()
         session.establish()
         session.offer_in_2xx = session.exchange.offer is not None
@@ -176,6 +177,11 @@ class IncomingInvite(Origin):
         session.await_ack(response.cseq.number, transaction.flow, bytes(response), now)
         if session.user is not None:  # it had to wait
             self.core.emit(Accepted(session))
+        for then in held or ():
+            then(now)
+
+    def once_accepted(self, then: Callable[[float], Any]) -> None:
+        self._hold(then)
 
     def hung_up(self, now: float) -> None:
         session = self._unanswered
@@ -204,8 +210,8 @@ class IncomingInvite(Origin):
 
     # -- responses that wait -------------------------------------------------------------------------------
 
-    def _hold(self, response: Callable[[float], Any]) -> None:
-        self._held = [*(self._held or ()), response]
+    def _hold(self, then: Callable[[float], Any]) -> None:
+        self._held = [*(self._held or ()), then]
 
     def proceed(self, now: float) -> None:
         """What was held back goes out, as far as it may."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sipstack.errors import SipError
@@ -42,6 +43,9 @@ class Origin:
 
     def hung_up(self, now: float) -> None:
         """Its user has accepted the call, and wants it no longer."""
+
+    def once_accepted(self, then: Callable[[float], Any]) -> None:
+        """Call ``then`` when our 2xx is out, where it has to wait for that."""
 
     def supplanted(self, now: float) -> None:
         """Another call has taken its place: give it up, where it is ours to give up."""
