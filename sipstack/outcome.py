@@ -13,6 +13,7 @@ class Outcome(Enum):
     DONE = auto()
     CONFLICT = auto()  # another process has taken the session over: it is not ours any more
     FAILED = auto()  # nobody knows: the store does not answer, or cannot
+    TOO_LARGE = auto()  # it cannot be kept as it is, however often it is tried
 
 
 class Absent(Enum):

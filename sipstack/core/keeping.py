@@ -11,6 +11,7 @@ from typing import Protocol
 
 import attrs
 
+from sipstack.core.forgetting import Forgetting
 from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import WHOEVER, DialogKey, Forget, Output, Store
 from sipstack.dialog.keeper import Then, nothing
@@ -28,8 +29,6 @@ PATIENCE = 4.0
 """Seconds that a 2xx or an ACK waits for the store. The peer's INVITE or our 2xx is repeated meanwhile."""
 AGAIN = 2.0
 """Seconds until what a store could not do is tried again."""
-TRIES = 300
-"""How often a session that is over is tried to be forgotten: ten minutes."""
 
 
 class KeepingCore(Protocol):
@@ -49,7 +48,7 @@ class Keeping:
         self.output = core.output
         self.schedule = core.schedule
         self._writes: dict[DialogKey, Write] = {}
-        self._forgetting: dict[DialogKey, Forgetting] = {}
+        self._forgetting = Forgetting(core)
         self._epochs: dict[DialogKey, int] = {}
         """Of the sessions that were taken over; 0 of the others."""
 
@@ -74,14 +73,10 @@ class Keeping:
         write = self._writes.pop(key, None)
         if write is not None:
             write.stop(now)
+        was_kept = usages.ceiling > 0
         usages.ceiling = 0
         epoch = self._epochs.pop(key, 0)
-        forgetting = self._forgetting.get(key)
-        if forgetting is None:
-            forgetting = self._forgetting[key] = Forgetting(self, key, epoch)
-        if by_peer:
-            forgetting.epoch = WHOEVER
-        forgetting.ask(then, patience, now)
+        self._forgetting.begin(key, WHOEVER if by_peer else epoch, then, patience, now, was_kept=was_kept)
 
     def delays(self, usages: DialogUsages, then: Then) -> bool:
         write = self._writes.get(usages.dialog.key)
@@ -107,10 +102,12 @@ class Keeping:
 
     def stored(self, asked: Store | Forget, outcome: Outcome, now: float) -> None:
         """The answer to ``asked``. One that comes too late, or twice, is nothing to anybody."""
-        waiting = self._writes if isinstance(asked, Store) else self._forgetting
-        item = waiting.get(asked.key)
-        if item is not None and item.asked is asked:
-            item.told(outcome, now)
+        if isinstance(asked, Forget):
+            self._forgetting.stored(asked, outcome, now)
+            return
+        write = self._writes.get(asked.key)
+        if write is not None and write.asked is asked:
+            write.told(outcome, now)
 
     def resumed(self, usages: DialogUsages, epoch: int, now: float) -> None:
         """A session was taken over: from now on its state is ours to write."""
@@ -122,7 +119,7 @@ class Keeping:
 
     def waiting(self) -> list[str]:
         """What is on its way to the store, in words."""
-        return [f"{key[0]} waits for its store" for key in (*self._writes, *self._forgetting)]
+        return [f"{key[0]} waits for its store" for key in (*self._writes, *self._forgetting.keys())]
 
     # -- by what waits -------------------------------------------------------------------------------------
 
@@ -134,10 +131,6 @@ class Keeping:
         """Nothing of it is left to do."""
         if self.writes(write):
             del self._writes[write.key]
-
-    def forgotten(self, forgetting: Forgetting) -> None:
-        if self._forgetting.get(forgetting.key) is forgetting:
-            del self._forgetting[forgetting.key]
 
     def conflict(self, usages: DialogUsages, now: float) -> None:
         """Another process has it."""
@@ -211,8 +204,9 @@ class Write:
             self._keeping.written(self)
             then, self._later = then + self._later, []
             self._keeping.conflict(self._usages, now)
+        heard = Outcome.FAILED if outcome is Outcome.TOO_LARGE else outcome
         for each in then:
-            each(outcome, now)
+            each(heard, now)
         if self.asked is None and self._keeping.writes(self):  # else it went on, or ended, meanwhile
             self._go_on(outcome, now)
 
@@ -223,7 +217,7 @@ class Write:
         elif outcome is Outcome.FAILED:
             self._retry_at = now + AGAIN
             self._keeping.schedule(self)
-        else:
+        elif outcome is not Outcome.TOO_LARGE:  # that is not settled, and waits for another state
             self._keeping.written(self)
 
     def stop(self, now: float) -> None:
@@ -247,72 +241,3 @@ class Write:
     def faulted(self, error: SipError, now: float) -> None:
         self._keeping.written(self)
         self.stop(now)
-
-
-class Forgetting:
-    """A session that is over, until the store knows it: a process that does not would bring it back."""
-
-    __slots__ = ("_again_at", "_keeping", "_then", "_tries", "asked", "epoch", "key", "scheduled")
-
-    def __init__(self, keeping: Keeping, key: DialogKey, epoch: int) -> None:
-        self._keeping = keeping
-        self.epoch = epoch
-        self.key = key
-        self.asked: Forget | None = None
-        self._then: list[tuple[float, Then]] = []
-        self._tries = 0
-        self._again_at = NEVER
-        self.scheduled = NEVER
-
-    def ask(self, then: Then, patience: float, now: float) -> None:
-        """``then`` is told after ``patience`` seconds at the latest."""
-        self._then.append((now + patience, then))
-        if self._tries == 0:
-            self._begin(now)
-        self._keeping.schedule(self)
-
-    def _begin(self, now: float) -> None:
-        self._tries += 1
-        self.asked = Forget(self.key, self.epoch)
-        self._again_at = now + PATIENCE
-        self._keeping.schedule(self)
-        self._keeping.output(self.asked)
-
-    def told(self, outcome: Outcome, now: float) -> None:
-        """A conflict is an end as well: the session is another's to end. But not when the peer has ended it
-        meanwhile, after we had asked.
-        """
-        asked, self.asked = self.asked, None
-        if outcome is Outcome.CONFLICT and asked is not None and asked.epoch < self.epoch:
-            self._begin(now)
-            return
-        if outcome is Outcome.FAILED and self._tries < TRIES:
-            self._again_at = now + AGAIN
-            self._keeping.schedule(self)
-            return
-        self._again_at = NEVER
-        self._keeping.forgotten(self)
-        self._tell(outcome, NEVER, now)
-
-    def _tell(self, outcome: Outcome, until: float, now: float) -> None:
-        told = [then for last, then in self._then if last <= until]
-        self._then = [(last, then) for last, then in self._then if last > until]
-        for then in told:
-            then(outcome, now)
-
-    @property
-    def deadline(self) -> float:
-        return min(self._again_at, *(last for last, _ in self._then), NEVER)
-
-    def timeout(self, now: float) -> None:
-        self._tell(Outcome.FAILED, now, now)
-        if now < self._again_at:
-            self._keeping.schedule(self)
-        elif self.asked is not None:
-            self.told(Outcome.FAILED, now)
-        else:
-            self._begin(now)
-
-    def faulted(self, error: SipError, now: float) -> None:
-        self._keeping.forgotten(self)
-        self._tell(Outcome.FAILED, NEVER, now)

@@ -70,7 +70,7 @@ class MemoryStore:
             return
         entry = _Entry(record, epoch, self._node, now, now + lifetime)
         if not self._has_room(entry, before, now):
-            answer(Outcome.FAILED)
+            answer(Outcome.TOO_LARGE if entry.octets > self._most_octets else Outcome.FAILED)
             return
         self._replace(key, entry)
         answer(Outcome.DONE)

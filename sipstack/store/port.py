@@ -59,7 +59,8 @@ class SessionStore(Protocol):
         self, key: str, record: bytes, epoch: int, lifetime: float, answer: Callable[[Outcome], None]
     ) -> None:
         """Keep ``record`` for ``lifetime`` seconds. DONE means that it outlives this process, as far as the
-        store promises that at all. CONFLICT: there is a higher epoch, or a tombstone.
+        store promises that at all. CONFLICT: there is a higher epoch, or a tombstone. TOO_LARGE: the store
+        would not take this record if it were empty.
         """
 
     def forget(self, key: str, epoch: int, answer: Callable[[Outcome], None]) -> None:

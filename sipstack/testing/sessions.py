@@ -25,12 +25,13 @@ class Entry:
 
 class SharedStore:
     """Answers in the same turn, unless ``waits``: then when ``answer`` says so; or after as many seconds as
-    ``delay`` gives. ``down``: it fails; ``cut``: it does for these.
+    ``delay`` gives. ``down``: it fails; ``cut``: it does for these; ``largest``: octets of a description.
     """
 
     def __init__(self) -> None:
         self.entries: dict[DialogKey, Entry] = {}
         self.down = False
+        self.largest = 65_536
         self.cut: set[str] = set()
         self.delay: Callable[[], float] | None = None
         self.waits = False
@@ -67,6 +68,8 @@ class SharedStore:
             return Outcome.CONFLICT
         self.writes += 1
         record = output.record if isinstance(output, Store) else None
+        if record is not None and len(record.remote or b"") > self.largest:
+            return Outcome.TOO_LARGE
         self.entries[output.key] = Entry(record, output.epoch)
         return Outcome.DONE
 

@@ -60,8 +60,8 @@ class Keeper:
                 try:
                     record = self._form.encode(values)
                 except LocalProtocolError as error:  # the peer has written too much
-                    CALL.warning("%s: the call cannot be kept: %s", asked.key[0], error)
-                    answer(Outcome.FAILED)
+                    CALL.warning("%s: the call cannot be kept as it is: %s", asked.key[0], error)
+                    answer(Outcome.TOO_LARGE)
                 else:
                     self._store.put(key, record, asked.epoch, self._lifetime(asked.record), answer)
             case Forget():

@@ -137,6 +137,9 @@ class Kept:
             case Outcome.FAILED:
                 self._wanted = self._latest
                 self._failed()
+            case Outcome.TOO_LARGE:
+                TRANSACTION.warning("%s is not kept: it is larger than its store", self._key)
+                self._write()
 
     def _tell(self) -> None:
         if self.lost is not None:

@@ -222,6 +222,29 @@ def test_a_call_goes_on_while_its_store_is_down_and_is_kept_again_afterwards() -
     assert store.sessions[0].remote == AGAIN
 
 
+def test_what_is_too_large_for_the_store_is_not_tried_again_until_it_changes() -> None:
+    world, store, bob, carol = in_a_call()
+    store.largest = len(OFFER)
+    before = store.writes
+    carol.send(bob.address, carol.inside(carol.response, "INVITE", 2, body=OFFER + OFFER))
+    bob.last(OfferReceived).session.accept_offer(b"v=0 too\r\n", world.now)
+    world.run(0.1)
+    assert carol.response.status == 200  # the call goes on, and what is kept of it is older
+    carol.send(bob.address, carol.inside(carol.response, "ACK", 2))
+    world.run(60)
+    assert store.writes == before + 1
+    assert store.sessions[0].remote == OFFER
+    bob.core.hand_over(world.now)
+    assert bob.session.is_established  # nobody is handed a state that is not the last
+    carol.send(bob.address, carol.inside(carol.response, "INVITE", 3, body=AGAIN))
+    bob.last(OfferReceived).session.accept_offer(b"v=0 three\r\n", world.now)
+    world.run(0.1)
+    assert store.sessions[0].local == b"v=0 three\r\n"
+    carol.send(bob.address, carol.inside(carol.response, "BYE", 4))
+    world.settle()
+    assert (bob.leftovers, store.sessions) == ([], [])
+
+
 @pytest.mark.parametrize("method", ["INFO", "MESSAGE", "REFER"])
 def test_what_must_not_be_done_twice_is_noted_before_it_is_done(method: str) -> None:
     world, store, bob, carol = in_a_call()
@@ -269,7 +292,7 @@ def test_a_bye_that_nobody_can_note_is_put_off() -> None:
     store.down = True
     carol.send(bob.address, carol.inside(carol.response, "BYE", 2))
     world.run(30)
-    assert carol.response.status == 503
+    assert (carol.response.status, carol.response.headers.raw("Retry-After")) == (503, ("10",))
 
 
 def test_our_bye_goes_out_after_two_seconds_in_any_case() -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from sipstack.outcome import Outcome
 from sipstack.store.memory import MemoryStore
 from sipstack.store.port import TOMBSTONE
 from tests.store.conformance import Backend, Conformance
@@ -33,3 +34,12 @@ class TestMemory(Conformance):
     @pytest.fixture
     def backend(self) -> Backend:
         return OneProcess()
+
+
+async def test_what_would_not_even_fit_alone_is_another_matter_than_what_has_no_room_now() -> None:
+    store, outcomes = MemoryStore(octets=2_000), list[Outcome]()
+    await store.open("node")
+    store.put("one", bytes(1_000), 0, 60.0, outcomes.append)
+    store.put("two", bytes(1_000), 0, 60.0, outcomes.append)
+    store.put("three", bytes(2_000), 0, 60.0, outcomes.append)
+    assert outcomes == [Outcome.DONE, Outcome.FAILED, Outcome.TOO_LARGE]

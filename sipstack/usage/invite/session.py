@@ -271,8 +271,9 @@ class Session(KeptSession):
         self._end("local" if self.state is SessionState.CLOSING else "remote", reason, now)
 
     def _say_over(self, request: Request, transaction: AnyServer, outcome: Outcome, now: float) -> None:
-        status = 503 if outcome is Outcome.FAILED else 200
-        self.core.respond(transaction, request.response(status), now)
+        failed = outcome is Outcome.FAILED
+        headers: HeaderFields = (("Retry-After", "10"),) if failed else ()
+        self.core.respond(transaction, request.response(503 if failed else 200, headers=headers), now)
 
     def _invite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
         if self.state is SessionState.EARLY:  # while the first is in progress (§14.2)
