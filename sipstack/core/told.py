@@ -52,7 +52,8 @@ class Sent:
 
     def renewed(self, session: Session, *, whole: bool = True) -> None:
         """There is no more to be told until the next change; not ``whole``: the peer does not take it."""
-        known, self.renewal = self.known or Told(0, "", False), None
+        known = self.known or Told(0, "", False)
+        self.asked = self.renewal = None
         self.known = Told(digest(session), known.user, known.whole and whole)
 
     def has(self, session: Session) -> bool:
