@@ -8,6 +8,7 @@ import pytest
 
 from interop.asterisk.agents import AgentFactory
 from interop.asterisk.server import Asterisk
+from interop.kamailio.traces import requests
 from interop.sealed import LENGTHS, Letters, given_back
 from sipstack import TracedMessage, UserAgent
 from sipstack.store.sealed import Sealed
@@ -44,3 +45,4 @@ async def test_a_real_seal_is_told_by_update_and_comes_back(asterisk: Asterisk, 
     bye = next(each.data for each in trace if not each.sent and each.data.startswith(b"BYE "))
     assert 150 < len(bye.partition(b"@")[0]) < 400
     assert any(each.sent and each.data.startswith(b"UPDATE ") for each in trace)
+    assert len({each.cseq for each in requests(trace, "INVITE", sent=True)}) == 1

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from interop.baresip.conftest import Start
+from interop.kamailio.traces import requests
 from interop.sealed import LENGTHS, Letters, given_back
 from sipstack import TracedMessage, UserAgent
 
@@ -25,3 +26,5 @@ async def test_a_bye_comes_to_the_contact_that_we_told_last(baresip: Start, leng
         await phone.tell("hangup")
         assert (await asyncio.wait_for(call.ended(), 10)).by == "remote"
     assert given_back(trace, length)
+    assert requests(trace, "UPDATE", sent=True) == []  # which it does not know
+    assert len({each.cseq for each in requests(trace, "INVITE", sent=True)}) == 2

@@ -133,7 +133,12 @@ class Renewal:
         retry = session.extensions.answered(response, now) if session.extensions is not None else None
         if not session.is_established:
             return
-        if status < 300:
+        if status < 300 and "Contact" not in response.headers:
+            # RFC 3311 §5.2 asks for one: to whom the target means nothing here, a re-INVITE tells it
+            self._sealing.takes_invites_only(session)
+            self._tries = TRIES
+            self._due(SOON, now)
+        elif status < 300:
             with suppress(ParseError, RemoteProtocolError):
                 session.dialog.refresh_target(response)
             self._sealing.accepted(session, now)

@@ -194,6 +194,12 @@ class Sealing:
         sent = self._sent.get(session.usages.dialog.key)
         return sent is None or sent.has(session)
 
+    def takes_invites_only(self, session: Session) -> None:
+        """No UPDATE tells the peer anything."""
+        sent = self._sent.get(session.usages.dialog.key)
+        if sent is not None:
+            sent.invites_only = True
+
     def accepted(self, session: Session, now: float) -> None:
         """The peer has taken what we told it last."""
         sent = self._sent.get(session.usages.dialog.key)

@@ -54,6 +54,19 @@ def test_a_peer_whose_request_comes_to_an_older_contact_is_told_by_a_reinvite() 
     assert (session.exchange.local, session.exchange.remote) == (OFFER, ANSWER)
 
 
+def test_who_answers_an_update_without_a_contact_is_told_by_a_reinvite_at_once() -> None:
+    """Such as linphone: a 2xx to UPDATE has one (RFC 3311 §5.2), where the target means anything."""
+    world, bob, carol = calling(*UPDATES)
+    world.run(0.1)
+    carol.answer(carol.request, 200, None, contact="-")
+    world.run(0.2)
+    assert carol.methods == [*TOLD, "INVITE"]
+    again = agrees(world, carol)
+    heir = killed(world, bob)
+    back(carol, "OPTIONS", 1, contact=str(contact(again)))
+    assert heir.last(SessionResumed).session.exchange.remote == ANSWER
+
+
 def test_who_comes_to_the_latest_one_is_told_nothing_more() -> None:
     world, _, carol = placed()
     back(carol, "INFO", 1)
