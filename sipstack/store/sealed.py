@@ -45,7 +45,8 @@ class Sealed:
     our 2xx, with a re-INVITE of ours, or with the UPDATE that follows a change of ours a moment later. A call
     that we have placed is complete with the first UPDATE (or re-INVITE) after its 2xx; before that, and while
     the answer to a late offer is on its way, another node answers BYE and OPTIONS, and puts off the rest.
-    Who takes a new Contact from INVITEs alone, as linphone does, stays there until one of ours.
+    Who takes a new Contact from INVITEs alone, as linphone does, shows that by an answer without one, or by
+    a request to an older one, and gets a re-INVITE.
     A peer is asked to be the one who refreshes, for after a crash nobody does in our place.
 
     What it cannot do. Nobody knows who else goes on with a call: a node remembers for 64*T1 what is over, so
