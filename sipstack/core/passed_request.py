@@ -217,6 +217,7 @@ class PassedRequest:
         self._again = NEVER
         self._until = now + (RINGING if status < 200 else 64 * self._core.timers.t1)
         if status >= 200:
+            self._sent = None  # it is written again for a copy
             self._owner.waiting.pop(self, None)
 
     def _acknowledge(self, response: Response) -> None:

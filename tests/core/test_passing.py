@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
 
+from sipstack.core.configuration import Configuration
+from sipstack.core.core import Core
 from sipstack.core.events import Ended, OfferReceived, SessionResumed
+from sipstack.core.outputs import Open, Transmit, Transport
 from sipstack.core.passing import MARK
-from sipstack.message import Request
+from sipstack.identifiers import Identifiers
+from sipstack.message import Request, parse
 from sipstack.testing.agent import ANSWER, CoreAgent
 from sipstack.testing.ladders import ladder
 from sipstack.testing.peer import ScriptedPeer
@@ -244,6 +249,31 @@ def test_what_came_in_secret_is_not_sent_on_in_the_clear() -> None:
     assert cluster.sent(TWO, ONE) == []
     assert cluster.taken_over() == ["two"]
     assert cluster.carol.response.status == 200
+
+
+def test_over_tls_it_goes_on_over_tls_and_comes_back_over_the_connection() -> None:
+    core = Core(Configuration(nodes={"one": "sips:192.0.2.11:5061"}), Identifiers(random.Random(1)))
+    core.speak(Transport("TLS", reliable=True, secure=True, default_port=5061))
+    peer, owner = (Flow("TLS", TWO, far, reliable=True, secure=True, connection=1) for far in (CAROL, ONE))
+    core.flow_accepted(peer, 0.0)
+    carol = ScriptedPeer(World(), "carol", CAROL)
+    uri = "sips:one@cluster.test;node=one"
+    bye = carol.write("BYE", uri, to=f"<{uri}>;tag=one")
+    core.receive(peer, bytes(bye), 0.0)
+    opened = core.outputs.popleft()
+    assert isinstance(opened, Open)
+    assert (opened.target.transport, opened.target.domain) == ("TLS", "192.0.2.11")
+    core.flow_opened(opened.target, owner, 0.0)
+    passed = core.outputs.popleft()
+    assert isinstance(passed, Transmit)
+    assert passed.flow == owner
+    request = parse(passed.data)
+    assert isinstance(request, Request)
+    core.receive(owner, bytes(request.response(200)), 0.1)
+    back = core.outputs.popleft()
+    assert isinstance(back, Transmit)
+    assert back.flow == peer
+    assert parse(back.data).headers.raw("Via") == bye.headers.raw("Via")
 
 
 # --- where peers are known by their addresses ---
