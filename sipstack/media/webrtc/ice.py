@@ -33,7 +33,10 @@ except ImportError as error:
 GATHERING = 2.0
 """Seconds that servers have to tell our addresses; a call waits for them."""
 PATIENCE = 20.0
-"""Seconds until a path is found, or the call has none."""
+"""Seconds until a path is found, or the call has none. Not less, whatever becomes of our own checks: those of
+the peer may come late, from an address that it did not know itself (RFC 8863). So aioice is never told that
+there are no more candidates.
+"""
 EARLY = 16
 """Fragments that are kept until the description that they belong to is here."""
 COMPONENT = 1
@@ -222,8 +225,6 @@ class IceAgent:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._add(remote.candidates)
-                if not remote.more:
-                    await connection.add_remote_candidate(None)
                 while self._early:
                     await self.trickle(self._early.popleft())
                 await connection.connect()
@@ -237,8 +238,6 @@ class IceAgent:
         known = set(self._remote.candidates)
         self._remote = remote
         await self._add([each for each in remote.candidates if each not in known])
-        if not remote.more:
-            await self._connection.add_remote_candidate(None)
 
     async def trickle(self, fragment: IceDescription) -> None:
         """Candidates that come after their description (RFC 8838); those of another one are left out."""

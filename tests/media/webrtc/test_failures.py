@@ -61,6 +61,30 @@ async def described(alice: AudioSession, bob: AudioSession, *changes: tuple[str,
     return answer
 
 
+class Nameless(Call):
+    """Alice's offer names no address. Bob's answer takes five seconds, and Alice begins to check then."""
+
+    async def describe(self, direction: Direction = Direction.SENDRECV) -> tuple[str, str]:
+        offer = str(await self.alice.offer(direction))
+        kept = [line for line in offer.splitlines() if not line.startswith("a=candidate")]
+        answer = str(await self.bob.answer(sdp.parse("".join(f"{line}\r\n" for line in kept))))
+        await asyncio.sleep(5)
+        await self.alice.answered(sdp.parse(answer))
+        self.bob.confirmed()
+        return offer, answer
+
+
+async def test_a_peer_whose_addresses_are_of_no_use_is_met_when_it_checks_ours() -> None:
+    """RFC 8863: what became of our own checks says nothing about those that are still to come."""
+    wire = Wire()
+    alice, bob = session(wire, ALICE, 1), session(wire, BOB, 2)
+    events = listening(bob)
+    async with Nameless(alice, bob) as call:
+        await connected(call)
+        assert await heard(call.alice, call.bob, 440) > 0.99
+        assert not [event for event in events if isinstance(event, MediaFailed)]
+
+
 async def test_a_peer_that_nobody_can_reach() -> None:
     wire = Wire(loss=1.0)
     alice, bob = session(wire, ALICE, 1), session(wire, BOB, 2)
