@@ -40,6 +40,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
+def sealed(pytestconfig: pytest.Config) -> bool:
+    """Whether sessions are sealed in this run. Then a call that we place has an UPDATE of ours soon after its
+    2xx, or a re-INVITE where the peer takes none, and we ask the peer to be the one who refreshes.
+    """
+    return bool(pytestconfig.getoption("--sessions") == "sealed")
+
+
+@pytest.fixture
 def session_store(pytestconfig: pytest.Config, tmp_path: Path) -> tuple[str, ...]:
     """The options by which a command of ours takes part; none where it cannot."""
     in_file = pytestconfig.getoption("--sessions") == "sqlite"
