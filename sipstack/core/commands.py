@@ -7,6 +7,7 @@ from typing import Any, TypedDict, Unpack
 
 import attrs
 
+from sipstack.core.accounts import identity_recorded
 from sipstack.core.services import Services
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
@@ -196,8 +197,11 @@ class Commands(Services):
         """
         if record.dialog.key in self._dialogs:
             raise LocalProtocolError("the dialog is here already")
-        identity = identity or self.configuration.identity
-        identity = identity if record.is_caller else identity.for_callers
+        if identity is None:
+            identity = identity_recorded(record, self.configuration)
+            identity = self._registered.identities.get(identity, identity)
+        elif not record.is_caller:
+            identity = identity.for_callers
         usages = DialogUsages(self, attrs.evolve(record.dialog), identity)
         if PROOF in record.extensions:
             usages.proof = Proof.of_record(record.extensions[PROOF], now)

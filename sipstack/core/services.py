@@ -11,6 +11,7 @@ from typing import Any, ParamSpec
 
 import attrs
 
+from sipstack.core.accounts import account_of
 from sipstack.core.ack_again import AckAgain
 from sipstack.core.admission import Admission
 from sipstack.core.authenticator import Authenticator
@@ -227,6 +228,9 @@ class Services:
                     break
         registered = self._registered.identities
         return (registered.get(found, found) if registered else found).for_callers
+
+    def account_of(self, identity: Identity) -> str:
+        return account_of(identity, self.configuration)
 
     def count_malformed(self) -> None:
         self.counters.malformed += 1

@@ -113,6 +113,9 @@ class CoreServices(Protocol):
     def keeper(self) -> Keeper | None:
         """Who keeps sessions beyond this process; None: nobody."""
 
+    def account_of(self, identity: Identity) -> str:
+        """The URI of the account whose ``identity`` this is; empty for the first one."""
+
     def send(
         self, draft: Draft, user: ClientUser, now: float, usages: DialogUsages | None = None
     ) -> SentRequest:

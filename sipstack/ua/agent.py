@@ -267,12 +267,12 @@ class UserAgent(UserAgentClient, KeptCalls):
         if self._sessions is not None:
             await self._sessions.open(self._node)
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
-            self._resuming = resuming = Resuming(runtime, keeper, self._sessions, self._on_resume)
+            self._resuming = resuming = Resuming(runtime, keeper, self._sessions, self._on_resume, room[0])
             self._orphans = Orphans(runtime, self._sessions, resuming)
             runtime.aside = Claims(resuming.claim)
             runtime.kept = KeptState(self._sessions, Json(), self._node)
         elif self._configuration.seal is not None:
-            self._resuming = ResumedSessions(runtime, self._on_resume)
+            self._resuming = ResumedSessions(runtime, self._on_resume, room[0])
         try:
             if self._records is not None:
                 await self._records.open(self._node)

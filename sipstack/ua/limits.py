@@ -28,7 +28,8 @@ class Limits:
     room for others; a trunk that brings all calls has the rest. Raises ValueError for one that is not
     greater than 0.
 
-    ``calls``: calls that handlers have at one time, answered or not. If not given, what the descriptors of
+    ``calls``: calls that handlers have at one time, answered or not, and calls that were answered before and
+    go on here (``sessions``); these are taken in any case. If not given, what the descriptors of
     this process (``ulimit -n``) allow with RTP; no bound of its own where ``media`` is given.
     ``calls_per_source``: those from one IP address; no bound of its own if not given.
     ``requests``: other requests that handlers have at one time.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sipstack import sdp
 from sipstack.core.lasting import BEGAN
 from sipstack.errors import CallEnded, LocalProtocolError, SipError
@@ -17,11 +19,19 @@ from sipstack.usage.invite.session import Session
 
 class ResumedCall(Call):
     """A ``Call`` in every respect. Its media go on at the same port, where it is free and nothing protected
-    them; else a re-INVITE agrees on another, and on new keys.
+    them; else a re-INVITE agrees on another, and on new keys. ``leave`` is called when it is over.
     """
 
-    def __init__(self, runtime: Runtime, session: Session, media: MediaPort, record: SessionRecord) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        session: Session,
+        media: MediaPort,
+        record: SessionRecord,
+        leave: Callable[[], None],
+    ) -> None:
         super().__init__(runtime, session, media)
+        self._leave = leave
         self._restored: Result[None] = Result()
         began = record.application.get(BEGAN)
         if isinstance(began, int | float):
@@ -33,6 +43,11 @@ class ResumedCall(Call):
     def resumed(self) -> bool:
         """True: another process had it before, or this one before it was started again."""
         return True
+
+    def _finish(self, by: str, reason: str = "") -> None:
+        leave, self._leave = self._leave, nothing
+        leave()
+        super()._finish(by, reason)
 
     async def _restore(self, local: bytes | None, remote: bytes | None) -> None:
         try:
@@ -60,3 +75,7 @@ class ResumedCall(Call):
                 await self._offer(self._direction)
             except LocalProtocolError as error:  # one is under way, or the media is closed
                 CALL.info("%s: no new offer: %s", self.id, error)
+
+
+def nothing() -> None:
+    """It takes no room, or has left it already."""

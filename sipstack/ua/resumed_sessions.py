@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,8 +15,9 @@ from sipstack.errors import CallEnded, SipError
 from sipstack.log import CALL
 from sipstack.ua.call import Call
 from sipstack.ua.call_data import MEDIA
+from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.result import Result
-from sipstack.ua.resumed_call import ResumedCall
+from sipstack.ua.resumed_call import ResumedCall, nothing
 from sipstack.ua.runtime import MediaFactory, Runtime
 from sipstack.ua.way_to import flow_towards
 
@@ -32,9 +34,12 @@ class Wanted:
 
 
 class ResumedSessions:
-    """Makes calls of sessions, for who has asked for one or else for ``handler``. None: it is kept."""
+    """Makes calls of sessions, for who has asked for one or else for ``handler``. None: it is kept. Those
+    that were answered are among ``calls``, as they were before, also where new ones had no room.
+    """
 
-    def __init__(self, runtime: Runtime, handler: ResumeHandler | None) -> None:
+    def __init__(self, runtime: Runtime, handler: ResumeHandler | None, calls: Occupancy) -> None:
+        self._calls = calls
         self.handler = handler
         self._runtime = runtime
         self._handling: set[asyncio.Task[Any]] = set()
@@ -67,7 +72,11 @@ class ResumedSessions:
             if not isinstance(error, SipError):
                 raise
             return
-        call = ResumedCall(runtime, session, media, record)
+        leave: Callable[[], None] = nothing
+        if not record.is_caller:
+            self._calls.enter(flow)
+            leave = partial(self._calls.leave, flow)
+        call = ResumedCall(runtime, session, media, record, leave)
         if wanted is not None:
             if wanted.ends:
                 call._hang_up_nowait()

@@ -13,6 +13,7 @@ from sipstack.store.port import Listed, SessionStore, Taken
 from sipstack.ua.call import Call
 from sipstack.ua.keeping import Keeper, dialog_of
 from sipstack.ua.kept_call import KeptCall
+from sipstack.ua.occupancy import Occupancy
 from sipstack.ua.result import Result
 from sipstack.ua.resumed_sessions import ResumedSessions, ResumeHandler, Wanted
 from sipstack.ua.runtime import MediaFactory, Runtime
@@ -29,9 +30,14 @@ class Resuming(ResumedSessions):
     """Those of a store: they can be listed, and taken over before the peer asks for anything."""
 
     def __init__(
-        self, runtime: Runtime, keeper: Keeper, store: SessionStore, handler: ResumeHandler | None
+        self,
+        runtime: Runtime,
+        keeper: Keeper,
+        store: SessionStore,
+        handler: ResumeHandler | None,
+        calls: Occupancy,
     ) -> None:
-        super().__init__(runtime, handler)
+        super().__init__(runtime, handler, calls)
         self._keeper = keeper
         self._store = store
         self._wanted: dict[DialogKey, Wanted] = {}

@@ -19,6 +19,8 @@ from sipstack.transaction.layer import AnyServer
 from sipstack.usage.invite.extensions import Extensions
 from sipstack.usage.invite.record import SessionRecord
 
+ACCOUNT = "account"
+"""Under which the record says whose call it is, where that is not our first account."""
 PEER = "peer"
 """Under which the record says from where the peer may send requests."""
 
@@ -66,6 +68,9 @@ class KeptSession:
     def snapshot(self, now: float) -> SessionRecord:
         """The last stable state as values, without what is under way; also of one that is being accepted."""
         exchange, later = self.exchange, self.later
+        application = dict(self.application or {})
+        if account := self.core.account_of(self.usages.identity):
+            application[ACCOUNT] = account
         extended = self.extensions.record(now) if self.extensions is not None else {}
         local, remote = exchange.local, exchange.remote
         if self.usages.proof is not None:
@@ -78,7 +83,7 @@ class KeptSession:
             None if local is None else recordable(local),
             None if remote is None else recordable(remote),
             extended if later is None else {**later.extensions, **extended},
-            dict(self.application or {}),
+            application,
             {} if later is None else later.later,
         )
 
