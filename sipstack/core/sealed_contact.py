@@ -15,6 +15,8 @@ from sipstack.dialog.identity import Identity
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError
 from sipstack.message.session_id import NULL
+from sipstack.sdp.abridged import abridged
+from sipstack.sdp.recordable import Keying
 from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 
@@ -67,6 +69,9 @@ class SealedContacts:
     def _values(self, record: SessionRecord, usages: DialogUsages, now: float) -> dict[str, Any]:
         """What no request of the peer tells."""
         values = record.as_values()
+        if record.keying is not Keying.NONE and record.local is not None and record.remote is not None:
+            values["local"] = abridged(record.local).decode("utf-8", "surrogateescape")
+            values["remote"] = abridged(record.remote).decode("utf-8", "surrogateescape")
         values["application"] = lasted({BEGAN: now} | record.application, now)
         dialog = values["dialog"]
         for name in CARRIED:

@@ -68,8 +68,12 @@ IN IP6 ::1\r\na=rtcp-fb:* ccm fir\r\na=rtcp-fb:* nack pli\r\n
 a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n
 a=ssrc: cname:\r\na=msid-semantic: WMS *\r\na=msid:- \r\na=group:BUNDLE 0\r\na=mid:0\r\na=rtcp-mux\r\n
 a=setup:active\r\na=setup:passive\r\na=setup:actpass\r\na=ice-ufrag:\r\na=ice-options:trickle\r\n
-a=fingerprint:sha-256 \r\na=candidate:1 1 UDP 2130706431 192.168.  typ host\r\na=end-of-candidates\r\n
+a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;useinbandfec=1\r\n
+a=candidate:1 1 UDP 2130706431 192.168.  typ host\r\na=end-of-candidates\r\n
 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 9 8 0 101\r\n
+a=ptime:20\r\na=rtcp-mux\r\na=mid:0\r\na=ice-ufrag:gone\r\na=fingerprint:sha-256 00\r\na=setup:actpass\r\n
+a=sendrecv\r\na=group:BUNDLE 0\r\n
+m=audio  UDP/TLS/RTP/SAVPF 111 110\r\na=fmtp:110 0-16\r\n
 m=audio  RTP/SAVP 8 0 101\r\nm=video 0 RTP/AVP 96\r\na=rtcp: IN IP4 \r\n
 a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n
 a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n
@@ -79,6 +83,7 @@ a=rtpmap:100 telephone-event/48000\r\na=maxptime:150\r\na=maxptime:20\r\na=recvo
 a=inactive\r\nb=AS:64\r\na=label:1\r\na=rtcp-xr:\r\n
 v=0\r\no=FreeSWITCH \r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n
 m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+.invalid;transport=wss;ob
 sip:;transport=tls sip:;transport=tcp;lr>","<sip:;lr=on>","<sip:172.16. sip:10.0.0. sip:192.168.1.
 ;transport=ws;lr;ob"extensions":{"timer":{}},"100rel":{},"update":{},"application":{"data":{
 "interval":1800,"left":900.0,"refreshing":true,"minimum":90,"supported":true,"updates":true}
@@ -91,7 +96,7 @@ m=audio 10000 RTP/AVP 0 8 9 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\
 a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n",
 "remote":"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=sipstack\r\ns=Asterisk\r\ns=Talk\r\nt=0 0\r\n
 ","extensions":{"timer":{"interval":1800,"left":1800.0,"refreshing":false,"minimum":90,"supported":false,
-"updates":true}},"application":{}}
+"updates":true}},"application":{}}"application":{"media":true,"lasted":0}}
 """
 USUAL = _LINES.replace("\n", "").encode()
 """The preset dictionary (RFC 1950 §2.2)."""

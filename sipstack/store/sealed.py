@@ -15,7 +15,7 @@ from sipstack.store.packing import pack, unpack
 
 NODES = 64
 """Nodes that may share the keys."""
-FORM = 0x10
+FORM = 0x20
 """The first octet: the version of all that follows, and what it is bound to."""
 STATE, BEGUN = bytes((FORM,)), bytes((FORM + 1,))
 HEAD = 15
