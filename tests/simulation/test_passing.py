@@ -1,5 +1,5 @@
-"""The cluster of ``test_takeovers``, whose nodes pass on to one another what is not theirs. In front of them
-is somebody who deals each transaction to one of them by chance, dead or not. Over a bad network.
+"""The cluster of ``test_takeovers`` with a third node. They pass on to one another what is not theirs. In front
+of them is somebody who deals each transaction to one of them by chance, dead or not. Over a bad network.
 
 Whatever happens, two nodes never send one CSeq, and a call is not brought back once its BYE was answered.
 """
@@ -31,6 +31,8 @@ NODES = {name: f"sip:{authority(address)}" for name, address in ADDRESSES.items(
 class Dealt(Cluster):
     """Its Contacts lead to the front. What alice sends there comes to a node that her branch decides."""
 
+    names = ("one", "two", "three")
+
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.front = world.listen("front", FRONT, self.deal, lambda remote, error: None)
@@ -48,7 +50,7 @@ class Dealt(Cluster):
             return
         branch = parse(data).via.branch or ""
         addresses = list(ADDRESSES.values())
-        self.front.send(data, addresses[crc32(f"{self.world.seed} {branch}".encode()) % 2])
+        self.front.send(data, addresses[crc32(f"{self.world.seed} {branch}".encode()) % len(addresses)])
 
 
 def dealt(seed: int) -> tuple[World, User, Cluster]:
@@ -80,7 +82,7 @@ def test_two_nodes_that_pass_on_never_send_one_number(seeds: range) -> None:
         assert [left for left in live if left] == [], f"seed {seed}"
         assert cluster.store.sessions == [], f"seed {seed}"
         for later in (10.0, 100.0, 1000.0):
-            for name in ADDRESSES:
+            for name in cluster.names:
                 cluster.claim(name)
             world.run(later)
         assert brought_back(world, cluster) == [], f"seed {seed}"

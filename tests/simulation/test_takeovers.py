@@ -24,7 +24,7 @@ from tests.simulation.users import BAD, User
 SEEDS = int(os.environ.get("SIPSTACK_SEEDS", "1000"))
 BLOCK = 50
 BLOCKS = [range(first, first + BLOCK) for first in range(0, SEEDS, BLOCK)]
-ADDRESSES = {"one": ("192.0.2.11", 5060), "two": ("192.0.2.12", 5060)}
+ADDRESSES = {name: (f"192.0.2.1{number}", 5060) for number, name in enumerate(("one", "two", "three"), 1)}
 BEGUN = 5.0
 """Seconds until the call is up, or has failed: what happens before is of the other simulations."""
 SETTLED = 40.0
@@ -34,6 +34,8 @@ SETTLED = 40.0
 class Cluster:
     """Two nodes, each a process that may be another one tomorrow."""
 
+    names = ("one", "two")
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.draw = random.Random(f"{world.seed} cluster")
@@ -42,7 +44,7 @@ class Cluster:
         self.nodes: dict[str, User] = {}
         self.dead: list[CoreAgent] = []
         self.resumed: list[tuple[float, DialogKey]] = []
-        for name in ADDRESSES:
+        for name in self.names:
             self.start(name)
 
     def agent(self, name: str, ahead: float) -> CoreAgent:
@@ -87,7 +89,7 @@ class Cluster:
         self.world.later(2.0, user.offer)
 
     def something(self) -> None:
-        name = self.draw.choice(list(ADDRESSES))
+        name = self.draw.choice(self.names)
         act = self.draw.choice([self.crash, self.lose_the_store, self.claim, self.offer])
         act(name)
 
@@ -117,7 +119,7 @@ def run(seed: int, kind: type[Cluster] = Cluster, *, icmp: bool = False) -> tupl
     world.at(600.0, alice.hang_up)
     world.at(700.0, cluster.hang_up)
     world.run(2_000.0)
-    for name in ADDRESSES:  # whose owner was dead when alice said BYE
+    for name in cluster.names:  # whose owner was dead when alice said BYE
         cluster.claim(name)
     world.run(100.0)
     return world, alice, cluster
@@ -174,16 +176,16 @@ def test_a_call_is_not_brought_back(seeds: range) -> None:
     for seed in seeds:
         world, _, cluster = run(seed)
         for later in (10.0, 100.0, 1000.0):
-            for name in ADDRESSES:
+            for name in cluster.names:
                 cluster.claim(name)
             world.run(later)
         assert brought_back(world, cluster) == [], f"seed {seed}"
 
 
 def test_the_seeds_are_worth_something() -> None:
-    """Most calls are established, and taken over more than once."""
+    """Most calls are established, and there is about one take-over for each."""
     runs = [run(seed) for seed in range(50)]
     established = [alice for _, alice, _ in runs if alice.session is not None]
-    epochs = [entry.epoch for _, _, cluster in runs for entry in cluster.store.entries.values()]
+    resumed = [len(cluster.resumed) for _, _, cluster in runs]
     assert len(established) > 45
-    assert sum(epochs) > 100
+    assert sum(resumed) > 40
