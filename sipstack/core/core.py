@@ -327,6 +327,13 @@ class Core(Commands):
         except ParseError as error:
             self._malformed(flow, error)
 
+    def answered_late(self, request: Request, response: Response, now: float) -> None:
+        transaction, takeovers = self.transactions.server_of(request), self.takeovers
+        if transaction is None or not isinstance(takeovers, Takeovers):
+            return
+        if takeovers.withdraw(request, transaction):
+            self.respond(transaction, response, now)
+
     def refuse(self, request: Request, flow: Flow, status: int) -> None:
         self._reply(flow, request, status)
 

@@ -40,6 +40,9 @@ class PassingCore(Protocol):
     def serve_here(self, request: Request, flow: Flow, now: float) -> None:
         """Answer ``request``, which came over ``flow``, as if its owner had never been asked."""
 
+    def answered_late(self, request: Request, response: Response, now: float) -> None:
+        """The owner was only slow. As long as we have not answered, ``response`` is the answer."""
+
 
 class Owner:
     """Another node: how it is reached, and when it was last heard."""
@@ -207,13 +210,19 @@ class PassedRequest:
         """It goes back the way that the request came, without our Via (§16.11)."""
         status = response.status
         self._owner.heard(now)
-        if self._is_ours or (status == 503 and self._rule.heirs):
+        if status == 503 and self._rule.heirs:
             self._acknowledge(response)
             self.serve_here(now)
             return
         first, *others = response.headers.raw("Via")  # as they came: what is only given back needs no check
         headers = response.headers.with_("Via", *split_commas(first)[1:], *others)
-        self._core.transmit(self._back, bytes(response.replace(headers=headers)))
+        response = response.replace(headers=headers)
+        if self._is_ours:
+            self._acknowledge(response)
+            if status >= 200 and self._request.method != "INVITE":
+                self._core.answered_late(self._request, response, now)
+            return
+        self._core.transmit(self._back, bytes(response))
         self._again = NEVER
         self._until = now + (RINGING if status < 200 else 64 * self._core.timers.t1)
         if status >= 200:

@@ -73,7 +73,7 @@ class Takeovers:
 
     def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
         """Let ``request`` wait for its dialog; False when too much waits already."""
-        key = request.call_id, request.to.tag or "", request.from_.tag or ""
+        key = _key(request)
         loading = self._loading.get(key)
         if loading is None:
             if len(self._loading) >= MOST:
@@ -84,6 +84,15 @@ class Takeovers:
             return False
         loading.requests.append((request, transaction))
         return True
+
+    def withdraw(self, request: Request, transaction: AnyServer) -> bool:
+        """Let ``request`` wait no longer: it is answered in another way. False when it does not wait."""
+        loading = self._loading.get(_key(request))
+        if loading is None:
+            return False
+        before = len(loading.requests)
+        loading.requests = [waiting for waiting in loading.requests if waiting[1] is not transaction]
+        return len(loading.requests) < before
 
     def claim(self, key: DialogKey, now: float, epoch: int | None = None) -> bool:
         """Take the session over without having been asked: its owner is dead, or was this one before. With
@@ -137,6 +146,10 @@ class Takeovers:
                 self._core.put_off(request, transaction, now)
             else:
                 self._core.take(request, transaction, now)
+
+
+def _key(request: Request) -> DialogKey:
+    return request.call_id, request.to.tag or "", request.from_.tag or ""
 
 
 def _number(waiting: tuple[Request, AnyServer]) -> int:

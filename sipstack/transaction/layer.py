@@ -109,6 +109,10 @@ class TransactionLayer:
         """Whether a request other than ACK is a retransmission."""
         return server_key(request, request.method) in self.servers
 
+    def server_of(self, request: Request) -> AnyServer | None:
+        """The transaction of a request other than ACK, while there is one."""
+        return self.servers.get(server_key(request, request.method))
+
     def is_merged(self, request: Request, transaction: AnyServer) -> bool:
         """Whether a request outside of a dialog came before by another way and must get 482 (§8.2.2.2)."""
         key = merge_key(request)

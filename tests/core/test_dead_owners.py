@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipstack.core.events import Ended, OfferReceived, SessionResumed
 from sipstack.core.passed_request import REST
 from sipstack.core.passing import MOST
@@ -145,6 +147,27 @@ def test_the_late_answer_of_an_owner_that_was_only_slow_goes_no_further() -> Non
     answers = [each for each in cluster.carol.responses if each.cseq.method == "INFO"]
     assert [each.status for each in answers] == [200]
     assert len(cluster.sent(ONE, TWO)) == 1
+
+
+@pytest.mark.parametrize("method", ["INFO", "BYE"])
+def test_the_late_answer_is_the_answer_while_ours_waits_for_the_store(method: str) -> None:
+    """It is the store that is slow: the owner has done what was asked, and our 500 or 481 would be wrong."""
+    cluster = in_a_call()
+    store = cluster.store
+    assert store is not None
+    delays = iter([0.7, 2.0])
+    store.delay = lambda: next(delays, 0.0)
+    request = cluster.asks(method, 2)
+    cluster.carol.send(TWO, request)
+    cluster.world.run(0.5)
+    cluster.carol.send(TWO, request)
+    cluster.world.run(5.0)
+    answers = [each for each in cluster.carol.responses if each.cseq.method == method]
+    assert [each.status for each in answers] == [200]
+    assert len(cluster.sent(ONE, TWO)) == 1
+    cluster.carol.send(TWO, request)
+    assert cluster.carol.response.status == 200
+    assert cluster.two.faults == []
 
 
 def test_its_late_refusal_of_an_invite_is_acknowledged() -> None:

@@ -1,5 +1,5 @@
-"""The cluster of ``test_takeovers`` with a third node. They pass on to one another what is not theirs. In front
-of them is somebody who deals each transaction to one of them by chance, dead or not. Over a bad network.
+"""The cluster of ``test_takeovers`` with a third node: they pass on to one another what is not theirs. In
+front is somebody who deals each transaction to one of them by chance, dead or not. Over a bad network.
 
 Whatever happens, two nodes never send one CSeq, and a call is not brought back once its BYE was answered.
 """

@@ -34,7 +34,7 @@ SETTLED = 40.0
 class Cluster:
     """Two nodes, each a process that may be another one tomorrow."""
 
-    names = ("one", "two")
+    names: tuple[str, ...] = ("one", "two")
 
     def __init__(self, world: World) -> None:
         self.world = world
