@@ -13,11 +13,13 @@ from sipstack import Timers, UserAgent
 
 
 @pytest.fixture
-def sipp(tmp_path: Path) -> Launch:
-    """Makes a `Sipp`; what it writes goes to the test's own folder."""
+def sipp(tmp_path: Path, sealed: bool) -> Launch:
+    """Makes a `Sipp`; what it writes goes to the test's own folder. Where sessions are sealed it takes the
+    UPDATEs by which it is told of them; what it answers has no other effect.
+    """
     if not installed():
         pytest.skip("there is no sipp on PATH (Debian: apt-get install sip-tester)")
-    return functools.partial(Sipp, folder=tmp_path)
+    return functools.partial(Sipp, folder=tmp_path, takes_updates=sealed)
 
 
 @pytest.fixture

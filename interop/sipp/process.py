@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -52,6 +53,22 @@ def wait_bound(
     return True
 
 
+ALLOWING = re.compile(r"^( *)(INVITE \S+ SIP/2\.0|SIP/2\.0 200 OK)\n", re.M)
+
+
+def _taking_updates(scenario: str) -> str | None:
+    """The scenario, with UPDATE among the methods that it supports; None where it has that already."""
+    path = SCENARIOS / f"{scenario}.xml"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+    else:
+        shown = subprocess.run(["sipp", "-sd", scenario], capture_output=True, text=True, check=False)
+        text = shown.stdout[shown.stdout.index("<?xml") :]
+    if "UPDATE" in text:
+        return None
+    return ALLOWING.sub(r"\1\2\n\1Allow: INVITE, ACK, CANCEL, BYE, UPDATE\n", text)
+
+
 @attrs.frozen
 class Result:
     """The end of one run: exit status 0 means that every call went as the scenario asks."""
@@ -98,7 +115,11 @@ class Sipp:
         limit: float = 20.0,
         trace: bool = True,
         transport: str = "u1",
+        takes_updates: bool = False,
     ) -> None:
+        """``takes_updates``: where the scenario has no UPDATE of its own, sipp supports it, answers each with
+        200, and tells nothing of them.
+        """
         self.port = port or free_port()
         self.limit = limit
         self._folder = folder
@@ -106,6 +127,10 @@ class Sipp:
         self._core = core
         self._tcp = transport.startswith("t")
         self._calls_over_tcp = self._tcp and target is not None
+        text = _taking_updates(scenario) if takes_updates else None
+        self._answers_updates = text is not None
+        if text is not None:
+            self._file("xml").write_text(text, encoding="utf-8")
         self._arguments = ["sipp", *([target] if target else []), *self._scenario(scenario)]
         self._arguments += [
             *self._common(trace),
@@ -183,12 +208,18 @@ class Sipp:
         return Result(
             status=self._running.returncode,
             statistics=self.statistics,
-            messages=messages.read(self._file("msg")),
+            messages=[
+                each
+                for each in messages.read(self._file("msg"))
+                if not (self._answers_updates and each.method == "UPDATE")
+            ],
             errors=errors.read_text(encoding="utf-8", errors="replace") if errors.is_file() else "",
             screen=self._file("out").read_text(encoding="utf-8", errors="replace")[-SCREEN:],
         )
 
     def _scenario(self, scenario: str) -> Sequence[str]:
+        if self._answers_updates:
+            return ["-sf", str(self._file("xml")), "-aa"]
         path = SCENARIOS / f"{scenario}.xml"
         return ["-sf", str(path)] if path.is_file() else ["-sn", scenario]
 

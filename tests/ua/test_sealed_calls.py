@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from sipstack import Invitation
 from sipstack.core.trace import TracedMessage
 from sipstack.store.sealed import Sealed
 from sipstack.testing.world import World
@@ -54,3 +55,29 @@ async def test_a_call_that_we_place_is_told_to_the_peer_which_refreshes(world: W
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(call.ended(), 3600)
         assert len(contacts(trace, b"UPDATE ")) == 1
+
+
+async def test_a_call_that_we_answer_needs_no_second_telling(world: World) -> None:
+    """Our 2xx has all: what the application noted before it answered, too."""
+    trace: list[TracedMessage] = []
+
+    async def noted(invitation: Invitation) -> None:
+        invitation.data["ticket"] = "42"
+        async with invitation.accept() as call:
+            await call.ended()
+
+    async with (
+        world.user_agent("alice") as alice,
+        world.user_agent("bob", sessions=(sealed := Sealed(KEYS)), trace=trace.append) as bob,
+        bob.serving(noted),
+        alice.call("sip:bob@bob.test") as call,
+    ):
+        await asyncio.sleep(10)
+        (accepted,) = contacts(trace, b"SIP/2.0 200 OK\r\n")
+        assert contacts(trace, b"UPDATE ") + contacts(trace, b"INVITE ") == []
+        dialog = call._session.dialog
+        user = accepted.partition(b"sip:")[2].partition(b"@")[0].decode()
+        opened = sealed.open(user, (dialog.call_id, dialog.remote_tag, dialog.local_tag))
+        assert opened is not None
+        assert isinstance(opened.values, dict)
+        assert opened.values["application"]["data"] == '{"ticket":"42"}'
