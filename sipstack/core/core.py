@@ -17,6 +17,7 @@ from sipstack.core.keeping import Keeping
 from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport
 from sipstack.core.overload import Overload, Verdict
 from sipstack.core.passing import Passing
+from sipstack.core.replaced import Replacing, replaced_dialog
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
 from sipstack.core.uas import RETRY_AFTER
@@ -47,6 +48,7 @@ class Core(Commands):
             self.takeovers = Unsealing(self, self.sealing)
         elif configuration.keeps_sessions:
             self.takeovers = Takeovers(self)
+            self.uas.awaits_replaced = self._awaits_replaced
         nodes, heirs = configuration.nodes, self.takeovers is not None
         self.passing = Passing(self, nodes, heirs=heirs) if nodes else None
 
@@ -272,8 +274,23 @@ class Core(Commands):
 
     # -- sessions of other processes -----------------------------------------------------------------------
 
+    def _awaits_replaced(self, request: Request, transaction: InviteServerTransaction, now: float) -> bool:
+        key, takeovers = replaced_dialog(request), self.takeovers
+        if key is None or key in self._dialogs or self.keeper is None or self.keeper.ends(key):
+            return False
+        if isinstance(takeovers, Takeovers) and takeovers.wait(request, transaction, now, key):
+            Replacing(self, request, transaction)
+        else:
+            self.put_off(request, transaction, now)
+        return True
+
     def take(self, request: Request, transaction: AnyServer, now: float) -> None:
         try:
+            if request.to.tag is None:
+                if isinstance(transaction, InviteServerTransaction) and transaction.user is not None:
+                    transaction.user = None  # which is nobody any more once it is cancelled
+                    self.uas.invite(request, transaction, now)
+                return
             found = self.dialog_of(request)
             if found is not None and not self._admits(found, request, transaction.flow, now):
                 found = None
@@ -286,7 +303,9 @@ class Core(Commands):
 
     def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
         self.count_overloaded()
-        self.respond(transaction, request.response(503, headers=RETRY_AFTER), now)
+        if transaction.state in (State.TRYING, State.PROCEEDING):  # else it was cancelled while it waited
+            tag = request.to.tag or self.identifiers.tag()
+            self.respond(transaction, request.response(503, to_tag=tag, headers=RETRY_AFTER), now)
 
     def restore(self, loaded: Loaded, flow: Flow | None, now: float) -> Session:
         if self.keeper is not None and self.keeper.ends(loaded.record.dialog.key):

@@ -1,4 +1,5 @@
-"""Requests in dialogs that we do not have: another process of ours may have left them in the store.
+"""Requests in dialogs that we do not have, or to take their place: another process of ours may have left them
+in the store.
 
 The request waits, bounded in number and time, until its session is loaded; then it is answered as if the
 process had always been here. Who has no session gets 481 (RFC 3261 §12.2.2); while nobody knows, 503: a peer
@@ -36,7 +37,7 @@ class TakeoverCore(Protocol):
 
     def schedule(self, item: Timed) -> None: ...
 
-    def dialog_of(self, request: Request) -> DialogUsages | None: ...
+    def find_dialog(self, call_id: str, local_tag: str, remote_tag: str) -> DialogUsages | None: ...
 
     def put_off(self, request: Request, transaction: AnyServer, now: float) -> None:
         """Nobody knows whose it is: the peer may come again."""
@@ -50,7 +51,7 @@ class TakeoverCore(Protocol):
         """
 
     def take(self, request: Request, transaction: AnyServer, now: float) -> None:
-        """A request in a dialog, which is here by now or nowhere."""
+        """A request in a dialog, or one that means it, which is here by now or nowhere."""
 
 
 Waiting = list[tuple[Request, AnyServer]]
@@ -71,9 +72,13 @@ class Takeovers:
     def __len__(self) -> int:
         return len(self._loading)
 
-    def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
-        """Let ``request`` wait for its dialog; False when too much waits already."""
-        key = _key(request)
+    def wait(
+        self, request: Request, transaction: AnyServer, now: float, key: DialogKey | None = None
+    ) -> bool:
+        """Let ``request`` wait for its dialog, or for another one that it means; False when too much waits
+        already.
+        """
+        key = key or _key(request)
         loading = self._loading.get(key)
         if loading is None:
             if len(self._loading) >= MOST:
@@ -117,8 +122,8 @@ class Takeovers:
             return
         del self._loading[load.key]
         loading.over()
-        requests = sorted(loading.requests, key=_number)
-        flow = self._core.origin(requests[0][0], requests[0][1].flow, now) if requests else None
+        requests = sorted(loading.requests, key=_place)
+        flow = self._flow_of_peer(requests, now)
         if isinstance(found, Loaded):
             if found.record.dialog.secure and flow is not None and not flow.secure:
                 found = Absent.UNKNOWN  # a secure session has no business with who comes in the clear
@@ -135,12 +140,19 @@ class Takeovers:
             else:
                 self._core.take(request, transaction, now)
 
+    def _flow_of_peer(self, requests: Waiting, now: float) -> Flow | None:
+        """Where its peer is; who only means the dialog, by Replaces, is not."""
+        if not requests or requests[0][0].to.tag is None:
+            return None
+        request, transaction = requests[0]
+        return self._core.origin(request, transaction.flow, now)
+
     def proceed(self, key: DialogKey, now: float) -> None:
         """The user agent has heard of the session, and made of it what it wants: its requests go on. Where
         another process was faster meanwhile they may come again: 481 would end the call.
         """
         requests = self._resumed.pop(key, [])
-        lost = bool(requests) and self._core.dialog_of(requests[0][0]) is None
+        lost = bool(requests) and self._core.find_dialog(*key) is None
         for request, transaction in requests:
             if lost:
                 self._core.put_off(request, transaction, now)
@@ -152,8 +164,10 @@ def _key(request: Request) -> DialogKey:
     return request.call_id, request.to.tag or "", request.from_.tag or ""
 
 
-def _number(waiting: tuple[Request, AnyServer]) -> int:
-    return waiting[0].cseq.number
+def _place(waiting: tuple[Request, AnyServer]) -> tuple[bool, int]:
+    """Those of its peer come first, in their order."""
+    request = waiting[0]
+    return request.to.tag is None, request.cseq.number
 
 
 class Loading:

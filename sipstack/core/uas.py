@@ -4,6 +4,7 @@ answers: INVITE with ACK, BYE and CANCEL, and OPTIONS.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sipstack.core.admission import source_of
@@ -38,12 +39,16 @@ class UasCore(CoreServices, Protocol):
 class UserAgentServer:
     """Serves requests outside of a dialog, and those inside that belong to no usage."""
 
-    __slots__ = ("_core", "guard", "leaving")
+    __slots__ = ("_core", "awaits_replaced", "guard", "leaving")
 
     def __init__(self, core: UasCore) -> None:
         self._core = core
         self.guard: Gatekeeper | None = None
         """Who asks for the credentials of those who begin something with us."""
+        self.awaits_replaced: Callable[[Request, InviteServerTransaction, float], bool] | None = None
+        """Where sessions may be in a store: whether an INVITE with Replaces waits until the one that it means
+        is loaded. Then ``invite`` goes on with it.
+        """
         self.leaving = False
         """Whether we are about to leave: nothing new is taken."""
         registry = core.registry
@@ -126,6 +131,13 @@ class UserAgentServer:
 
     def _invite(self, request: Request, transaction: AnyServer, now: float) -> None:
         assert isinstance(transaction, InviteServerTransaction)
+        awaits = self.awaits_replaced
+        if awaits is not None and "Replaces" in request.headers and awaits(request, transaction, now):
+            return
+        self.invite(request, transaction, now)
+
+    def invite(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
+        """A new call, that nothing speaks against."""
         core = self._core
         host = core.begin_dialog(request, transaction.flow, now)
         if isinstance(host, tuple):
