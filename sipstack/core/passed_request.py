@@ -10,6 +10,7 @@ from typing import Protocol
 
 import attrs
 
+from sipstack.core.owner import Owner
 from sipstack.core.router import Route, Router
 from sipstack.errors import SipError
 from sipstack.message import Request, Response
@@ -23,8 +24,6 @@ HOPS = 70
 """Max-Forwards of a request that comes without (§16.6 step 3)."""
 RINGING = 300.0
 """Seconds without a response that the final one of an INVITE may take after a provisional one."""
-REST = 5.0
-"""Seconds in which a node that did not answer gets nothing, and after them one request to find out."""
 
 
 class PassingCore(Protocol):
@@ -42,47 +41,6 @@ class PassingCore(Protocol):
 
     def answered_late(self, request: Request, response: Response, now: float) -> None:
         """The owner was only slow. As long as we have not answered, ``response`` is the answer."""
-
-
-class Owner:
-    """Another node: how it is reached, and when it was last heard."""
-
-    __slots__ = ("_rests_until", "flow", "heard_at", "hop", "name", "waiting")
-
-    def __init__(self, name: str, hop: str) -> None:
-        self.name = name
-        self.hop = hop
-        self.flow: Flow | None = None
-        """The one that was found last."""
-        self.heard_at = -NEVER
-        self.waiting: dict[PassedRequest, None] = {}
-        """Requests that it has not answered, in order."""
-        self._rests_until = 0.0  # 0: it has answered since it last did not
-
-    def __repr__(self) -> str:
-        return f"<Owner {self.name}>"
-
-    def takes(self, now: float) -> bool:
-        """Whether the next request goes to it. Of one that was silent the first after its rest does, and no
-        other meanwhile.
-        """
-        if self.rests(now):
-            return False
-        if self._rests_until:
-            self._rests_until = now + REST
-        return True
-
-    def rests(self, now: float) -> bool:
-        """Whether it was silent a moment ago."""
-        return now < self._rests_until
-
-    def heard(self, now: float) -> None:
-        """It has said something, whatever."""
-        self.heard_at, self._rests_until = now, 0.0
-
-    def silent(self, now: float) -> None:
-        """It says nothing, or is not there."""
-        self._rests_until = now + REST
 
 
 @attrs.frozen

@@ -17,7 +17,8 @@ from typing import Protocol
 
 import attrs
 
-from sipstack.core.passed_request import Owner, PassedRequest, PassingCore, Rule, Table, hops_left
+from sipstack.core.owner import Owner
+from sipstack.core.passed_request import PassedRequest, PassingCore, Rule, Table, hops_left
 from sipstack.core.peers import is_at
 from sipstack.errors import ParseError
 from sipstack.identifiers import MAGIC_COOKIE, Identifiers
@@ -103,9 +104,7 @@ class Passing:
         """Nobody is at the other end of ``flow``: what is on its way there is ours."""
         for owner in self._owners.values():
             if owner.flow == flow:
-                owner.silent(now)
-                for passed in list(owner.waiting):
-                    passed.serve_here(now)
+                owner.refused(now)
 
     def origin(self, request: Request, flow: Flow, now: float) -> Flow:
         """``flow`` as whoever has passed ``request`` on to us sees it: with the address of the peer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipstack.core.events import Ended, OfferReceived, SessionResumed
-from sipstack.core.passed_request import REST
+from sipstack.core.owner import REST
 from sipstack.core.passing import MOST
 from sipstack.message import Request, Response
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
