@@ -84,7 +84,7 @@ class Account:
     ``contact_host``: ``HOST`` or ``HOST:PORT`` of our Contact, in place of the address that we are bound to:
     that of a cluster, or of the proxy in front of it, by which the requests in a call reach any of its nodes.
     Parameters come back with each of them: by ``cluster.example.com;node=n1`` a proxy finds the one that has
-    the call, while that is there.
+    the call, while that is there; or another node does (``UserAgent(nodes=...)``).
     """
 
     aor: str

@@ -301,3 +301,17 @@ def test_a_stranger_gains_nothing_by_a_node_that_passes_it_on(peers: str) -> Non
     mallory.send(ONE, bye.with_headers(bye.headers.with_("Via", *claims)))
     assert mallory.response.status == 481
     assert cluster.one.session.is_established
+
+
+@pytest.mark.parametrize("peers", ["route", "flow"])
+def test_a_call_that_is_loaded_for_what_was_passed_on_is_the_peers_and_not_the_nodes(peers: str) -> None:
+    """The owner was started again, and the first that it hears of the call comes from another node."""
+    cluster = in_a_call(peers=peers)
+    cluster.one.kill()
+    one = node(cluster.world, "one", ONE, cluster.store, peers=peers)
+    cluster.carol.send(TWO, cluster.asks("INFO", 2))
+    assert cluster.carol.response.status == 200
+    usages = one.last(SessionResumed).session.usages
+    assert (usages.source, usages.flow and usages.flow.remote) == (CAROL[0], CAROL)
+    cluster.carol.send(ONE, cluster.asks("INFO", 3))
+    assert (cluster.carol.response.status, cluster.carol.response.cseq.number) == (200, 3)
