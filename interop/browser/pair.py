@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -15,7 +16,6 @@ from interop.asterisk.listening import answering, eventually, hear_tone, next_ca
 from interop.asterisk.sound import RATE, tone, write_wav
 from interop.browser.chromium import Page
 from sipstack import AudioSession, Call, IncomingRequest, Tls, UserAgent
-from sipstack.core.configuration import Timers
 from sipstack.testing.certificates import CertificateAuthority
 from sipstack.ua.runtime import MediaFactory
 
@@ -139,17 +139,27 @@ def _open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-@asynccontextmanager
-async def phones(
-    page: Page, library: str, folder: Path, codec: str | None, *, timers: Timers | None = None
-) -> AsyncIterator[Phones]:
-    """Both, connected and registered; the page says its tone in calls. Ours knows one codec alone, so that
-    there is no doubt about it; None is a user agent that was told nothing of media.
-    """
+def our_phone(folder: Path, codec: str | None, *, port: int = 0, **options: Any) -> UserAgent:
+    """It knows one codec alone, so that there is no doubt about it; None: it is told nothing of media."""
     certificate, key = CertificateAuthority().issue(HOST).write(folder, "server")
 
     def media(host: str) -> AudioSession:
         return AudioSession(host, codecs=[codec or ""], security="dtls", sample_rate=RATE)
+
+    return UserAgent(
+        US,
+        listen=f"wss:{HOST}:{port}",
+        tls=Tls(certificate=certificate, key=key),
+        media=media if codec else None,
+        **options,
+    )
+
+
+@asynccontextmanager
+async def phones(
+    page: Page, library: str, folder: Path, codec: str | None, **options: Any
+) -> AsyncIterator[Phones]:
+    """Both, connected and registered; the page says its tone in calls. ``options``: those of ours."""
 
     async def bind(request: IncomingRequest) -> None:
         (contact,) = request.request.headers.raw("Contact")
@@ -157,13 +167,7 @@ async def phones(
         await request.respond(200, headers=(("Contact", f"<{both.contact}>;expires=600"),))
 
     async with (
-        UserAgent(
-            US,
-            listen=f"wss:{HOST}:0",
-            tls=Tls(certificate=certificate, key=key),
-            media=media if codec else None,
-            timers=timers,
-        ) as ua,
+        our_phone(folder, codec, **options) as ua,
         ua.serving(requests={"REGISTER": bind}),
     ):
         ((_, _, port),) = ua.listening

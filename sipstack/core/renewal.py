@@ -135,7 +135,7 @@ class Renewal:
             return
         if status < 300 and "Contact" not in response.headers:
             # RFC 3311 §5.2 asks for one: to whom the target means nothing here, a re-INVITE tells it
-            self._sealing.takes_invites_only(session)
+            self._sealing.ignores_update(session)
             self._tries = TRIES
             self._due(SOON, now)
         elif status < 300:

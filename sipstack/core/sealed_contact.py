@@ -44,12 +44,14 @@ class SealedContacts:
         user = self._seal.begin(call_id, local_tag, self._configuration.maximum_age, room) if after else ""
         return before + user + after if user else contact
 
-    def write(self, usages: DialogUsages, session: Session, contact: str, now: float) -> tuple[str, Told]:
-        """Our Contact URI, and what it tells."""
+    def write(
+        self, usages: DialogUsages, session: Session, contact: str, now: float, *, lasting: bool = False
+    ) -> tuple[str, Told]:
+        """Our Contact URI, and what it tells. ``lasting``: refreshes of the peer bring it no other."""
         before, after = _parts(contact, usages.identity)
         if after:
             record = session.snapshot(now)
-            values, lifetime = self._values(record, usages, now), self._lifetime(record)
+            values, lifetime = self._values(record, usages, now), self._lifetime(record, lasting)
             room = LONGEST - len(before) - len(after)
             try:
                 user = self._seal.seal(usages.dialog.key, values, lifetime, room)
@@ -83,8 +85,10 @@ class SealedContacts:
             values["source"] = usages.source
         return values
 
-    def _lifetime(self, record: SessionRecord) -> float:
+    def _lifetime(self, record: SessionRecord, lasting: bool) -> float:
         """With a session timer one interval more than it has left: a peer may keep the Contact it has."""
+        if lasting:
+            return self._configuration.maximum_age
         timer = record.extensions.get("timer", {})
         left, interval = timer.get("left"), timer.get("interval")
         if isinstance(left, int | float) and isinstance(interval, int | float):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import attrs
+
 from sipstack.core.configuration import Configuration
 from sipstack.core.lasting import BEGAN
 from sipstack.core.numbers import ceiling, next_block
@@ -27,8 +29,6 @@ from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.timers import Timers
 from sipstack.usage.invite.session import Session
 
-SETTLING = ("INVITE", "BYE")
-"""Our 2xx to the one tells the state again; after the other there is none."""
 WORTH_A_MARGIN = 500
 """Numbers that are left of ours when we go on with others: like ``dialog.usages.CSEQ_MARGIN``."""
 
@@ -90,7 +90,7 @@ class Sealing:
         if sent.renewal is not None and sent.renewal.settled(now):
             sent.renewal = None
         if sent.renewal is None and not sent.has(session):
-            sent.renewal = Renewal(self, usages, now, by_invite=sent.invites_only)
+            sent.renewal = Renewal(self, usages, now, by_invite=bool(sent.ignored))
 
     def forget(self, usages: DialogUsages, then: Then, patience: float, now: float, *, by_peer: bool) -> None:
         key = usages.dialog.key
@@ -141,7 +141,8 @@ class Sealing:
         session = None if usages is None else usages.invite
         if usages is not None and isinstance(session, Session) and session.is_established:
             sent = self._sent.setdefault(usages.dialog.key, Sent())
-            uri, sent.asked = self._contacts.write(usages, session, contact, now)
+            uri, told = self._contacts.write(usages, session, contact, now, lasting=bool(sent.ignored))
+            sent.asked = attrs.evolve(told, by=draft.method)
             return uri
         if usages is None:
             begins = draft.method == "INVITE"
@@ -154,21 +155,23 @@ class Sealing:
         )
 
     def heard(self, usages: DialogUsages, request: Request, now: float) -> None:
-        """The peer has sent ``request``: did it take the Contact that we told it last? The target refresh of
-        an UPDATE (RFC 3311 §5.1) is lost on some; then a re-INVITE tells it.
+        """The peer has sent ``request``: did it take the Contact that we told it last? On some the target
+        refresh of our UPDATE is lost (RFC 3311 §5.1), on others that of a 2xx to their re-INVITE (RFC 3261
+        §12.2.1.2): then a re-INVITE of ours tells it, and what changes later.
         """
         sent, session, uri = self._sent.get(usages.dialog.key), usages.invite, request.uri
         if (
             sent is None
-            or request.method in SETTLING
+            or request.method == "BYE"
             or not isinstance(uri, SipUri)
             or not sent.is_missed_by(uri.user, now)
             or not isinstance(session, Session)
             or not session.is_established
         ):
             return
-        if not sent.invites_only:
-            sent.invites_only = True
+        by = sent.known.by if sent.known is not None else ""
+        if by != "INVITE":
+            sent.ignored |= {by}
             sent.renewal = Renewal(self, usages, now, by_invite=True, in_any_case=True)
         elif not sent.is_stale:
             sent.is_stale = True
@@ -183,8 +186,8 @@ class Sealing:
         if not usages.ceiling:
             usages.ceiling = ceiling(usages.dialog.local_cseq)
         sent = self._sent.setdefault(usages.dialog.key, Sent())
-        uri, told = self._contacts.write(usages, session, contact, now)
-        sent.tell(told, now)
+        uri, told = self._contacts.write(usages, session, contact, now, lasting=bool(sent.ignored))
+        sent.answered(told, now)
         return uri
 
     # -- by renewals ---------------------------------------------------------------------------------------
@@ -194,11 +197,11 @@ class Sealing:
         sent = self._sent.get(session.usages.dialog.key)
         return sent is None or sent.has(session)
 
-    def takes_invites_only(self, session: Session) -> None:
-        """No UPDATE tells the peer anything."""
+    def ignores_update(self, session: Session) -> None:
+        """No UPDATE of ours tells the peer a new Contact."""
         sent = self._sent.get(session.usages.dialog.key)
         if sent is not None:
-            sent.invites_only = True
+            sent.ignored |= {"UPDATE"}
 
     def accepted(self, session: Session, now: float) -> None:
         """The peer has taken what we told it last."""

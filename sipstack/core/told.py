@@ -19,12 +19,13 @@ CROSSING = 2.0
 @attrs.frozen
 class Told:
     """A digest of a state, and the user part of our Contact that holds it: empty where we do not know it.
-    ``whole``: it holds all of it.
+    ``whole``: it holds all of it. ``by``: the method of our request that told it; empty for a 2xx of ours.
     """
 
     digest: int
     user: str
     whole: bool
+    by: str = ""
 
 
 @attrs.define
@@ -34,27 +35,27 @@ class Sent:
     known: Told | None = None
     asked: Told | None = None
     renewal: Renewal | None = None
-    invites_only: bool = False
-    """The peer takes no new Contact from UPDATE."""
+    ignored: frozenset[str] = frozenset()
+    """Ways (``Told.by``) to tell a new Contact by which the peer takes none."""
     is_stale: bool = False
-    """Nor from INVITE, which was said."""
+    """Nor by an INVITE of ours, which was said."""
     _since: float = 0.0
 
-    def tell(self, told: Told, now: float) -> None:
-        """In a 2xx of ours."""
-        self.known, self._since = told, now
+    def answered(self, told: Told, now: float) -> None:
+        """A 2xx of ours tells that."""
+        if told.by not in self.ignored:
+            self.known, self._since = told, now
 
     def accepted(self, now: float) -> None:
         """The peer has taken what we asked it to."""
         if self.asked is not None:
-            self.tell(self.asked, now)
-            self.asked = None
+            self.known, self._since, self.asked = self.asked, now, None
 
     def renewed(self, session: Session, *, whole: bool = True) -> None:
         """There is no more to be told until the next change; not ``whole``: the peer does not take it."""
         known = self.known or Told(0, "", False)
         self.asked = self.renewal = None
-        self.known = Told(digest(session), known.user, known.whole and whole)
+        self.known = attrs.evolve(known, digest=digest(session), whole=known.whole and whole)
 
     def has(self, session: Session) -> bool:
         """Whether that is what there is to be told."""

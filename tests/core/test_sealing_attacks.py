@@ -120,11 +120,9 @@ def test_nothing_that_sip_does_not_show_is_in_a_capture() -> None:
 
     world.send = capture  # type: ignore[method-assign]
     carol.send(bob.address, carol.write("INVITE", bob.uri, body=OFFER))
-    session = bob.invitation.early_session
-    assert session is not None
-    session.application = {"data": {"account": "Rumpelstilz", "pin": 4711}}
+    bob.invitation.application = {"data": {"account": "Rumpelstilz", "pin": 4711}}
     bob.accept()
     world.run(0.1)
-    assert any(b"Contact: <sip:E" in data for data in captured)
+    assert any(b"Contact: <sip:I" in data for data in captured)
     for secret in (b"Rumpelstilz", b"4711", b"account", b"local_cseq"):
         assert not any(secret in data for data in captured)

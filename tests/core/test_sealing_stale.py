@@ -10,7 +10,7 @@ from sipstack.message import Request
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.world import World
-from tests.core.sealing import UPDATES, back, calling, contact, killed, user
+from tests.core.sealing import UPDATES, back, called, calling, contact, inside, killed, user
 
 TOLD = ["INVITE", "ACK", "UPDATE"]
 
@@ -91,13 +91,14 @@ def test_a_bye_is_answered_and_that_is_all() -> None:
     assert (carol.methods, bob.leftovers) == (TOLD, [])
 
 
-def test_the_200_to_its_own_invite_tells_it_all_the_same() -> None:
+def test_its_own_invite_is_answered_and_followed_by_a_reinvite() -> None:
     world, bob, carol = placed()
     back(carol, "INVITE", 1, body=b"v=0 again\r\n", contact=first(carol))
     bob.session.accept_offer(b"v=0 too\r\n", world.now)
-    assert len(user(carol.response)) > 100
-    world.run(0.2)
-    assert carol.methods == TOLD
+    back(carol, "ACK", 1)
+    world.run(0.3)
+    assert carol.methods == [*TOLD, "INVITE"]
+    assert carol.request.body == b"v=0 too\r\n"
 
 
 def test_its_own_update_is_answered_and_followed_by_a_reinvite() -> None:
@@ -154,3 +155,69 @@ def test_a_refused_reinvite_is_not_repeated_and_the_call_is_not_handed_over() ->
     assert carol.methods == [*TOLD, "INVITE", "ACK"]
     bob.core.hand_over(world.now)
     assert bob.session.is_established
+
+
+# --- who takes no Contact from a 2xx to its own re-INVITE (unlike RFC 3261 §12.2.1.2), such as SIP.js ---
+
+
+def came() -> tuple[World, CoreAgent, ScriptedPeer, str]:
+    """Carol has called bob, and changed that once: with the Contact of his first 200, to which she keeps."""
+    world, bob, carol = called(*UPDATES)
+    old = str(contact(carol.response))
+    world.run(5)
+    change(world, bob, carol, 2, old)
+    world.run(5)
+    assert carol.methods == []
+    return world, bob, carol, old
+
+
+def change(world: World, bob: CoreAgent, carol: ScriptedPeer, cseq: int, target: str) -> None:
+    """Carol's offer, and bob's answer."""
+    inside(carol, "INVITE", cseq, body=b"v=0 offer %d\r\n" % cseq, contact=target)
+    bob.session.accept_offer(b"v=0 answer %d\r\n" % cseq, world.now)
+    inside(carol, "ACK", cseq, contact=target)
+
+
+def test_a_second_change_at_the_first_contact_is_followed_by_a_reinvite() -> None:
+    world, bob, carol, old = came()
+    change(world, bob, carol, 3, old)
+    world.run(0.3)
+    assert carol.methods == ["INVITE"]
+    told = str(contact(carol.request))
+    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
+    world.run(5)
+    heir = killed(world, bob)
+    inside(carol, "OPTIONS", 4, contact=told)
+    session = heir.last(SessionResumed).session
+    assert (session.exchange.local, session.exchange.remote) == (b"v=0 answer 3\r\n", b"v=0 offer 3\r\n")
+
+
+def test_from_then_on_each_change_of_its_is_followed_by_one() -> None:
+    world, bob, carol, old = came()
+    change(world, bob, carol, 3, old)
+    world.run(0.3)
+    told = str(contact(carol.request))
+    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
+    world.run(5)
+    change(world, bob, carol, 4, told)
+    world.run(0.3)
+    assert carol.methods == ["INVITE", "ACK", "INVITE"]
+    carol.answer(carol.request, 200, None, body=b"v=0 offer 4\r\n")
+    world.run(60)
+    assert carol.methods == ["INVITE", "ACK", "INVITE", "ACK"]
+
+
+def test_its_seal_outlasts_the_session_timer_that_it_refreshes_without_taking_another() -> None:
+    world, bob, carol, old = came()
+    change(world, bob, carol, 3, old)
+    world.run(0.3)
+    told = str(contact(carol.request))
+    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
+    for number in range(6):
+        world.run(900)
+        inside(carol, "UPDATE", 4 + number, contact=told)
+        assert carol.response.status == 200
+    assert bob.session.is_established
+    heir = killed(world, bob)
+    inside(carol, "UPDATE", 20, contact=told)
+    assert (carol.response.status, heir.told) == (200, ["SessionResumed"])
