@@ -21,7 +21,9 @@ from sipstack.usage.invite.record import SessionRecord
 from sipstack.usage.invite.session import Session
 
 LONGEST = 512
-"""Octets of our Contact URI: Asterisk takes no longer one."""
+"""Octets of our Contact URI. Peers that were measured give back four times as much (``interop/sealed.py``);
+but it comes with each request of a call, and others may set aside no more than that for a URI.
+"""
 CARRIED = ("call_id", "local_tag", "remote_tag", "local", "remote", "early")
 """What each request of the peer tells of the dialog."""
 
