@@ -53,11 +53,15 @@ def wait_bound(
     return True
 
 
-ALLOWING = re.compile(r"^( *)(INVITE \S+ SIP/2\.0|SIP/2\.0 200 OK)\n", re.M)
+ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, UPDATE"
+ALLOWING = re.compile(r"^(( *)(?:INVITE \S+ SIP/2\.0|SIP/2\.0 200 OK))\n", re.M)
+INVITES = re.compile(r"^(( *)INVITE \S+ SIP/2\.0)\n", re.M)
 
 
 def _taking_updates(scenario: str) -> str | None:
-    """The scenario, with UPDATE among the methods that it supports; None where it has that already."""
+    """The scenario, with UPDATE among the methods that it supports; None where it has that already. We believe
+    it of a caller who supports session timers.
+    """
     path = SCENARIOS / f"{scenario}.xml"
     if path.is_file():
         text = path.read_text(encoding="utf-8")
@@ -66,7 +70,7 @@ def _taking_updates(scenario: str) -> str | None:
         text = shown.stdout[shown.stdout.index("<?xml") :]
     if "UPDATE" in text:
         return None
-    return ALLOWING.sub(r"\1\2\n\1Allow: INVITE, ACK, CANCEL, BYE, UPDATE\n", text)
+    return INVITES.sub(r"\1\n\2Supported: timer\n", ALLOWING.sub(rf"\1\n\2{ALLOW}\n", text))
 
 
 @attrs.frozen
