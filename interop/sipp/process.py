@@ -59,8 +59,8 @@ INVITES = re.compile(r"^(( *)INVITE \S+ SIP/2\.0)\n", re.M)
 
 
 def _taking_updates(scenario: str) -> str | None:
-    """The scenario, with UPDATE among the methods that it supports; None where it has that already. We believe
-    it of a caller who supports session timers.
+    """The scenario, with UPDATE among the methods that it supports; None where it has that already. It is
+    believed of a caller who supports session timers.
     """
     path = SCENARIOS / f"{scenario}.xml"
     if path.is_file():
