@@ -170,7 +170,7 @@ class Sealing:
         ):
             return
         by = sent.known.by if sent.known is not None else ""
-        if by != "INVITE":
+        if by != "INVITE" and by not in sent.ignored:  # else the re-INVITE was of no use
             sent.ignored |= {by}
             sent.renewal = Renewal(self, usages, now, by_invite=True, in_any_case=True)
         elif not sent.is_stale:

@@ -51,7 +51,7 @@ class Cluster:
         return CoreAgent(self.world, name, ADDRESSES[name], store=self.store, ahead=ahead)
 
     def start(self, name: str) -> None:
-        ahead = self.draw.uniform(-1e6, 1e6)  # what one process calls now tells another nothing
+        ahead = self.draw.uniform(0, 1e6)  # what one process calls now tells another nothing
         agent = self.agent(name, ahead)
         user = self.nodes[name] = User(agent, random.Random(f"{self.world.seed} {name} {self.world.now}"))
         hears = agent.on_event
