@@ -24,7 +24,6 @@ async def test_a_bye_comes_to_the_contact_that_we_told_last(
         UserAgent(
             "sip:open@127.0.0.1",
             listen=f"udp:{asterisk.host}:0",
-            tcp_above=None,  # Asterisk says no BYE over TCP to who does not listen there
             sessions=Letters(length),
             trace=trace.append,
         ) as ua,

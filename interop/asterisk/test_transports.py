@@ -12,6 +12,7 @@ from interop.asterisk.server import Asterisk
 from interop.asterisk.sound import tone, write_wav
 from interop.asterisk.test_long_calls import stays_up
 from interop.asterisk.wires import ALL, Wire
+from sipstack import TracedMessage, UserAgent
 
 OVER_ALL = pytest.mark.parametrize("wire", ALL, ids=lambda wire: wire.name)
 pytestmark = pytest.mark.usefixtures("agent")  # nothing is left afterwards
@@ -34,6 +35,28 @@ async def test_register_and_be_called(asterisk: Asterisk, wire: Wire) -> None:
 async def test_asterisk_hangs_up(asterisk: Asterisk, wire: Wire) -> None:
     async with wire.agent(asterisk) as ua, ua.call(wire.uri(asterisk, "bye-16")) as call:
         assert (await call.ended()).by == "remote"
+
+
+async def test_who_goes_over_tcp_for_the_size_alone_is_reached_where_he_listens(asterisk: Asterisk) -> None:
+    """Asterisk is bound to UDP for this endpoint, and sends nothing over a connection, not even over ours."""
+    trace: list[TracedMessage] = []
+    listen = f"udp:{asterisk.host}:0"
+    async with (
+        UserAgent("sip:open@127.0.0.1", listen=listen, tcp_above=1, trace=trace.append) as ua,
+        ua.call(asterisk.uri("milliwatt")) as call,
+    ):
+        await hear_tone(call.audio, 1004)
+        await call.hold()
+        await call.resume()
+        await hear_tone(call.audio, 1004)
+        (channel,) = await asterisk.channels()
+        await asterisk.cli(f"channel request hangup {channel}")
+        assert (await asyncio.wait_for(call.ended(), 5)).by == "remote"
+    invites = [each for each in trace if each.sent and each.data.startswith(b"INVITE ")]
+    assert len(invites) == 3
+    assert all(b"\r\nVia: SIP/2.0/TCP " in each.data for each in invites)
+    (bye,) = [each for each in trace if each.data.startswith(b"BYE ")]
+    assert b"\r\nVia: SIP/2.0/UDP " in bye.data
 
 
 @OVER_ALL

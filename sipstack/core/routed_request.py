@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import attrs
+
 from sipstack.core.configuration import Configuration
 from sipstack.core.outputs import Output
 from sipstack.core.router import Route, Router
@@ -92,10 +94,24 @@ class RoutedRequest:
     def flow_found(self, flow: Flow, now: float) -> None:
         """The route leads over ``flow``; requests of the same dialog take it without a look-up."""
         usages = self._usages
+        if flow.dialled:
+            flow = self._reached_elsewhere(flow)
         if usages is not None:
             usages.hop, usages.flow = self.draft.next_hop, flow
         self.flow = flow
         self.use(flow, now)
+
+    def _reached_elsewhere(self, flow: Flow) -> Flow:
+        """``flow`` with the Contact of the datagram that it stands for. For its size a request takes a
+        connection that we have opened; that is no reason to be reached over that alone, as long as it is
+        there and by who takes it up again: we listen for datagrams. A dialog stays with what it has told.
+        """
+        usages, datagram = self._usages, self._datagram
+        if usages is not None and usages.flow == flow:
+            return usages.flow
+        if datagram is None or datagram.remote != flow.remote or self.draft.method == "REGISTER":
+            return flow
+        return attrs.evolve(flow, reached=datagram.contact_address)
 
     def stay(self, flow: Flow, now: float) -> None:
         """The target takes no stream: the request goes out as a datagram, however large."""

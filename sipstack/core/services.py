@@ -174,6 +174,8 @@ class Services:
     def dialog_fields(
         self, flow: Flow, usages: DialogUsages, *, session_description: bool, now: float | None = None
     ) -> Headers:
+        if flow.dialled and usages.flow == flow:  # which knows where else we are reached
+            flow = usages.flow
         contact = usages.identity.contact(flow, secure=usages.dialog.secure)
         if self.sealing is not None and now is not None:
             contact = self.sealing.contact_of_response(usages, contact, now)

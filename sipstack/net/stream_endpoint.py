@@ -136,6 +136,7 @@ class StreamEndpoint:
             connection=number,
             advertised=(self._advertise or local[0], port),
             endpoint=self,
+            dialled=self.local[1] == 0,
         )
 
     def send(self, flow: Flow, data: bytes) -> None:

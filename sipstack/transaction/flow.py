@@ -38,6 +38,10 @@ class Flow:
     endpoint: Any = attrs.field(default=None, eq=False, repr=False)
     """The endpoint that carries the flow: the driver's own mark. Nothing in the core looks at it."""
     _via: str = attrs.field(init=False, repr=False, eq=False)
+    dialled: bool = attrs.field(default=False, eq=False, kw_only=True)
+    """Whether nobody listens at ``advertised``: peers reach us there over this connection alone."""
+    reached: str = attrs.field(default="", repr=False, eq=False, kw_only=True)
+    """A ``contact_address`` in place of this flow's own."""
     contact_address: str = attrs.field(init=False, repr=False, eq=False)
     """``host:port`` and parameters of a Contact URI that leads to this flow's local end."""
 
@@ -51,6 +55,8 @@ class Flow:
 
     @contact_address.default
     def _make_contact_address(self) -> str:
+        if self.reached:
+            return self.reached
         return self._authority() + PARAMETERS.get(self.transport, f";transport={self.transport.lower()}")
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sipstack.core.outputs import Target
+from sipstack.core.events import Answered
+from sipstack.core.outputs import Flow, Target
 from sipstack.errors import FlowClosed
 from sipstack.message import Request
-from tests.core.by_hand import REFUSED, TCP, TLS, UDP, ByHand, flow
+from sipstack.usage.invite.session import Session
+from tests.core.by_hand import HERE, REFUSED, TCP, TLS, UDP, ByHand, flow
 
 BOB = ("198.51.100.1", 5060)
 AT_BOB = "sip:bob@198.51.100.1"
@@ -116,3 +118,89 @@ def test_an_ack_with_a_large_answer_goes_over_a_connection_too() -> None:
     alice.core.flow_opened(STREAM, flow(TCP, BOB), 0.1)
     alice.outputs()
     assert [way.transport for way, sent in alice.sent if sent.start_line.startswith("ACK")] == ["TCP"]
+
+
+# -- where we are reached meanwhile ------------------------------------------------------------------------
+
+EPHEMERAL = 49_152
+AT_THEIRS = "sip:bob@198.51.100.1;transport=tcp"
+
+
+def dialled() -> Flow:
+    """A connection of one who listens for datagrams alone."""
+    return Flow("TCP", (HERE, EPHEMERAL), BOB, reliable=True, connection=1, dialled=True)
+
+
+def called_over_it(alice: ByHand, answer: str = AT_BOB) -> None:
+    """A call whose INVITE has gone over a connection for its size alone, and is answered by ``answer``."""
+    alice.call(AT_BOB + ";x=" + "y" * 1300)
+    assert alice.asked() == [STREAM]
+    alice.core.flow_opened(STREAM, dialled(), 0.1)
+    assert alice.request.via.transport == "TCP"
+    alice.answer(dialled(), 200, answer)
+    alice.outputs()
+
+
+def session(alice: ByHand) -> Session:
+    return next(event.session for event in alice.events if isinstance(event, Answered))
+
+
+def contact(alice: ByHand) -> str | None:
+    return alice.request.headers.get("Contact")
+
+
+def test_who_listens_for_datagrams_alone_is_reached_by_these() -> None:
+    alice = ByHand()
+    called_over_it(alice)
+    invite = next(sent for _, sent in alice.sent if sent.start_line.startswith("INVITE"))
+    assert invite.headers.get("Contact") == "<sip:alice@192.0.2.1:5060>"
+
+
+@pytest.mark.parametrize("answer", [AT_BOB, AT_THEIRS])
+def test_a_dialog_stays_with_what_it_has_told(answer: str) -> None:
+    """Also where the peer's Contact asks for TCP: requests of ours go over the connection."""
+    alice = ByHand()
+    called_over_it(alice, answer)
+    session(alice).reoffer(b"v=0 again\r\n", 0.2)
+    assert (alice.last[0].transport, contact(alice)) == ("TCP", "<sip:alice@192.0.2.1:5060>")
+
+
+def test_so_does_its_answer_to_the_peer() -> None:
+    alice = ByHand()
+    called_over_it(alice)
+    dialog = session(alice).dialog
+    update = Request(
+        "INVITE",
+        "sip:alice@192.0.2.1:5060",
+        [
+            ("Via", "SIP/2.0/TCP 198.51.100.1;branch=z9hG4bK1"),
+            ("From", f"<sip:bob@198.51.100.1>;tag={dialog.remote_tag}"),
+            ("To", f"<sip:alice@example.com>;tag={dialog.local_tag}"),
+            ("Call-ID", dialog.call_id),
+            ("CSeq", "1 INVITE"),
+            ("Contact", f"<{AT_THEIRS}>"),
+            ("Content-Type", "application/sdp"),
+        ],
+        b"v=0 theirs\r\n",
+    )
+    alice.core.receive(dialled(), bytes(update), 0.3)
+    session(alice).accept_offer(b"v=0 ours\r\n", 0.4)
+    way, response = alice.last
+    assert (way.transport, response.start_line) == ("TCP", "SIP/2.0 200 OK")
+    assert response.headers.get("Contact") == "<sip:alice@192.0.2.1:5060>"
+
+
+def test_a_connection_that_the_target_asks_for_is_told_as_it_is() -> None:
+    alice = ByHand()
+    alice.call(AT_THEIRS)
+    assert alice.asked() == [STREAM]
+    alice.core.flow_opened(STREAM, dialled(), 0.1)
+    assert contact(alice) == f"<sip:alice@192.0.2.1:{EPHEMERAL};transport=tcp>"
+
+
+def test_a_registration_is_reached_over_the_connection_that_it_holds() -> None:
+    alice = ByHand()
+    alice.core.register("sip:198.51.100.1", 60, (("X", "y" * 1300),)).refresh(0.0)
+    assert alice.asked() == [STREAM]
+    alice.core.flow_opened(STREAM, dialled(), 0.1)
+    assert contact(alice) == f"<sip:alice@192.0.2.1:{EPHEMERAL};transport=tcp>;expires=60"

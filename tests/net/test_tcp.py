@@ -92,6 +92,20 @@ async def test_leaving_while_it_is_opened() -> None:
     assert (told.there, told.refusals) == ([], [])
 
 
+async def test_a_connection_tells_whether_somebody_listens_at_the_address_that_it_advertises() -> None:
+    async with (
+        listening() as (server, at_server),
+        dialling() as (client, at_client),
+        listening() as (both, at_both),
+    ):
+        for endpoint, told in ((client, at_client), (both, at_both)):
+            endpoint.open(Target("TCP", server.local))
+            await told.wait(there=1)
+        await at_server.wait(visitors=2)
+        assert [told.there[0][1].dialled for told in (at_client, at_both)] == [True, False]
+        assert not any(visitor.dialled for visitor in at_server.visitors)
+
+
 # --- messages ---
 
 
