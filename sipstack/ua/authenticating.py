@@ -12,6 +12,7 @@ from sipstack.identifiers import Identifiers
 from sipstack.message.digest_server import DigestServer, HA1Lookup
 from sipstack.message.hashing import Algorithm, Ha1, as_password, ha1
 from sipstack.message.secret import Secret
+from sipstack.store.key_ring import KeyRing, Keys
 from sipstack.ua.arguments import check_algorithm, check_text
 
 NOBODY = Secret("")
@@ -34,7 +35,9 @@ class Authentication:
     guess, and should take as long for nobody as for somebody. ``algorithms``, best first, are offered at
     once; those that the users' Ha1s do not serve are left out. ``lifetime``: seconds after which a nonce is
     replaced. With ``UserAgent(sessions=...)`` all nodes that share the store take one another's nonces: see
-    ``ua.shared_nonces``.
+    ``ua.shared_nonces``. Their secret lies in the store as it is, unless there are ``keys`` to seal it: as in
+    ``Sealed``, a file that only its owner may read, or a list of keys of 32 octets, the one that seals first.
+    All nodes need them.
 
     A call belongs to the user who has begun it: a request in it that proves another one gets 403, and one
     with wrong credentials 401. ``again_after``: seconds after which the next request in a call has to prove
@@ -56,6 +59,7 @@ class Authentication:
     algorithms: Sequence[str] = ("SHA-256", "MD5")
     lifetime: float = 300.0
     again_after: float | None = attrs.field(default=None, kw_only=True)
+    keys: Keys | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_text(self.realm)
@@ -80,6 +84,11 @@ class Authentication:
     def _lookup(self) -> HA1Lookup:
         users = self.users
         return users if callable(users) else _of_mapping(users, self.realm)
+
+    @property
+    def _ring(self) -> KeyRing | None:
+        """The keys, read anew. Raises StoreError."""
+        return None if self.keys is None else KeyRing(self.keys)
 
     def _gatekeeper(self, identifiers: Identifiers) -> Gatekeeper:
         """A new one, whose nonces are good for itself alone, until it shares those of others."""

@@ -118,8 +118,10 @@ class Server:
         uas, kept = runtime.core.uas, runtime.kept
         if uas.guard is not None:
             raise LocalProtocolError("the user agent asks for credentials already, whoever serves")
+        ring = authenticate._ring
         guard = uas.guard = authenticate._gatekeeper(runtime.identifiers)
-        shared = None if kept is None else SharedNonces(kept, authenticate.realm, guard, runtime.identifiers)
+        of_guard = guard, runtime.identifiers, ring
+        shared = None if kept is None else SharedNonces(kept, authenticate.realm, *of_guard)
         try:
             if shared is not None:
                 await shared.begin()

@@ -8,7 +8,9 @@ from typing import Protocol
 from sipstack.identifiers import Identifiers
 from sipstack.log import TRANSACTION
 from sipstack.outcome import Absent, Outcome
+from sipstack.store.key_ring import KeyRing
 from sipstack.store.port import Taken
+from sipstack.store.sealed_secret import SEALED, seal, unseal
 from sipstack.ua.kept_state import AGAIN, KeptState, key_of
 
 ROTATION = 86400.0
@@ -30,18 +32,29 @@ class SharedNonces:
     """Gives ``guard`` the secret that is in the store, so that a nonce of one node is good at the others, and
     after a restart. Without the store it has one of its own, and asks again.
 
-    It stands in the store as it is: everybody who writes there has to be trusted with it, and who can read it
-    can make nonces that count as ours. He needs the password all the same; what he gains is that he may
-    choose the nonce of a client that he has answer him, and so prepare for guessing its password. Passwords
-    themselves, or anything made of them, are not in the store.
+    Without ``ring`` it stands in the store as it is: everybody who writes there has to be trusted with it,
+    and who can read it can make nonces that count as ours. He needs the password all the same; what he gains
+    is that he may choose the nonce of a client that he has answer him, and so prepare for guessing its
+    password. Passwords themselves, or anything made of them, are not in the store.
+
+    With ``ring`` it is sealed by keys that are nowhere in the store (AES-256-GCM): one in clear is not taken
+    then, but replaced. A node without the keys leaves a sealed one alone; its nonces are good for itself.
 
     What counts is what is read after writing: so two nodes that begin, or replace the secret, at a time end
     with the same. Its age in the store is their common clock. What somebody overheard and sends once more
     stays refused where it was used, and see ``Nonces`` for the others.
     """
 
-    def __init__(self, kept: KeptState, realm: str, guard: Guard, identifiers: Identifiers) -> None:
+    def __init__(
+        self,
+        kept: KeptState,
+        realm: str,
+        guard: Guard,
+        identifiers: Identifiers,
+        ring: KeyRing | None = None,
+    ) -> None:
         self._kept = kept
+        self._ring = ring
         self._key = key_of("secret", realm)
         self._guard = guard
         self._identifiers = identifiers
@@ -61,7 +74,8 @@ class SharedNonces:
         left = await self._agree()
         if left is None and not self._complained:
             self._complained = True
-            TRANSACTION.warning("%s: the store fails, so our nonces are good for ourselves alone", self._key)
+            text = "%s: the store fails, or what it has is sealed: our nonces are good for ourselves alone"
+            TRANSACTION.warning(text, self._key)
         if not self._over:
             self._timer = loop.call_later(AGAIN if left is None else left, self._look_again)
 
@@ -83,12 +97,16 @@ class SharedNonces:
             if found is Absent.FAILED:
                 return None
             if isinstance(found, Taken) and found.age < ROTATION:
-                secret = self._read(found)
+                values = self._kept.read(self._key, found)
+                text = values if isinstance(values, str) else ""
+                if self._ring is None and text.startswith(SEALED):
+                    return None  # those who have the keys go on with it
+                secret = self._read(text)
                 if secret is not None:
                     self._use(secret, asyncio.get_running_loop().time() - found.age)
                     return min(max(ROTATION - found.age, 1.0), REVIEW)
             epoch = found.epoch if isinstance(found, Taken) else 0
-            made = self._identifiers.octets(OCTETS).hex()
+            made = self._written(self._identifiers.octets(OCTETS))
             if await self._kept.write(self._key, made, epoch, 2 * ROTATION) is Outcome.FAILED:
                 return None
         return None
@@ -99,10 +117,17 @@ class SharedNonces:
             self._secret = secret
             self._guard.share(secret, self._issuer, epoch)
 
-    def _read(self, found: Taken) -> bytes | None:
-        values = self._kept.read(self._key, found)
-        try:
-            secret = bytes.fromhex(values) if isinstance(values, str) else b""
-        except ValueError:
-            return None
-        return secret if len(secret) == OCTETS else None
+    def _written(self, secret: bytes) -> str:
+        if self._ring is None:
+            return secret.hex()
+        return seal(self._ring, self._key, secret, self._identifiers.octets(12))
+
+    def _read(self, text: str) -> bytes | None:
+        if self._ring is not None:
+            secret = unseal(self._ring, self._key, text)
+        else:
+            try:
+                secret = bytes.fromhex(text)
+            except ValueError:
+                return None
+        return secret if secret is not None and len(secret) == OCTETS else None

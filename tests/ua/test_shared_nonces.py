@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sipstack import Authentication, IncomingRequest, UserAgent
+from sipstack import Authentication, IncomingRequest, StoreError, UserAgent
 from sipstack.message import Response
 from sipstack.message.auth import Challenge
 from sipstack.message.digest import DigestAccount, DigestClient
@@ -35,8 +35,8 @@ class Nodes:
     def node(self, name: str, **options: Any) -> UserAgent:
         return self.world.user_agent(name, **({"sessions": self.store, "node": name} | options))
 
-    def serving(self, agent: UserAgent) -> Any:
-        return agent.serving(requests={"MESSAGE": self._take}, authenticate=ASKS)
+    def serving(self, agent: UserAgent, authenticate: Authentication = ASKS) -> Any:
+        return agent.serving(requests={"MESSAGE": self._take}, authenticate=authenticate)
 
     async def _take(self, request: IncomingRequest) -> None:
         self.let_in.append(request.call_id)
@@ -251,3 +251,81 @@ async def test_neither_password_nor_secret_is_told(world: World, caplog: pytest.
             assert secret not in caplog.text
             guard = one._runtime.core.uas.guard
             assert secret not in repr(guard)
+
+
+# -- sealed ------------------------------------------------------------------------------------------------
+
+OLD, NEW = bytes(range(32)), bytes(range(1, 33))
+
+
+def sealing(*keys: bytes) -> Authentication:
+    return Authentication(REALM, {"alice": "open sesame"}, keys=keys)
+
+
+async def agree(client: Client, *, agreed: bool = True) -> None:
+    """Whether the second node takes a nonce of the first."""
+    challenge = await client.challenged("one")
+    response = await client.ask("two", client.credentials(challenge))
+    assert (response.status == 200, is_stale(response)) == (agreed, not agreed)
+
+
+async def test_nodes_with_the_same_keys_agree_and_who_reads_the_store_has_no_secret(world: World) -> None:
+    pytest.importorskip("cryptography", reason="the extra sessions is not installed")
+    store = MemoryStore()
+    nodes, client = Nodes(world, store), Client(world)
+    one, two = nodes.node("one"), nodes.node("two")
+    async with one, two, nodes.serving(one, sealing(OLD)), nodes.serving(two, sealing(OLD)):
+        await agree(client)
+        assert b'{"is":"sealed:' in octets(store)
+
+
+async def test_keys_are_replaced_while_it_runs(world: World) -> None:
+    """The new one is first added to all nodes, then put first."""
+    pytest.importorskip("cryptography", reason="the extra sessions is not installed")
+    nodes, client = Nodes(world, MemoryStore()), Client(world)
+    one, two = nodes.node("one"), nodes.node("two")
+    async with one, two, nodes.serving(one, sealing(OLD, NEW)), nodes.serving(two, sealing(NEW, OLD)):
+        await agree(client)
+
+
+async def test_a_secret_in_clear_is_not_taken_by_who_has_keys(world: World) -> None:
+    """Else whoever may write to the store could give us his."""
+    pytest.importorskip("cryptography", reason="the extra sessions is not installed")
+    store = MemoryStore()
+    store.put(f"secret {REALM}", b'{"is":"%s"}' % (b"ab" * 32), 0, 1000.0, lambda _: None)
+    nodes, client = Nodes(world, store), Client(world)
+    one, two = nodes.node("one"), nodes.node("two")
+    async with one, two, nodes.serving(one, sealing(OLD)), nodes.serving(two, sealing(OLD)):
+        await agree(client)
+        assert b"abab" not in octets(store)
+
+
+async def test_a_node_without_the_keys_leaves_it_alone_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("cryptography", reason="the extra sessions is not installed")
+    store = MemoryStore()
+    nodes, client = Nodes(world, store), Client(world)
+    one, two = nodes.node("one"), nodes.node("two")
+    async with one, two, nodes.serving(one, sealing(OLD)):
+        before = octets(store)
+        async with nodes.serving(two):
+            await asyncio.sleep(2 * REVIEW)
+            await agree(client, agreed=False)
+            assert octets(store) == before
+    assert caplog.text.count("what it has is sealed") == 1
+
+
+@pytest.mark.parametrize("keys", [[b"short"], [], [OLD, OLD], "/nowhere/keys"])
+async def test_keys_that_are_none_are_told_at_once(world: World, keys: Any) -> None:
+    pytest.importorskip("cryptography", reason="the extra sessions is not installed")
+    nodes = Nodes(world, MemoryStore())
+    wrong = Authentication(REALM, {"alice": "open sesame"}, keys=keys)
+    async with nodes.node("one") as one:
+        with pytest.raises(StoreError, match="key"):
+            async with nodes.serving(one, wrong):
+                pass
+        async with nodes.serving(one):  # nothing is left of it
+            pass
+    assert "open sesame" not in repr(wrong)
+    assert OLD.hex() not in repr(wrong)
