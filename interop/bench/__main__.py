@@ -29,6 +29,7 @@ from interop.bench import (
     signalling,
     streams,
 )
+from interop.bench.capacity import command as capacity
 from interop.bench.gate import GateError
 from interop.bench.machine import CpuTime
 from interop.bench.report import Table
@@ -49,6 +50,7 @@ kept         calls that outlive their process, by where they are kept
 aside        memory of a call whose record is out of the process
 gate         parse, response and call against stored budgets
 attack       good calls beside floods from another address
+capacity     what a cluster carries, by simulation: it has options of its own (capacity --help)
 
 Ratios within one run tell something; figures of two machines, or of a busy one, do not.
 """
@@ -59,6 +61,8 @@ NEEDS_SIPP = {"signalling", "memory", "scale", "streams", "kept", "aside"}
 
 def main() -> int:
     """Returns the exit status: 0 done, 1 the gate is closed, 2 usage or something is missing."""
+    if sys.argv[1:2] == ["capacity"]:
+        return capacity.main(sys.argv[2:])
     options = _parser().parse_args()
     if options.kind == "gate":
         return _gate(options)
@@ -129,7 +133,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "kind", nargs="?", choices=(*KINDS, "gate", "attack"), help="all but the last two if not given"
+        "kind",
+        nargs="?",
+        choices=(*KINDS, "gate", "attack", "capacity"),
+        help="all but the last three if not given",
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="attack: floods whose name contains TEXT")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
+from hashlib import blake2b
 from typing import Any
 
 from sipstack.outcome import Absent
@@ -26,9 +26,8 @@ class Lists:
         self._pipeline = pipeline
         self._node = node
         self._lease = lease
-        first = zlib.crc32(node) % SHARDS
-        self._shards = [(first + i) % SHARDS for i in range(SHARDS)]
-        """In another order for each node, so that they do not all begin with the same orphans."""
+        self._shards = sorted(range(SHARDS), key=lambda shard: blake2b(b"%d %b" % (shard, node)).digest())
+        """Another order for each node: they neither begin nor go on with the same orphans."""
 
     async def owned(self) -> list[Listed] | Absent:
         return await self._told(self._owned())

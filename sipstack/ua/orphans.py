@@ -15,8 +15,10 @@ from sipstack.ua.runtime import Runtime
 
 INTERVAL = 5.0, 15.0
 """Seconds between two looks for orphans, so that nodes which began together do not look together."""
-MOST = 5000
-"""Orphans that one node goes after at a time: it takes over 150 to 250 a second."""
+MOST = 3000
+"""Orphans that one node goes after at a time: it takes over some 150 a second. More would make it late for
+its other calls; with fewer some session timers would end before their call had its turn (CAPACITY.md).
+"""
 SPREAD = 32.0
 """Seconds within which they are taken over, each at another moment: refreshes do not come all at once."""
 PAUSE = 0.02

@@ -1,0 +1,1 @@
+"""How far a cluster goes: unit costs, measured, and a simulation that puts them together."""
