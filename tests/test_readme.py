@@ -114,7 +114,9 @@ def test_no_link_is_relative_for_the_page_of_a_package_index_has_no_files_beside
 
 def test_the_pages_that_it_names_come_with_the_package() -> None:
     pages = set(re.findall(r"`(\S+\.md)`", README))
-    assert pages == {f"sipstack/{name}.md" for name in ("ARCHITECTURE", "CAPACITY", "CHANGELOG", "JSON", "RFCS")}
+    assert pages == {
+        f"sipstack/{name}.md" for name in ("ARCHITECTURE", "CAPACITY", "CHANGELOG", "JSON", "RFCS")
+    }
     assert [page for page in pages if not (PROJECT / page).exists()] == []
 
 
