@@ -11,7 +11,9 @@ import pytest
 
 from sipstack.core.events import Ended, OfferReceived, SessionResumed
 from sipstack.core.numbers import BLOCK
+from sipstack.dialog.dialog import Dialog
 from sipstack.errors import LocalProtocolError
+from sipstack.message import Request, Response
 from sipstack.testing.agent import ANSWER, OFFER, CoreAgent
 from sipstack.testing.link import Link
 from sipstack.testing.world import World
@@ -63,6 +65,25 @@ class Cluster:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_peer_has_its_call_until_it_says_bye(seed: int) -> None:
+    live(seed)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_so_has_one_that_takes_a_new_contact_of_our_invites_alone(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh_target = Dialog.refresh_target
+
+    def seldom(dialog: Dialog, message: Request | Response) -> None:
+        if "carol" not in dialog.local or (isinstance(message, Request) and message.method == "INVITE"):
+            refresh_target(dialog, message)
+
+    monkeypatch.setattr(Dialog, "refresh_target", seldom)
+    live(seed)
+
+
+def live(seed: int) -> None:
+    """A call with changes by both sides, whose node is killed now and then."""
     world = World(BAD, seed=seed)
     cluster, caller = Cluster(world), carol(world)
     caller.call("sip:bob@192.0.2.2:5060")
