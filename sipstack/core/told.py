@@ -39,11 +39,15 @@ class Sent:
     """Ways (``Told.by``) to tell a new Contact by which the peer takes none."""
     is_stale: bool = False
     """Nor by an INVITE of ours, which was said."""
+    doubtful: Told | None = None
+    """Told in a way that the peer ignores."""
     _since: float = 0.0
 
     def answered(self, told: Told, now: float) -> None:
         """A 2xx of ours tells that."""
-        if told.by not in self.ignored:
+        if told.by in self.ignored:
+            self.doubtful = told
+        else:
             self.known, self._since = told, now
 
     def accepted(self, now: float) -> None:
@@ -68,6 +72,10 @@ class Sent:
 
     def is_missed_by(self, user: str | None, now: float) -> bool:
         """Whether a request that came to ``user`` shows that its peer has not taken what it was told."""
+        doubtful = self.doubtful
+        if doubtful is not None and doubtful.user == user:  # we were wrong
+            self.known, self.doubtful = doubtful, None
+            self.ignored -= {doubtful.by}
         known = self.known
         return (
             known is not None

@@ -221,3 +221,22 @@ def test_its_seal_outlasts_the_session_timer_that_it_refreshes_without_taking_an
     heir = killed(world, bob)
     inside(carol, "UPDATE", 20, contact=told)
     assert (carol.response.status, heir.told) == (200, ["SessionResumed"])
+
+
+def test_who_was_only_late_is_believed_again_once_it_comes_to_the_contact_of_a_200() -> None:
+    world, bob, carol, old = came()
+    change(world, bob, carol, 3, old)
+    world.run(0.3)
+    told = str(contact(carol.request))
+    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
+    world.run(5)
+    inside(carol, "UPDATE", 4, contact=told)
+    latest = str(contact(carol.response))
+    assert latest != told
+    world.run(5)
+    inside(carol, "INFO", 5, contact=latest)
+    change(world, bob, carol, 6, latest)
+    world.run(60)
+    assert carol.methods == ["INVITE", "ACK"]
+    bob.core.hand_over(world.now)
+    assert not bob.session.is_established
