@@ -82,6 +82,9 @@ class Keeping:
         write = self._writes.get(usages.dialog.key)
         return write is not None and write.delays(then)
 
+    def refused(self, usages: DialogUsages) -> None:
+        """What was kept before is kept."""
+
     def holds(self, usages: DialogUsages) -> bool:
         key = usages.dialog.key
         return usages.ceiling > 0 or key in self._writes or key in self._forgetting

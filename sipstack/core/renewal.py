@@ -84,6 +84,11 @@ class Renewal:
         session = self._usages.invite
         return session if isinstance(session, Session) and session.is_established else None
 
+    @property
+    def is_by_invite(self) -> bool:
+        """Whether a re-INVITE is what it has come to."""
+        return self._by_invite
+
     def settled(self, now: float) -> bool:
         """There is a new stable state; whether this renewal has nothing to do with it any more. After our
         re-INVITE it is the one that we have told, but for what its answer may have changed: that we leave, or
@@ -133,6 +138,8 @@ class Renewal:
         retry = session.extensions.answered(response, now) if session.extensions is not None else None
         if not session.is_established:
             return
+        if status >= 300:
+            self._sealing.refused(self._usages)
         if status < 300 and "Contact" not in response.headers:
             # RFC 3311 §5.2 asks for one: to whom the target means nothing here, a re-INVITE tells it
             self._sealing.ignores_update(session)

@@ -105,6 +105,13 @@ class Sealing:
         """Nothing waits."""
         return False
 
+    def refused(self, usages: DialogUsages) -> None:
+        sent, session = self._sent.get(usages.dialog.key), usages.invite
+        if sent is not None and isinstance(session, Session):
+            sent.asked = None
+            if sent.renewal is not None and sent.renewal.is_by_invite:
+                sent.renewed(session, whole=False)
+
     def holds(self, usages: DialogUsages) -> bool:
         return usages.dialog.key in self._sent
 

@@ -32,6 +32,9 @@ class Keeper(Protocol):
         ``then`` is called once that is out.
         """
 
+    def refused(self, usages: DialogUsages) -> None:
+        """The peer has refused an offer of ours: the session is as it was."""
+
     def holds(self, usages: DialogUsages) -> bool:
         """Whether it may be kept somewhere, so that it has to be forgotten."""
 

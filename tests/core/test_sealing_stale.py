@@ -144,6 +144,20 @@ def test_who_keeps_to_an_old_one_even_then_is_left_alone_which_is_said_once(requ
     assert bob.session.is_established  # nobody could go on with it
 
 
+def test_the_contact_of_a_refused_reinvite_was_not_told() -> None:
+    world, bob, carol = placed()
+    told = str(contact(carol.requests[-1]))
+    bob.session.reoffer(b"v=0 hold\r\n", world.now)
+    carol.answer(carol.request, 488, None)
+    for number in range(3):
+        world.run(5)
+        back(carol, "INFO", 1 + number, contact=told)
+    world.run(5)
+    assert carol.methods == [*TOLD, "INVITE", "ACK"]
+    bob.core.hand_over(world.now)
+    assert not bob.session.is_established
+
+
 def test_a_refused_reinvite_is_not_repeated_and_the_call_is_not_handed_over() -> None:
     world, bob, carol = placed()
     back(carol, "INFO", 1, contact=first(carol))

@@ -134,6 +134,18 @@ async def test_a_kept_call_is_handed_over_at_once_and_the_next_node_goes_on_with
         assert len(store) == 0
 
 
+async def test_a_call_that_we_had_changed_is_handed_over(world: World) -> None:
+    store = MemoryStore()
+    async with world.user_agent("alice") as alice:
+        async with node(world, store, "one") as one, one.serving(Answering()):
+            call = await alice.call(BOB).__aenter__()
+            await one.calls[0].hold()
+            assert await one.drain(5.0, hand_over=True) == 0
+        async with node(world, store, "two"):
+            await call.hang_up()
+    assert len(store) == 0
+
+
 async def test_a_request_in_a_call_that_was_handed_over_gets_503_and_never_481(world: World) -> None:
     store = MemoryStore()
     async with world.user_agent("alice") as alice:

@@ -135,3 +135,18 @@ async def test_a_call_that_is_being_changed_is_handed_over_when_that_is_done(wor
             await holding
         async with node(world, 1):
             await call.hang_up()
+
+
+async def test_a_call_that_we_had_changed_is_handed_over_once_the_peer_was_told_its_answer(
+    world: World,
+) -> None:
+    async with world.user_agent("alice") as alice:
+        async with node(world, 0) as one, one.serving(Answering()):
+            call = await alice.call(BOB).__aenter__()
+            await one.calls[0].hold()
+            assert await one.drain(5.0, hand_over=True) == 0
+        async with node(world, 1) as two:
+            await call.hold()
+            (theirs,) = two.calls
+            assert theirs.held  # by us, before
+            await call.hang_up()

@@ -183,6 +183,8 @@ class Reoffer:
         self._state = ReofferState.DONE
         if not session.is_alive:
             return
+        if session.core.keeper is not None:
+            session.core.keeper.refused(session.usages)
         early = not session.is_established  # then its INVITE decides on the call
         status, outcome = response.status, f"{response.status} {response.reason}"
         identifiers = session.core.identifiers
