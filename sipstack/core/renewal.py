@@ -103,12 +103,10 @@ class Renewal:
         session, self._due_at = self._session, NEVER
         if session is None:
             return
-        if session.is_busy or session.is_reoffering:
-            self._due(BUSY, now)
-        elif self._by_invite:  # it has no 2xx: that would have settled it
-            self._sealing.renewed(session, whole=False)
-        elif self._sealing.is_known(session) and not self._in_any_case:
+        if self._sealing.is_known(session) and not self._in_any_case:
             self._sealing.renewed(session)
+        elif session.is_busy or session.is_reoffering:
+            self._due(BUSY, now)
         elif self._tries < TRIES and session.extensions is not None and session.extensions.takes_update:
             self._update(session, now)
         else:
@@ -127,7 +125,6 @@ class Renewal:
             return
         self._by_invite, self._answered_by = True, now + ANSWER
         ExtendedSession(session).reinvite(now)
-        self._due(BUSY, now)
 
     # -- the answer to UPDATE ------------------------------------------------------------------------------
 
