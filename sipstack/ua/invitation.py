@@ -209,7 +209,7 @@ class Invitation(Incoming, Updating):
                 runtime.core.expire(early, wishes[EXPIRY])
             session = runtime.command(self._usage.accept, body, runtime.now(), headers, wishes)
             if not session.is_alive:
-                raise CallEnded("local", "the call could not be kept")
+                raise CallEnded("local", "the call could not be established")
         except BaseException:
             await self._close()
             raise
