@@ -14,7 +14,7 @@ import attrs
 from sipstack.core.forgetting import Forgetting
 from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import WHOEVER, DialogKey, Forget, Output, Store
-from sipstack.dialog.keeper import Then, nothing
+from sipstack.dialog.keeper import Noting, Then, nothing
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import SipError
 from sipstack.outcome import Outcome
@@ -177,7 +177,7 @@ class Write:
     def delays(self, then: Then) -> bool:
         """Whether something waits that the peer is to hear: then ``then`` comes after the last of it."""
         for waiting in (self._later, self._then):
-            if any(each is not nothing for each in waiting):
+            if any(each is not nothing and not isinstance(each, Noting) for each in waiting):
                 waiting.append(then)
                 return True
         return False

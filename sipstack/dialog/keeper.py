@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import attrs
+
 from sipstack.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -43,6 +45,16 @@ class Keeper(Protocol):
 
     def release(self, usages: DialogUsages) -> None:
         """It is not ours any more, and not over: what is kept stays."""
+
+
+@attrs.frozen
+class Noting:
+    """A request of the peer that is taken once it is noted. Requests of ours need not wait behind that."""
+
+    take: Then
+
+    def __call__(self, outcome: Outcome, now: float) -> None:
+        self.take(outcome, now)
 
 
 def nothing(outcome: Outcome, now: float) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
-from sipstack.dialog.keeper import nothing
+from sipstack.dialog.keeper import Noting, nothing
 from sipstack.dialog.proof import Proof
 from sipstack.dialog.services import AckUser, CoreServices, SentRequest, Usage
 from sipstack.errors import SipError
@@ -145,8 +145,8 @@ class DialogUsages:
             core.respond(transaction, request.response(refused[0], headers=refused[1]), now)
             return
         if self.ceiling and request.method not in REPEATABLE and core.keeper is not None:
-            then = partial(self._take, request, transaction)  # who takes over must not do it a second time
-            core.keeper.settle(self, then, now)
+            # who takes over must not do it a second time
+            core.keeper.settle(self, Noting(partial(self._take, request, transaction)), now)
         else:
             self._take(request, transaction, Outcome.DONE, now)
 

@@ -12,7 +12,7 @@ from sipstack.testing.peer import ScriptedPeer
 from sipstack.testing.sessions import SharedStore
 from sipstack.testing.world import World
 from sipstack.usage.invite.session import Session
-from tests.core.test_keeping import AGAIN, calling, in_a_call, invited, kept_bob
+from tests.core.test_keeping import AGAIN, calling, in_a_call, invited, kept_bob, served
 
 
 def ask(session: Session, method: str, now: float) -> None:
@@ -125,6 +125,20 @@ def in_a_call_of_ours() -> tuple[World, SharedStore, CoreAgent, ScriptedPeer]:
     assert bob.session is bob.last(Answered).session
     world.ladder()
     return world, store, bob, carol
+
+
+def test_a_request_of_theirs_that_waits_to_be_noted_holds_nothing_of_ours_up() -> None:
+    world, store, bob, carol = in_a_call()
+    store.waits = True
+    served(bob, "INFO")
+    carol.send(bob.address, carol.inside(carol.response, "INFO", 2))
+    ask(bob.session, "INFO", world.now)
+    bob.drain()
+    world.run(0.1)
+    assert world.ladder(by="bob") == ladder("bob -> carol INFO sip:carol@192.0.2.3:5060 [1]")
+    store.answer()
+    world.run(0.1)
+    assert "bob -> carol 200 OK [2 INFO]" in world.ladder(by="bob")
 
 
 # --- a call to us ---
