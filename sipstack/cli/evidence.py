@@ -17,13 +17,17 @@ json_option = click.option("--json", "as_objects", is_flag=True, help="Write one
 
 
 def evidence_of(
-    files: tuple[Path, ...], keys: tuple[str, ...] = (), signatures: Path | None = None
+    files: tuple[Path, ...],
+    keys: tuple[str, ...] = (),
+    signatures: Path | None = None,
+    *,
+    only_count: bool = False,
 ) -> Evidence:
     """Raises ``UsageError`` for what cannot be read."""
     try:
         from sipstack.records.signing import has_signed
 
-        return read(files, has_signed, keys, signatures)
+        return read(files, has_signed, keys, signatures, only_count=only_count)
     except (errors.StoreError, errors.LocalProtocolError) as error:
         raise click.UsageError(str(error)) from None
 

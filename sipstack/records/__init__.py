@@ -1,8 +1,9 @@
 """Call records: one entry a call in a chain that shows what was changed, left out or cut off.
 
 Pure: ``record`` (one call), ``chain`` (entries and their hashes), ``checkpoint`` (signed statements),
-``commitment`` (in place of numbers and names), ``verifying``, ``several`` and ``merging``. Shells: ``lines``,
-``files`` and ``sqlite`` (where it is kept), ``signing``, ``writer`` (the thread), ``reading``, ``redacting``.
+``commitment`` (in place of numbers and names), ``sequences``, ``verifying``, ``several`` and ``merging``.
+Shells: ``lines``, ``files`` and ``sqlite`` (where it is kept), ``stored`` (the same, to be read), ``signing``,
+``writer`` (the thread), ``reading``, ``redacting``.
 """
 
 from sipstack.records.call_records import CallRecords

@@ -114,7 +114,15 @@ class Entry:
     @classmethod
     def read(cls, line: bytes) -> Entry:
         """Of a line without its end. Whether its hash is right is not looked at. Raises ParseError."""
-        values = read_line(line)
+        return cls._of(read_line(line))
+
+    @classmethod
+    def read_again(cls, line: bytes) -> Entry:
+        """Of a line that ``read`` has taken before: how it is written is not looked at once more."""
+        return cls._of(json.loads(line))
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Entry:
         body = values.get("body")
         if not isinstance(body, dict) or len(values) != 7:
             raise ParseError("the line is no entry")

@@ -6,20 +6,23 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+import attrs
+
 from sipstack.errors import ParseError
 from sipstack.records.chain import Entry, canonical, read_line
 from sipstack.records.checkpoint import Checkpoint
 from sipstack.records.findings import Findings, Line
+from sipstack.records.sequences import Chosen, Lines
 from sipstack.records.verifying import Chain
 
 T = TypeVar("T")
 FORM = 1
 
 
-def merged(chains: Sequence[Chain]) -> list[tuple[Line, Entry]]:
+def merged(chains: Sequence[Chain]) -> Iterator[tuple[Line, Entry]]:
     """The entries of all chains. Those of one keep their order, whatever its clock said."""
     ways = [_timed(place, chain) for place, chain in enumerate(sorted(chains, key=lambda each: each.name))]
-    return [found for _, _, _, found in heapq.merge(*ways, key=lambda each: each[:3])]
+    return (found for _, _, _, found in heapq.merge(*ways, key=lambda each: each[:3]))
 
 
 def _timed(place: int, chain: Chain) -> Iterator[tuple[int, int, int, tuple[Line, Entry]]]:
@@ -53,17 +56,19 @@ def is_export(line: bytes) -> bool:
         return False
 
 
-def split(lines: Sequence[Line], findings: Findings) -> list[Chain]:
+def split(lines: Lines, findings: Findings) -> list[Chain]:
     """The chains of an export."""
-    entries: dict[str, list[Line]] = {}
-    signatures: dict[str, list[Line]] = {}
+    entries: dict[str, Chosen] = {}
+    signatures: dict[str, Chosen] = {}
     try:
         chains = read_line(lines[0].octets)["chains"]
         for name in [about["chain"] for about in chains]:
-            entries[str(name)], signatures[str(name)] = [], []
+            entries[str(name)], signatures[str(name)] = Chosen(lines), Chosen(lines)
     except (ParseError, LookupError, TypeError):
         findings.wrong("changed", "the first line does not say which chains there are", lines[0])
-    for line in lines[1:]:
+    for position, line in enumerate(lines):
+        if position == 0:
+            continue
         try:
             name, table = _belongs(line.octets, entries, signatures)
         except ParseError as error:
@@ -71,29 +76,27 @@ def split(lines: Sequence[Line], findings: Findings) -> list[Chain]:
             continue
         if name not in entries:
             findings.wrong("forged", f"the chain {name} is not among those of the first line", line)
-            entries[name], signatures[name] = [], []
-        table[name].append(line)
+            entries[name], signatures[name] = Chosen(lines), Chosen(lines)
+        table[name].positions.append(position)
     for name, own in entries.items():
-        if not own:
+        if not len(own):
             findings.wrong("missing", f"there is nothing of the chain {name}", lines[0])
     return [Chain(name, own, signatures[name]) for name, own in entries.items()]
 
 
 def _belongs(
-    line: bytes, entries: dict[str, list[Line]], signatures: dict[str, list[Line]]
-) -> tuple[str, dict[str, list[Line]]]:
+    line: bytes, entries: dict[str, Chosen], signatures: dict[str, Chosen]
+) -> tuple[str, dict[str, Chosen]]:
     if "signature" in read_line(line):
         return Checkpoint.read(line).chain, signatures
     return Entry.read(line).chain, entries
 
 
-def look_for_order(lines: Sequence[Line], chains: Sequence[Chain], findings: Findings) -> None:
+def look_for_order(chains: Sequence[Chain], findings: Findings) -> None:
     """The entries of an export stand in the order that ``merged`` gives them."""
-    known = {line.place for chain in chains for line, _ in chain.entries}
-    stand = [line.place for line in lines if line.place in known]
-    due = [line.place for line, _ in merged(chains)]
-    for place, expected in zip(stand, due, strict=False):
-        if place != expected:
-            where = next(line for line in lines if line.place == place)
+    places = [(line.place for line, _ in chain.entries) for chain in chains]
+    for place, (line, _) in zip(heapq.merge(*places), merged(chains), strict=False):
+        if line.place != place:
+            where = attrs.evolve(line, place=place)
             findings.wrong("reordered", "it does not stand in the order of time", where)
             return

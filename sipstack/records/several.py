@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 from sipstack.records.chain import CALL, Entry
 from sipstack.records.findings import Findings, Line
 from sipstack.records.verifying import Chain
 
 
-def calls_of(chains: Sequence[Chain], findings: Findings) -> list[tuple[Line, Entry]]:
+def calls_of(chains: Sequence[Chain], findings: Findings) -> Iterator[tuple[Line, Entry]]:
     """The calls of several chains, each once: of two records of one call that of its last owner counts."""
-    calls: dict[str, tuple[Line, Entry]] = {}
-    for chain in chains:
-        for line, entry in chain.entries:
+    best: dict[bytes, _Place] = {}
+    beaten: set[tuple[int, int]] = set()
+    for number, chain in enumerate(chains):
+        for position, _, entry in chain.placed:
             if entry.kind != CALL:
                 continue
             key = str(entry.body.get("key"))
-            other = calls.get(key)
-            if other is None:
-                calls[key] = line, entry
+            short = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+            epoch = entry.body.get("epoch")
+            one = (epoch if isinstance(epoch, int) else 0), -entry.at, number, position
+            other = best.setdefault(short, one)
+            if other is one:
                 continue
-            calls[key], (dropped, _) = _ranked(other, (line, entry))
-            findings.told(
-                "duplicate", f"there is another record of the call {key}: it does not count", dropped
-            )
-    return list(calls.values())
+            best[short], (*_, of, at) = (one, other) if other[:2] < one[:2] else (other, one)
+            beaten.add((of, at))
+            text = f"there is another record of the call {key}: it does not count"
+            findings.told("duplicate", text, chains[of].lines[at])
+    best.clear()
+    for number, chain in enumerate(chains):
+        for position, line, entry in chain.placed:
+            if entry.kind == CALL and (number, position) not in beaten:
+                yield line, entry
 
 
-def _ranked(
-    one: tuple[Line, Entry], other: tuple[Line, Entry]
-) -> tuple[tuple[Line, Entry], tuple[Line, Entry]]:
-    def rank(found: tuple[Line, Entry]) -> tuple[int, int]:
-        epoch = found[1].body.get("epoch")
-        return (epoch if isinstance(epoch, int) else 0), -found[1].at
-
-    return (one, other) if rank(one) >= rank(other) else (other, one)
+_Place = tuple[int, int, int, int]
+"""What ranks a record among those of its call (the epoch, and how early it was written); then which chain and
+line it is.
+"""
 
 
 def look_for_nodes(chains: Sequence[Chain], wanted: Sequence[str], findings: Findings) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any
 
 import attrs
 
 from sipstack.errors import ParseError
-from sipstack.records.chain import DROPPED, LOST, OPENED, ZERO, Entry
+from sipstack.records.chain import CALL, DROPPED, LOST, OPENED, ZERO, Entry
 from sipstack.records.checkpoint import Checkpoint
 from sipstack.records.findings import Findings, Line
+from sipstack.records.sequences import Lines
 
 HasSigned = Callable[[str, bytes, str], bool]
 """Whether this is the signature of that key, payload and signature."""
@@ -23,17 +25,37 @@ class Chain:
     """One chain as it was found: its lines, in order, and those of its checkpoints."""
 
     name: str
-    lines: Sequence[Line]
-    signatures: Sequence[Line]
-    entries: list[tuple[Line, Entry]] = attrs.field(factory=list, init=False)
-    """Those that could be read, by ``verify``."""
+    lines: Lines
+    signatures: Lines
+    unreadable: set[int] = attrs.field(factory=set, init=False)
+    """The positions of the lines that could not be read, by ``verify``."""
+    marks: list[tuple[Line, Entry]] = attrs.field(factory=list, init=False)
+    """The entries that are no calls, by ``verify``: they are few."""
     keys: set[str] = attrs.field(factory=set, init=False)
     """The keys whose signatures were good, by ``verify``."""
 
     @property
+    def size(self) -> int:
+        """The number of its entries."""
+        return len(self.lines) - len(self.unreadable)
+
+    @property
+    def entries(self) -> Iterator[tuple[Line, Entry]]:
+        """Those that could be read, read once more."""
+        for _, line, entry in self.placed:
+            yield line, entry
+
+    @property
+    def placed(self) -> Iterator[tuple[int, Line, Entry]]:
+        """The same, with the positions of their lines."""
+        for position, line in enumerate(self.lines):
+            if position not in self.unreadable:
+                yield position, line, Entry.read_again(line.octets)
+
+    @property
     def nodes(self) -> set[str]:
         """The nodes that say that it is theirs."""
-        opened = [entry.body.get("node") for _, entry in self.entries if entry.kind == OPENED]
+        opened = [entry.body.get("node") for _, entry in self.marks if entry.kind == OPENED]
         return {node for node in opened if isinstance(node, str)}
 
 
@@ -43,7 +65,7 @@ def verify(chain: Chain, has_signed: HasSigned, findings: Findings) -> None:
     signed = _Signatures(chain, hashes, has_signed, findings).look()
     _beginning(chain, signed, findings)
     _end(chain, signed, findings)
-    for line, entry in chain.entries:
+    for line, entry in chain.marks:
         _tell(line, entry, findings)
 
 
@@ -66,33 +88,38 @@ class _Links:
     def __init__(self, chain: Chain, findings: Findings) -> None:
         self._chain = chain
         self._findings = findings
-        self._hashes: dict[int, str] = {}
+        self._hashes: dict[int, bytes] = {}
+        self._numbers: set[int] = set()
 
-    def look(self) -> dict[int, str]:
-        """The hashes by number."""
-        for line in self._chain.lines:
-            self._read(line, last=line is self._chain.lines[-1])
-        numbers = {entry.number for _, entry in self._chain.entries}
+    def look(self) -> dict[int, bytes]:
+        """The hashes by number, as ``_short`` gives them."""
+        chain = self._chain
+        for position, line in enumerate(chain.lines):
+            entry = self._read(line, last=position == len(chain.lines) - 1)
+            if entry is None:
+                chain.unreadable.add(position)
+            elif entry.kind != CALL:
+                chain.marks.append((line, entry))
         expected: int | None = None
-        for line, entry in self._chain.entries:
-            expected = self._follow(line, entry, expected, numbers)
+        for line, entry in chain.entries:
+            expected = self._follow(line, entry, expected)
         return self._hashes
 
-    def _read(self, line: Line, *, last: bool) -> None:
+    def _read(self, line: Line, *, last: bool) -> Entry | None:
         findings = self._findings
         if not line.whole and last:
             findings.told("torn", "the last line is not whole: its process died while it wrote it", line)
-            return
+            return None
         try:
             entry = Entry.read(line.octets)
         except ParseError as error:
             findings.wrong("changed", str(error), line)
-            return
+            return None
         if entry.reckoned() != entry.hash:
             findings.wrong("changed", f"entry {entry.number} is not what was hashed", line)
-        self._chain.entries.append((line, entry))
+        return entry
 
-    def _follow(self, line: Line, entry: Entry, expected: int | None, numbers: set[int]) -> int:
+    def _follow(self, line: Line, entry: Entry, expected: int | None) -> int:
         """Returns the number that is due next."""
         findings, number = self._findings, entry.number
         if entry.chain != self._chain.name:
@@ -103,14 +130,17 @@ class _Links:
         if expected is not None and number < expected:
             findings.wrong("reordered", f"entry {number} comes after entry {expected - 1}", line)
         elif expected is not None and number > expected:
-            self._jumped(line, number, expected, numbers)
+            self._jumped(line, number, expected)
         before = self._hashes.get(number - 1)
-        if before is not None and entry.before != before:
+        if before is not None and _short(entry.before) != before:
             findings.wrong("changed", f"entry {number} does not continue entry {number - 1}", line)
-        self._hashes[number] = entry.hash
+        self._hashes[number] = _short(entry.hash)
         return max(number + 1, expected or 0)
 
-    def _jumped(self, line: Line, number: int, expected: int, numbers: set[int]) -> None:
+    def _jumped(self, line: Line, number: int, expected: int) -> None:
+        if not self._numbers:
+            self._numbers = {entry.number for _, entry in self._chain.entries}
+        numbers = self._numbers
         missing = [each for each in range(expected, min(number, expected + 1000)) if each not in numbers]
         if not missing:
             self._findings.wrong("reordered", f"entry {number} comes before entry {expected}", line)
@@ -125,20 +155,21 @@ class _Signatures:
     """Each checkpoint is signed, and says what the chain says."""
 
     def __init__(
-        self, chain: Chain, hashes: dict[int, str], has_signed: HasSigned, findings: Findings
+        self, chain: Chain, hashes: dict[int, bytes], has_signed: HasSigned, findings: Findings
     ) -> None:
         self._chain = chain
         self._hashes = hashes
         self._has_signed = has_signed
         self._findings = findings
         self._cut = False
+        self._last = max(hashes, default=-1)
 
     def look(self) -> Checkpoint | None:
         """The last one that is good."""
         last: Checkpoint | None = None  # that could be read
         good: Checkpoint | None = None
         for line in self._chain.signatures:
-            if not line.whole and line is self._chain.signatures[-1]:
+            if not line.whole:
                 self._findings.told("torn", "the last signature is not whole", line)
                 break
             try:
@@ -172,9 +203,9 @@ class _Signatures:
             return False
         self._chain.keys.add(checkpoint.key)
         known = self._hashes.get(number)
-        if known is not None and known != checkpoint.hash:
+        if known is not None and known != _short(checkpoint.hash):
             findings.wrong("changed", f"entry {number} is not the one that was signed", line)
-        elif known is None and number > max(self._hashes, default=-1) and not self._cut:
+        elif known is None and number > self._last and not self._cut:
             self._cut = True
             findings.wrong("cut", f"entry {number} was signed and is not there: the end was cut off", line)
         return True
@@ -182,14 +213,14 @@ class _Signatures:
 
 def _beginning(chain: Chain, signed: Checkpoint | None, findings: Findings) -> None:
     """A chain begins with its first entry, or where its node has said that it dropped what was before."""
-    if not chain.entries:
+    line, first = next(chain.entries, (None, None))
+    if first is None:
         return
-    line, first = chain.entries[0]
     if first.number == 0:
         if first.kind != OPENED or first.before != ZERO:
             findings.wrong("forged", "the first entry does not open the chain", line)
         return
-    vouched = [entry for _, entry in chain.entries if signed is not None and entry.number <= signed.number]
+    vouched = [entry for _, entry in chain.marks if signed is not None and entry.number <= signed.number]
     for entry in reversed(vouched):
         if entry.kind == DROPPED and _reaches(entry.body, first):
             findings.told("dropped", f"the entries before {first.number} were dropped by their node", line)
@@ -203,37 +234,59 @@ def _reaches(body: dict[str, Any], first: Entry) -> bool:
 
 def _end(chain: Chain, signed: Checkpoint | None, findings: Findings) -> None:
     """What stands behind the last signature."""
-    if signed is None or not chain.entries:
+    if signed is None or not chain.size:
         return
-    tail = [(line, entry) for line, entry in chain.entries if entry.number > signed.number]
-    if not tail:
+    tail = _Tail()
+    for line, entry in chain.entries:
+        if entry.number > signed.number:
+            tail.take(line, entry)
+    if tail.first is None:
         if not signed.end:
             findings.told("open", f"the chain {chain.name} was not ended: there may be more of it")
         return
-    line, first = tail[0]
+    line, first = tail.first
     if signed.end and first.kind != OPENED:
         findings.wrong("forged", f"entry {first.number} comes after the signed end", line)
-        return
-    begun = False
-    for line, entry in tail:
-        # a process signs that it begins before it writes anything else
-        if begun and entry.kind != OPENED:
-            findings.wrong("forged", f"entry {entry.number} is of somebody who could not sign", line)
-            return
-        begun = begun or entry.kind == OPENED
-    count = sum(entry.kind != OPENED for _, entry in tail)
-    if count > _foreseen(chain, signed):
+    elif tail.forged is not None:
+        line, entry = tail.forged
+        findings.wrong("forged", f"entry {entry.number} is of somebody who could not sign", line)
+    elif tail.others > _foreseen(chain, signed):
         findings.wrong("signature", f"signatures are missing: the last one is of entry {signed.number}", line)
     else:
-        text = f"the last {len(tail)} entries are not signed: the process runs, or was killed"
-        findings.told("unsigned", text, tail[0][0])
+        text = f"the last {tail.size} entries are not signed: the process runs, or was killed"
+        findings.told("unsigned", text, line)
+
+
+@attrs.define
+class _Tail:
+    """The entries that no signature covers."""
+
+    first: tuple[Line, Entry] | None = None
+    forged: tuple[Line, Entry] | None = None
+    """After one that opens: a process signs that it begins before it writes anything else."""
+    size: int = 0
+    others: int = 0
+    """Those that do not open."""
+
+    def take(self, line: Line, entry: Entry) -> None:
+        self.first = self.first or (line, entry)
+        opens = entry.kind == OPENED
+        if not opens and self.size > self.others and self.forged is None:
+            self.forged = line, entry
+        self.size += 1
+        self.others += not opens
 
 
 def _foreseen(chain: Chain, signed: Checkpoint) -> int:
     """How many entries may be without a signature: what the signed part of the chain says of that."""
     said = [
         entry.body.get("every")
-        for _, entry in chain.entries
+        for _, entry in chain.marks
         if entry.kind == OPENED and entry.number <= signed.number
     ]
     return said[-1] if said and isinstance(said[-1], int) else FORESEEN
+
+
+def _short(text: str) -> bytes:
+    """A hash as it is remembered, one for each entry: whatever stands in its place is as long."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()

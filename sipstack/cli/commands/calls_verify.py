@@ -62,19 +62,19 @@ def verify(
     """
     if signatures is not None and len(files) > 1:
         raise click.UsageError("--signatures is for one FILE: verify them one by one")
-    evidence = evidence_of(files, tuple(map(_public_key, keys)), signatures)
+    evidence = evidence_of(files, tuple(map(_public_key, keys)), signatures, only_count=True)
     out = environment.stdout
     for finding in evidence.findings.all:
         click.echo(finding_as_json(finding) if as_objects else printable(str(finding)), file=out)
     wrong = evidence.findings.any_wrong
-    entries = sum(len(chain.entries) for chain in evidence.chains)
+    entries = sum(chain.size for chain in evidence.chains)
     if as_objects:
-        summary = {"verified": not wrong, "calls": len(evidence.calls), "entries": entries}
+        summary = {"verified": not wrong, "calls": evidence.count, "entries": entries}
         signers = sorted({key for chain in evidence.chains for key in chain.keys})
         click.echo(json.dumps(summary | {"chains": len(evidence.chains), "keys": signers}), file=out)
     else:
         verdict = "NOT as it was written" if wrong else "as it was written"
-        click.echo(f"{len(evidence.calls)} calls in {len(evidence.chains)} chains: {verdict}", file=out)
+        click.echo(f"{evidence.count} calls in {len(evidence.chains)} chains: {verdict}", file=out)
         if not keys:
             text = "without --key: whoever may write these files could have begun them anew, and signed"
             click.echo(text, file=environment.stderr)
