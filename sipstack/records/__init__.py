@@ -2,7 +2,7 @@
 
 Pure: ``record`` (one call), ``chain`` (entries and their hashes), ``checkpoint`` (signed statements),
 ``commitment`` (in place of numbers and names), ``sequences``, ``verifying``, ``several`` and ``merging``.
-Shells: ``lines``, ``files`` and ``sqlite`` (where it is kept), ``stored`` (the same, to be read), ``signing``,
+Shells: ``lines``, ``files`` and ``sqlite`` (where it is kept), ``stored`` (and looked at), ``signing``,
 ``writer`` (the thread), ``reading``, ``redacting``.
 """
 
