@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
+import pytest
 
 from interop.asterisk.agents import AgentFactory
 from interop.asterisk.listening import answering, hear_tone, next_call
@@ -100,10 +101,13 @@ async def test_a_call_with_audio_survives_kill_9(asterisk: Asterisk, tmp_path: P
     await survivor.has_one_record()
 
 
+@pytest.mark.parametrize("dead", [False, True], ids=["held-afterwards", "held-while-dead"])
 async def test_the_hold_and_the_bye_of_asterisk_are_answered_after_kill_9(
-    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path
+    asterisk: Asterisk, agent: AgentFactory, tmp_path: Path, dead: bool
 ) -> None:
-    """Bob holds: Asterisk passes that on by re-INVITEs in the dialog that the dead process had."""
+    """Bob holds: Asterisk passes that on by re-INVITEs in the dialog that the dead process had. One that
+    nobody answers comes again.
+    """
     survivor = Survivor("held", tmp_path, asterisk.uri("dial-bob"), THEIR_TONE)
     music = write_wav(tmp_path / "theirs.wav", tone(THEIR_TONE, 1.0))
     bob = agent("bob")
@@ -112,12 +116,15 @@ async def test_the_hold_and_the_bye_of_asterisk_are_answered_after_kill_9(
         call = await next_call(calls)
         async with call.playing(music, loop=True):
             await dying
+            if dead:
+                await call.hold()
             async with survivor.started() as process:
                 began = await says(process, "ready")
                 assert await says(process, "hears the tone again") - began < AUDIO_BACK
                 await says(process, "hears the tone")
-                await hear_tone(call.audio, OUR_TONE)
-                await call.hold()
+                if not dead:
+                    await hear_tone(call.audio, OUR_TONE)
+                    await call.hold()
                 await says(process, "is held")
                 await asyncio.sleep(HELD)
                 await call.resume()
