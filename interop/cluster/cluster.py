@@ -85,6 +85,8 @@ class Front:
     folder: Path
     nodes: list[Node]
     manner: str = "BY_CALL_ID"
+    megabytes: int = 64
+    """Memory for transactions, which stay some seconds after their end."""
     port: int = attrs.field(factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -97,7 +99,8 @@ class Front:
         lines = [f"1 sip:{HOST}:{node.port} 0\n" for node in self.nodes]
         lines += [f"{11 + place} sip:{HOST}:{node.port} 0\n" for place, node in enumerate(self.nodes)]
         (self.folder / "dispatcher.list").write_text("".join(lines))
-        command = [*ended_with_us("TERM"), program() or "kamailio", "-DD", "-E", "-m", "64", "-M", "16"]
+        command = [*ended_with_us("TERM"), program() or "kamailio", "-DD", "-E"]
+        command += ["-m", str(self.megabytes), "-M", "16"]
         command += ["-A", self.manner, "-f", str(self.folder / "kamailio.cfg")]
         command += ["-Y", str(self.folder), "-w", str(self.folder)]
         command += ["-A", "ALONE"] if len(self.nodes) == 1 else []

@@ -16,7 +16,7 @@ from sipstack.ua.runtime import Runtime
 INTERVAL = 5.0, 15.0
 """Seconds between two looks for orphans, so that nodes which began together do not look together."""
 MOST = 3000
-"""Orphans that one node goes after at a time: it takes over some 150 a second. More would make it late for
+"""Orphans that one node goes after at a time: it takes over some 100 a second. More would make it late for
 its other calls; with fewer some session timers would end before their call had its turn (CAPACITY.md).
 """
 SPREAD = 32.0

@@ -52,6 +52,8 @@ COSTS = Costs(
         look=700.0,
         waited=1.3,
         octets=1500.0,
+        sent=2000.0,
+        lonely=300.0,
     ),
     proxy=OfProxy(call=300.0, refresh=60.0),
     sqlite_octets=1000.0,
@@ -291,6 +293,17 @@ def test_a_search_asks_of_the_store_what_the_simulation_counts() -> None:
 def test_the_page_says_what_the_simulation_says() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     assert page.filled(text, page.tables(Costs.read())) == text
+
+
+@pytest.mark.parametrize(
+    ("cores", "part", "words"),
+    [(4.0, "proxy CPU", "With {} it is the proxy"), (100.0, "Redis CPU", "With {} it is the one thread of")],
+)
+def test_the_page_names_the_size_at_which_another_part_breaks(cores: float, part: str, words: str) -> None:
+    costs = Costs.read()
+    sizes = (carried(Plan(nodes=nodes, calls=0, proxy_cores=cores), costs, 0.7) for nodes in range(2, 100))
+    first = next(plan.nodes for plan in sizes if AtRest.of(plan, costs, plan.nodes - 1).first == part)
+    assert words.format(first) in page.PAGE.read_text(encoding="utf-8")
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:

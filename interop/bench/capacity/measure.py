@@ -18,11 +18,12 @@ from interop.bench.capacity.measure_redis import heirs, of_redis, sqlite_octets
 from interop.bench.machine import cpu_seconds
 from interop.bench.server import Server, python
 from interop.bench.uas_load import CLIENT_CORE, SERVER_CORE
-from interop.cluster import cluster
+from interop.cluster.cluster import Front, Node
+from interop.ports import HOST
 from interop.redis.server import Redis, wait_until
 from interop.sipp.process import Sipp
 
-RATE = 200
+RATE, PROXY_RATE = 200, 800
 SECONDS = 4.0
 TRIES = 3
 REFRESHES = 5
@@ -72,7 +73,7 @@ def measure(folder: Path) -> Costs:
             orphan=heir.orphan,
             octets=octets,
         ),
-        redis=of_redis(calls["redis"].redis, refreshes["redis"].redis, heir.redis),
+        redis=of_redis(calls["redis"].redis),
         proxy=OfProxy(proxy.proxy, refresh.proxy),
         sqlite_octets=asyncio.run(sqlite_octets(folder)),
     )
@@ -99,9 +100,10 @@ def _node(folder: Path, kind: str) -> Iterator[tuple[str, Clock, Server]]:
         yield server.target, clock, server
 
 
-def _cheapest(what: str, scenario: str, target: str, folder: Path, clock: Clock) -> Spent:
+def _cheapest(what: str, scenario: str, target: str, folder: Path, clock: Clock, rate: float = RATE) -> Spent:
     """Of some runs, after one that does not count: other programs make a run dearer, and none cheaper."""
-    rate = RATE if scenario == "uac_calls" else RATE / 4
+    if scenario == "uac_refreshes":
+        rate /= 4
     runs = []
     for _ in range(1 + TRIES):
         progress.show(what)
@@ -143,16 +145,20 @@ def _resident(folder: Path, kind: str) -> float:
 
 def _proxy(folder: Path) -> tuple[Spent, Spent]:
     """A call and a refresh through Kamailio."""
-    with cluster.running("redis", nodes=1) as running:
-        process = running.front.process
-        assert process is not None
-        group = process.pid
+    recipe = python("behind", "interop.bench.capacity.behind", "{port}")
+    with Server(recipe, folder, None) as server, ExitStack() as stack:
+        front = Front(folder, [Node(folder, "behind", "", "", port=server.port)], megabytes=512)
+        stack.callback(front.stop)
+        front.start()
+        assert front.process is not None
+        group = front.process.pid
 
         def clock() -> Spent:
             return Spent(0.0, 0.0, sum(cpu_seconds(pid) for pid in _group(group)))
 
-        call = _cheapest("a call through the proxy", "uac_calls", running.target, folder, clock)
-        refreshed = _cheapest("a refresh through it", "uac_refreshes_fast", running.target, folder, clock)
+        target = f"{HOST}:{front.port}"
+        call = _cheapest("a call through the proxy", "uac_calls", target, folder, clock, PROXY_RATE)
+        refreshed = _cheapest("a refresh through it", "uac_refreshes_fast", target, folder, clock, PROXY_RATE)
     return call, refreshed.less(call, REFRESHES)
 
 

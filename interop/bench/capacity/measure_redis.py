@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,17 +33,16 @@ DIALOGS = 3000
 ORPHANS = 10_000
 RATE = 300.0
 LOOKS, LISTS = 300, 20
-TOGETHER = 20
-"""Commands that are on their way at a time: about what comes in one turn of a busy node."""
+TOGETHER = 4
+"""Commands that go out in one turn: one alone costs half as much again, for Redis has to wake up for it."""
 
 
 @attrs.frozen
 class Heirs:
-    """Microseconds a call: of the node by request, and by its own search; of Redis, by request."""
+    """Microseconds of the node for a call that it takes over: by request, and by its own search."""
 
     takeover: float
     orphan: float
-    redis: float
 
 
 def heirs() -> Heirs:
@@ -53,21 +53,18 @@ def heirs() -> Heirs:
         node = Node(Path(name), "heir", "redis", redis.url)
         node.start()
         try:
-            first = _asked(node, redis)
-            second = _asked(node, redis)
+            first, second = _asked(node), _asked(node)
         finally:
             node.kill()
     seen = list(orphans.watched(ORPHANS, 1, 120.0))[-1]
     orphan = 1e6 * seen.nodes / (ORPHANS - seen.left)
-    return Heirs(first[0] - second[0], orphan, first[1] - second[1])
+    return Heirs(first - second, orphan)
 
 
-def _asked(node: Node, redis: Redis) -> tuple[float, float]:
-    """Microseconds of the node and of Redis for one OPTIONS in each dialog."""
+def _asked(node: Node) -> float:
+    """Microseconds of the node for one OPTIONS in each dialog."""
     assert node.process is not None
-    assert redis.process is not None
-    pids = node.process.pid, redis.process.pid
-    before = [cpu_seconds(pid) for pid in pids]
+    before = cpu_seconds(node.process.pid)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.connect((HOST, node.port))
         ours.settimeout(5.0)
@@ -78,10 +75,7 @@ def _asked(node: Node, redis: Redis) -> tuple[float, float]:
             while not (response := ours.recv(4096)).startswith(b"SIP/2.0 200"):
                 if not response.startswith(b"SIP/2.0 1"):
                     raise RuntimeError(response.decode().partition("\r\n")[0])
-    node_spent, redis_spent = [
-        1e6 * (cpu_seconds(pid) - spent) / DIALOGS for pid, spent in zip(pids, before, strict=True)
-    ]
-    return node_spent, redis_spent
+    return 1e6 * (cpu_seconds(node.process.pid) - before) / DIALOGS
 
 
 def _options(number: int, port: int) -> bytes:
@@ -99,15 +93,27 @@ def _options(number: int, port: int) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def of_redis(call: float, refresh: float, takeover: float) -> OfRedis:
-    """What a node's use of it costs, with what is measured of the store alone."""
+def of_redis(lonely: float) -> OfRedis:
+    """What Redis spends, and takes, for what the store asks; ``lonely`` is measured with a node."""
     with running() as redis:
         read, refused, page, look, octets = asyncio.run(_lists(redis))
     with running() as redis:
         alone = asyncio.run(_written(redis, 0))
     with replicated() as (primary, _):
-        waited = asyncio.run(_written(primary, 1)) / alone
-    return OfRedis(call, refresh, takeover, read, refused, page, look, waited, octets)
+        waited = asyncio.run(_written(primary, 1))
+    return OfRedis(
+        call=alone.put + alone.forget,
+        refresh=alone.again,
+        takeover=alone.take_over + alone.again,
+        read=read,
+        refused=refused,
+        page=page,
+        look=look,
+        waited=(waited.put + waited.forget) / (alone.put + alone.forget),
+        octets=octets,
+        sent=alone.sent,
+        lonely=lonely,
+    )
 
 
 async def _lists(redis: Redis) -> tuple[float, float, float, float, float]:
@@ -127,13 +133,42 @@ async def _lists(redis: Redis) -> tuple[float, float, float, float, float]:
     return read / ORPHANS, refused / ORPHANS, page, look, octets
 
 
-async def _written(redis: Redis, replicas: int) -> float:
-    """A write and an end, on the primary."""
+@attrs.frozen
+class Written:
+    """Microseconds of Redis for each command, and octets that go there for a record and its end."""
+
+    put: float
+    again: float
+    take_over: float
+    forget: float
+    sent: float
+
+
+async def _written(redis: Redis, replicas: int) -> Written:
+    """On the primary."""
     record = encode(orphans.record(0, 1500.0).as_values())
     keys = [f"session {number:032x} {number:08x} {number:08x}" for number in range(ORPHANS)]
     async with _opened(redis, replicas) as store:
-        put = await _spent(redis, _each(keys, lambda key: asking(store.put, key, record, 0, 600.0)))
-        return put + await _spent(redis, _each(keys, lambda key: asking(store.forget, key, 0)))
+        put = partial(asking, partial(_put, store, record))
+        before = _received(redis)
+        first = await _spent(redis, _each(keys, put))
+        sent = _received(redis) - before
+        again = await _spent(redis, _each(keys, put))
+        taken = await _spent(redis, _each(keys, lambda key: asking(store.take_over, key)))
+        before = _received(redis)
+        over = await _spent(redis, _each(keys, lambda key: asking(store.forget, key, 1)))
+        sent += _received(redis) - before
+    return Written(*[each / ORPHANS for each in (first, again, taken, over, sent)])
+
+
+def _put(store: SessionStore, record: bytes, key: str, answer: Callable[[Outcome], None]) -> None:
+    store.put(key, record, 0, 600.0, answer)
+
+
+def _received(redis: Redis) -> int:
+    found = re.search(rb"total_net_input_bytes:(\d+)", redis.command("INFO", "stats"))
+    assert found is not None
+    return int(found[1])
 
 
 async def _spent(redis: Redis, work: Awaitable[None]) -> float:

@@ -52,12 +52,15 @@ def _costs(costs: Costs) -> list[str]:
         f"| a take-over by a request | {node.takeover:.0f} µs | {redis.takeover:.0f} µs | |",
         f"| a take-over by search | {node.orphan:.0f} µs | {redis.takeover + redis.read:.0f} µs | |",
         f"| a take-over that another node was faster in | | {redis.read + redis.refused:.0f} µs | |",
+        f"| a call, where Redis has only 200 of them in a second | | {redis.lonely:.0f} µs | |",
         f"| a look for dead nodes that finds none | | {redis.look:.0f} µs | |",
         f"| 1,000 names of what a dead one has | | {redis.page:.0f} µs | |",
+        f"| octets on the way to Redis for a call | | {redis.sent:,.0f} | |",
         f"| memory of a call that is up | {node.octets['redis']:,.0f} octets"
         f" ({node.octets['none']:,.0f} without a store) | {redis.octets:,.0f} octets | |",
+        f"| disk of a call that is up, in SQLite | {costs.sqlite_octets:,.0f} octets | | |",
     ]
-    others = (("none", "not kept"), ("memory", "memory"), ("sealed", "sealed"), ("sqlite", "SQLite"))
+    others = (("none", "not kept"), ("memory", "in memory"), ("sealed", "sealed"), ("sqlite", "in SQLite"))
     lines += [f"| a call, {name} | {node.call[kind]:.0f} µs | | |" for kind, name in others]
     return lines
 
