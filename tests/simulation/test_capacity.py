@@ -11,6 +11,7 @@ import pytest
 
 from interop.bench.capacity import command, page
 from interop.bench.capacity.costs import Costs, OfNode, OfProxy, OfRedis
+from interop.bench.capacity.parts import Storm
 from interop.bench.capacity.plan import (
     CALL,
     REFRESH,
@@ -21,7 +22,7 @@ from interop.bench.capacity.plan import (
     carried,
     needed,
 )
-from interop.bench.capacity.storm import Simulation, Storm
+from interop.bench.capacity.storm import Simulation
 from sipstack.core.outputs import Forget, Load, Store
 from sipstack.message import Response
 from sipstack.testing.agent import OFFER, CoreAgent

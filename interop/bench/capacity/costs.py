@@ -15,9 +15,9 @@ STORES = ("none", "memory", "sealed", "sqlite", "redis")
 @attrs.frozen
 class OfNode:
     """Microseconds of CPU of a process of ours. ``call``: INVITE to BYE, by store; ``refresh``: one UPDATE
-    with a session timer, by store. ``takeover``: what a request costs more at a node that does not have its
-    call. ``orphan``: a call that nobody asks for, looked for and taken over. ``octets``: resident memory of a
-    call that is up, by store.
+    with a session timer, by store (not sealed: there we tell the peer of it by a request of our own).
+    ``takeover``: what a request costs more at a node that does not have its call. ``orphan``: a call that
+    nobody asks for, looked for and taken over. ``octets``: resident memory of a call that is up, by store.
     """
 
     call: dict[str, float]

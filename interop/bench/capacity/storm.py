@@ -11,9 +11,8 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-import attrs
-
 from interop.bench.capacity.costs import Costs
+from interop.bench.capacity.parts import Orphan, Queue, Storm
 from interop.bench.capacity.plan import MICRO, REFRESH, TAKEOVER, AtRest, Operations, Plan
 from sipstack.core.takeover import MOST as MOST_LOADING
 from sipstack.store.redis import LEASE
@@ -28,92 +27,21 @@ NEXT_NODE = 1.0
 """Seconds until a request to the dead node goes to the next one."""
 AGAIN = 10.0
 """Seconds until a peer that got 503 comes again: it is told so (Retry-After)."""
-LEAST = 0.02
-"""Share of its time that a part which is overloaded has for each thing that comes."""
 END = Operations(forgets=1)
 GRACE = 32.0
 """Seconds, or a third of the timer, by which a peer gives up before its session timer ends (RFC 4028 §10)."""
 
 
-@attrs.define
-class Queue:
-    """A part of the cluster. ``free`` is the share of its time that the storm has; ``speed`` its cores."""
-
-    free: float
-    speed: float = 1.0
-    until: float = 0.0
-    worked: float = 0.0
-
-    def serve(self, now: float, seconds: float) -> float:
-        """When it is done with what comes now."""
-        self.worked += seconds
-        self.until = max(self.until, now) + seconds / (self.speed * max(self.free, LEAST))
-        return self.until
-
-    def serve_in_time(self, now: float, seconds: float, patience: float) -> float | None:
-        """The same; None for what would wait longer than it has time: it is given up, and never done."""
-        return None if self.until > now + patience else self.serve(now, seconds)
-
-
-@attrs.define
-class Orphan:
-    """A call of the dead node. ``ends``, ``expires``: when its peer hangs up, or has had no refresh."""
-
-    shard: int
-    heir: int
-    """The node to which the proxy gives its requests."""
-    ends: float
-    refresh: float
-    expires: float
-    owner: int | None = None
-    over: bool = False
-    loading: bool = False
-
-
-@attrs.define
-class Storm:
-    """The figures. Times are seconds since the node died; numbers are calls, requests, operations."""
-
-    orphans: int = 0
-    by_request: int = 0
-    by_search: int = 0
-    hung_up: int = 0
-    """Of those that were taken over by request: it was a BYE."""
-    lost: int = 0
-    """Their session timer ended before they had an owner again."""
-    settled: float = 0.0
-    """When the last one had an owner, or was over."""
-    half: float = 0.0
-    refused: int = 0
-    """Requests that were answered with 503."""
-    raced: int = 0
-    """Take-overs that another node was faster in."""
-    moved: int = 0
-    """Calls that were taken over by search, and once more by the node to which the proxy gave a request."""
-    waits: list[float] = attrs.field(factory=list, repr=False)
-    """How long requests took to be answered, in order of time."""
-    asked: Operations = attrs.field(factory=Operations)
-
-    @property
-    def slowest(self) -> float:
-        """99 of 100 requests were answered sooner."""
-        waits = sorted(self.waits)
-        return waits[int(len(waits) * 0.99)] if waits else 0.0
-
-
 class Simulation:
     """One death, of a node with its part of the calls."""
 
-    def __init__(
-        self, plan: Plan, costs: Costs, seed: int = 1, grain: int = 1, limit: float = 7200.0
-    ) -> None:
+    def __init__(self, plan: Plan, costs: Costs, seed: int = 1, grain: int = 1) -> None:
         if plan.nodes < 2:
             raise ValueError("nobody is left when the only node dies")
         self._plan = plan
         self._costs = costs
         self._draw = random.Random(seed)
         self._grain = grain
-        self._limit = limit
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = 0
         living = plan.nodes - 1
@@ -161,8 +89,6 @@ class Simulation:
             self._at(lease + self._draw.uniform(0.0, INTERVAL[1]), partial(self._looks, node))
         while self._events and self._open:
             now, _, event = heapq.heappop(self._events)
-            if now > self._limit:
-                break
             event(now)
         return self.storm
 

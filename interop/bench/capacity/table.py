@@ -8,8 +8,9 @@ import attrs
 
 from interop.bench import progress
 from interop.bench.capacity.costs import Costs
+from interop.bench.capacity.parts import Storm
 from interop.bench.capacity.plan import AtRest, Needed, Plan, carried
-from interop.bench.capacity.storm import Simulation, Storm
+from interop.bench.capacity.storm import Simulation
 
 NODES = 1, 2, 5, 10, 20, 50, 100
 LIMIT = 0.7
