@@ -91,6 +91,6 @@ def _lines(values: dict[str, Any], of: str = "") -> list[str]:
 
 
 def _text(value: object) -> str:
-    return (
-        f'"{value}"' if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+    return f'"{value}"'

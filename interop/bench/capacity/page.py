@@ -37,6 +37,7 @@ def _variants(costs: Costs) -> list[tuple[str, table.Row]]:
         "a write waits for a replica (`WAIT 1`)": attrs.evolve(PLAN, waits=True),
         "calls of 30 minutes": attrs.evolve(PLAN, hold=1800.0),
         "calls of 30 minutes, `Session-Expires: 300`": attrs.evolve(PLAN, hold=1800.0, expires=300.0),
+        "the same, and the peers refresh": attrs.evolve(PLAN, hold=1800.0, expires=300.0, ours=0.0),
     }
     return [(name, table.rows(costs, plan, [plan.nodes])[0]) for name, plan in kinds.items()]
 
