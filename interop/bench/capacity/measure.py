@@ -102,7 +102,7 @@ def _node(folder: Path, kind: str) -> Iterator[tuple[str, Clock, Server]]:
 
 def _cheapest(what: str, scenario: str, target: str, folder: Path, clock: Clock, rate: float = RATE) -> Spent:
     """Of some runs, after one that does not count: other programs make a run dearer, and none cheaper."""
-    if scenario == "uac_refreshes":
+    if scenario == "uac_refreshes_fast":
         rate /= 4
     runs = []
     for _ in range(1 + TRIES):
