@@ -20,7 +20,7 @@ import attrs
 from interop.cluster.cluster import Cluster, running
 from interop.sipp.process import Result, Sipp
 
-MARGIN = 4.0
+MARGIN = 5.0
 """Seconds between the last call and the kill."""
 SETTLED = 1.0
 """Seconds from the last call until node 2 is started, which is to have none of them. In what is left of
