@@ -20,8 +20,8 @@ from sipstack.core.passing import Passing
 from sipstack.core.replaced import Replacing, replaced_dialog
 from sipstack.core.routing import reply_flow, with_source
 from sipstack.core.takeover import Takeovers
-from sipstack.core.uas import RETRY_AFTER
 from sipstack.core.unsealing import Unsealing
+from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, ParseError, RemoteProtocolError, TransportError
 from sipstack.identifiers import Identifiers

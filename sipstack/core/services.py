@@ -31,11 +31,12 @@ from sipstack.core.response_route import ResponseRoute
 from sipstack.core.routed_request import AckRequest
 from sipstack.core.router import Router
 from sipstack.core.sealing import Sealing
-from sipstack.core.uas import RETRY_AFTER, UserAgentServer
+from sipstack.core.uas import UserAgentServer
 from sipstack.dialog.bound import Bound
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.draft import Draft
 from sipstack.dialog.identity import Identity
+from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.services import AckUser, DialogSet, FlowOwner, Refusal, RequestUser, SentRequest
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import InternalError, ParseError, RemoteProtocolError, SipError, TransportError

@@ -11,6 +11,7 @@ from sipstack.core.admission import source_of
 from sipstack.core.gatekeeper import Gatekeeper
 from sipstack.core.registry import Method, Package, Registry, Withdraw
 from sipstack.dialog.proof import Proof
+from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields
@@ -22,9 +23,6 @@ from sipstack.usage.invite.events import InvitationReceived
 from sipstack.usage.invite.extension import NewCall
 from sipstack.usage.invite.incoming import IncomingInvite
 from sipstack.usage.received import ReceivedRequest, RequestReceived
-
-RETRY_AFTER: HeaderFields = (("Retry-After", "10"),)
-"""Of a 503: seconds after which the peer may try again."""
 
 
 class UasCore(CoreServices, Protocol):

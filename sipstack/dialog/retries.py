@@ -17,12 +17,16 @@ from __future__ import annotations
 from sipstack.errors import ParseError
 from sipstack.identifiers import Identifiers
 from sipstack.message import Response
+from sipstack.message.headers import HeaderFields
 from sipstack.message.times import RetryAfter
 
 MAXIMUM_TRIES = 10
 """How often one wish of the user goes out in all: a peer may refuse for ever."""
 MAXIMUM_WAIT = 32.0
 """Seconds that it waits for one more try at most: a user would rather know. §14.2 draws 10 at most."""
+
+RETRY_AFTER: HeaderFields = (("Retry-After", "10"),)
+"""Of a 503 of ours: seconds after which the peer may try again."""
 
 
 def retry_after(response: Response) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, SipError
@@ -166,7 +167,7 @@ class IncomingInvite(Origin):
         if session is None:
             return  # cancelled meanwhile
         if outcome is not Outcome.DONE:
-            self.refuse(503, now, headers=(("Retry-After", "10"),))
+            self.refuse(503, now, headers=RETRY_AFTER)
             self.core.emit(Ended(session, "local", "the session could not be kept"))
             return
         held = self._held

@@ -13,6 +13,7 @@ from typing import Any
 
 from sipstack.dialog.dialog import Dialog
 from sipstack.dialog.keeper import nothing
+from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import (
@@ -272,7 +273,7 @@ class Session(KeptSession):
 
     def _say_over(self, request: Request, transaction: AnyServer, outcome: Outcome, now: float) -> None:
         failed = outcome is Outcome.FAILED
-        headers: HeaderFields = (("Retry-After", "10"),) if failed else ()
+        headers: HeaderFields = RETRY_AFTER if failed else ()
         self.core.respond(transaction, request.response(503 if failed else 200, headers=headers), now)
 
     def _invite_received(self, request: Request, transaction: AnyServer, now: float) -> None:
