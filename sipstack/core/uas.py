@@ -11,7 +11,7 @@ from sipstack.core.admission import source_of
 from sipstack.core.gatekeeper import Gatekeeper
 from sipstack.core.registry import Method, Package, Registry, Withdraw
 from sipstack.dialog.proof import Proof
-from sipstack.dialog.retries import RETRY_AFTER
+from sipstack.dialog.retries import RETRY_AFTER as RETRY_AFTER
 from sipstack.dialog.services import CoreServices, Refusal
 from sipstack.message import Request
 from sipstack.message.headers import HeaderFields

@@ -18,7 +18,7 @@ from sipstack.core.events import (
     OfferRefused,
     ProgressConfirmed,
 )
-from sipstack.dialog.retries import RETRY_AFTER
+from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import (
     CallEnded,
     LocalProtocolError,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sipstack.core.events import InvitationReceived
 from sipstack.core.outputs import Flow
-from sipstack.dialog.retries import RETRY_AFTER
+from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import CallEnded, LocalProtocolError, NegotiationError, SipError
 from sipstack.log import CALL, TRANSACTION
 from sipstack.ua.arguments import OF_EVENTS, check_info_packages, check_method, check_packages

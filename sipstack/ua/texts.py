@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sipstack.core.core import Core
 from sipstack.core.registry import Withdraw
-from sipstack.dialog.retries import RETRY_AFTER
+from sipstack.core.uas import RETRY_AFTER
 from sipstack.errors import ParseError
 from sipstack.log import TRANSACTION
 from sipstack.message import Request
