@@ -93,9 +93,13 @@ def _octets(value: str) -> str | bytes:
     else:
         return value
     try:
-        return value.encode("utf-8", "surrogateescape")
+        octets = value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise LocalProtocolError("a text in a record is neither text nor octets") from None
+    try:
+        return octets.decode()  # of pieces that make a character together
+    except UnicodeDecodeError:
+        return octets
 
 
 def _order(item: tuple[Key, object]) -> tuple[int, int, int | bytes]:

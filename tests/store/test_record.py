@@ -55,6 +55,17 @@ def test_every_record_comes_back_equal(record: SessionRecord) -> None:
     assert octets == one_form(cbor2.loads(octets))
 
 
+@pytest.mark.parametrize("octets", [b"\xc2\x80", b"\x80\xc2\x80", b"\xc2\x80\x80"])
+def test_what_makes_a_character_only_together_comes_back_as_that_character(octets: bytes) -> None:
+    values = through_a_proxy().as_values()
+    values["application"] = {
+        "note": "".join(bytes((each,)).decode("utf-8", "surrogateescape") for each in octets)
+    }
+    read = decode(encode(values))
+    assert read["application"] == {"note": octets.decode("utf-8", "surrogateescape")}
+    assert decode(encode(read)) == read
+
+
 keys = texts | st.sampled_from(sorted(layout.WORDS))
 
 
