@@ -78,6 +78,20 @@ class Node:
             process.wait()
 
 
+def dealt(nodes: int) -> list[int]:
+    """The list of the dispatcher, by number: each node follows each other one once. What a dead node had goes
+    to the entry after it: so to all others alike, and not to one of them.
+    """
+    after = [[other for other in range(nodes) if other != node] for node in range(nodes)]
+    way, found = [0], []
+    while way:  # a way through all pairs, which ends where it began
+        if after[way[-1]]:
+            way.append(after[way[-1]].pop())
+        else:
+            found.append(way.pop())
+    return found[1:] or found
+
+
 @attrs.define
 class Front:
     """Kamailio, which deals what comes out to the nodes; ``manner``: how, by a name of its configuration."""
@@ -96,7 +110,7 @@ class Front:
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
         (self.folder / "kamailio.cfg").write_text(text)
-        lines = [f"1 sip:{HOST}:{node.port} 0\n" for node in self.nodes]
+        lines = [f"1 sip:{HOST}:{self.nodes[number].port} 0\n" for number in dealt(len(self.nodes))]
         lines += [f"{11 + place} sip:{HOST}:{node.port} 0\n" for place, node in enumerate(self.nodes)]
         (self.folder / "dispatcher.list").write_text("".join(lines))
         command = [*ended_with_us("TERM"), program() or "kamailio", "-DD", "-E"]
