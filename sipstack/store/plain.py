@@ -75,7 +75,7 @@ class Writing:
 def text(value: str) -> str | dict[Key, object]:
     """A text for CBOR."""
     octets = _octets(value)
-    return value if isinstance(octets, str) else {0: octets}
+    return octets if isinstance(octets, str) else {0: octets}
 
 
 def _key(name: object) -> Key:
