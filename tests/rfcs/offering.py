@@ -279,7 +279,7 @@ def cancel_reinvite(name: str) -> Step:
     """As soon as 100 has come (RFC 3261 §9.1)."""
 
     def step(two: Two) -> None:
-        reoffer = two.sessions[name].reoffer_under_way
+        reoffer = two.sessions[name].last_reoffer
         sent = reoffer._sent if reoffer is not None else None
         assert sent is not None
         sent.cancel(two.now, Headers())

@@ -213,7 +213,7 @@ def test_while_an_offer_is_open_neither_side_sends_another(name: str, who: str) 
     two.wait()
     two.world.ladder()
     session = two.sessions[who]
-    mine = session.reoffer_under_way is not None and session.reoffer_under_way.unfinished
+    mine = session.last_reoffer is not None and session.last_reoffer.unfinished
     if mine:
         with pytest.raises(LocalProtocolError, match="an offer of ours is under way"):
             session.reoffer(OTHER[0], two.now, "UPDATE")

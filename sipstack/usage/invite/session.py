@@ -79,7 +79,7 @@ class Session(KeptSession):
         "origin",
         "received_offer",
         "refreshed_at",
-        "reoffer_under_way",
+        "last_reoffer",
         "state",
         "usages",
         "user",
@@ -101,7 +101,7 @@ class Session(KeptSession):
         self.extensions: Extensions | None = None
         self.acceptance: Acceptance | None = None
         self.received_offer: ReceivedOffer | OfferInResponse | None = None
-        self.reoffer_under_way: Reoffer | None = None
+        self.last_reoffer: Reoffer | None = None
         self.acks: SentAcks = {}
         self.application: dict[str, object] | None = None  # what the user agent wants to be kept with it
         self.later: SessionRecord | None = None  # what a later version wrote, where it did
@@ -339,7 +339,7 @@ class Session(KeptSession):
 
     @property
     def is_reoffering(self) -> bool:
-        return self.reoffer_under_way is not None and self.reoffer_under_way.unfinished
+        return self.last_reoffer is not None and self.last_reoffer.unfinished
 
     def reoffer(self, body: bytes, now: float, method: str = "INVITE") -> None:
         """Offer ``body`` in a re-INVITE, or in another method that carries offers, such as UPDATE; without
@@ -353,11 +353,11 @@ class Session(KeptSession):
             raise LocalProtocolError("the call is not accepted yet")
         if not (early or self.is_established):
             raise LocalProtocolError("the call is over")
-        before = self.reoffer_under_way
+        before = self.last_reoffer
         if before is not None and before.unfinished:
             raise LocalProtocolError("an offer of ours is under way")
-        self.reoffer_under_way = Reoffer(self, body, method, before.tries if before is not None else 0)
-        self.reoffer_under_way.start(now)
+        self.last_reoffer = Reoffer(self, body, method, before.tries if before is not None else 0)
+        self.last_reoffer.start(now)
 
     def close(self, by: str, reason: str, now: float) -> None:
         """End the session by BYE, for a reason that is told to the user agent."""
@@ -381,8 +381,8 @@ class Session(KeptSession):
         self._bye_headers = headers
         if self.extensions is not None:
             self.extensions.stop()
-        if self.reoffer_under_way is not None:
-            self.reoffer_under_way.abandon(now)
+        if self.last_reoffer is not None:
+            self.last_reoffer.abandon(now)
         if self._awaits_answer:  # a 2xx is acknowledged in any case (§13.2.2.4)
             self.exchange.cancel()
             self.acknowledge(self._ack_cseq, self._credentials, now)
@@ -450,8 +450,8 @@ class Session(KeptSession):
             return
         if isinstance(self.received_offer, ReceivedOffer):
             self.refuse_offer(487, now)  # what is in progress in it is answered in any case
-        if self.reoffer_under_way is not None:
-            self.reoffer_under_way.abandon(now)
+        if self.last_reoffer is not None:
+            self.last_reoffer.abandon(now)
         self.forget(now)
         self._close()
 
@@ -462,15 +462,15 @@ class Session(KeptSession):
             self.refuse_offer(487, now)  # §15.1.2: pending requests get 487
         if self.acceptance is not None:
             self.acceptance.acknowledged()
-        if self.reoffer_under_way is not None:
-            self.reoffer_under_way.abandon(now)
+        if self.last_reoffer is not None:
+            self.last_reoffer.abandon(now)
         self.forget(now, by_peer=by == "remote")
         self._close()
         self.core.emit(Ended(self, by, reason))
 
     def _close(self) -> None:
         self.state = SessionState.ENDED
-        self.acceptance = self.reoffer_under_way = self.origin = None  # they refer to us in turn
+        self.acceptance = self.last_reoffer = self.origin = None  # they refer to us in turn
         if self.extensions is not None:
             self.extensions.stop()
             self.extensions = None
