@@ -118,8 +118,9 @@ class Call(Negotiating, PackagesCall, Transferring):
 
         The peer hears nothing. Its next request brings the call back, as another ``Call`` for ``on_resume``,
         here or at any node; so does its session timer, its age and the time that it may be idle; and
-        ``ua.resume``. What is under way is waited for. This ``Call`` ends by "elsewhere". Raises CallEnded,
-        or LocalProtocolError where calls are in no store.
+        ``ua.resume``. It waits for what is under way, and until the store has the call as it is: no longer
+        than an ``asyncio.timeout`` lets it. This ``Call`` ends by "elsewhere". Raises CallEnded, or
+        LocalProtocolError where calls are in no store.
         """
         idle = None if self._idleness is None else self._idleness.seconds
         await set_aside(self._runtime, self._session, self._check_alive, idle)

@@ -246,3 +246,18 @@ async def test_without_a_store_there_is_nowhere_to_set_it_aside() -> None:
             await call.set_aside()
         await call.hold()
     assert world.leftovers == []
+
+
+async def test_while_its_store_is_away_it_stays_here() -> None:
+    stage = Stage(again=False)
+    async with stage.aside() as (call, bob):
+        await call.hold()
+        await asyncio.sleep(0.5)
+        back = bob.calls[0]
+        stage.store._most_octets = 1  # no record fits any more
+        back.data["note"] = "x" * 500
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(30):
+                await back.set_aside()
+        assert bob.calls == [back]
+        await call.hang_up()
