@@ -14,8 +14,8 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 LENGTHS = (100, 470, 1000, 2000)
 """Characters: with scheme, address and port 470 make a URI of some 500, which is what we write at the most.
 All of them come back unharmed from each peer that is tested: Asterisk 22, baresip 1.0, linphone 5.1, SIP.js
-0.21 and JsSIP 3.13; 1,000 through Kamailio 5.6, which does not survive a URI of 1,500 to which it has added an
-alias. From Asterisk 4,000 do, too.
+0.21 and JsSIP 3.13; 1,000 through Kamailio 5.6, which does not survive a URI of 1,500 to which it has added
+an alias. From Asterisk 4,000 do, too.
 """
 
 
