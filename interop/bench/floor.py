@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Callable
 
 ANSWER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -35,7 +36,11 @@ def answer(request: bytes) -> list[bytes]:
     ]
 
 
-def drain(sock: socket.socket) -> None:
+Answer = Callable[[bytes], list[bytes]]
+"""The responses to one request."""
+
+
+def drain(sock: socket.socket, answer: Answer) -> None:
     """Answers everything that has arrived at the socket."""
     while True:
         try:
@@ -46,15 +51,15 @@ def drain(sock: socket.socket) -> None:
             sock.sendto(response, source)
 
 
-async def main(port: int) -> None:
-    """Serves until the process is stopped."""
+async def serve(port: int, answer: Answer) -> None:
+    """Until the process is stopped."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         sock.setblocking(False)
         sock.bind(("127.0.0.1", port))
-        asyncio.get_running_loop().add_reader(sock, drain, sock)
+        asyncio.get_running_loop().add_reader(sock, drain, sock, answer)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), answer))

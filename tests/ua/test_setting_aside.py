@@ -68,6 +68,14 @@ class Stage:
             yield call, bob
         assert self.world.leftovers == []
 
+    @contextlib.asynccontextmanager
+    async def back(self) -> AsyncIterator[tuple[Call, UserAgent, Call]]:
+        """The same, and Bob's side of it: Alice has asked for something, so it is here again."""
+        async with self.aside() as (call, bob):
+            await call.hold()
+            await asyncio.sleep(0.5)
+            yield call, bob, bob.calls[0]
+
 
 def kept_here(agent: UserAgent) -> list[object]:
     """What the core of ``agent`` has of calls."""
@@ -166,10 +174,7 @@ async def test_being_idle_for_too_long_ends_it() -> None:
 
 async def test_a_call_in_which_something_is_under_way_waits_until_it_is_done() -> None:
     stage = Stage(again=False)
-    async with stage.aside() as (call, bob):
-        await call.hold()
-        await asyncio.sleep(0.5)
-        back = bob.calls[0]
+    async with stage.back() as (call, bob, back):
         holding = asyncio.create_task(back.hold())
         await asyncio.sleep(0)
         await back.set_aside()
@@ -180,10 +185,7 @@ async def test_a_call_in_which_something_is_under_way_waits_until_it_is_done() -
 
 async def test_what_is_set_aside_while_the_call_ends_is_over() -> None:
     stage = Stage(again=False)
-    async with stage.aside() as (call, bob):
-        await call.hold()
-        await asyncio.sleep(0.5)
-        back = bob.calls[0]
+    async with stage.back() as (call, bob, back):
         stage.store._most = 0  # what is new is refused; and this is none
         ending = asyncio.create_task(call.hang_up())
         offering = asyncio.create_task(back.hold())
@@ -199,10 +201,7 @@ async def test_what_is_set_aside_while_the_call_ends_is_over() -> None:
 
 async def test_cancelling_it_leaves_the_call_as_it_is() -> None:
     stage = Stage(again=False)
-    async with stage.aside() as (call, bob):
-        await call.hold()
-        await asyncio.sleep(0.5)
-        back = bob.calls[0]
+    async with stage.back() as (call, bob, back):
         holding = asyncio.create_task(back.hold())
         await asyncio.sleep(0)
         leaving = asyncio.create_task(back.set_aside())
@@ -250,10 +249,7 @@ async def test_without_a_store_there_is_nowhere_to_set_it_aside() -> None:
 
 async def test_while_its_store_is_away_it_stays_here() -> None:
     stage = Stage(again=False)
-    async with stage.aside() as (call, bob):
-        await call.hold()
-        await asyncio.sleep(0.5)
-        back = bob.calls[0]
+    async with stage.back() as (call, bob, back):
         stage.store._most_octets = 1  # no record fits any more
         back.data["note"] = "x" * 500
         with pytest.raises(TimeoutError):
