@@ -30,7 +30,6 @@ from sipstack.ua.agent_base import NOT_RUNNING
 from sipstack.ua.arguments import check_host, check_peers, check_seconds, check_text
 from sipstack.ua.authenticating import Authentication
 from sipstack.ua.call_records import CallRecorder
-from sipstack.ua.claims import Claims
 from sipstack.ua.client import UserAgentClient
 from sipstack.ua.draining import drain
 from sipstack.ua.keeping import Json, Keeper, form_of
@@ -269,7 +268,6 @@ class UserAgent(UserAgentClient, KeptCalls):
             keeper = Keeper(runtime.driver, self._sessions, form_of(self._sessions), self._limits.age)
             self._resuming = resuming = Resuming(runtime, keeper, self._sessions, self._on_resume, room[0])
             self._orphans = Orphans(runtime, self._sessions, resuming)
-            runtime.aside = Claims(resuming.claim)
             runtime.kept = KeptState(self._sessions, Json(), self._node)
         elif self._configuration.seal is not None:
             self._resuming = ResumedSessions(runtime, self._on_resume, room[0])
@@ -297,8 +295,6 @@ class UserAgent(UserAgentClient, KeptCalls):
         server.close_nowait()
         if self._resuming is not None:
             self._resuming.close_nowait()
-        if runtime.aside is not None:
-            runtime.aside.close()
         try:
             if self._orphans is not None:
                 await self._orphans.close()

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sipstack.core.events import SessionResumed
 from sipstack.core.outputs import DialogKey
 from sipstack.errors import LocalProtocolError, SipError, StoreError
 from sipstack.outcome import Absent
 from sipstack.store.port import Listed, SessionStore, Taken
 from sipstack.ua.call import Call
+from sipstack.ua.claims import Claims
 from sipstack.ua.keeping import Keeper, dialog_of
 from sipstack.ua.kept_call import KeptCall
 from sipstack.ua.occupancy import Occupancy
@@ -41,7 +43,12 @@ class Resuming(ResumedSessions):
         self._keeper = keeper
         self._store = store
         self._wanted: dict[DialogKey, Wanted] = {}
+        self._aside = runtime.aside = Claims(self.claim)
         keeper.missed = self._missed
+
+    def close_nowait(self) -> None:
+        self._aside.close()
+        super().close_nowait()
 
     # -- the store's side ----------------------------------------------------------------------------------
 
@@ -111,9 +118,11 @@ class Resuming(ResumedSessions):
             wanted.result.fail(_gone(absent))
 
     def _wanted_by(self, key: DialogKey) -> Wanted | None:
-        if self._runtime.aside is not None:
-            self._runtime.aside.drop(key)
         return self._wanted.pop(key, None)
+
+    def _resumed(self, event: SessionResumed) -> None:
+        self._aside.drop(event.record.dialog.key)
+        super()._resumed(event)
 
 
 def _gone(absent: Absent) -> SipError:

@@ -28,9 +28,10 @@ async def set_aside(
         check_alive()
     due = min(_due(session) - runtime.now(), math.inf if idle is None else idle)
     key = session.dialog.key
-    if due < math.inf:
-        aside.plan(key, keeper.epoch_of(key), due)
+    epoch = keeper.epoch_of(key)
     runtime.command(session.hand_over, runtime.now(), "it was set aside")
+    if due < math.inf:
+        aside.plan(key, epoch, due)
 
 
 def _due(session: Session) -> float:

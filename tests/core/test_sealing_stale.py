@@ -192,7 +192,8 @@ def change(world: World, bob: CoreAgent, carol: ScriptedPeer, cseq: int, target:
     inside(carol, "ACK", cseq, contact=target)
 
 
-def test_a_second_change_at_the_first_contact_is_followed_by_a_reinvite() -> None:
+def told_by_reinvite() -> tuple[World, CoreAgent, ScriptedPeer, str]:
+    """Carol has changed it once more at the old Contact, and has taken the one of our re-INVITE."""
     world, bob, carol, old = came()
     change(world, bob, carol, 3, old)
     world.run(0.3)
@@ -200,6 +201,11 @@ def test_a_second_change_at_the_first_contact_is_followed_by_a_reinvite() -> Non
     told = str(contact(carol.request))
     carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
     world.run(5)
+    return world, bob, carol, told
+
+
+def test_a_second_change_at_the_first_contact_is_followed_by_a_reinvite() -> None:
+    world, bob, carol, told = told_by_reinvite()
     heir = killed(world, bob)
     inside(carol, "OPTIONS", 4, contact=told)
     session = heir.last(SessionResumed).session
@@ -207,12 +213,7 @@ def test_a_second_change_at_the_first_contact_is_followed_by_a_reinvite() -> Non
 
 
 def test_from_then_on_each_change_of_its_is_followed_by_one() -> None:
-    world, bob, carol, old = came()
-    change(world, bob, carol, 3, old)
-    world.run(0.3)
-    told = str(contact(carol.request))
-    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
-    world.run(5)
+    world, bob, carol, told = told_by_reinvite()
     change(world, bob, carol, 4, told)
     world.run(0.3)
     assert carol.methods == ["INVITE", "ACK", "INVITE"]
@@ -222,11 +223,7 @@ def test_from_then_on_each_change_of_its_is_followed_by_one() -> None:
 
 
 def test_its_seal_outlasts_the_session_timer_that_it_refreshes_without_taking_another() -> None:
-    world, bob, carol, old = came()
-    change(world, bob, carol, 3, old)
-    world.run(0.3)
-    told = str(contact(carol.request))
-    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
+    world, bob, carol, told = told_by_reinvite()
     for number in range(6):
         world.run(900)
         inside(carol, "UPDATE", 4 + number, contact=told)
@@ -238,12 +235,7 @@ def test_its_seal_outlasts_the_session_timer_that_it_refreshes_without_taking_an
 
 
 def test_who_was_only_late_is_believed_again_once_it_comes_to_the_contact_of_a_200() -> None:
-    world, bob, carol, old = came()
-    change(world, bob, carol, 3, old)
-    world.run(0.3)
-    told = str(contact(carol.request))
-    carol.answer(carol.request, 200, None, body=b"v=0 offer 3\r\n")
-    world.run(5)
+    world, bob, carol, told = told_by_reinvite()
     inside(carol, "UPDATE", 4, contact=told)
     latest = str(contact(carol.response))
     assert latest != told

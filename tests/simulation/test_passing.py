@@ -17,7 +17,15 @@ from sipstack.testing.agent import CoreAgent
 from sipstack.testing.network import authority
 from sipstack.testing.world import World
 from sipstack.transaction.flow import Address
-from tests.simulation.test_takeovers import ADDRESSES, Cluster, brought_back, numbers, run, sent_by_nodes
+from tests.simulation.test_takeovers import (
+    ADDRESSES,
+    Cluster,
+    check_it_stays_over,
+    check_numbers,
+    numbers,
+    run,
+    sent_by_nodes,
+)
 from tests.simulation.users import User
 
 SEEDS = int(os.environ.get("SIPSTACK_SEEDS", "500"))
@@ -75,17 +83,8 @@ def own_numbers(world: World) -> dict[tuple[str, int], set[str]]:
 def test_two_nodes_that_pass_on_never_send_one_number(seeds: range) -> None:
     for seed in seeds:
         world, alice, cluster = dealt(seed)
-        twice = {number: who for number, who in own_numbers(world).items() if len(who) > 1}
-        assert twice == {}, f"seed {seed}"
-        assert alice.agent.leftovers == [], f"seed {seed}"
-        live = [user.agent.leftovers for user in cluster.nodes.values() if user.agent not in cluster.dead]
-        assert [left for left in live if left] == [], f"seed {seed}"
-        assert cluster.store.sessions == [], f"seed {seed}"
-        for later in (10.0, 100.0, 1000.0):
-            for name in cluster.names:
-                cluster.claim(name)
-            world.run(later)
-        assert brought_back(world, cluster) == [], f"seed {seed}"
+        check_numbers(own_numbers(world), alice, cluster, seed)
+        check_it_stays_over(world, cluster, seed)
 
 
 def test_the_seeds_are_worth_something() -> None:

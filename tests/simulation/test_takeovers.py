@@ -145,12 +145,17 @@ def numbers(world: World) -> dict[tuple[str, int], set[str]]:
 def test_two_nodes_never_send_one_number(seeds: range) -> None:
     for seed in seeds:
         world, alice, cluster = run(seed)
-        twice = {number: who for number, who in numbers(world).items() if len(who) > 1}
-        assert twice == {}, f"seed {seed}"
-        assert alice.agent.leftovers == [], f"seed {seed}"
-        live = [user.agent.leftovers for user in cluster.nodes.values() if user.agent not in cluster.dead]
-        assert [left for left in live if left] == [], f"seed {seed}"
-        assert cluster.store.sessions == [], f"seed {seed}"
+        check_numbers(numbers(world), alice, cluster, seed)
+
+
+def check_numbers(seen: dict[tuple[str, int], set[str]], alice: User, cluster: Cluster, seed: int) -> None:
+    """No number is of two nodes, and nothing is left of the call."""
+    twice = {number: who for number, who in seen.items() if len(who) > 1}
+    assert twice == {}, f"seed {seed}"
+    assert alice.agent.leftovers == [], f"seed {seed}"
+    live = [user.agent.leftovers for user in cluster.nodes.values() if user.agent not in cluster.dead]
+    assert [left for left in live if left] == [], f"seed {seed}"
+    assert cluster.store.sessions == [], f"seed {seed}"
 
 
 def brought_back(world: World, cluster: Cluster) -> list[str]:
@@ -175,11 +180,16 @@ def brought_back(world: World, cluster: Cluster) -> list[str]:
 def test_a_call_is_not_brought_back(seeds: range) -> None:
     for seed in seeds:
         world, _, cluster = run(seed)
-        for later in (10.0, 100.0, 1000.0):
-            for name in cluster.names:
-                cluster.claim(name)
-            world.run(later)
-        assert brought_back(world, cluster) == [], f"seed {seed}"
+        check_it_stays_over(world, cluster, seed)
+
+
+def check_it_stays_over(world: World, cluster: Cluster, seed: int) -> None:
+    """However late its nodes ask for the call."""
+    for later in (10.0, 100.0, 1000.0):
+        for name in cluster.names:
+            cluster.claim(name)
+        world.run(later)
+    assert brought_back(world, cluster) == [], f"seed {seed}"
 
 
 def test_the_seeds_are_worth_something() -> None:
