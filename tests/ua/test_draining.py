@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from sipstack import CallRejected, Invitation, LocalProtocolError, RequestFailed, UserAgent
-from sipstack.errors import CallEnded
 from sipstack.store.memory import MemoryStore
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
@@ -110,23 +109,15 @@ def node(world: World, store: MemoryStore, name: str) -> UserAgent:
 
 
 async def test_a_kept_call_is_handed_over_at_once_and_the_next_node_goes_on_with_it(world: World) -> None:
-    store, ends = MemoryStore(), []
-
-    async def answer(invitation: Invitation) -> None:
-        try:
-            async with invitation.accept() as call:
-                ends.append(await call.ended())
-        except CallEnded as ended:
-            ends.append(ended)
-
+    store, answering = MemoryStore(), Answering()
     async with world.user_agent("alice") as alice:
-        async with node(world, store, "one") as one, one.serving(answer):
+        async with node(world, store, "one") as one, one.serving(answering):
             call = await alice.call(BOB).__aenter__()
             await asyncio.sleep(1.0)
             began = world.now
             assert await one.drain(hand_over=True) == 0
             assert world.now - began < 1.0
-            assert [end.by for end in ends] == ["elsewhere"]
+            assert [by for by, _ in answering.ends] == ["elsewhere"]
             assert len(store) == 1
         async with node(world, store, "two"):
             await call.hold()

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from sipstack import CallEnded, Invitation, RequestFailed, UserAgent
+from sipstack import Invitation, RequestFailed, UserAgent
 from sipstack.store.sealed import Sealed
 from sipstack.testing.world import World
 from tests.ua.handlers import Answering
@@ -83,24 +83,16 @@ async def test_without_handing_over_calls_are_waited_for(world: World) -> None:
 
 
 async def test_a_call_that_came_in_goes_on_at_the_node_that_its_next_request_reaches(world: World) -> None:
-    ends = []
-
-    async def answer(invitation: Invitation) -> None:
-        try:
-            async with invitation.accept() as call:
-                ends.append(await call.ended())
-        except CallEnded as ended:
-            ends.append(ended)
-
+    answering = Answering()
     async with world.user_agent("alice") as alice:
-        async with node(world, 0) as one, one.serving(answer):
+        async with node(world, 0) as one, one.serving(answering):
             call = await alice.call(BOB).__aenter__()
             await asyncio.sleep(1.0)
             world.ladder()
             began = world.now
             assert await one.drain(hand_over=True) == 0
             assert world.now - began < 1.0
-            assert [end.by for end in ends] == ["elsewhere"]
+            assert [by for by, _ in answering.ends] == ["elsewhere"]
             with pytest.raises(RequestFailed) as refused:
                 await call.hold()
             assert refused.value.status == 503
