@@ -14,6 +14,7 @@ from sipstack.core.routed_request import RequestContext, told
 from sipstack.core.router import Route
 from sipstack.core.stream_attempt import stream_target
 from sipstack.dialog.draft import Draft
+from sipstack.dialog.keeper import TAKEN_OVER
 from sipstack.dialog.retries import retry_after
 from sipstack.dialog.services import RequestUser
 from sipstack.dialog.usages import DialogUsages
@@ -97,7 +98,7 @@ class ClientRequest(ChallengedRequest):
         if self._given_up:
             return
         if outcome is Outcome.CONFLICT:
-            self._fail(CallEnded("elsewhere", "another process has taken the call over"), now)
+            self._fail(CallEnded("elsewhere", TAKEN_OVER), now)
         else:
             self.start(now)
 

@@ -14,7 +14,7 @@ from sipstack.core.configuration import Configuration
 from sipstack.core.dns_records import Answer, Query
 from sipstack.core.events import AddressChanged, SessionResumed
 from sipstack.core.keeping import Keeping
-from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport
+from sipstack.core.outputs import DialogKey, Forget, Load, Loaded, Store, Target, Transport, dialog_key
 from sipstack.core.overload import Overload, Verdict
 from sipstack.core.passing import Passing
 from sipstack.core.replaced import Replacing, replaced_dialog
@@ -246,7 +246,7 @@ class Core(Commands):
         """Not a dialog that we have, to whose peer the sender of ``request`` does not belong; nor one that
         has just ended.
         """
-        key = request.call_id, request.to.tag or "", request.from_.tag or ""
+        key = dialog_key(request)
         return key not in self._dialogs and self.keeper is not None and not self.keeper.ends(key)
 
     def _deliver(
@@ -332,9 +332,8 @@ class Core(Commands):
         return flow if self.passing is None else self.passing.origin(request, flow, now)
 
     def is_here(self, request: Request) -> bool:
-        call_id, tag = request.call_id, request.to.tag or ""
-        key = call_id, tag, request.from_.tag or ""
-        if key in self._dialogs or (call_id, tag) in self._dialog_sets or self.transactions.is_known(request):
+        key = dialog_key(request)
+        if key in self._dialogs or key[:2] in self._dialog_sets or self.transactions.is_known(request):
             return True
         if request.method == "CANCEL" and self.transactions.invite_to_cancel(request) is not None:
             return True

@@ -14,13 +14,12 @@ import attrs
 from sipstack.core.forgetting import Forgetting
 from sipstack.core.lasting import BEGAN
 from sipstack.core.outputs import WHOEVER, DialogKey, Forget, Output, Store
-from sipstack.dialog.keeper import Noting, Then, nothing
+from sipstack.dialog.keeper import TAKEN_OVER, Noting, Then, nothing
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import SipError
 from sipstack.outcome import Outcome
 from sipstack.transaction.deadlines import Timed
 from sipstack.transaction.timers import NEVER
-from sipstack.usage.invite.kept_session import TAKEN_OVER
 from sipstack.usage.invite.session import Session
 
 RESERVED = 1000

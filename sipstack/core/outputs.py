@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from sipstack.core.dns_records import Answer, Query
+from sipstack.message import Request
 from sipstack.transaction.flow import Address, Flow, uri_host
 from sipstack.usage.invite.record import SessionRecord
 
@@ -107,6 +108,11 @@ class Warn:
 
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag."""
+
+
+def dialog_key(request: Request) -> DialogKey:
+    """The dialog that a request of the peer is in (RFC 3261 §12.2.2)."""
+    return request.call_id, request.to.tag or "", request.from_.tag or ""
 
 
 WHOEVER = 2**31 - 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from sipstack.core.outputs import DialogKey, Load, Loaded, Output
+from sipstack.core.outputs import DialogKey, Load, Loaded, Output, dialog_key
 from sipstack.dialog.usages import DialogUsages
 from sipstack.errors import LocalProtocolError, SipError
 from sipstack.message import Request, SipUri
@@ -78,7 +78,7 @@ class Takeovers:
         """Let ``request`` wait for its dialog, or for another one that it means; False when too much waits
         already.
         """
-        key = key or _key(request)
+        key = key or dialog_key(request)
         loading = self._loading.get(key)
         if loading is None:
             if len(self._loading) >= MOST:
@@ -92,7 +92,7 @@ class Takeovers:
 
     def withdraw(self, request: Request, transaction: AnyServer) -> bool:
         """Let ``request`` wait no longer: it is answered in another way. False when it does not wait."""
-        loading = self._loading.get(_key(request))
+        loading = self._loading.get(dialog_key(request))
         if loading is None:
             return False
         before = len(loading.requests)
@@ -158,10 +158,6 @@ class Takeovers:
                 self._core.put_off(request, transaction, now)
             else:
                 self._core.take(request, transaction, now)
-
-
-def _key(request: Request) -> DialogKey:
-    return request.call_id, request.to.tag or "", request.from_.tag or ""
 
 
 def _place(waiting: tuple[Request, AnyServer]) -> tuple[bool, int]:

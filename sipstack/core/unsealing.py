@@ -12,7 +12,7 @@ import attrs
 from sipstack.core.configuration import Configuration
 from sipstack.core.lasting import began
 from sipstack.core.numbers import next_block
-from sipstack.core.outputs import DialogKey, Load, Loaded
+from sipstack.core.outputs import DialogKey, Load, Loaded, dialog_key
 from sipstack.core.sealing import Sealing
 from sipstack.dialog.services import CoreServices
 from sipstack.errors import LocalProtocolError, ParseError
@@ -70,7 +70,7 @@ class Unsealing:
     def wait(self, request: Request, transaction: AnyServer, now: float) -> bool:
         """Answer ``request``: always True."""
         core, sealing, uri = self._core, self._sealing, request.uri
-        key = request.call_id, request.to.tag or "", request.from_.tag or ""
+        key = dialog_key(request)
         sealing.over.expire(now)
         user = uri.user if isinstance(uri, SipUri) else None
         try:

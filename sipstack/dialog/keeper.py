@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Then = Callable[[Outcome, float], None]
 """What waits for the outcome: it is called once, with the time."""
+TAKEN_OVER = "another process has taken the call over"
+"""Why a session ends where it was a conflict."""
 
 
 class Keeper(Protocol):

@@ -24,8 +24,6 @@ ACCOUNT = "account"
 PEER = "peer"
 """Under which the record says from where the peer may send requests."""
 
-TAKEN_OVER = "another process has taken the call over"
-
 
 class KeptSession:
     """Base of ``Session``: its last stable state as values, and when these are written."""

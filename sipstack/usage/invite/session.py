@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from sipstack.dialog.dialog import Dialog
-from sipstack.dialog.keeper import nothing
+from sipstack.dialog.keeper import TAKEN_OVER, nothing
 from sipstack.dialog.retries import RETRY_AFTER
 from sipstack.dialog.services import CoreServices
 from sipstack.dialog.usages import DialogUsages
@@ -37,7 +37,7 @@ from sipstack.usage.content import SDP, session_description
 from sipstack.usage.invite.acceptance import Acceptance
 from sipstack.usage.invite.events import Acknowledged, Ended
 from sipstack.usage.invite.extensions import Extensions
-from sipstack.usage.invite.kept_session import TAKEN_OVER, KeptSession
+from sipstack.usage.invite.kept_session import KeptSession
 from sipstack.usage.invite.offer_received import OfferInResponse, ReceivedOffer
 from sipstack.usage.invite.offers import Taken, take_request
 from sipstack.usage.invite.origin import Origin
